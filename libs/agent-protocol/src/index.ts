@@ -1,0 +1,20 @@
+// Table of contents: messages between control plane, agents and proxies.
+export { HEARTBEAT_MS, MAX_FRAME_BYTES, PROTOCOL_VERSION, SESSION_DEAD_MS } from './messages.js';
+export type {
+  AgentUpdate,
+  Assignments,
+  AssignmentsAck,
+  FromAgent,
+  Heartbeat,
+  Hello,
+  LogCancel,
+  LogChunk,
+  LogRequest,
+  Refused,
+  Statuses,
+  StatusesAck,
+  ToAgent,
+  Welcome,
+} from './messages.js';
+export { PROXY_LEASE_MS, PROXY_RENEW_MS, ROUTES_HEARTBEAT_MS } from './proxy-messages.js';
+export type { ProxyReport, ProxyReportAnswer, RoutesLine } from './proxy-messages.js';

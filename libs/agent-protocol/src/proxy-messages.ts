@@ -1,0 +1,35 @@
+// The wire between control plane and proxy: a held NDJSON answer to `GET /v3/routes?after=N`, confirmations by
+// `POST /v3/proxies/ID` (decisions.md 10, 20). Both with `Authorization: Bearer <token>`.
+
+/** The proxy posts at least this often, and at once after it swapped a table or an in-flight count fell to 0. Each post renews its lease. */
+export const PROXY_RENEW_MS = 3_000;
+/** Without a post for this long a proxy no longer holds back stops. */
+export const PROXY_LEASE_MS = 10_000;
+/** The control plane writes a heartbeat line at least this often. */
+export const ROUTES_HEARTBEAT_MS = 3_000;
+
+/** One line of `GET /v3/routes?after=NUMBER&epoch=EPOCH`; `table` is a RouteTable of libs/routing. */
+export type RoutesLine<Table> =
+  | { readonly type: 'table'; readonly table: Table }
+  | { readonly type: 'heartbeat'; readonly epoch: number; readonly number: number };
+
+/** Body of `POST /v3/proxies/ID`. */
+export interface ProxyReport {
+  readonly cluster: string | null;
+  readonly address: string;
+  /** Highest epoch seen, kept on disk. */
+  readonly epoch: number;
+  /** Confirmed: swapped in every worker, no new request can pick what left before it. */
+  readonly confirmed: { readonly epoch: number; readonly number: number };
+  /** By task id: requests, WebSockets and TCP connections in flight to tasks that are not in the confirmed table. */
+  readonly inFlight: Readonly<Record<string, number>>;
+  readonly warnings: readonly string[];
+  /** True when it leaves for good (ordered stop): its lease ends at once. */
+  readonly leaving: boolean;
+}
+/** Answer 200; 409 with a message when the cluster differs or our epoch is lower than the proxy's. */
+export interface ProxyReportAnswer {
+  readonly cluster: string;
+  readonly epoch: number;
+  readonly number: number;
+}

@@ -1,0 +1,168 @@
+// An app definition in its canonical form: parsed, defaults filled in, old-style members translated (Marathon app.md A1-A12).
+// Optional members are absent when unset, never null or undefined. Durations keep the API's unit, whole seconds.
+import type { AppId, Timestamp } from './ids.js';
+
+export type PortProtocol = 'tcp' | 'udp' | 'udp,tcp';
+
+/** Host networking. `port` is the service port (0 = assign one); with `requirePorts` also the host port. */
+export interface PortDefinition {
+  readonly port: number;
+  readonly protocol: PortProtocol;
+  readonly name?: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Bridge networking. `hostPort` 0 = any free one of the agent; `containerPort` 0 = the same number as the host port. */
+export interface PortMapping {
+  readonly containerPort: number;
+  readonly hostPort: number;
+  /** 0 = assign one. */
+  readonly servicePort: number;
+  readonly protocol: PortProtocol;
+  readonly name?: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface Network {
+  readonly mode: 'host' | 'container/bridge';
+}
+
+export interface HostVolume {
+  readonly containerPath: string;
+  readonly hostPath: string;
+  readonly mode: 'RO' | 'RW';
+}
+
+export interface DockerSettings {
+  readonly image: string;
+  readonly forcePullImage: boolean;
+  readonly privileged: boolean;
+  readonly parameters: readonly { readonly key: string; readonly value: string }[];
+}
+
+export interface Container {
+  readonly type: 'DOCKER' | 'MESOS';
+  /** Always there with type DOCKER. */
+  readonly docker?: DockerSettings;
+  readonly volumes: readonly HostVolume[];
+  /** Only with bridge networking. */
+  readonly portMappings?: readonly PortMapping[];
+}
+
+export type HealthProtocol =
+  'HTTP' | 'HTTPS' | 'TCP' | 'MESOS_HTTP' | 'MESOS_HTTPS' | 'MESOS_TCP' | 'COMMAND';
+
+export interface HealthCheck {
+  readonly protocol: HealthProtocol;
+  readonly path?: string;
+  readonly port?: number;
+  readonly portIndex?: number;
+  readonly command?: { readonly value: string };
+  readonly gracePeriodSeconds: number;
+  readonly intervalSeconds: number;
+  readonly timeoutSeconds: number;
+  readonly maxConsecutiveFailures: number;
+  readonly delaySeconds: number;
+  readonly ignoreHttp1xx: boolean;
+  readonly ipProtocol: 'IPv4' | 'IPv6';
+}
+
+export type ConstraintOperator = 'UNIQUE' | 'CLUSTER' | 'GROUP_BY' | 'LIKE' | 'UNLIKE' | 'MAX_PER' | 'IS';
+export interface Constraint {
+  readonly field: string;
+  readonly operator: ConstraintOperator;
+  readonly value?: string;
+}
+
+export interface UpgradeStrategy {
+  /** 0..1, share of `instances` that stays healthy and routed through every stop of ours. */
+  readonly minimumHealthCapacity: number;
+  /** 0..1, share of `instances` that may run on top of them for the moment. */
+  readonly maximumOverCapacity: number;
+}
+
+export type UnreachableStrategy =
+  'disabled' | { readonly inactiveAfterSeconds: number; readonly expungeAfterSeconds: number };
+
+export interface AppSpec {
+  readonly id: AppId;
+  readonly cmd?: string;
+  readonly args?: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly instances: number;
+  readonly cpus: number;
+  /** MiB */
+  readonly mem: number;
+  /** MiB */
+  readonly disk: number;
+  readonly constraints: readonly Constraint[];
+  readonly networks: readonly Network[];
+  /** Present exactly with host networking. */
+  readonly portDefinitions?: readonly PortDefinition[];
+  readonly requirePorts: boolean;
+  readonly container?: Container;
+  readonly healthChecks: readonly HealthCheck[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly upgradeStrategy: UpgradeStrategy;
+  readonly backoffSeconds: number;
+  readonly backoffFactor: number;
+  readonly maxLaunchDelaySeconds: number;
+  readonly taskKillGracePeriodSeconds?: number;
+  readonly dependencies: readonly AppId[];
+  readonly killSelection: 'YOUNGEST_FIRST' | 'OLDEST_FIRST';
+  readonly unreachableStrategy: UnreachableStrategy;
+  /** Kept and shown, used as a label only (promises.md). */
+  readonly role: string;
+  readonly acceptedResourceRoles?: readonly string[];
+}
+
+/** One stored version of an app. Immutable; a change is a new one. */
+export interface AppVersion {
+  readonly spec: AppSpec;
+  /** Unique per app, strictly growing. */
+  readonly version: Timestamp;
+  readonly lastScalingAt: Timestamp;
+  /** Instances whose version is older than this are outdated and get replaced. */
+  readonly lastConfigChangeAt: Timestamp;
+}
+
+export type RuntimeKind = 'docker' | 'process';
+
+/** An app with an image runs on the Docker Engine, every other one as a process (promises.md). */
+export const runtimeOf = (spec: AppSpec): RuntimeKind => (spec.container?.docker ? 'docker' : 'process');
+
+export interface ServicePort {
+  readonly index: number;
+  readonly servicePort: number;
+  readonly protocol: PortProtocol;
+  readonly name?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Wanted host port; 0 = any of the agent's range. */
+  readonly hostPort: number;
+  /** The port inside the container; absent with host networking. 0 = the same as the host port. */
+  readonly containerPort?: number;
+}
+
+/** The ports of an app in definition order, whatever its networking: one view for placement, routing and environment. */
+export function portsOf(spec: AppSpec): readonly ServicePort[] {
+  const named = (name: string | undefined): { name?: string } => (name === undefined ? {} : { name });
+  if (spec.portDefinitions) {
+    return spec.portDefinitions.map((each, index) => ({
+      index,
+      servicePort: each.port,
+      protocol: each.protocol,
+      labels: each.labels,
+      hostPort: spec.requirePorts ? each.port : 0,
+      ...named(each.name),
+    }));
+  }
+  return (spec.container?.portMappings ?? []).map((each, index) => ({
+    index,
+    servicePort: each.servicePort,
+    protocol: each.protocol,
+    labels: each.labels,
+    hostPort: each.hostPort,
+    containerPort: each.containerPort,
+    ...named(each.name),
+  }));
+}

@@ -1,0 +1,39 @@
+// An app as stored: its current version plus what the control plane remembers about launching it.
+import type { AppId, TaskId, Timestamp, InstanceId } from './ids.js';
+import type { AppVersion } from './app-spec.js';
+
+/** Launch backoff of one app at one config version (behaviour.md 9). Times: the control plane's clock, epoch ms. */
+export interface LaunchDelay {
+  /** The lastConfigChangeAt it belongs to; a config change starts without delay. */
+  readonly configVersion: Timestamp;
+  readonly delayMs: number;
+  /** Nothing is launched before. */
+  readonly until: number;
+  /** Last entry; forgotten when older than maxLaunchDelaySeconds. */
+  readonly referenceAt: number;
+}
+
+/** Marathon's `lastTaskFailure` (api.md 3.3). */
+export interface TaskFailure {
+  readonly appId: AppId;
+  readonly host: string;
+  readonly message: string;
+  /** TASK_FAILED, TASK_ERROR, TASK_KILLED (health), … */
+  readonly state: string;
+  readonly taskId: TaskId;
+  readonly instanceId: InstanceId;
+  readonly timestamp: Timestamp;
+  readonly version: Timestamp;
+  readonly slaveId?: string;
+}
+
+export interface App {
+  readonly id: AppId;
+  readonly current: AppVersion;
+  readonly launchDelay?: LaunchDelay;
+  readonly lastTaskFailure?: TaskFailure;
+  /** True while its removal is being carried out: instances are stopped, then the row goes. It is not shown by the API. */
+  readonly removing: boolean;
+  /** Counts every write of this row; guards a commit. */
+  readonly revision: number;
+}

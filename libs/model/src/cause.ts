@@ -1,0 +1,20 @@
+// Why something happened. Every start, stop, move and route change carries one (promise 9).
+
+export type CauseKind =
+  | 'deployment' // a rolling replacement, a start or a scaling that a person asked for
+  | 'kill' // a person killed this task
+  | 'crash' // it ended by itself
+  | 'health' // it failed its health checks
+  | 'rejected' // the agent could not launch it (port taken, image unknown, …)
+  | 'lost-agent'
+  | 'surplus' // more run than wanted, e.g. after a lost agent came back
+  | 'shutdown' // `longrun up` ends and takes its tasks along; desired state is untouched
+  | 'orphan'; // no assignment names it
+
+export interface Cause {
+  readonly kind: CauseKind;
+  /** One sentence for a person, e.g. `health check /health failed 4 times: 500 Internal Server Error`. Never a secret. */
+  readonly text: string;
+  /** The deployment, task or agent it refers to. */
+  readonly ref?: string;
+}

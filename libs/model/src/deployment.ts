@@ -1,0 +1,44 @@
+// A deployment: an ordered plan from one state of some apps to another, and how far it is.
+import type { AppId, DeploymentId, InstanceId, Timestamp } from './ids.js';
+import type { AppVersion } from './app-spec.js';
+
+export type DeploymentActionKind =
+  'StartApplication' | 'StopApplication' | 'ScaleApplication' | 'RestartApplication';
+export interface DeploymentAction {
+  readonly action: DeploymentActionKind;
+  readonly app: AppId;
+}
+/** Its actions run in parallel; the next step starts when all of them are done. */
+export interface DeploymentStep {
+  readonly actions: readonly DeploymentAction[];
+}
+
+/** What the plan changes; enough to take it back without asking history. */
+export interface AppChange {
+  readonly appId: AppId;
+  readonly before: AppVersion | null;
+  readonly after: AppVersion | null;
+}
+
+export type DeploymentStatus = 'running' | 'succeeded' | 'failed' | 'cancelled';
+
+export interface Deployment {
+  readonly id: DeploymentId;
+  readonly version: Timestamp;
+  readonly status: DeploymentStatus;
+  readonly steps: readonly DeploymentStep[];
+  /** 0 before the first step, then 1-based. */
+  readonly currentStep: number;
+  readonly changes: readonly AppChange[];
+  /** Chosen by a person (kill and scale): these go first. */
+  readonly victims: readonly InstanceId[];
+  readonly startedAt: number;
+  readonly endedAt?: number;
+  /** Why it failed or was cancelled. */
+  readonly reason?: string;
+  /** Last time anything moved; the deadline counts from here (decisions.md 18). */
+  readonly progressAt: number;
+  /** Digest of what counts as progress, to see whether anything moved. */
+  readonly progressMark: string;
+  readonly revision: number;
+}

@@ -1,0 +1,75 @@
+// Table of contents of the model: the nouns of Longrun, and nothing that decides.
+export {
+  asAgentId,
+  asAppId,
+  asClusterId,
+  asDeploymentId,
+  asInstanceId,
+  asProxyId,
+  asTaskId,
+  epochMsOf,
+  idPathOf,
+  newInstanceId,
+  newTaskId,
+  timestampOf,
+} from './ids.js';
+export type {
+  AgentId,
+  AppId,
+  ClusterId,
+  DeploymentId,
+  InstanceId,
+  ProxyId,
+  TaskId,
+  Timestamp,
+} from './ids.js';
+export { portsOf, runtimeOf } from './app-spec.js';
+export type {
+  AppSpec,
+  AppVersion,
+  Constraint,
+  ConstraintOperator,
+  Container,
+  DockerSettings,
+  HealthCheck,
+  HealthProtocol,
+  HostVolume,
+  Network,
+  PortDefinition,
+  PortMapping,
+  PortProtocol,
+  RuntimeKind,
+  ServicePort,
+  UnreachableStrategy,
+  UpgradeStrategy,
+} from './app-spec.js';
+export type { Cause, CauseKind } from './cause.js';
+export type { Assignment, LaunchBackoff, LaunchPort, LaunchSpec } from './launch.js';
+export type {
+  HealthResult,
+  Instance,
+  InstanceStatus,
+  InstanceStop,
+  RejectReason,
+  Routing,
+  StopPhase,
+  TaskExit,
+  TaskPhase,
+} from './instance.js';
+export type { App, LaunchDelay, TaskFailure } from './app.js';
+export type {
+  AppChange,
+  Deployment,
+  DeploymentAction,
+  DeploymentActionKind,
+  DeploymentStatus,
+  DeploymentStep,
+} from './deployment.js';
+export type {
+  AgentInfo,
+  AgentLiveness,
+  AgentNode,
+  AgentResources,
+  PortRange,
+  ProxyNode,
+} from './agent-node.js';
