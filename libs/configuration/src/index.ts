@@ -1,0 +1,5 @@
+// Table of contents: configuration from flags, environment and longrun.yaml.
+export { ConfigurationError } from './option.js';
+export type { Option, OptionKind, PortSpan } from './option.js';
+export { readConfiguration, Settings, variableOf } from './read-configuration.js';
+export type { Sources } from './read-configuration.js';

@@ -1,0 +1,3 @@
+// Table of contents: logs.
+export { createLogger, silentLogger } from './logger.js';
+export type { Logger } from './logger.js';

@@ -1,0 +1,31 @@
+// One JSON line per log entry on stderr, through pino. Fields that may hold secrets are removed before they are written.
+import { pino } from 'pino';
+
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+const SECRET_PATHS = [
+  'token',
+  '*.token',
+  'authorization',
+  '*.authorization',
+  'password',
+  '*.password',
+  'env',
+  '*.env',
+];
+
+/** `name` is the process: control-plane, agent, proxy, supervisor. */
+export function createLogger(name: string, level = 'info'): Logger {
+  return pino(
+    { name, level, redact: { paths: SECRET_PATHS, remove: true }, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ dest: 2, sync: true }),
+  );
+}
+
+/** For tests and tools that want silence. */
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
