@@ -6,6 +6,8 @@ export interface Option {
   /** `api-port`: the flag is `--api-port`, the variable `LONGRUN_API_PORT`, the key in longrun.yaml `api-port`. */
   readonly name: string;
   readonly kind: OptionKind;
+  /** One letter: `f` lets `-f` stand for it. */
+  readonly short?: string;
   readonly help: string;
   readonly default?: string;
   readonly required?: boolean;

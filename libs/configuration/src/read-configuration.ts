@@ -143,8 +143,10 @@ function fromFlags(
       continue;
     }
     const [flag = '', ...rest] = word.split('=');
-    const option = known.get(flag.slice(2));
-    if (!flag.startsWith('--') || !option)
+    const option = flag.startsWith('--')
+      ? known.get(flag.slice(2))
+      : [...known.values()].find(({ short }) => short !== undefined && flag === `-${short}`);
+    if (!option)
       throw unknown(
         flag,
         [...known.keys()].map((name) => `--${name}`),

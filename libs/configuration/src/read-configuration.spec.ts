@@ -1,0 +1,53 @@
+import { describe, expect, it } from '@jest/globals';
+import { ConfigurationError, readConfiguration, type Option } from '#libs/configuration';
+
+const options: Option[] = [
+  { name: 'api-port', kind: 'port', help: 'port of the API', default: '8080' },
+  { name: 'task-ports', kind: 'port-range', help: 'host ports', default: '31000-32000' },
+  { name: 'follow', kind: 'flag', short: 'f', help: 'keep reading' },
+  { name: 'database-url', kind: 'text', env: 'DATABASE_URL', secret: true, help: 'Postgres' },
+];
+const read = (argv: string[], env: Record<string, string> = {}, yaml?: string) =>
+  readConfiguration(options, { argv, env, ...(yaml === undefined ? {} : { yaml }) });
+
+describe('configuration', () => {
+  it('prefers flags to variables, variables to longrun.yaml, and that to defaults', () => {
+    expect(read([]).port('api-port')).toBe(8080);
+    expect(read([], {}, 'api-port: 1').port('api-port')).toBe(1);
+    expect(read([], { LONGRUN_API_PORT: '2' }, 'api-port: 1').port('api-port')).toBe(2);
+    expect(read(['--api-port', '3'], { LONGRUN_API_PORT: '2' }).port('api-port')).toBe(3);
+    expect(read(['--api-port=4']).port('api-port')).toBe(4);
+  });
+
+  it('keeps operands and short flags apart', () => {
+    const settings = read(['-f', 'app.json', '--', '--not-a-flag']);
+    expect(settings.flag('follow')).toBe(true);
+    expect(settings.operands).toEqual(['app.json', '--not-a-flag']);
+  });
+
+  it.each([
+    [['--api-prot', '1'], {}, undefined, 'unknown option --api-prot; did you mean --api-port?'],
+    [['-x'], {}, undefined, 'unknown option -x'],
+    [['--api-port'], {}, undefined, '--api-port needs a value'],
+    [['--api-port', '0'], {}, undefined, '--api-port must be a port number from 1 to 65535 (got "0")'],
+    [
+      [],
+      { LONGRUN_TASK_PORTS: '9-5' },
+      undefined,
+      'LONGRUN_TASK_PORTS must be a range of ports from the lower to the higher one (got "9-5")',
+    ],
+    [[], {}, 'api_port: 5', 'unknown option api_port in longrun.yaml; did you mean api-port?'],
+    [[], {}, 'a: [', 'longrun.yaml is not valid YAML'],
+    [[], {}, '- 1', 'longrun.yaml must hold a map of options'],
+  ])('refuses %j %j %j', (argv, env, yaml, message) => {
+    expect(() => read(argv, env, yaml)).toThrow(ConfigurationError);
+    expect(() => read(argv, env, yaml)).toThrow(message);
+  });
+
+  it('warns of a secret given as a flag without repeating it', () => {
+    const settings = read(['--database-url', 'postgres://me:hush@host/db']);
+    expect(settings.warnings).toHaveLength(1);
+    expect(settings.warnings.join()).not.toContain('hush');
+    expect(read([], { DATABASE_URL: 'postgres://x' }).text('database-url')).toBe('postgres://x');
+  });
+});
