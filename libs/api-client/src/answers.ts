@@ -1,0 +1,75 @@
+// The parts of Marathon's answers that the CLI and the supervisor read (api.md 3.3, 3.10, 7, 8).
+
+export interface TaskAnswer {
+  readonly id: string;
+  readonly appId: string;
+  readonly host: string;
+  readonly state: string;
+  readonly ports: readonly number[];
+  readonly startedAt?: string;
+  readonly stagedAt?: string;
+  readonly version?: string;
+  readonly healthCheckResults: readonly {
+    readonly alive: boolean;
+    readonly consecutiveFailures: number;
+    readonly lastFailureCause?: string;
+    readonly instanceId: string;
+  }[];
+}
+
+export interface AppAnswer {
+  readonly id: string;
+  readonly instances: number;
+  readonly cpus: number;
+  readonly mem: number;
+  readonly cmd?: string;
+  readonly version: string;
+  readonly tasksStaged: number;
+  readonly tasksRunning: number;
+  readonly tasksHealthy: number;
+  readonly tasksUnhealthy: number;
+  readonly healthChecks?: readonly unknown[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly deployments: readonly { readonly id: string }[];
+  readonly tasks?: readonly TaskAnswer[];
+  readonly portDefinitions?: readonly { readonly port: number; readonly name?: string }[];
+  readonly container?: {
+    readonly docker?: { readonly image: string };
+    readonly portMappings?: readonly { readonly servicePort: number; readonly name?: string }[];
+  };
+  readonly lastTaskFailure?: {
+    readonly message: string;
+    readonly state: string;
+    readonly timestamp: string;
+    readonly taskId: string;
+    readonly host: string;
+  };
+}
+
+export interface DeploymentListItem {
+  readonly id: string;
+  readonly version: string;
+  readonly affectedApps: readonly string[];
+  readonly currentStep: number;
+  readonly totalSteps: number;
+  readonly currentActions: readonly { readonly action: string; readonly app?: string }[];
+}
+
+export interface QueueAnswer {
+  readonly queue: readonly {
+    readonly count: number;
+    readonly delay: { readonly timeLeftSeconds: number; readonly overdue: boolean };
+    readonly app?: { readonly id: string };
+  }[];
+}
+
+/** `/v3/apps/ID/waiting`: why instances do not run yet, per agent. */
+export interface WaitingAnswer {
+  readonly waiting: readonly string[];
+}
+
+export interface EndedDeployment {
+  readonly id: string;
+  readonly status: 'running' | 'succeeded' | 'failed' | 'cancelled';
+  readonly reason?: string;
+}

@@ -1,0 +1,11 @@
+// Table of contents: talking to the REST API.
+export { ApiClient, ApiError, ApiUnreachable } from './api-client.js';
+export type { ApiClientOptions, DeploymentAnswer } from './api-client.js';
+export type {
+  AppAnswer,
+  DeploymentListItem,
+  EndedDeployment,
+  QueueAnswer,
+  TaskAnswer,
+  WaitingAnswer,
+} from './answers.js';
