@@ -73,3 +73,5 @@ export type {
   PortRange,
   ProxyNode,
 } from './agent-node.js';
+export { APP_ID_LENGTH_MAX, parseAppId, resolveId } from './parse/app-id.js';
+export type { Problem, ProblemList, ProblemStage } from './parse/problems.js';
