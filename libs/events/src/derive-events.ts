@@ -1,0 +1,38 @@
+// Events are derived from what a commit changes, never built where the change is decided: so an event can neither be
+// forgotten nor be wrong about its row. The order within one commit makes events.md 8 come out over the commits of a life:
+// ends of the old (instances that went, app_terminated), steps that begin, instances that moved, deployments that ended.
+import type { AgentNode, App, Deployment, Instance } from '#libs/model';
+import { agentEvents } from './api-events.js';
+import { advanceEvents, endEvents } from './deployment-events.js';
+import type { NewEvent } from './event.js';
+import { instanceEvents } from './instance-events.js';
+import type { EventView, RowChange } from './event-view.js';
+
+/** All rows that one commit touches, in the order of its writes; each row once, from before the first to after the last write. */
+export interface ChangeSet {
+  readonly apps: readonly RowChange<App>[];
+  readonly instances: readonly RowChange<Instance>[];
+  readonly deployments: readonly RowChange<Deployment>[];
+  readonly agents: readonly RowChange<AgentNode>[];
+}
+
+export function deriveEvents(changes: ChangeSet, view: EventView): NewEvent[] {
+  const cancelled = changes.deployments.filter(({ after }) => after?.status === 'cancelled');
+  const others = changes.deployments.filter((each) => !cancelled.includes(each));
+  const gone = changes.instances.filter(({ after }) => !after);
+  const moved = changes.instances.filter(({ after }) => after);
+  return [
+    ...changes.agents.flatMap((each) => agentEvents(each, view)),
+    ...cancelled.flatMap((each) => endEvents(each, view)),
+    ...gone.flatMap((each) => instanceEvents(each, view)),
+    ...changes.apps.flatMap((each) => terminated(each, view)),
+    ...others.flatMap((each) => advanceEvents(each, view)),
+    ...moved.flatMap((each) => instanceEvents(each, view)),
+    ...others.flatMap((each) => endEvents(each, view)),
+  ];
+}
+
+function terminated({ before, after }: RowChange<App>, view: EventView): NewEvent[] {
+  if (!before || after) return [];
+  return [{ type: 'app_terminated_event', timestamp: view.now, payload: { appId: before.id } }];
+}
