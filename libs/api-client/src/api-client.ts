@@ -54,6 +54,9 @@ export class ApiClient {
   put<T>(path: string, body: unknown): Promise<T> {
     return this.#send('PUT', path, body) as Promise<T>;
   }
+  patch<T>(path: string, body: unknown): Promise<T> {
+    return this.#send('PATCH', path, body) as Promise<T>;
+  }
   delete<T>(path: string): Promise<T> {
     return this.#send('DELETE', path) as Promise<T>;
   }

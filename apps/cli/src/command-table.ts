@@ -1,0 +1,54 @@
+// All verbs of the client, and how one is run.
+import { ApiClient } from '#libs/api-client';
+import { ConfigurationError, readConfiguration, type Option } from '#libs/configuration';
+import type { Command } from './command.js';
+import { appsCommand } from './commands/apps.command.js';
+import { deployCommand } from './commands/deploy.command.js';
+import { logsCommand } from './commands/logs.command.js';
+import { removeCommand } from './commands/remove.command.js';
+import { restartCommand } from './commands/restart.command.js';
+import { scaleCommand } from './commands/scale.command.js';
+import { statusCommand } from './commands/status.command.js';
+import { Output } from './output/output.js';
+
+export const COMMANDS: readonly Command[] = [
+  deployCommand,
+  appsCommand,
+  statusCommand,
+  logsCommand,
+  scaleCommand,
+  restartCommand,
+  removeCommand,
+];
+
+export const COMMON_OPTIONS: readonly Option[] = [
+  { name: 'url', kind: 'url', help: 'address of the API', default: 'http://127.0.0.1:8080' },
+  {
+    name: 'proxy-url',
+    kind: 'url',
+    help: 'address of the proxy, for the URLs shown',
+    default: 'http://127.0.0.1:8000',
+  },
+  {
+    name: 'credentials',
+    kind: 'text',
+    secret: true,
+    help: 'user:password of an API with --auth (better: LONGRUN_CREDENTIALS)',
+  },
+  { name: 'json', kind: 'flag', help: 'print JSON' },
+];
+
+export async function runCommand(command: Command, argv: readonly string[]): Promise<number> {
+  const settings = readConfiguration([...COMMON_OPTIONS, ...command.options], { argv, env: process.env });
+  const { length } = settings.operands;
+  if (length < command.minOperands || length > command.maxOperands) {
+    throw new ConfigurationError(`usage: longrun ${command.name} ${command.operands}`);
+  }
+  settings.warnings.forEach((warning) => process.stderr.write(`warning: ${warning}\n`));
+  const credentials = settings.optional('credentials');
+  const api = new ApiClient({
+    url: settings.url('url'),
+    ...(credentials === undefined ? {} : { credentials }),
+  });
+  return command.run({ api, settings, output: new Output(settings.flag('json')) });
+}

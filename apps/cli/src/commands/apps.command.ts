@@ -1,0 +1,28 @@
+// `longrun apps`: one line per app.
+import type { AppAnswer } from '#libs/api-client';
+import type { Command } from '../command.js';
+import { healthWord, urlsOf } from '../output/app-lines.js';
+
+export const appsCommand: Command = {
+  name: 'apps',
+  operands: '',
+  minOperands: 0,
+  maxOperands: 0,
+  summary: 'list the apps',
+  options: [],
+  async run({ api, settings, output }) {
+    const { apps } = await api.get<{ apps: AppAnswer[] }>('/v2/apps');
+    const rows = [...apps]
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .map((app) => [
+        app.id,
+        healthWord(app),
+        String(app.cpus),
+        `${app.mem} MiB`,
+        app.deployments.length ? 'deploying' : '-',
+        urlsOf(app, settings.url('proxy-url'))[0] ?? '-',
+      ]);
+    output.table(apps, ['APP', 'INSTANCES', 'CPUS', 'MEMORY', 'CHANGE', 'URL'], rows);
+    return 0;
+  },
+};

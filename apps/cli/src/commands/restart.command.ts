@@ -1,0 +1,22 @@
+// `longrun restart APP`: replaces all instances under the app's upgrade strategy and waits for it.
+import type { AppAnswer, DeploymentAnswer } from '#libs/api-client';
+import { finishChange, forceQuery } from '../change.js';
+import { appPathOf, WAIT_OPTIONS, type Command } from '../command.js';
+import { healthWord } from '../output/app-lines.js';
+
+export const restartCommand: Command = {
+  name: 'restart',
+  operands: 'APP',
+  minOperands: 1,
+  maxOperands: 1,
+  summary: 'replace all instances of an app, as gently as an update does',
+  options: WAIT_OPTIONS,
+  async run(context) {
+    const path = appPathOf(context.settings.operands[0] ?? '');
+    const answer = await context.api.post<DeploymentAnswer>(`/v2/apps${path}/restart?${forceQuery(context)}`);
+    return finishChange(context, answer, async () => {
+      const { app } = await context.api.get<{ app: AppAnswer }>(`/v2/apps${path}`);
+      return { value: { app }, text: `${app.id}: ${healthWord(app)}` };
+    });
+  },
+};

@@ -1,0 +1,29 @@
+// `longrun scale APP N`: changes the number of instances and waits for it.
+import type { AppAnswer, DeploymentAnswer } from '#libs/api-client';
+import { ConfigurationError } from '#libs/configuration';
+import { finishChange, forceQuery } from '../change.js';
+import { appPathOf, WAIT_OPTIONS, type Command } from '../command.js';
+import { healthWord } from '../output/app-lines.js';
+
+export const scaleCommand: Command = {
+  name: 'scale',
+  operands: 'APP N',
+  minOperands: 2,
+  maxOperands: 2,
+  summary: 'change how many instances of an app run',
+  options: WAIT_OPTIONS,
+  async run(context) {
+    const { api, settings } = context;
+    const [name = '', count = ''] = settings.operands;
+    if (!/^\d+$/.test(count))
+      throw new ConfigurationError(`N must be a whole number, 0 or more (got "${count}")`);
+    const path = appPathOf(name);
+    const answer = await api.patch<DeploymentAnswer>(`/v2/apps${path}?${forceQuery(context)}`, {
+      instances: Number(count),
+    });
+    return finishChange(context, answer, async () => {
+      const { app } = await api.get<{ app: AppAnswer }>(`/v2/apps${path}`);
+      return { value: { app }, text: `${app.id}: ${healthWord(app)}` };
+    });
+  },
+};

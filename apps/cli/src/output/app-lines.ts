@@ -1,0 +1,22 @@
+// One app in words: how many of its instances are where, and where people reach it.
+import type { AppAnswer } from '#libs/api-client';
+
+export const healthWord = ({ tasksRunning, tasksHealthy, instances, healthChecks }: AppAnswer): string => {
+  const checked = (healthChecks?.length ?? 0) > 0;
+  const good = checked ? tasksHealthy : tasksRunning;
+  return `${good}/${instances} ${checked ? 'healthy' : 'running'}`;
+};
+
+/** URLs by path and by service port; virtual hosts as they are. */
+export function urlsOf(app: AppAnswer, proxyUrl: string): string[] {
+  const { protocol, hostname } = new URL(proxyUrl);
+  const ports =
+    app.portDefinitions?.map(({ port }) => port) ??
+    app.container?.portMappings?.map(({ servicePort }) => servicePort) ??
+    [];
+  if (!ports.length) return [];
+  return [
+    `${proxyUrl}/_app${app.id}/`,
+    ...ports.filter((port) => port > 0).map((port) => `${protocol}//${hostname}:${port}/`),
+  ];
+}
