@@ -1,0 +1,10 @@
+// Table of contents: where an instance goes, and why it goes nowhere.
+export { NOTHING_USED } from './ledger.js';
+export type { PlacementLedger, PortRecord, ResourceAmounts } from './ledger.js';
+export type {
+  AgentExplanation,
+  PlacementRequest,
+  PlacementVerdict,
+  Rejection,
+  RejectionReason,
+} from './verdict.js';

@@ -1,0 +1,76 @@
+// What a reconcile pass sees: a read-only view that control-core implements over its working set. All of it is one moment;
+// a pass never sees its own writes here (it keeps an overlay of its own).
+import type {
+  AgentId,
+  AgentNode,
+  App,
+  AppId,
+  AppVersion,
+  Deployment,
+  DeploymentId,
+  Instance,
+  InstanceId,
+  ProxyId,
+  ProxyNode,
+} from '#libs/model';
+import type { PlacementLedger } from '#libs/placement';
+
+/** The mass-kill brake (promise 5). */
+export interface BrakeSettings {
+  readonly minimumInstances: number;
+  /** 0..1 of those that were healthy. */
+  readonly share: number;
+  readonly windowMs: number;
+}
+
+export interface ReconcileSettings {
+  /** Most time for requests in flight when the label `longrun.io/drain-seconds` is absent. */
+  readonly drainMs: number;
+  /** Least time without progress before a deployment fails. */
+  readonly deadlineMs: number;
+  /** How long a successor without checks that does not accept holds back its predecessor's stop. */
+  readonly acceptHoldMs: number;
+  /** A launch that no report confirms for this long is killed and launched again (behaviour.md 10.2). */
+  readonly launchConfirmMs: number;
+  /** How often an app that found no place asks again, should nothing else wake it. */
+  readonly placementRetryMs: number;
+  readonly brake: BrakeSettings;
+}
+
+export const DEFAULT_RECONCILE_SETTINGS: ReconcileSettings = {
+  drainMs: 30_000,
+  deadlineMs: 600_000,
+  acceptHoldMs: 30_000,
+  launchConfirmMs: 300_000,
+  placementRetryMs: 5_000,
+  brake: { minimumInstances: 4, share: 0.5, windowMs: 60_000 },
+};
+
+/** For the fleet-wide brake: kept as an index by the working set (`healthMark` says what an instance adds to it). */
+export interface FleetHealth {
+  /** Instances whose health is known to be good. */
+  readonly healthy: number;
+  /** Of those known to be bad that once were good: time of the last good answer. */
+  readonly turnedUnhealthyAt: readonly number[];
+}
+
+export interface ClusterSnapshot {
+  readonly apps: ReadonlyMap<AppId, App>;
+  instancesOf(app: AppId): readonly Instance[];
+  instance(id: InstanceId): Instance | undefined;
+  /** The definition an instance was created with; kept as long as an instance names it. */
+  versionOf(instance: Pick<Instance, 'appId' | 'version'>): AppVersion;
+  readonly agents: ReadonlyMap<AgentId, AgentNode>;
+  /** Running ones only. */
+  readonly deployments: ReadonlyMap<DeploymentId, Deployment>;
+  /** The running deployment that has this app among its actions. */
+  deploymentOf(app: AppId): Deployment | undefined;
+  readonly proxies: ReadonlyMap<ProxyId, ProxyNode>;
+  readonly tableNumber: number;
+  readonly epoch: number;
+  /** Control plane's clock; leases, unreachable times and deadlines count from here at the earliest. */
+  readonly officeSince: number;
+  readonly ledger: PlacementLedger;
+  readonly fleetHealth: FleetHealth;
+  readonly settings: ReconcileSettings;
+}
