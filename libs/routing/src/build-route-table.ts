@@ -1,0 +1,99 @@
+// Computes the route table from stored rows: one service per TCP port of each app, with the tasks that answer for it. Nothing is
+// remembered between two calls, so that a new leader builds the same table from the same rows (decisions.md 9).
+// Whether an instance is routed is decided by the reconcile pass and stored; this only carries it out.
+import {
+  portsOf,
+  type AgentId,
+  type AgentInfo,
+  type App,
+  type AppVersion,
+  type Instance,
+  type PortRange,
+  type ServicePort,
+  type Timestamp,
+} from '#libs/model';
+import { explainEmpty } from './empty-reason.js';
+import { readPortLabels } from './port-labels.js';
+import type { RouteService, RouteTable } from './route-table.js';
+import { grantServicePorts, type GrantedPorts, type RouteWarning } from './service-ports.js';
+import { servesTcp, targetsOf } from './targets.js';
+
+export interface RoutedApp {
+  readonly app: App;
+  /** All of this app, routed or not. */
+  readonly instances: readonly Instance[];
+  /** The version that an instance was made from. */
+  readonly versionOf: (instance: Instance) => AppVersion;
+}
+
+export interface RouteTableInput {
+  readonly cluster: string;
+  readonly epoch: number;
+  readonly number: number;
+  readonly madeAt: Timestamp;
+  readonly apps: Iterable<RoutedApp>;
+  readonly agentOf: (id: AgentId) => AgentInfo | undefined;
+  /** Service ports outside of it get no listener. */
+  readonly servicePortRange: PortRange;
+}
+
+/** Services in order of app id and port index. Apps that are being removed have none. */
+export function buildRouteTable(input: RouteTableInput): RouteTable {
+  const apps = routedApps(input.apps);
+  const granted = grantServicePorts(
+    apps.map(({ app }) => app),
+    input.servicePortRange,
+  );
+  const services = apps.flatMap((each) => servicesOf(each, granted, input.agentOf));
+  return {
+    cluster: input.cluster,
+    epoch: input.epoch,
+    number: input.number,
+    madeAt: input.madeAt,
+    services,
+  };
+}
+
+/** What in the definitions has no effect on routing, for `/v3/apps/ID/warnings`; in order of app id. */
+export function routeWarnings(input: Pick<RouteTableInput, 'apps' | 'servicePortRange'>): RouteWarning[] {
+  const apps = routedApps(input.apps).map(({ app }) => app);
+  const warnings = [...grantServicePorts(apps, input.servicePortRange).warnings];
+  for (const app of apps) {
+    for (const port of portsOf(app.current.spec)) warnings.push(...portWarnings(app, port));
+  }
+  return warnings.sort((a, b) => order(a.appId, b.appId));
+}
+
+function portWarnings(app: App, port: ServicePort): RouteWarning[] {
+  const texts = servesTcp(port) ? [...readPortLabels(app.current.spec, port).warnings] : [];
+  if (port.protocol !== 'tcp')
+    texts.push(`UDP of port ${port.index} is not proxied; reach it at the host port of a task`);
+  return texts.map((text) => ({ appId: app.id, text }));
+}
+
+function routedApps(apps: Iterable<RoutedApp>): RoutedApp[] {
+  return [...apps].filter(({ app }) => !app.removing).sort((a, b) => order(a.app.id, b.app.id));
+}
+
+function servicesOf(
+  { app, instances, versionOf }: RoutedApp,
+  granted: GrantedPorts,
+  agentOf: RouteTableInput['agentOf'],
+): RouteService[] {
+  return portsOf(app.current.spec)
+    .filter(servesTcp)
+    .map((port) => {
+      const { warnings: _shownElsewhere, ...routing } = readPortLabels(app.current.spec, port);
+      const targets = targetsOf(port.index, instances, { versionOf, agentOf });
+      return {
+        appId: app.id,
+        portIndex: port.index,
+        ...(granted.has(app, port.index) ? { servicePort: port.servicePort } : {}),
+        ...routing,
+        targets,
+        emptyReason: targets.length > 0 ? '' : explainEmpty(app, instances),
+      };
+    });
+}
+
+const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -1,0 +1,58 @@
+// Why a port of an app has no target, as one sentence for the body of the 503. Whoever may send a request reads it, so it says
+// what state the instances are in and only the first line of the last failure, never the output of a task.
+import { timestampOf, type App, type Instance } from '#libs/model';
+
+const TEXT_MAX = 160;
+
+/** For an app none of whose instances is routed. `instances`: all of this app. */
+export function explainEmpty(app: App, instances: readonly Instance[]): string {
+  if (instances.length === 0) return describeNone(app);
+  const counts = new Map<string, number>();
+  for (const instance of instances) {
+    const state = describe(app, instance);
+    counts.set(state, (counts.get(state) ?? 0) + 1);
+  }
+  const parts = [...counts].map(
+    ([state, count]) => `${count} ${count === 1 ? 'instance' : 'instances'} ${state}`,
+  );
+  const failure = app.lastTaskFailure;
+  if (failure) parts.push(`the last failure was ${failure.state}: ${firstLine(failure.message)}`);
+  return parts.join('; ');
+}
+
+function describeNone(app: App): string {
+  return app.current.spec.instances === 0
+    ? 'the app is scaled to 0 instances'
+    : `none of the ${app.current.spec.instances} wanted instances has been created yet`;
+}
+
+/** Verb phrases that read well after "1 instance" and "2 instances". */
+function describe(app: App, instance: Instance): string {
+  if (instance.stop) return `being stopped (${firstLine(instance.stop.cause.text)})`;
+  if (instance.goal === 'stopped') return 'being stopped';
+  if (instance.unreachableSince !== undefined) return 'on an agent that is lost';
+  if (!instance.placed) return describeScheduled(app, instance);
+  const status = instance.status?.taskId === instance.taskId ? instance.status : undefined;
+  if (!status || status.phase === 'waiting' || status.phase === 'starting') return 'starting';
+  if (status.phase === 'pulling') return 'waiting for the image to be pulled';
+  if (status.phase === 'stopping') return 'being stopped';
+  if (status.phase !== 'running') return 'waiting to be started again';
+  const failed = status.health.find((each) => each !== null && !each.alive);
+  if (failed) return `unhealthy (${firstLine(failed.lastFailureCause ?? 'the health check failed')})`;
+  if (status.health.some((each) => each === null)) return 'running, without a passed health check so far';
+  return status.accepting
+    ? 'running and about to be routed'
+    : 'running, but not accepting connections on all ports';
+}
+
+function describeScheduled(app: App, instance: Instance): string {
+  const delay = app.launchDelay;
+  if (delay && delay.delayMs > 0 && delay.configVersion === app.current.lastConfigChangeAt)
+    return `waiting to be launched, after failures not before ${timestampOf(delay.until)}`;
+  return `waiting to be launched (${firstLine(instance.cause.text)})`;
+}
+
+function firstLine(text: string): string {
+  const line = text.split('\n', 1)[0]?.trim() ?? '';
+  return line.length > TEXT_MAX ? `${line.slice(0, TEXT_MAX)}…` : line;
+}
