@@ -1,4 +1,4 @@
-// Table of contents: the Store seam.
+// Table of contents: the Store seam, its memory implementation, and what a Store implementation builds on.
 export { StoreUnavailable } from './store.js';
 export type {
   Commit,
@@ -10,3 +10,7 @@ export type {
   StoredState,
   Write,
 } from './store.js';
+export { MemoryStore, portConflict } from './memory-store.js';
+export { DEPLOYMENTS_KEPT, EVENTS_KEPT, EVENTS_KEPT_MS, VERSIONS_KEPT } from './retention.js';
+export { planWrites, RowChanges } from './write-plan.js';
+export type { WritePlan } from './write-plan.js';

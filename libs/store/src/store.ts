@@ -57,7 +57,7 @@ export type Guard =
   | { readonly kind: 'instance'; readonly id: InstanceId; readonly goalRevision: number | null };
 
 export interface Commit {
-  /** The first statement checks it with a row lock; a lower one than stored is fenced. */
+  /** The first statement checks it with a row lock; any other one than stored is fenced. */
   readonly epoch: number;
   readonly guards: readonly Guard[];
   readonly writes: readonly Write[];
@@ -67,7 +67,11 @@ export interface Commit {
 export type CommitResult =
   /** `events`: as numbered, in order. */
   | { readonly kind: 'committed'; readonly events: readonly StoredEvent[] }
-  | { readonly kind: 'conflict'; readonly guard: Guard }
+  /**
+   * A guard did not hold; nothing was written. With `reason`, no guard failed but a placed instance claims a host port that another
+   * placed instance of the same agent holds after this commit: `guard` then names the instance that came too late.
+   */
+  | { readonly kind: 'conflict'; readonly guard: Guard; readonly reason?: string }
   /** Somebody else leads, or our lease ended. Nothing was written. */
   | { readonly kind: 'fenced'; readonly epoch: number };
 
@@ -86,6 +90,13 @@ export type EventPage =
 /** Thrown by every method when the store cannot be reached or refuses for now; nothing is known about an interrupted commit until the next `load`. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
+  /** The store's disk is full: writes are refused until somebody frees space (507 for a deploy, decisions.md 24). */
+  readonly diskFull: boolean;
+
+  constructor(message: string, options: { readonly diskFull?: boolean } = {}) {
+    super(message);
+    this.diskFull = options.diskFull ?? false;
+  }
 }
 
 export interface Store {
@@ -98,6 +109,7 @@ export interface Store {
   /** Gives the lease up at once if `holder` has it. */
   resign(holder: string): Promise<void>;
   load(): Promise<StoredState>;
+  /** All or nothing; writes take effect in their order. Text comes back exactly as written, also U+0000 and lone surrogates. */
   commit(commit: Commit): Promise<CommitResult>;
   /** Stored versions of an app, newest first. */
   versions(app: AppId): Promise<readonly AppVersion[]>;
@@ -109,5 +121,7 @@ export interface Store {
   /** Hash of a token -> role, for agents and proxies (decisions.md 29). */
   tokenRole(sha256: string): Promise<'agent' | 'proxy' | null>;
   putToken(sha256: string, role: 'agent' | 'proxy'): Promise<void>;
+  /** Forgets events older than 7 days and all but the newest million; returns how many. Call it now and then, from any process. */
+  trimEvents?(): Promise<number>;
   close(): Promise<void>;
 }
