@@ -1,4 +1,29 @@
 // Table of contents: the life of an instance, as pure functions.
 export { tallyProbe } from './health-tally.js';
 export type { ProbeMoment, ProbeOutcome } from './health-tally.js';
-export { nextDelayMs } from './launch-delay.js';
+export {
+  backoffOf,
+  currentDelay,
+  delayAdvanced,
+  delayAfterFailure,
+  forgottenAt,
+  nextDelayMs,
+} from './launch-delay.js';
+export { conditionOf, currentStatus, hasEnded, isActive, isTerminal, taskStateOf } from './condition.js';
+export type { Condition } from './condition.js';
+export {
+  failedCheck,
+  hasRoutablePorts,
+  healthOf,
+  isReady,
+  isReportedUnready,
+  isRunning,
+  runningSince,
+} from './readiness.js';
+export type { FailedCheck } from './readiness.js';
+export { taskEnvironment } from './environment.js';
+export type { EnvironmentInput } from './environment.js';
+export { DEFAULT_KILL_GRACE_MS, DRAIN_LABEL, assignmentOf, launchSpecOf } from './assignment.js';
+export type { LaunchAgent } from './assignment.js';
+export { countsForDelay, failureOf } from './failure.js';
+export { acceptStatus } from './status-order.js';
