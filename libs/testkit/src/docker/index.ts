@@ -1,0 +1,6 @@
+// Table of contents: a Docker Engine and an image for tests.
+export { importBusyboxImage } from './busybox-image.js';
+export type { TestImage } from './busybox-image.js';
+export { canStartDockerd, findOrStartDocker } from './find-engine.js';
+export type { MissingDocker, TestDocker } from './find-engine.js';
+export { PrivateDockerd } from './private-dockerd.js';
