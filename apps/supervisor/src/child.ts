@@ -1,0 +1,131 @@
+// One process under supervision: started in a session of its own (a terminal's Ctrl-C hits the whole group, decisions.md 25), written to a
+// record so that the next supervisor finds it, watched, and started again with a growing delay when it dies.
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { closeSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { identityOf, isAlive, signalProcess, type ProcessIdentity } from '#libs/process-identity';
+import type { Logger } from '#libs/telemetry';
+import type { DataFolder } from './data-folder.js';
+
+const WATCH_MS = 200;
+const RESTART_DELAY_FIRST_MS = 200;
+const RESTART_DELAY_MAX_MS = 10_000;
+/** A process that ran this long starts again without delay. */
+const STABLE_MS = 30_000;
+
+export interface ChildSpec {
+  readonly name: string;
+  readonly script: string;
+  readonly args: readonly string[];
+  /** Besides PATH, HOME and the like. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const INHERITED = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'XDG_RUNTIME_DIR', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS'];
+
+export class Child {
+  #identity: ProcessIdentity | null = null;
+  #wanted = false;
+  #watching: Promise<void> | null = null;
+
+  constructor(
+    readonly spec: ChildSpec,
+    private readonly folder: DataFolder,
+    private readonly logger: Logger,
+  ) {}
+
+  get pid(): number | null {
+    return this.#identity?.pid ?? null;
+  }
+  get isRunning(): boolean {
+    return this.#identity !== null && isAlive(this.#identity);
+  }
+
+  /** A process that an earlier supervisor left, started with the same words and environment. */
+  takeOver(): boolean {
+    const record = this.folder.record(this.spec.name);
+    if (!record || record.signature !== this.#signature() || !isAlive(record.identity)) return false;
+    this.#identity = record.identity;
+    this.#watch(performance.now());
+    return true;
+  }
+
+  /** Ends what an earlier supervisor left under this name. */
+  async endLeftOver(graceMs: number): Promise<void> {
+    const record = this.folder.record(this.spec.name);
+    if (record) await endProcess(record.identity, graceMs);
+    this.folder.dropRecord(this.spec.name);
+  }
+
+  start(): void {
+    this.#spawn();
+    this.#watch(performance.now());
+  }
+
+  /** SIGTERM, and SIGKILL after the grace time; it is not started again. */
+  async stop(graceMs: number): Promise<void> {
+    this.#wanted = false;
+    await this.#watching;
+    if (this.#identity) await endProcess(this.#identity, graceMs);
+    this.folder.dropRecord(this.spec.name);
+    this.#identity = null;
+  }
+
+  #signature(): string {
+    return createHash('sha256').update(JSON.stringify([this.spec.script, this.spec.args, this.spec.env])).digest('hex');
+  }
+
+  #spawn(): void {
+    const log = this.folder.openLog(this.spec.name);
+    const inherited = INHERITED.flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value] as const];
+    });
+    try {
+      const child = spawn(process.execPath, ['--enable-source-maps', this.spec.script, ...this.spec.args], {
+        env: { ...Object.fromEntries(inherited), ...this.spec.env },
+        stdio: ['ignore', log, log],
+        detached: true,
+      });
+      child.on('error', (error) => this.logger.error({ child: this.spec.name, error: error.message }, 'could not be started'));
+      child.unref();
+      this.#identity = child.pid === undefined ? null : identityOf(child.pid);
+    } finally {
+      closeSync(log);
+    }
+    if (this.#identity) this.folder.putRecord(this.spec.name, { identity: this.#identity, signature: this.#signature() });
+  }
+
+  #watch(startedAt: number): void {
+    this.#wanted = true;
+    this.#watching = this.#keepRunning(startedAt);
+  }
+
+  async #keepRunning(firstStart: number): Promise<void> {
+    let startedAt = firstStart;
+    let delayMs = 0;
+    while (this.#wanted) {
+      if (this.isRunning) {
+        await pause(WATCH_MS);
+        continue;
+      }
+      delayMs = performance.now() - startedAt > STABLE_MS ? 0 : Math.min(Math.max(RESTART_DELAY_FIRST_MS, delayMs * 2), RESTART_DELAY_MAX_MS);
+      this.logger.warn({ child: this.spec.name, delayMs, log: this.folder.logPath(this.spec.name) }, 'ended; it is started again');
+      for (const until = performance.now() + delayMs; this.#wanted && performance.now() < until; ) await pause(Math.min(50, delayMs));
+      if (!this.#wanted) return;
+      startedAt = performance.now();
+      this.#spawn();
+    }
+  }
+}
+
+/** Resolves when the process is gone. */
+export async function endProcess(identity: ProcessIdentity, graceMs: number): Promise<void> {
+  signalProcess(identity, 'SIGTERM');
+  const deadline = performance.now() + graceMs;
+  while (isAlive(identity)) {
+    if (performance.now() > deadline) signalProcess(identity, 'SIGKILL');
+    await pause(20);
+  }
+}

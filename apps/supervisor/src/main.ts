@@ -1,0 +1,81 @@
+// `longrun up`: options, signals, exit code.
+import { readFileSync } from 'node:fs';
+import { ConfigurationError, readConfiguration, type Settings } from '#libs/configuration';
+import { createLogger } from '#libs/telemetry';
+import { UP_OPTIONS, upUsage } from './options.js';
+import { watchParents } from './parent-watch.js';
+import { Supervisor } from './supervisor.js';
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+/** A second Ctrl-C: at most this long until the end. */
+const FORCED_MS = 5_000;
+
+function readSettings(): Settings {
+  const yaml = readYaml();
+  return readConfiguration(UP_OPTIONS, { argv: process.argv.slice(2), env: process.env, ...(yaml === undefined ? {} : { yaml }) });
+}
+
+function readYaml(): string | undefined {
+  try {
+    return readFileSync('longrun.yaml', 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Signals that our starter told us to ignore (nohup) stay ignored. */
+function isIgnored(signalNumber: number): boolean {
+  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  return (BigInt(`0x${mask}`) & (1n << BigInt(signalNumber - 1))) !== 0n;
+}
+
+async function up(): Promise<number> {
+  if (process.argv.includes('--help') || process.argv.includes('-h')) {
+    process.stdout.write(upUsage());
+    return 0;
+  }
+  const hangUpIgnored = isIgnored(1);
+  const settings = readSettings();
+  settings.warnings.forEach((warning) => say(`warning: ${warning}`));
+  const supervisor = new Supervisor(settings, createLogger('supervisor'), say);
+  const stopping = new AbortController();
+  const forced = new AbortController();
+  const stopRequested = new Promise<void>((resolve) => stopping.signal.addEventListener('abort', () => resolve()));
+  const ask = (why: string): void => {
+    if (!stopping.signal.aborted) {
+      say(`${why}: stopping in order; once more forces it`);
+      stopping.abort();
+    } else if (!forced.signal.aborted) {
+      say('forced');
+      forced.abort();
+      setTimeout(() => process.exit(1), FORCED_MS).unref();
+    }
+  };
+  process.on('SIGINT', () => ask('interrupted'));
+  process.on('SIGTERM', () => ask('asked to end'));
+  if (!hangUpIgnored) process.on('SIGHUP', () => ask('the terminal is gone'));
+  const unwatch = watchParents(() => ask('npm is gone'));
+
+  let failure: unknown;
+  try {
+    await supervisor.start(stopping.signal);
+    if (!stopping.signal.aborted) say('Longrun is up. Ctrl-C stops it and its tasks (--keep-tasks leaves those running).');
+    await stopRequested;
+  } catch (error) {
+    failure = error;
+  }
+  unwatch();
+  const { tasksLeft } = await supervisor.stop(forced.signal);
+  if (failure) throw failure;
+  if (tasksLeft) say(`${tasksLeft} task${tasksLeft === 1 ? '' : 's'} left running`);
+  say('stopped');
+  return tasksLeft ? 1 : 0;
+}
+
+process.stderr.on('error', () => undefined); // a terminal that is gone must not end us before our order is done
+try {
+  process.exitCode = await up();
+} catch (error) {
+  say(`longrun up: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = error instanceof ConfigurationError ? 2 : 1;
+}

@@ -1,0 +1,139 @@
+// `longrun up`: starts Postgres, control plane, agent and proxy as processes of their own, keeps them running, and stops them in order.
+// After a kill -9 of itself the next start takes over Postgres and proxy, and replaces control plane and agent; tasks never notice (decisions.md 25-26).
+import type { Server } from 'node:net';
+import type { Settings } from '#libs/configuration';
+import type { Logger } from '#libs/telemetry';
+import { ApiClient } from '#libs/api-client';
+import { Child } from './child.js';
+import { childSpecs, type ChildName } from './child-specs.js';
+import { DataFolder } from './data-folder.js';
+import { Database } from './database.js';
+import { deployFiles } from './deploy-files.js';
+import { takeHolderLock } from './holder-lock.js';
+import { checkPortFree, checkSettings } from './preflight.js';
+import { stopTasks } from './stop-tasks.js';
+import { waitFor } from './wait-for.js';
+
+/** Proxies finish requests in flight for up to 30 s. */
+const PROXY_STOP_MS = 35_000;
+const STOP_MS = 10_000;
+const READY_WITHIN_MS = 90_000;
+const LOG_CHECK_MS = 60_000;
+
+export class Supervisor {
+  readonly #folder: DataFolder;
+  readonly #database: Database;
+  readonly #api: ApiClient;
+  readonly #url: string;
+  readonly #proxyUrl: string;
+  #lock: Server | null = null;
+  #children: Map<ChildName, Child> = new Map();
+  #logTimer: NodeJS.Timeout | null = null;
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly logger: Logger,
+    private readonly say: (line: string) => void,
+  ) {
+    checkSettings(settings);
+    this.#folder = new DataFolder(settings.text('data-dir'));
+    this.#database = new Database(settings.optional('database-url'), this.#folder.in('postgres'), logger);
+    this.#url = `http://127.0.0.1:${settings.port('api-port')}`;
+    this.#proxyUrl = `http://127.0.0.1:${settings.port('proxy-port')}`;
+    this.#api = new ApiClient({ url: this.#url, timeoutMs: 5_000 });
+  }
+
+  /** Resolves when everything runs and the files are deployed. Throws ConfigurationError before anything was started. */
+  async start(signal: AbortSignal): Promise<void> {
+    const self = { pid: process.pid, since: new Date().toISOString(), url: this.#url };
+    this.#lock = await takeHolderLock(this.#folder.path, self);
+    this.say(`Longrun keeps its data in ${this.#folder.path}`);
+    const database = this.#database;
+    const taken = await this.#adoptAndCheckPorts();
+    if (signal.aborted) return;
+
+    this.say('starting PostgreSQL …');
+    await database.open();
+    this.say(`PostgreSQL is up${database.pid === null ? ' (yours)' : ` (pid ${database.pid})`}, ${await database.migrate()}`);
+    if (signal.aborted) return;
+
+    const specs = childSpecs(this.settings, this.#folder, database.url);
+    for (const name of ['control-plane', 'agent'] as const) await this.#child(specs[name]).endLeftOver(STOP_MS);
+    this.#start('control-plane');
+    this.say(`control plane: ${this.#url} (documentation of the API at ${this.#url}/docs)`);
+    await this.#until('the control plane', signal, async () => (await this.#api.get<{ leader?: string }>('/v2/leader')).leader);
+    const proxy = this.#child(specs.proxy);
+    if (taken.proxy && proxy.takeOver()) this.say('proxy: taken over from the last run');
+    else {
+      await proxy.endLeftOver(PROXY_STOP_MS);
+      proxy.start();
+    }
+    this.#child(specs.agent).start();
+    await this.#until('the agent', signal, () => this.#agentIsConnected());
+    await this.#until('the proxy', signal, () => this.#proxyAnswers());
+    this.say(`proxy: ${this.#proxyUrl} (apps at ${this.#proxyUrl}/_app/<id>/, and at their service ports)`);
+    this.say('The API needs no credentials, so every user of this host may use it; web pages of other origins may not.');
+    this.#logTimer = setInterval(() => this.#children.forEach(({ spec }) => this.#folder.boundLog(spec.name)), LOG_CHECK_MS);
+    this.#database.keepRunning();
+    if (signal.aborted || !this.settings.operands.length) return;
+    await deployFiles(this.settings, { url: this.#url, proxyUrl: this.#proxyUrl }, this.say, signal);
+  }
+
+  /** Tasks, agent, proxy, control plane, Postgres; resolves when all are gone. `forced` fires at the second Ctrl-C. */
+  async stop(forced: AbortSignal): Promise<{ tasksLeft: number }> {
+    if (this.#logTimer) clearInterval(this.#logTimer);
+    const grace = (ms: number): number => (forced.aborted ? 0 : ms);
+    let tasksLeft = 0;
+    if (this.#children.has('agent') && !this.settings.flag('keep-tasks')) {
+      tasksLeft = await stopTasks(this.#api, this.say, forced);
+    }
+    for (const [name, ms] of [['agent', STOP_MS], ['proxy', PROXY_STOP_MS], ['control-plane', STOP_MS]] as const) {
+      const child = this.#children.get(name);
+      if (!child) continue;
+      this.say(`stopping ${name} …`);
+      const stopping = child.stop(grace(ms));
+      await stopping;
+    }
+    await this.#database.close();
+    this.#lock?.close();
+    return { tasksLeft };
+  }
+
+  async #adoptAndCheckPorts(): Promise<{ proxy: boolean }> {
+    const ours = (name: ChildName): boolean => this.#folder.record(name) !== null;
+    // our own left-over control plane and proxy hold these ports; anybody else is an error
+    const record = { api: this.#folder.record('control-plane'), proxy: this.#folder.record('proxy') };
+    const proxyRuns = record.proxy !== null && ours('proxy');
+    if (!record.api) await checkPortFree('--api-port', this.settings.port('api-port'), '127.0.0.1');
+    if (!record.proxy) await checkPortFree('--proxy-port', this.settings.port('proxy-port'), this.settings.text('proxy-bind'));
+    return { proxy: proxyRuns };
+  }
+
+  #child(spec: ConstructorParameters<typeof Child>[0] & { name: ChildName }): Child {
+    const known = this.#children.get(spec.name);
+    if (known) return known;
+    const child = new Child(spec, this.#folder, this.logger);
+    this.#children.set(spec.name, child);
+    return child;
+  }
+
+  #start(name: ChildName): void {
+    this.#children.get(name)?.start();
+  }
+
+  #until(what: string, signal: AbortSignal, probe: () => Promise<unknown>): Promise<void> {
+    return waitFor(what, probe, { signal, withinMs: READY_WITHIN_MS, say: this.say, logs: this.#folder.in('logs') });
+  }
+
+  async #agentIsConnected(): Promise<boolean> {
+    const { agents } = await this.#api.get<{ agents: readonly { liveness: string }[] }>('/v3/agents');
+    return agents.some(({ liveness }) => liveness === 'connected');
+  }
+
+  async #proxyAnswers(): Promise<boolean> {
+    const response = await fetch(`${this.#proxyUrl}/`, { signal: AbortSignal.timeout(2_000) });
+    await response.arrayBuffer();
+    return response.status > 0;
+  }
+}
+
