@@ -8,3 +8,7 @@ export type {
   Rejection,
   RejectionReason,
 } from './verdict.js';
+export { canonicalValue, constraintViolation, fieldValue } from './constraints.js';
+export type { ConstraintContext } from './constraints.js';
+export { PORT_SHUN_MS, PlacementIndex } from './placement-index.js';
+export { explain, place } from './place.js';

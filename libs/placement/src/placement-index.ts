@@ -1,0 +1,97 @@
+// The ledger that a working set keeps current: one `note` per row that changed, before and after. What an agent's instances
+// take is held per instance and summed on demand of the agent, so nothing drifts (promise 10).
+import type { AgentId, AppId, AppSpec, Instance, InstanceId } from '#libs/model';
+import { NOTHING_USED } from './ledger.js';
+import type { PlacementLedger, PortRecord, ResourceAmounts } from './ledger.js';
+
+/** How long a port stays away after the agent found it taken (decisions.md 23). */
+export const PORT_SHUN_MS = 600_000;
+
+type Demand = Pick<AppSpec, 'cpus' | 'mem' | 'disk'>;
+
+interface AgentBook {
+  readonly placed: Map<InstanceId, { readonly appId: AppId; readonly demand: Demand }>;
+  readonly ports: Map<number, PortRecord>;
+  sum: ResourceAmounts | null;
+}
+
+export class PlacementIndex implements PlacementLedger {
+  readonly #books = new Map<AgentId, AgentBook>();
+
+  /** `unknownLeftAt`: the table number found on taking office. */
+  constructor(readonly unknownLeftAt: number) {}
+
+  /**
+   * A row changed: `before` absent = new, `after` absent = removed. `demand` is the spec of the version that `after` runs.
+   * `now`: the control plane's clock, remembered as the ports' last use.
+   */
+  note(before: Instance | undefined, after: Instance | undefined, demand: Demand, now: number): void {
+    if (before?.placed && before.agentId !== undefined) this.#release(before.agentId, before, after, now);
+    if (after?.placed && after.agentId !== undefined) this.#hold(after.agentId, after, demand, now);
+  }
+
+  used(agent: AgentId): ResourceAmounts {
+    const book = this.#books.get(agent);
+    if (!book) return NOTHING_USED;
+    book.sum ??= [...book.placed.values()].reduce(
+      (sum, { demand }) => ({
+        cpus: sum.cpus + demand.cpus,
+        mem: sum.mem + demand.mem,
+        disk: sum.disk + demand.disk,
+        instances: sum.instances + 1,
+      }),
+      NOTHING_USED,
+    );
+    return book.sum;
+  }
+
+  ports(agent: AgentId): ReadonlyMap<number, PortRecord> {
+    return this.#books.get(agent)?.ports ?? NO_PORTS;
+  }
+
+  countOf(agent: AgentId, app: AppId): number {
+    let count = 0;
+    for (const each of this.#books.get(agent)?.placed.values() ?? []) if (each.appId === app) count += 1;
+    return count;
+  }
+
+  #book(agent: AgentId): AgentBook {
+    let book = this.#books.get(agent);
+    if (!book) this.#books.set(agent, (book = { placed: new Map(), ports: new Map(), sum: null }));
+    return book;
+  }
+
+  #hold(agent: AgentId, instance: Instance, demand: Demand, now: number): void {
+    const book = this.#book(agent);
+    book.placed.set(instance.id, { appId: instance.appId, demand });
+    book.sum = null;
+    for (const port of instance.hostPorts) {
+      book.ports.set(port, {
+        appId: instance.appId,
+        heldBy: instance.id,
+        lastUsedAt: Math.max(now, instance.placedAt ?? 0),
+        leftAt: instance.leftAt,
+      });
+    }
+  }
+
+  #release(agent: AgentId, before: Instance, after: Instance | undefined, now: number): void {
+    const book = this.#book(agent);
+    book.placed.delete(before.id);
+    book.sum = null;
+    const last = after ?? before;
+    const reject = last.status?.incarnation === before.incarnation ? last.status.reject : undefined;
+    for (const port of before.hostPorts) {
+      if (book.ports.get(port)?.heldBy !== before.id) continue;
+      const isTaken = reject?.reason === 'port-taken' && (reject.port ?? port) === port;
+      book.ports.set(port, {
+        appId: before.appId,
+        lastUsedAt: now,
+        leftAt: Math.max(before.leftAt, last.leftAt),
+        ...(isTaken ? { shunnedUntil: now + PORT_SHUN_MS } : {}),
+      });
+    }
+  }
+}
+
+const NO_PORTS: ReadonlyMap<number, PortRecord> = new Map();

@@ -1,0 +1,11 @@
+// Table of contents: plans of deployments and the arithmetic of carrying them out.
+export { isRestartRelevant, nextVersion } from './next-version.js';
+export type { NextVersion } from './next-version.js';
+export { planSteps } from './plan-steps.js';
+export type { PlannedSteps } from './plan-steps.js';
+export { conflictsWith, lockedApps, revertChanges } from './conflicts.js';
+export { shareRoundedDown, shareRoundedUp } from './exact-share.js';
+export { minimumHealthy, rollingWindow } from './rolling-window.js';
+export type { RollingSets, RollingWindow } from './rolling-window.js';
+export { scaleNeeds, victimOrder } from './scaling.js';
+export type { ScaleNeeds, VictimCandidate, VictimState } from './scaling.js';

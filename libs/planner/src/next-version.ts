@@ -1,0 +1,36 @@
+// What a changed definition does to the version (behaviour.md 1, app.md A12): every member but `instances` is restart-relevant,
+// there is no metadata-only update.
+import type { AppSpec, AppVersion, Timestamp } from '#libs/model';
+
+export type NextVersion =
+  { readonly kind: 'unchanged' } | { readonly kind: 'new'; readonly version: AppVersion };
+
+/** `now` must be newer than every version of the app. `restart`: replace all instances although nothing differs. */
+export function nextVersion(
+  before: AppVersion | null,
+  spec: AppSpec,
+  now: Timestamp,
+  { restart = false }: { readonly restart?: boolean } = {},
+): NextVersion {
+  const version = (lastScalingAt: Timestamp, lastConfigChangeAt: Timestamp): NextVersion => ({
+    kind: 'new',
+    version: { spec, version: now, lastScalingAt, lastConfigChangeAt },
+  });
+  if (!before || isRestartRelevant(before.spec, spec)) return version(now, now);
+  if (before.spec.instances !== spec.instances) {
+    return version(now, restart ? now : before.lastConfigChangeAt);
+  }
+  return restart ? version(before.lastScalingAt, now) : { kind: 'unchanged' };
+}
+
+/** Do the two differ in anything but `instances`? */
+export const isRestartRelevant = (before: AppSpec, after: AppSpec): boolean =>
+  canonical({ ...before, instances: 0 }) !== canonical({ ...after, instances: 0 });
+
+/** As text with sorted member names, so that the order in which a client wrote them is no change. */
+const canonical = (spec: AppSpec): string =>
+  JSON.stringify(spec, (_, value: unknown) =>
+    value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );

@@ -1,0 +1,88 @@
+// The ordered plan of a deployment (behaviour.md 2): removals, then the 0-instance starts that clients count, then one step
+// per dependency layer. Dependencies order a plan; they restart nothing.
+import type { AppChange, AppId, AppSpec, DeploymentAction, DeploymentStep } from '#libs/model';
+
+export type PlannedSteps =
+  | { readonly kind: 'steps'; readonly steps: readonly DeploymentStep[] }
+  /** The apps of one dependency cycle, in order: a 422. */
+  | { readonly kind: 'cycle'; readonly cycle: readonly AppId[] };
+
+/** `specsAfter`: every app as it is wanted afterwards; dependencies are read from these only. */
+export function planSteps(changes: readonly AppChange[], specsAfter: readonly AppSpec[]): PlannedSteps {
+  const layers = dependencyLayers(specsAfter);
+  if (layers.kind === 'cycle') return layers;
+  const stops = changes
+    .filter((each) => each.before && !each.after)
+    .map((each) => action('StopApplication', each));
+  const starts = changes
+    .filter((each) => !each.before && each.after)
+    .map((each) => action('StartApplication', each));
+  const byLayer = new Map<number, DeploymentAction[]>();
+  for (const change of changes) {
+    const layerAction = actionInLayer(change);
+    if (!layerAction) continue;
+    const layer = layers.layerOf.get(change.appId) ?? 1;
+    byLayer.set(layer, [...(byLayer.get(layer) ?? []), layerAction]);
+  }
+  const layered = [...byLayer.entries()].sort(([a], [b]) => a - b).map(([, actions]) => actions);
+  const steps = [stops, starts, ...layered].filter((actions) => actions.length > 0);
+  return { kind: 'steps', steps: steps.map((actions) => ({ actions })) };
+}
+
+const action = (kind: DeploymentAction['action'], { appId }: AppChange): DeploymentAction => ({
+  action: kind,
+  app: appId,
+});
+
+function actionInLayer(change: AppChange): DeploymentAction | null {
+  const { before, after } = change;
+  if (!after) return null;
+  if (!before) return action('ScaleApplication', change);
+  const isConfigChange = before.lastConfigChangeAt !== after.lastConfigChangeAt;
+  if (isConfigChange && after.spec.instances > 0) return action('RestartApplication', change);
+  return before.version !== after.version ? action('ScaleApplication', change) : null;
+}
+
+type Layers =
+  | { readonly kind: 'layers'; readonly layerOf: ReadonlyMap<AppId, number> }
+  | { readonly kind: 'cycle'; readonly cycle: readonly AppId[] };
+
+/** Layer = number of apps on the longest dependency chain down from the app, itself included. */
+function dependencyLayers(specs: readonly AppSpec[]): Layers {
+  const layerOf = new Map<AppId, number>();
+  const path: AppId[] = [];
+  const byId = new Map(specs.map((each) => [each.id, each]));
+  const visit = (spec: AppSpec): readonly AppId[] | null => {
+    if (layerOf.has(spec.id)) return null;
+    if (path.includes(spec.id)) return path.slice(path.indexOf(spec.id));
+    path.push(spec.id);
+    let layer = 1;
+    for (const dependency of dependenciesOf(spec, specs, byId)) {
+      const cycle = visit(dependency);
+      if (cycle) return cycle;
+      layer = Math.max(layer, 1 + (layerOf.get(dependency.id) ?? 0));
+    }
+    path.pop();
+    layerOf.set(spec.id, layer);
+    return null;
+  };
+  for (const spec of specs) {
+    const cycle = visit(spec);
+    if (cycle) return { kind: 'cycle', cycle };
+  }
+  return { kind: 'layers', layerOf };
+}
+
+/** A dependency names an app, or a group and with it every app below. An app's own group does not mean the app itself. */
+function dependenciesOf(
+  spec: AppSpec,
+  specs: readonly AppSpec[],
+  byId: ReadonlyMap<AppId, AppSpec>,
+): readonly AppSpec[] {
+  return spec.dependencies.flatMap((name) => {
+    const app = byId.get(name);
+    if (app) return [app];
+    const prefix = name.endsWith('/') ? name : `${name}/`;
+    return specs.filter((each) => each.id !== spec.id && each.id.startsWith(prefix));
+  });
+}
