@@ -1,0 +1,180 @@
+// All workers of an agent: takes assignments, adopts what runtimes know, and treats what no complete set names (decisions.md 7):
+// listed, watched on, and stopped only after 60 s with a complete set of the current epoch. Nothing is ever stopped because of silence.
+import type { Assignment, InstanceId, RuntimeKind } from '#libs/model';
+import type { Runtime, TaskObservation } from '#libs/runtime';
+import type { Timer } from '#libs/time';
+import { InstanceWorker, type WorkerParts } from './instance-worker.js';
+import { wordsOf } from './pause.js';
+import type { JournalEntry } from './seams.js';
+import { isTerminal } from './task-record.js';
+import type { StatusReporter } from './status-reporter.js';
+
+/** decisions.md 7. */
+export const ORPHAN_MS = 60_000;
+
+export interface InstanceSetParts extends WorkerParts {
+  readonly reporter: StatusReporter;
+  /** The list of tasks that no assignment names has changed. */
+  orphansChanged(): void;
+}
+
+export class InstanceSet {
+  readonly #parts: InstanceSetParts;
+  readonly #workers = new Map<InstanceId, InstanceWorker>();
+  /** Runtimes that were asked what they know. */
+  readonly #adopted = new Set<RuntimeKind>();
+  readonly #orphans = new Map<InstanceId, Timer | null>();
+  #complete = false;
+
+  constructor(parts: InstanceSetParts, entries: readonly JournalEntry[]) {
+    this.#parts = parts;
+    for (const entry of entries) {
+      // what never began needs no runtime to be asked first, unless it may have begun unseen
+      this.#workers.set(entry.instanceId, new InstanceWorker(parts, entry.instanceId, entry, true));
+      if (!entry.assignment) this.#orphans.set(entry.instanceId, null);
+    }
+  }
+
+  worker(id: InstanceId): InstanceWorker | undefined {
+    return this.#workers.get(id);
+  }
+  /** Tasks on this host that may be running. */
+  get alive(): number {
+    return [...this.#workers.values()].filter((each) => !each.finished).length;
+  }
+  get orphans(): readonly InstanceId[] {
+    return [...this.#orphans.keys()];
+  }
+
+  /** Matches everything this runtime knows with the journal; workers of this runtime begin to work. */
+  async adopt(runtime: Runtime): Promise<void> {
+    const seen = await runtime.list();
+    const byInstance = new Map<InstanceId, TaskObservation[]>();
+    for (const each of seen)
+      byInstance.set(each.instanceId, [...(byInstance.get(each.instanceId) ?? []), each]);
+    this.#adopted.add(runtime.kind);
+    for (const [id, worker] of this.#workers) {
+      if (byInstance.has(id) || worker.runtime === runtime.kind || worker.runtime === null)
+        worker.adopt(runtime.kind, byInstance.get(id) ?? []);
+      byInstance.delete(id);
+    }
+    for (const [id, tasks] of byInstance) {
+      const worker = new InstanceWorker(this.#parts, id, null, true);
+      this.#workers.set(id, worker);
+      this.#orphans.set(id, null);
+      worker.adopt(runtime.kind, tasks);
+    }
+    this.#armOrphans();
+  }
+
+  /** A whole set: resolves when all of it is on disk. What it does not name is forgotten if it ended, an orphan otherwise. */
+  async replaceAll(items: readonly Assignment[]): Promise<void> {
+    const named = new Set(items.map((each) => each.instanceId));
+    const rest = [...this.#workers.keys()].filter((id) => !named.has(id));
+    await Promise.all([...items.map((each) => this.#assign(each)), ...rest.map((id) => this.#release(id))]);
+    this.#complete = true;
+    this.#armOrphans();
+  }
+
+  /** A change: resolves when it is on disk. */
+  async change(items: readonly Assignment[], removed: readonly InstanceId[]): Promise<void> {
+    await Promise.all([
+      ...items.map((each) => this.#assign(each)),
+      ...removed.map((id) => this.#release(id)),
+    ]);
+    this.#armOrphans();
+  }
+
+  /** The session is gone or back: waits for autonomy begin or end, orphans are safe again. */
+  presenceChanged(): void {
+    this.#complete = false;
+    for (const id of this.#orphans.keys()) this.#disarm(id, true);
+    for (const worker of this.#workers.values()) worker.wake();
+  }
+
+  async close(): Promise<void> {
+    for (const id of [...this.#orphans.keys()]) this.#disarm(id, false);
+    await Promise.all([...this.#workers.values()].map((each) => each.close()));
+  }
+
+  async #assign(assignment: Assignment): Promise<void> {
+    const { instanceId } = assignment;
+    let worker = this.#workers.get(instanceId);
+    if (!worker) {
+      worker = new InstanceWorker(this.#parts, instanceId, null, false);
+      this.#workers.set(instanceId, worker);
+    }
+    if (this.#orphans.has(instanceId)) {
+      this.#disarm(instanceId, false);
+      this.#parts.orphansChanged();
+    }
+    await worker.assign(assignment);
+  }
+
+  async #release(id: InstanceId): Promise<void> {
+    const worker = this.#workers.get(id);
+    if (!worker) return;
+    if (worker.finished) return this.#forget(id, worker);
+    await worker.release();
+    this.#parts.reporter.forget(id);
+    if (!this.#orphans.has(id)) this.#orphans.set(id, null);
+  }
+
+  async #forget(id: InstanceId, worker: InstanceWorker): Promise<void> {
+    this.#workers.delete(id);
+    this.#disarm(id, false);
+    this.#parts.reporter.forget(id);
+    await worker.close();
+    await this.#parts.journal.removeInstance(id);
+    const { task } = worker;
+    const runtime = task ? this.#parts.runtimes.of(task.runtime) : null;
+    if (!task || !runtime) return;
+    runtime.forget(task.taskId, true).catch((error: unknown) => {
+      this.#parts.log.warn(
+        { task: task.taskId, error: wordsOf(error) },
+        'an ended task could not be cleared away',
+      );
+    });
+  }
+
+  #armOrphans(): void {
+    for (const [id, timer] of this.#orphans) {
+      if (timer || !this.#complete) continue;
+      this.#parts.log.warn(
+        { instance: id, task: this.#workers.get(id)?.task?.taskId },
+        'no assignment names this task; it is stopped in 60 s unless one does',
+      );
+      this.#orphans.set(
+        id,
+        this.#parts.clock.after(ORPHAN_MS, () => void this.#condemn(id)),
+      );
+    }
+    this.#parts.orphansChanged();
+  }
+
+  async #condemn(id: InstanceId): Promise<void> {
+    const worker = this.#workers.get(id);
+    if (!worker) return;
+    const { task } = worker;
+    try {
+      if (worker.finished || (task && isTerminal(task))) await this.#forget(id, worker);
+      else {
+        worker.condemn();
+        // looks again when it is over, to clear away what it left
+        this.#orphans.set(
+          id,
+          this.#parts.clock.after(ORPHAN_MS, () => void this.#condemn(id)),
+        );
+      }
+    } catch (error) {
+      this.#parts.log.warn({ instance: id, error: wordsOf(error) }, 'an orphan could not be cleared away');
+    }
+    this.#parts.orphansChanged();
+  }
+
+  #disarm(id: InstanceId, keep: boolean): void {
+    this.#orphans.get(id)?.cancel();
+    if (keep) this.#orphans.set(id, null);
+    else this.#orphans.delete(id);
+  }
+}

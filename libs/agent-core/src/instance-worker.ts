@@ -1,0 +1,445 @@
+// The worker of one instance: one step at a time, the newest assignment wins. It cancels waits and pulls; an engine call that starts
+// a task finishes and is followed by the stop (decisions.md 19). What to do is decided by next-step.ts; how a task is carried
+// through its life is done here. Closing a worker leaves its task running.
+import type { Assignment, InstanceId, RuntimeKind, TaskExit, TaskId } from '#libs/model';
+import { newTaskId } from '#libs/model';
+import { RuntimeError, type PullProgress, type Runtime, type TaskObservation } from '#libs/runtime';
+import type { Clock, Ids, Timer } from '#libs/time';
+import { nextStep, type Presence, type Step, type WorkerView } from './next-step.js';
+import { pause, wordsOf } from './pause.js';
+import type { AgentLog, Journal, JournalEntry, Runtimes } from './seams.js';
+import { adoptTask } from './adoption.js';
+import {
+  beginAutonomous,
+  beginTask,
+  ended,
+  isTerminal,
+  launchOf,
+  reportOf,
+  running,
+  stoppedBeforeStart,
+  UNKNOWN_GRACE_MS,
+  type TaskRecord,
+  type TaskReport,
+} from './task-record.js';
+import type { TaskMonitor } from './task-monitor.js';
+
+/** A stop that the engine refused is tried again after this, doubling up to the maximum. */
+const STOP_RETRY_MS = 500;
+const STOP_RETRY_MS_MAX = 10_000;
+
+export interface WorkerParts {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: AgentLog;
+  readonly journal: Journal;
+  readonly runtimes: Runtimes;
+  readonly monitor: TaskMonitor;
+  presence(): Presence;
+  report(report: TaskReport): void;
+}
+
+export class InstanceWorker {
+  readonly #parts: WorkerParts;
+  readonly #closing = new AbortController();
+  #assignment: Assignment | null;
+  #task: TaskRecord | null;
+  #delayMs: number;
+  #condemned = false;
+  /** Its runtime has not been asked yet what it knows: nothing is decided before. */
+  #held: boolean;
+  /** Tasks of this instance that a newer incarnation has replaced; stopped before anything else. */
+  #strays: { readonly taskId: TaskId; readonly runtime: RuntimeKind }[] = [];
+  #pulling: AbortController | null = null;
+  #watching: AbortController | null = null;
+  #observedExit: { readonly taskId: string; readonly exit: TaskExit } | null = null;
+  #busy = false;
+  #again = false;
+  #alarm: Timer | null = null;
+  #saving: Promise<void> | null = null;
+  #unsaved = false;
+
+  constructor(
+    parts: WorkerParts,
+    readonly instanceId: InstanceId,
+    entry: JournalEntry | null,
+    held: boolean,
+  ) {
+    this.#parts = parts;
+    this.#assignment = entry?.assignment ?? null;
+    this.#task = entry?.task ?? null;
+    this.#delayMs = entry?.delayMs ?? 0;
+    this.#held = held;
+  }
+
+  get assignment(): Assignment | null {
+    return this.#assignment;
+  }
+  get task(): TaskRecord | null {
+    return this.#task;
+  }
+  get runtime(): RuntimeKind | null {
+    return this.#task?.runtime ?? this.#assignment?.launch.runtime ?? null;
+  }
+  /** Nothing of it runs, and nothing will. */
+  get finished(): boolean {
+    return (
+      !this.#held && !this.#busy && !this.#strays.length && (this.#task === null || isTerminal(this.#task))
+    );
+  }
+
+  /** Resolves when the assignment is on disk; carrying it out begins then. */
+  async assign(assignment: Assignment): Promise<void> {
+    const before = this.#assignment;
+    if (before && before.incarnation > assignment.incarnation) return;
+    this.#condemned = false;
+    if (before && JSON.stringify(before) === JSON.stringify(assignment)) return;
+    this.#assignment = assignment;
+    if (before?.taskId !== assignment.taskId) this.#delayMs = assignment.backoff.delayMs;
+    this.#takeOver(assignment, before === null);
+    await this.#save();
+    this.wake();
+  }
+
+  /** No complete set names it any more: it is watched on, and neither restarted nor stopped for now (decisions.md 7). */
+  async release(): Promise<void> {
+    if (!this.#assignment) return;
+    this.#assignment = null;
+    await this.#save();
+    this.wake();
+  }
+
+  /** Stops an orphan. */
+  condemn(): void {
+    if (this.#assignment) return;
+    this.#condemned = true;
+    this.wake();
+  }
+
+  /** What its runtime knows about this instance, running or ended; starts the work. */
+  adopt(runtime: RuntimeKind, seen: readonly TaskObservation[]): void {
+    const { task, strays } = adoptTask({
+      runtime,
+      seen,
+      task: this.#task,
+      assignment: this.#assignment,
+      now: this.#parts.clock.now(),
+    });
+    this.#strays.push(...strays.map(({ taskId }) => ({ taskId, runtime })));
+    this.#held = false;
+    if (task !== this.#task) {
+      this.#change(task);
+      if (task?.phase === 'running') this.#watch(task);
+    } else if (task) this.#tell(task);
+    this.wake();
+  }
+
+  /** Something that its decisions depend on has changed. */
+  wake(): void {
+    this.#alarm?.cancel();
+    this.#alarm = null;
+    if (this.#pulling && this.#decide().kind === 'stop') this.#pulling.abort();
+    if (this.#busy) this.#again = true;
+    else void this.#work();
+  }
+
+  /** Stops working and watching; the task runs on. Resolves when the journal is written. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#alarm?.cancel();
+    this.#watching?.abort();
+    this.#pulling?.abort();
+    await this.#saving?.catch((error: unknown) => this.#unwritten(error));
+  }
+
+  async #work(): Promise<void> {
+    this.#busy = true;
+    try {
+      do {
+        this.#again = false;
+        await this.#turn();
+      } while (this.#again && !this.#closing.signal.aborted);
+    } catch (error) {
+      this.#parts.log.error(
+        { instance: this.instanceId, error: wordsOf(error) },
+        'the step of an instance failed; it is tried again',
+      );
+      this.#wakeAt(this.#parts.clock.now() + STOP_RETRY_MS_MAX);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#closing.signal.aborted || this.#held) return;
+    const task = this.#task;
+    if (task && this.#observedExit?.taskId === task.taskId && !isTerminal(task)) {
+      this.#finish(ended(task, this.#observedExit.exit, this.#parts.clock.now()));
+    }
+    const stray = this.#strays[0];
+    if (stray) {
+      await this.#stopForSure(stray, UNKNOWN_GRACE_MS);
+      this.#strays = this.#strays.filter((each) => each !== stray);
+      this.#again = true;
+      return;
+    }
+    const step = this.#decide();
+    if (step.kind === 'wait') {
+      if (step.at !== undefined) this.#wakeAt(step.at);
+      return;
+    }
+    await this.#carryOut(step);
+    this.#again = true;
+  }
+
+  #decide(): Step {
+    const view: WorkerView = {
+      assignment: this.#assignment,
+      task: this.#task,
+      condemned: this.#condemned,
+      delayMs: this.#delayMs,
+      presence: this.#parts.presence(),
+      now: this.#parts.clock.now(),
+    };
+    return nextStep(view);
+  }
+
+  async #carryOut(step: Exclude<Step, { kind: 'wait' }>): Promise<void> {
+    const now = this.#parts.clock.now();
+    if (step.kind === 'stop') return this.#stop();
+    if (step.kind === 'cancel')
+      return this.#change(ended(beginTask(step.assignment, now), stoppedBeforeStart, now));
+    const previous = this.#task;
+    if (step.kind === 'start') {
+      this.#change(beginTask(step.assignment, now));
+    } else {
+      const taskId = newTaskId(step.assignment.appId, this.#parts.ids.uuid());
+      this.#delayMs = step.delayMs;
+      this.#change(beginAutonomous(step.previous, step.assignment, taskId, now));
+    }
+    if (previous && previous.taskId !== this.#task?.taskId) this.#forget(previous);
+    if (this.#task?.launch) await this.#launch(this.#task);
+  }
+
+  async #launch(task: TaskRecord): Promise<void> {
+    try {
+      const runtime = this.#runtimeOf(task);
+      // an assignment is on disk already; a task of our own must be, or a restarted agent would not know it
+      if (task.autonomous) await this.#save();
+      if (!(await this.#prepare(runtime, task))) return;
+      const now = this.#parts.clock.now();
+      const starting: TaskRecord = { ...(this.#task ?? task), phase: 'starting', since: now };
+      if (this.#task?.phase !== 'starting') this.#change(starting);
+      const seen = await runtime.start(launchOf(task, task.launch ?? fail(task)));
+      const runs = running(this.#task ?? task, seen, this.#parts.clock.now());
+      this.#change(runs);
+      this.#watch(runs);
+    } catch (error) {
+      this.#reject(error);
+    }
+  }
+
+  /** False: a newer assignment cancelled it, and its record says so. */
+  async #prepare(runtime: Runtime, task: TaskRecord): Promise<boolean> {
+    const pulling = new AbortController();
+    this.#pulling = pulling;
+    try {
+      if (this.#decide().kind === 'stop') pulling.abort();
+      await runtime.prepare(
+        launchOf(task, task.launch ?? fail(task)),
+        (pull) => this.#pulled(pull),
+        pulling.signal,
+      );
+    } catch (error) {
+      if (!pulling.signal.aborted) throw error;
+    } finally {
+      this.#pulling = null;
+    }
+    if (!pulling.signal.aborted) return true;
+    if (!this.#closing.signal.aborted && this.#task)
+      this.#change(ended(this.#task, stoppedBeforeStart, this.#parts.clock.now()));
+    return false;
+  }
+
+  #pulled(pull: PullProgress): void {
+    if (!this.#task || isTerminal(this.#task) || !this.#pulling) return;
+    this.#task = { ...this.#task, phase: 'pulling', pull };
+    this.#tell(this.#task);
+  }
+
+  #reject(error: unknown): void {
+    if (!this.#task) return;
+    const known = error instanceof RuntimeError ? error : null;
+    const reason = known?.reason ?? 'temporary';
+    const port = known?.port === undefined ? {} : { port: known.port };
+    const { pull: _pull, ...task } = this.#task;
+    this.#parts.log.warn(
+      { instance: this.instanceId, task: task.taskId, reason, error: wordsOf(error) },
+      'a task could not be started',
+    );
+    this.#change({
+      ...task,
+      phase: 'rejected',
+      since: this.#parts.clock.now(),
+      reject: { reason, message: wordsOf(error).slice(0, 2_000), ...port },
+    });
+  }
+
+  async #stop(): Promise<void> {
+    const task = this.#task;
+    if (!task) return;
+    const stopping: TaskRecord = {
+      ...task,
+      phase: 'stopping',
+      since: this.#parts.clock.now(),
+      accepting: false,
+    };
+    this.#change(stopping);
+    this.#parts.monitor.stop(this.instanceId);
+    const exit = await this.#stopForSure(task, task.launch?.killGraceMs ?? UNKNOWN_GRACE_MS);
+    if (exit) this.#finish(ended(stopping, { ...exit, requested: true }, this.#parts.clock.now()));
+  }
+
+  /** Null: the worker was closed meanwhile. */
+  async #stopForSure(
+    { taskId, runtime: kind }: Pick<TaskRecord, 'taskId' | 'runtime'>,
+    graceMs: number,
+  ): Promise<TaskExit | null> {
+    const signal = this.#closing.signal;
+    for (let waitMs = STOP_RETRY_MS; !signal.aborted; waitMs = Math.min(waitMs * 2, STOP_RETRY_MS_MAX)) {
+      try {
+        const runtime = this.#runtimeOf({ runtime: kind });
+        await runtime.stop(taskId, graceMs);
+        return await runtime.waitForExit(taskId, signal);
+      } catch (error) {
+        if (signal.aborted) return null;
+        this.#parts.log.warn(
+          { instance: this.instanceId, task: taskId, error: wordsOf(error) },
+          'a stop failed; it is tried again',
+        );
+        await pause(this.#parts.clock, waitMs, signal);
+      }
+    }
+    return null;
+  }
+
+  #watch(task: TaskRecord): void {
+    const watching = new AbortController();
+    this.#watching?.abort();
+    this.#watching = watching;
+    this.#parts.monitor.start(task, (health, accepting) => {
+      if (this.#task?.taskId !== task.taskId || this.#task.phase !== 'running') return;
+      this.#task = { ...this.#task, health, accepting };
+      this.#tell(this.#task);
+    });
+    void this.#watchExit(task, watching.signal);
+  }
+
+  async #watchExit(task: TaskRecord, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        const exit = await this.#runtimeOf(task).waitForExit(task.taskId, signal);
+        this.#observedExit = { taskId: task.taskId, exit };
+        return this.wake();
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#parts.log.warn(
+          { task: task.taskId, error: wordsOf(error) },
+          'lost sight of a task; looking again',
+        );
+        await pause(this.#parts.clock, STOP_RETRY_MS_MAX, signal);
+      }
+    }
+  }
+
+  #finish(task: TaskRecord): void {
+    this.#watching?.abort();
+    this.#watching = null;
+    this.#parts.monitor.stop(this.instanceId);
+    this.#change(task);
+  }
+
+  #change(task: TaskRecord | null): void {
+    this.#task = task;
+    this.#saveSoon();
+    if (task) this.#tell(task);
+  }
+
+  /** Orphans are not reported: the control plane does not know them. */
+  #tell(task: TaskRecord): void {
+    if (this.#assignment && !this.#closing.signal.aborted) this.#parts.report(reportOf(task));
+  }
+
+  /** The control plane has made the incarnation of the agent its own, or names a task that had none to name it. */
+  #takeOver(assignment: Assignment, wasOrphan: boolean): void {
+    const task = this.#task;
+    if (!task) return;
+    const same = task.taskId === assignment.taskId;
+    const launch = same || task.launch === null ? assignment.launch : task.launch;
+    this.#task = { ...task, launch, autonomous: task.autonomous && !same };
+    if (wasOrphan && task.phase === 'running') this.#watch(this.#task);
+    if (wasOrphan || this.#task.autonomous !== task.autonomous) this.#tell(this.#task);
+  }
+
+  #forget(task: TaskRecord): void {
+    const runtime = this.#parts.runtimes.of(task.runtime);
+    runtime?.forget(task.taskId, false).catch((error: unknown) => {
+      this.#parts.log.warn(
+        { task: task.taskId, error: wordsOf(error) },
+        'an ended task could not be cleared away',
+      );
+    });
+  }
+
+  #runtimeOf({ runtime: kind }: Pick<TaskRecord, 'runtime'>): Runtime {
+    const runtime = this.#parts.runtimes.of(kind);
+    if (runtime) return runtime;
+    const what =
+      kind === 'docker' ? 'no Docker Engine answers on this agent' : 'this agent runs no processes';
+    throw new RuntimeError('rejected', 'runtime-missing', what);
+  }
+
+  #wakeAt(at: number): void {
+    this.#alarm?.cancel();
+    this.#alarm = this.#parts.clock.after(Math.max(0, at - this.#parts.clock.now()), () => this.wake());
+  }
+
+  #saveSoon(): void {
+    this.#save().catch((error: unknown) => this.#unwritten(error));
+  }
+
+  #unwritten(error: unknown): void {
+    this.#parts.log.error(
+      { instance: this.instanceId, error: wordsOf(error) },
+      'the journal could not be written',
+    );
+  }
+
+  /** One write at a time, always of the newest state; resolves when the state of this moment is on disk. */
+  #save(): Promise<void> {
+    this.#unsaved = true;
+    this.#saving = (this.#saving ?? Promise.resolve())
+      .catch(() => undefined)
+      .then(async () => {
+        if (!this.#unsaved) return;
+        this.#unsaved = false;
+        const { instanceId } = this;
+        try {
+          await this.#parts.journal.saveInstance({
+            instanceId,
+            assignment: this.#assignment,
+            task: this.#task,
+            delayMs: this.#delayMs,
+          });
+        } catch (error) {
+          this.#unsaved = true;
+          throw error;
+        }
+      });
+    return this.#saving;
+  }
+}
+
+function fail(task: TaskRecord): never {
+  throw new RuntimeError('rejected', 'invalid', `task ${task.taskId} has no launch spec`);
+}

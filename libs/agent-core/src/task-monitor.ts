@@ -1,0 +1,138 @@
+// Watches the readiness of running tasks: their health checks, and for ports without one whether they accept connections. Reports
+// changes only (decisions.md 16); what follows from them is decided by the control plane.
+import type { ProbeOutcome } from '#libs/lifecycle';
+import type { HealthCheck, HealthResult, InstanceId, LaunchSpec } from '#libs/model';
+import type { Clock } from '#libs/time';
+import { runCheck } from './health-check-loop.js';
+import { pause, wordsOf } from './pause.js';
+import { ProbeSlots } from './probe-slots.js';
+import { probeTarget, uncheckedPorts } from './probe-target.js';
+import type { Probes, Runtimes } from './seams.js';
+import type { TaskRecord } from './task-record.js';
+
+/** Sockets are cheap, processes are not: a COMMAND check starts one. */
+const SOCKET_PROBES_MAX = 64;
+const COMMAND_PROBES_MAX = 8;
+/** decisions.md 12: every 100 ms, growing to 1 s. */
+const ACCEPT_MS = 100;
+const ACCEPT_MS_MAX = 1_000;
+const ACCEPT_GROWTH = 1.25;
+/** Causes are shown to people; an endless body or output is not. */
+const CAUSE_CHARACTERS_MAX = 300;
+
+export interface MonitorParts {
+  readonly clock: Clock;
+  readonly probes: Probes;
+  readonly runtimes: Runtimes;
+  /** Where the proxy reaches the host ports of this agent. */
+  readonly address: string;
+}
+
+export type ReadinessListener = (health: readonly (HealthResult | null)[], accepting: boolean) => void;
+
+export class TaskMonitor {
+  readonly #parts: MonitorParts;
+  readonly #sockets = new ProbeSlots(SOCKET_PROBES_MAX);
+  readonly #commands = new ProbeSlots(COMMAND_PROBES_MAX);
+  readonly #running = new Map<InstanceId, AbortController>();
+
+  constructor(parts: MonitorParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins anew for this task: nothing is known about it yet. The listener is never called after `stop`. */
+  start(task: TaskRecord, listener: ReadinessListener): void {
+    this.stop(task.instanceId);
+    if (!task.launch) return;
+    const { launch } = task;
+    const aborter = new AbortController();
+    this.#running.set(task.instanceId, aborter);
+    let health: readonly (HealthResult | null)[] = launch.healthChecks.map(() => null);
+    let accepting = false;
+    const tell = (): void => {
+      if (!aborter.signal.aborted) listener(health, accepting);
+    };
+    launch.healthChecks.forEach((check, index) => {
+      void runCheck({
+        clock: this.#parts.clock,
+        check,
+        runningSince: task.startedAt ?? task.since,
+        signal: aborter.signal,
+        probe: (timeoutMs) => this.#probe(task, launch, check, timeoutMs, aborter.signal),
+        changed: (result) => {
+          health = health.with(index, result);
+          tell();
+        },
+      });
+    });
+    void this.#untilAccepting(launch, aborter.signal).then(() => {
+      accepting = true;
+      tell();
+    });
+  }
+
+  stop(id: InstanceId): void {
+    this.#running.get(id)?.abort();
+    this.#running.delete(id);
+  }
+
+  close(): void {
+    for (const id of [...this.#running.keys()]) this.stop(id);
+  }
+
+  async #untilAccepting(launch: LaunchSpec, signal: AbortSignal): Promise<void> {
+    let waiting = uncheckedPorts(launch);
+    for (
+      let waitMs = ACCEPT_MS;
+      waiting.length && !signal.aborted;
+      waitMs = Math.min(waitMs * ACCEPT_GROWTH, ACCEPT_MS_MAX)
+    ) {
+      const outcomes = await Promise.all(
+        waiting.map((port) =>
+          this.#sockets.use(() =>
+            this.#parts.probes.tcp({ host: this.#parts.address, port, timeoutMs: ACCEPT_MS_MAX }, signal),
+          ),
+        ),
+      );
+      waiting = waiting.filter((_, index) => outcomes[index]?.kind !== 'success');
+      if (waiting.length) await pause(this.#parts.clock, waitMs, signal);
+    }
+  }
+
+  #probe(
+    task: TaskRecord,
+    launch: LaunchSpec,
+    check: HealthCheck,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<ProbeOutcome> {
+    if (check.protocol === 'COMMAND') return this.#commands.use(() => this.#command(task, check, timeoutMs));
+    const target = probeTarget(check, launch, this.#parts.address);
+    if (!target) {
+      const cause = `the app has no port at index ${check.portIndex ?? 0}`;
+      return Promise.resolve({ kind: 'failure', cause });
+    }
+    const { probes } = this.#parts;
+    return this.#sockets.use(() => {
+      if (check.protocol.endsWith('TCP')) return probes.tcp({ ...target, timeoutMs }, signal);
+      const scheme = check.protocol.endsWith('HTTPS') ? 'https' : 'http';
+      return probes.http(
+        { ...target, scheme, path: check.path || '/', timeoutMs, ignoreHttp1xx: check.ignoreHttp1xx },
+        signal,
+      );
+    });
+  }
+
+  async #command(task: TaskRecord, check: HealthCheck, timeoutMs: number): Promise<ProbeOutcome> {
+    try {
+      const runtime = this.#parts.runtimes.of(task.runtime);
+      if (!runtime) return { kind: 'failure', cause: `the ${task.runtime} runtime is gone` };
+      const { code, output } = await runtime.execute(task.taskId, check.command?.value ?? 'true', timeoutMs);
+      if (code === 0) return { kind: 'success' };
+      const how = code === null ? `no result within ${timeoutMs / 1000} s` : `exit code ${code}`;
+      return { kind: 'failure', cause: `${how}: ${output.trim()}`.slice(0, CAUSE_CHARACTERS_MAX) };
+    } catch (error) {
+      return { kind: 'failure', cause: wordsOf(error).slice(0, CAUSE_CHARACTERS_MAX) };
+    }
+  }
+}
