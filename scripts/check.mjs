@@ -9,7 +9,11 @@ const steps = [
   ['types', bin('tsc'), ['--noEmit', '-p', 'tsconfig.json']],
   ['lint', bin('eslint'), ['.', '--max-warnings', '0']],
   ['format', bin('prettier'), ['--check', '--log-level', 'warn', '.']],
-  ['unit tests', process.execPath, ['--experimental-vm-modules', '--no-warnings', bin('jest'), '--selectProjects', 'unit', '--silent']],
+  [
+    'unit tests',
+    process.execPath,
+    ['--experimental-vm-modules', '--no-warnings', bin('jest'), '--selectProjects', 'unit', '--silent'],
+  ],
 ];
 let failed = 0;
 for (const [what, command, args] of steps) {

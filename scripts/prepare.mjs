@@ -26,10 +26,18 @@ function run(what, command, args) {
 }
 
 function install() {
-  const lock = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json'))).digest('hex');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(ROOT, 'package-lock.json')))
+    .digest('hex');
   const stamp = join(ROOT, 'node_modules', '.longrun-installed');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
-  run('installing dependencies', 'npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']);
+  run('installing dependencies', 'npm', [
+    'ci',
+    '--include=dev',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ]);
   writeFileSync(stamp, lock);
 }
 
@@ -43,7 +51,8 @@ function* sources(folder) {
 
 function sourceMark() {
   const hash = createHash('sha256');
-  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json']) hash.update(readFileSync(join(ROOT, file)));
+  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json'])
+    hash.update(readFileSync(join(ROOT, file)));
   for (const folder of ['apps', 'libs', 'migrations', 'bench']) {
     if (!existsSync(join(ROOT, folder))) continue;
     for (const path of [...sources(join(ROOT, folder))].sort()) {
@@ -58,7 +67,10 @@ function build() {
   const stamp = join(ROOT, 'dist', '.built');
   const mark = sourceMark();
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === mark) return;
-  run('building', process.execPath, [join(ROOT, 'node_modules', '@nestjs', 'cli', 'bin', 'nest.js'), 'build']);
+  run('building', process.execPath, [
+    join(ROOT, 'node_modules', '@nestjs', 'cli', 'bin', 'nest.js'),
+    'build',
+  ]);
   writeFileSync(stamp, mark);
 }
 

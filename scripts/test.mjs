@@ -46,11 +46,26 @@ function runProject(project) {
   const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
   const { status } = spawnSync(
     process.execPath,
-    ['--experimental-vm-modules', '--no-warnings', jest, '--selectProjects', project, '--json', `--outputFile=${file}`, ...workers, ...more],
+    [
+      '--experimental-vm-modules',
+      '--no-warnings',
+      jest,
+      '--selectProjects',
+      project,
+      '--json',
+      `--outputFile=${file}`,
+      ...workers,
+      ...more,
+    ],
     {
       cwd: ROOT,
       stdio: ['ignore', 2, 2],
-      env: { ...process.env, ...(engine && !missing ? { DOCKER_HOST: `unix://${engine.socketPath}`, LONGRUN_TEST_DOCKER: '1' } : {}) },
+      env: {
+        ...process.env,
+        ...(engine && !missing
+          ? { DOCKER_HOST: `unix://${engine.socketPath}`, LONGRUN_TEST_DOCKER: '1' }
+          : {}),
+      },
     },
   );
   count(project, file, status);

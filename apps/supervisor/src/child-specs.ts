@@ -6,7 +6,8 @@ import type { DataFolder } from './data-folder.js';
 
 export type ChildName = 'control-plane' | 'agent' | 'proxy';
 
-const scriptOf = (app: ChildName): string => fileURLToPath(new URL(`../../${app}/src/main.js`, import.meta.url));
+const scriptOf = (app: ChildName): string =>
+  fileURLToPath(new URL(`../../${app}/src/main.js`, import.meta.url));
 
 export function childSpecs(
   settings: Settings,
@@ -19,8 +20,19 @@ export function childSpecs(
     'control-plane': {
       name: 'control-plane',
       script: scriptOf('control-plane'),
-      args: ['--api-port', settings.text('api-port'), '--service-ports', settings.text('service-ports'), '--data-dir', folder.path],
-      env: { LONGRUN_DATABASE_URL: databaseUrl, LONGRUN_AGENT_TOKEN: tokens.agent, LONGRUN_PROXY_TOKEN: tokens.proxy },
+      args: [
+        '--api-port',
+        settings.text('api-port'),
+        '--service-ports',
+        settings.text('service-ports'),
+        '--data-dir',
+        folder.path,
+      ],
+      env: {
+        LONGRUN_DATABASE_URL: databaseUrl,
+        LONGRUN_AGENT_TOKEN: tokens.agent,
+        LONGRUN_PROXY_TOKEN: tokens.proxy,
+      },
     },
     agent: {
       name: 'agent',
@@ -35,7 +47,14 @@ export function childSpecs(
       name: 'proxy',
       script: scriptOf('proxy'),
       args: [
-        ...['--control-plane', controlPlane, '--data-dir', folder.in('proxy'), '--proxy-bind', settings.text('proxy-bind')],
+        ...[
+          '--control-plane',
+          controlPlane,
+          '--data-dir',
+          folder.in('proxy'),
+          '--proxy-bind',
+          settings.text('proxy-bind'),
+        ],
         ...['--proxy-port', settings.text('proxy-port'), '--service-ports', settings.text('service-ports')],
       ],
       env: { LONGRUN_TOKEN: tokens.proxy },

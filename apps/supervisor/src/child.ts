@@ -22,7 +22,17 @@ export interface ChildSpec {
   readonly env: Readonly<Record<string, string>>;
 }
 
-const INHERITED = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'XDG_RUNTIME_DIR', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS'];
+const INHERITED = [
+  'PATH',
+  'HOME',
+  'LANG',
+  'LC_ALL',
+  'TZ',
+  'TMPDIR',
+  'XDG_RUNTIME_DIR',
+  'NODE_OPTIONS',
+  'NODE_EXTRA_CA_CERTS',
+];
 
 export class Child {
   #identity: ProcessIdentity | null = null;
@@ -73,7 +83,9 @@ export class Child {
   }
 
   #signature(): string {
-    return createHash('sha256').update(JSON.stringify([this.spec.script, this.spec.args, this.spec.env])).digest('hex');
+    return createHash('sha256')
+      .update(JSON.stringify([this.spec.script, this.spec.args, this.spec.env]))
+      .digest('hex');
   }
 
   #spawn(): void {
@@ -88,13 +100,16 @@ export class Child {
         stdio: ['ignore', log, log],
         detached: true,
       });
-      child.on('error', (error) => this.logger.error({ child: this.spec.name, error: error.message }, 'could not be started'));
+      child.on('error', (error) =>
+        this.logger.error({ child: this.spec.name, error: error.message }, 'could not be started'),
+      );
       child.unref();
       this.#identity = child.pid === undefined ? null : identityOf(child.pid);
     } finally {
       closeSync(log);
     }
-    if (this.#identity) this.folder.putRecord(this.spec.name, { identity: this.#identity, signature: this.#signature() });
+    if (this.#identity)
+      this.folder.putRecord(this.spec.name, { identity: this.#identity, signature: this.#signature() });
   }
 
   #watch(startedAt: number): void {
@@ -110,9 +125,16 @@ export class Child {
         await pause(WATCH_MS);
         continue;
       }
-      delayMs = performance.now() - startedAt > STABLE_MS ? 0 : Math.min(Math.max(RESTART_DELAY_FIRST_MS, delayMs * 2), RESTART_DELAY_MAX_MS);
-      this.logger.warn({ child: this.spec.name, delayMs, log: this.folder.logPath(this.spec.name) }, 'ended; it is started again');
-      for (const until = performance.now() + delayMs; this.#wanted && performance.now() < until; ) await pause(Math.min(50, delayMs));
+      delayMs =
+        performance.now() - startedAt > STABLE_MS
+          ? 0
+          : Math.min(Math.max(RESTART_DELAY_FIRST_MS, delayMs * 2), RESTART_DELAY_MAX_MS);
+      this.logger.warn(
+        { child: this.spec.name, delayMs, log: this.folder.logPath(this.spec.name) },
+        'ended; it is started again',
+      );
+      for (const until = performance.now() + delayMs; this.#wanted && performance.now() < until;)
+        await pause(Math.min(50, delayMs));
       if (!this.#wanted) return;
       startedAt = performance.now();
       this.#spawn();

@@ -1,6 +1,15 @@
 // The data folder of `longrun up`: tokens, logs and the records by which the next start finds what this one left running.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ConfigurationError } from '#libs/configuration';
 import type { ProcessIdentity } from '#libs/process-identity';

@@ -20,5 +20,6 @@ export async function deployFiles(
   signal.addEventListener('abort', stop);
   const [code] = (await once(client, 'exit')) as [number | null];
   signal.removeEventListener('abort', stop);
-  if (code !== 0 && !signal.aborted) say('The deployment did not succeed; Longrun keeps running, so that you can look: longrun status APP');
+  if (code !== 0 && !signal.aborted)
+    say('The deployment did not succeed; Longrun keeps running, so that you can look: longrun status APP');
 }

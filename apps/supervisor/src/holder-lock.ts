@@ -40,7 +40,9 @@ export async function takeHolderLock(dataDir: string, self: Holder): Promise<Ser
     }
     rmSync(path, { force: true });
   }
-  throw new ConfigurationError(`cannot take the lock ${path}: another start takes it at the same time; try again`);
+  throw new ConfigurationError(
+    `cannot take the lock ${path}: another start takes it at the same time; try again`,
+  );
 }
 
 function listen(path: string, self: Holder): Promise<Server | null> {
@@ -50,7 +52,9 @@ function listen(path: string, self: Holder): Promise<Server | null> {
       socket.end(JSON.stringify(self));
     });
     server.once('error', (error: NodeJS.ErrnoException) =>
-      error.code === 'EADDRINUSE' ? resolve(null) : reject(new ConfigurationError(`cannot lock the data folder at ${path}: ${error.message}`)),
+      error.code === 'EADDRINUSE'
+        ? resolve(null)
+        : reject(new ConfigurationError(`cannot lock the data folder at ${path}: ${error.message}`)),
     );
     server.listen(path, () => resolve(server));
   });
@@ -65,7 +69,11 @@ function ask(path: string): Promise<Holder | null> {
     socket.on('data', (chunk) => (text += chunk.toString()));
     socket.on('error', (error: NodeJS.ErrnoException) =>
       // refused or gone: stale; anything else is a holder that is too busy to answer
-      resolve(error.code === 'ECONNREFUSED' || error.code === 'ENOENT' ? null : { pid: 0, since: 'unknown', url: 'unknown' }),
+      resolve(
+        error.code === 'ECONNREFUSED' || error.code === 'ENOENT'
+          ? null
+          : { pid: 0, since: 'unknown', url: 'unknown' },
+      ),
     );
     socket.on('end', () => {
       try {

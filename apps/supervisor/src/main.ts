@@ -12,7 +12,11 @@ const FORCED_MS = 5_000;
 
 function readSettings(): Settings {
   const yaml = readYaml();
-  return readConfiguration(UP_OPTIONS, { argv: process.argv.slice(2), env: process.env, ...(yaml === undefined ? {} : { yaml }) });
+  return readConfiguration(UP_OPTIONS, {
+    argv: process.argv.slice(2),
+    env: process.env,
+    ...(yaml === undefined ? {} : { yaml }),
+  });
 }
 
 function readYaml(): string | undefined {
@@ -40,7 +44,9 @@ async function up(): Promise<number> {
   const supervisor = new Supervisor(settings, createLogger('supervisor'), say);
   const stopping = new AbortController();
   const forced = new AbortController();
-  const stopRequested = new Promise<void>((resolve) => stopping.signal.addEventListener('abort', () => resolve()));
+  const stopRequested = new Promise<void>((resolve) =>
+    stopping.signal.addEventListener('abort', () => resolve()),
+  );
   const ask = (why: string): void => {
     if (!stopping.signal.aborted) {
       say(`${why}: stopping in order; once more forces it`);
@@ -59,7 +65,8 @@ async function up(): Promise<number> {
   let failure: unknown;
   try {
     await supervisor.start(stopping.signal);
-    if (!stopping.signal.aborted) say('Longrun is up. Ctrl-C stops it and its tasks (--keep-tasks leaves those running).');
+    if (!stopping.signal.aborted)
+      say('Longrun is up. Ctrl-C stops it and its tasks (--keep-tasks leaves those running).');
     await stopRequested;
   } catch (error) {
     failure = error;

@@ -5,13 +5,42 @@ export const UP_OPTIONS: readonly Option[] = [
   { name: 'data-dir', kind: 'path', default: '.longrun', help: 'where everything is kept' },
   { name: 'api-port', kind: 'port', default: '8080', help: 'API and dashboard, on 127.0.0.1' },
   { name: 'proxy-port', kind: 'port', default: '8000', help: 'proxy, HTTP' },
-  { name: 'proxy-https-port', kind: 'port', help: 'proxy, HTTPS; needs a certificate, which this version cannot take yet' },
-  { name: 'proxy-bind', kind: 'text', default: '127.0.0.1', help: 'address of the proxy and of the service ports' },
-  { name: 'service-ports', kind: 'port-range', default: '10000-20000', help: 'service ports that the proxy may open' },
+  {
+    name: 'proxy-https-port',
+    kind: 'port',
+    help: 'proxy, HTTPS; needs a certificate, which this version cannot take yet',
+  },
+  {
+    name: 'proxy-bind',
+    kind: 'text',
+    default: '127.0.0.1',
+    help: 'address of the proxy and of the service ports',
+  },
+  {
+    name: 'service-ports',
+    kind: 'port-range',
+    default: '10000-20000',
+    help: 'service ports that the proxy may open',
+  },
   { name: 'task-ports', kind: 'port-range', default: '31000-32000', help: 'host ports that tasks may get' },
-  { name: 'docker-socket', kind: 'path', default: '/var/run/docker.sock', help: 'Docker Engine of this host' },
-  { name: 'database-url', kind: 'text', env: 'DATABASE_URL', secret: true, help: 'a Postgres of your own instead of the embedded one' },
-  { name: 'keep-tasks', kind: 'flag', help: 'leave tasks running when Longrun stops; the next start adopts them' },
+  {
+    name: 'docker-socket',
+    kind: 'path',
+    default: '/var/run/docker.sock',
+    help: 'Docker Engine of this host',
+  },
+  {
+    name: 'database-url',
+    kind: 'text',
+    env: 'DATABASE_URL',
+    secret: true,
+    help: 'a Postgres of your own instead of the embedded one',
+  },
+  {
+    name: 'keep-tasks',
+    kind: 'flag',
+    help: 'leave tasks running when Longrun stops; the next start adopts them',
+  },
   { name: 'no-wait', kind: 'flag', help: 'do not wait for the deployment of FILE' },
 ];
 

@@ -5,7 +5,9 @@ import { ConfigurationError, type PortSpan, type Settings } from '#libs/configur
 
 export function checkSettings(settings: Settings): void {
   if (settings.has('proxy-https-port')) {
-    throw new ConfigurationError('--proxy-https-port needs TLS certificates, which this version of Longrun cannot take yet; leave it out');
+    throw new ConfigurationError(
+      '--proxy-https-port needs TLS certificates, which this version of Longrun cannot take yet; leave it out',
+    );
   }
   for (const file of settings.operands) {
     if (!existsSync(file)) throw new ConfigurationError(`there is no file ${file}`);
@@ -22,12 +24,17 @@ export function checkSettings(settings: Settings): void {
   for (const [option, port] of single) {
     for (const [other, span] of spans) {
       if (port >= span.from && port <= span.to) {
-        throw new ConfigurationError(`${option} ${port} lies inside ${other} ${span.from}-${span.to}; choose another port`);
+        throw new ConfigurationError(
+          `${option} ${port} lies inside ${other} ${span.from}-${span.to}; choose another port`,
+        );
       }
     }
   }
   const [[, service], [, task]] = spans;
-  if (overlap(service, task)) throw new ConfigurationError('--service-ports and --task-ports overlap; choose ranges apart from each other');
+  if (overlap(service, task))
+    throw new ConfigurationError(
+      '--service-ports and --task-ports overlap; choose ranges apart from each other',
+    );
 }
 
 const overlap = (a: PortSpan, b: PortSpan): boolean => a.from <= b.to && b.from <= a.to;
@@ -40,6 +47,7 @@ export async function checkPortFree(option: string, port: number, host: string):
     server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(null)));
   });
   if (!problem) return;
-  const why = problem.code === 'EADDRINUSE' ? 'is taken by another process' : `cannot be opened (${problem.message})`;
+  const why =
+    problem.code === 'EADDRINUSE' ? 'is taken by another process' : `cannot be opened (${problem.message})`;
   throw new ConfigurationError(`port ${port} (${option}) ${why}; choose another with ${option} PORT`);
 }

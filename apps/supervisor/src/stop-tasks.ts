@@ -8,7 +8,11 @@ const SAY_EVERY_MS = 2_000;
 const SILENT_MAX_MS = 20_000;
 
 /** How many tasks still run when it gave up; 0 as a rule. */
-export async function stopTasks(api: ApiClient, say: (line: string) => void, forced: AbortSignal): Promise<number> {
+export async function stopTasks(
+  api: ApiClient,
+  say: (line: string) => void,
+  forced: AbortSignal,
+): Promise<number> {
   let left = -1;
   let answeredAt = performance.now();
   let saidAt = 0;
@@ -24,7 +28,9 @@ export async function stopTasks(api: ApiClient, say: (line: string) => void, for
     }
     const now = performance.now();
     if (now - answeredAt > SILENT_MAX_MS) {
-      say('the control plane does not answer; the tasks are left running, and the next "longrun up" on this folder adopts them');
+      say(
+        'the control plane does not answer; the tasks are left running, and the next "longrun up" on this folder adopts them',
+      );
       break;
     }
     if (left !== 0 && now - saidAt > SAY_EVERY_MS) {

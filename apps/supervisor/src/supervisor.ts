@@ -54,14 +54,21 @@ export class Supervisor {
 
     this.say('starting PostgreSQL …');
     await database.open();
-    this.say(`PostgreSQL is up${database.pid === null ? ' (yours)' : ` (pid ${database.pid})`}, ${await database.migrate()}`);
+    this.say(
+      `PostgreSQL is up${database.pid === null ? ' (yours)' : ` (pid ${database.pid})`}, ${await database.migrate()}`,
+    );
     if (signal.aborted) return;
 
     const specs = childSpecs(this.settings, this.#folder, database.url);
-    for (const name of ['control-plane', 'agent'] as const) await this.#child(specs[name]).endLeftOver(STOP_MS);
+    for (const name of ['control-plane', 'agent'] as const)
+      await this.#child(specs[name]).endLeftOver(STOP_MS);
     this.#start('control-plane');
     this.say(`control plane: ${this.#url} (documentation of the API at ${this.#url}/docs)`);
-    await this.#until('the control plane', signal, async () => (await this.#api.get<{ leader?: string }>('/v2/leader')).leader);
+    await this.#until(
+      'the control plane',
+      signal,
+      async () => (await this.#api.get<{ leader?: string }>('/v2/leader')).leader,
+    );
     const proxy = this.#child(specs.proxy);
     if (taken.proxy && proxy.takeOver()) this.say('proxy: taken over from the last run');
     else {
@@ -72,8 +79,13 @@ export class Supervisor {
     await this.#until('the agent', signal, () => this.#agentIsConnected());
     await this.#until('the proxy', signal, () => this.#proxyAnswers());
     this.say(`proxy: ${this.#proxyUrl} (apps at ${this.#proxyUrl}/_app/<id>/, and at their service ports)`);
-    this.say('The API needs no credentials, so every user of this host may use it; web pages of other origins may not.');
-    this.#logTimer = setInterval(() => this.#children.forEach(({ spec }) => this.#folder.boundLog(spec.name)), LOG_CHECK_MS);
+    this.say(
+      'The API needs no credentials, so every user of this host may use it; web pages of other origins may not.',
+    );
+    this.#logTimer = setInterval(
+      () => this.#children.forEach(({ spec }) => this.#folder.boundLog(spec.name)),
+      LOG_CHECK_MS,
+    );
     this.#database.keepRunning();
     if (signal.aborted || !this.settings.operands.length) return;
     await deployFiles(this.settings, { url: this.#url, proxyUrl: this.#proxyUrl }, this.say, signal);
@@ -87,7 +99,11 @@ export class Supervisor {
     if (this.#children.has('agent') && !this.settings.flag('keep-tasks')) {
       tasksLeft = await stopTasks(this.#api, this.say, forced);
     }
-    for (const [name, ms] of [['agent', STOP_MS], ['proxy', PROXY_STOP_MS], ['control-plane', STOP_MS]] as const) {
+    for (const [name, ms] of [
+      ['agent', STOP_MS],
+      ['proxy', PROXY_STOP_MS],
+      ['control-plane', STOP_MS],
+    ] as const) {
       const child = this.#children.get(name);
       if (!child) continue;
       this.say(`stopping ${name} …`);
@@ -105,7 +121,8 @@ export class Supervisor {
     const record = { api: this.#folder.record('control-plane'), proxy: this.#folder.record('proxy') };
     const proxyRuns = record.proxy !== null && ours('proxy');
     if (!record.api) await checkPortFree('--api-port', this.settings.port('api-port'), '127.0.0.1');
-    if (!record.proxy) await checkPortFree('--proxy-port', this.settings.port('proxy-port'), this.settings.text('proxy-bind'));
+    if (!record.proxy)
+      await checkPortFree('--proxy-port', this.settings.port('proxy-port'), this.settings.text('proxy-bind'));
     return { proxy: proxyRuns };
   }
 
@@ -122,7 +139,12 @@ export class Supervisor {
   }
 
   #until(what: string, signal: AbortSignal, probe: () => Promise<unknown>): Promise<void> {
-    return waitFor(what, probe, { signal, withinMs: READY_WITHIN_MS, say: this.say, logs: this.#folder.in('logs') });
+    return waitFor(what, probe, {
+      signal,
+      withinMs: READY_WITHIN_MS,
+      say: this.say,
+      logs: this.#folder.in('logs'),
+    });
   }
 
   async #agentIsConnected(): Promise<boolean> {
@@ -136,4 +158,3 @@ export class Supervisor {
     return response.status > 0;
   }
 }
-

@@ -13,7 +13,11 @@ export interface WaitOptions {
 }
 
 /** Resolves when the probe gives something truthy, or the signal fires; throws after `withinMs`. */
-export async function waitFor(what: string, probe: () => Promise<unknown>, { signal, withinMs, say, logs }: WaitOptions): Promise<void> {
+export async function waitFor(
+  what: string,
+  probe: () => Promise<unknown>,
+  { signal, withinMs, say, logs }: WaitOptions,
+): Promise<void> {
   const startedAt = performance.now();
   let said = false;
   let last = 'no answer';
@@ -25,7 +29,10 @@ export async function waitFor(what: string, probe: () => Promise<unknown>, { sig
       last = error instanceof Error ? error.message : String(error);
     }
     const waited = performance.now() - startedAt;
-    if (waited > withinMs) throw new Error(`${what} is not ready after ${Math.round(withinMs / 1000)} s (${last}); see the logs in ${logs}`);
+    if (waited > withinMs)
+      throw new Error(
+        `${what} is not ready after ${Math.round(withinMs / 1000)} s (${last}); see the logs in ${logs}`,
+      );
     if (waited > SAY_AFTER_MS && !said) {
       say(`waiting for ${what} …`);
       said = true;
