@@ -1,0 +1,7 @@
+// All migrations, oldest first, listed by hand: no glob decides what runs on a production database.
+import { Initial } from './0001-initial.js';
+import type { ReviewedMigration } from './reviewed-migration.js';
+
+export { ReviewedMigration } from './reviewed-migration.js';
+export type { Compatibility } from './reviewed-migration.js';
+export const MIGRATIONS: readonly (new () => ReviewedMigration)[] = [Initial];
