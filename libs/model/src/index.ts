@@ -75,3 +75,14 @@ export type {
 } from './agent-node.js';
 export { APP_ID_LENGTH_MAX, parseAppId, resolveId } from './parse/app-id.js';
 export type { Problem, ProblemList, ProblemStage } from './parse/problems.js';
+export { parseApp } from './parse/parse-app.js';
+export type { ParseContext, ParsedApp } from './parse/parse-app.js';
+export { mergeUpdate, wantedVersion } from './parse/merge-update.js';
+export type { WantedVersion } from './parse/merge-update.js';
+export { showApp } from './parse/show-app.js';
+export type { ShownApp } from './parse/show-app.js';
+export { assignServicePorts } from './parse/service-ports.js';
+export type { AssignedPorts, ServicePortSupply } from './parse/service-ports.js';
+export { parseAppFile } from './parse/app-file.js';
+export type { AppFile, RawApp } from './parse/app-file.js';
+export { parseTimestamp } from './parse/timestamp.js';

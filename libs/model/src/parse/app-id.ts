@@ -26,17 +26,23 @@ export function resolveId(text: string, base: AppId = ROOT_ID): AppId {
   return asAppId(`/${resolved.join('/')}`);
 }
 
-/** Why an absolute id cannot be an app's, or null. The texts are Marathon's. */
-export function appIdFault(id: AppId): string | null {
+/** Why an absolute id cannot name an app or a group, or null. The texts are Marathon's. */
+export function idFault(id: AppId): string | null {
   const segments = segmentsOf(id);
-  const last = segments.at(-1);
-  if (last === undefined) return 'Path must contain at least one path element';
+  if (!segments.length) return 'Path must contain at least one path element';
   if (id.length > APP_ID_LENGTH_MAX) return `must not be longer than ${APP_ID_LENGTH_MAX} characters`;
-  if (!segments.every((segment) => SEGMENT.test(segment))) {
-    return `must fully match regular expression '${SEGMENT.source}' in every segment`;
-  }
-  const reserved = RESERVED.some((word) => word === last);
-  return reserved ? `must not end with any of the following reserved keywords: ${RESERVED.join(', ')}` : null;
+  return segments.every((segment) => SEGMENT.test(segment))
+    ? null
+    : `must fully match regular expression '${SEGMENT.source}' in every segment`;
+}
+
+/** Why an absolute id cannot be an app's, or null. */
+export function appIdFault(id: AppId): string | null {
+  const last = segmentsOf(id).at(-1);
+  const isReserved = RESERVED.some((word) => word === last);
+  return isReserved
+    ? `must not end with any of the following reserved keywords: ${RESERVED.join(', ')}`
+    : idFault(id);
 }
 
 /**
