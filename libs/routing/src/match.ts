@@ -18,6 +18,8 @@ export interface RouteMatcher {
   /** `url` with query; undefined when it is not under /_app/ or no app of that id has a port. The lowest port answers. */
   byAppPath(url: string): AppPathMatch | undefined;
   byServicePort(port: number): RouteService | undefined;
+  /** The same port of the same app in this table: what a retry must choose from after a swap. */
+  counterpartOf(service: RouteService): RouteService | undefined;
 }
 
 const APP_PATHS = '/_app/';
@@ -27,7 +29,9 @@ export function match(table: RouteTable): RouteMatcher {
   const hosts = indexHosts(table);
   const apps = new Map<string, RouteService>();
   const ports = new Map<number, RouteService>();
+  const identities = new Map<string, RouteService>();
   for (const service of table.services) {
+    identities.set(identityOf(service), service);
     const known = apps.get(service.appId);
     if (!known || service.portIndex < known.portIndex) apps.set(service.appId, service);
     if (service.servicePort !== undefined && !ports.has(service.servicePort))
@@ -41,8 +45,11 @@ export function match(table: RouteTable): RouteMatcher {
         : hosts.get(hostNameOf(host))?.find((service) => isUnder(path, service.path)),
     byAppPath: (url) => matchAppPath(url, apps),
     byServicePort: (port) => ports.get(port),
+    counterpartOf: (service) => identities.get(identityOf(service)),
   };
 }
+
+const identityOf = ({ portIndex, appId }: RouteService): string => `${portIndex} ${appId}`;
 
 /** Per host, the longest path first; sort is stable, so the first of two equal ones stays first. */
 function indexHosts(table: RouteTable): Map<string, RouteService[]> {

@@ -1,0 +1,214 @@
+// The data path: listeners, HTTP through http-proxy, WebSocket, TCP. It routes by the last table it was given and counts what is
+// in flight per task; where tables come from and who hears about the counts is not its business (libs/proxy-core).
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import httpProxy from 'http-proxy';
+import type { TaskId } from '#libs/model';
+import type { RouteTable } from '#libs/routing';
+import type { Clock } from '#libs/time';
+import { answer, rawAnswer, redirect } from './answers.js';
+import { findRoute, type RouteVerdict } from './find-route.js';
+import { addForwarded, dropHopByHop } from './forwarded-headers.js';
+import { HttpExchange, type ExchangeParts } from './http-exchange.js';
+import { LiveRoutes } from './live-routes.js';
+import { ServiceListeners } from './service-listeners.js';
+import { sniff } from './sniff.js';
+import { readSticky } from './sticky-cookie.js';
+import { TargetClaims } from './target-claims.js';
+import { relayTcp } from './tcp-connection.js';
+import { UpstreamAgent } from './upstream-agent.js';
+import { declineUpgrade, forwardUpgrade, isWebSocket } from './upgrade.js';
+
+export interface ProxyEngineOptions {
+  readonly clock: Clock;
+  /** Address of all listeners. */
+  readonly bind: string;
+  /** 0 = any free one. */
+  readonly port: number;
+  /** Answer /_app/ also for clients that are not on this host. */
+  readonly appPaths: boolean;
+  /** Asked before each request: a promise while the table may be out of date, to wait for (decisions.md 10). */
+  readonly freshen?: () => Promise<void> | undefined;
+  /** Nothing is in flight to this task any more. */
+  readonly onIdle?: (task: TaskId) => void;
+  /** Default 3 s. */
+  readonly connectTimeoutMs?: number;
+  /** Longest silence of a task during a request. Default 5 min. */
+  readonly silenceMs?: number;
+}
+
+/** A client must have sent its whole head by then (slowloris). */
+const HEADERS_TIMEOUT_MS = 15_000;
+/** Longer than the 60 s of common balancers in front, so that they close first. */
+const CLIENT_IDLE_MS = 75_000;
+const CONNECT_TIMEOUT_MS = 3_000;
+const SILENCE_MS = 300_000;
+const MAX_HEADER_BYTES = 32 * 1024;
+const STOP_POLL_MS = 50;
+
+export class ProxyEngine {
+  readonly #options: ProxyEngineOptions;
+  readonly #claims: TargetClaims;
+  readonly #routes: LiveRoutes;
+  readonly #server: Server;
+  readonly #parts: ExchangeParts;
+  /** Which service port a client connection came in on. */
+  readonly #servicePorts = new WeakMap<Duplex, number>();
+  #listeners: ServiceListeners | undefined;
+  #stopping = false;
+
+  constructor(options: ProxyEngineOptions) {
+    this.#options = options;
+    this.#claims = new TargetClaims(options.clock, (task) => options.onIdle?.(task));
+    this.#routes = new LiveRoutes(this.#claims);
+    this.#parts = {
+      routes: this.#routes,
+      proxy: httpProxy.createProxyServer({}),
+      agent: new UpstreamAgent(),
+      clock: options.clock,
+      connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+      silenceMs: options.silenceMs ?? SILENCE_MS,
+      isStopping: () => this.#stopping,
+    };
+    this.#server = this.#createServer();
+  }
+
+  /** Resolves with the main port; rejects when it is taken. */
+  start(): Promise<number> {
+    const { bind, clock } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ port: this.#options.port, host: bind, backlog: 1024 }, () => {
+        const address = this.#server.address();
+        const port = typeof address === 'object' && address !== null ? address.port : this.#options.port;
+        this.#listeners = new ServiceListeners({
+          clock,
+          bind,
+          reserved: new Map([[port, 'it is the main port of the proxy']]),
+          onConnection: (socket, servicePort) => void this.#accept(socket, servicePort),
+        });
+        void this.#openPorts().then(() => resolve(port));
+      });
+    });
+  }
+
+  /** From the moment of the call nothing new picks a target that is not in this table; resolves when its ports were opened or tried. */
+  async swap(table: RouteTable): Promise<void> {
+    this.#routes.swap(table);
+    await this.#openPorts();
+  }
+
+  /** By task; only what is not 0. */
+  inFlight(): ReadonlyMap<TaskId, number> {
+    return this.#claims.counts();
+  }
+
+  warnings(): string[] {
+    return this.#listeners?.warnings() ?? [];
+  }
+
+  /** Stops accepting, lets what is in flight finish for at most `graceMs`, then cuts it. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    this.#listeners?.closeAll();
+    this.#server.close();
+    const until = this.#options.clock.now() + graceMs;
+    while (this.#claims.counts().size > 0 && this.#options.clock.now() < until) {
+      this.#server.closeIdleConnections();
+      await this.#pause(STOP_POLL_MS);
+    }
+    this.#server.closeAllConnections();
+    this.#parts.agent.destroy();
+  }
+
+  #createServer(): Server {
+    const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, noDelay: true }, (req, res) => {
+      // an unexpected error costs this connection, not the process
+      this.#exchange(req, res).catch(() => res.destroy());
+    });
+    server.headersTimeout = HEADERS_TIMEOUT_MS;
+    // long uploads are fine while bytes flow
+    server.requestTimeout = 0;
+    server.keepAliveTimeout = CLIENT_IDLE_MS;
+    server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+      if (!isWebSocket(req)) declineUpgrade(server, req, socket, head);
+      else this.#upgrade(req, socket, head).catch(() => socket.destroy());
+    });
+    return server;
+  }
+
+  async #exchange(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    await this.#freshen();
+    if (res.destroyed) return;
+    const encoding = req.headers['transfer-encoding'];
+    if (encoding !== undefined && encoding.toLowerCase() !== 'chunked') {
+      answer(res, 501, 'the only transfer encoding understood is chunked');
+      return;
+    }
+    const verdict = this.#find(req);
+    if (verdict.kind === 'refused') return answer(res, verdict.status, verdict.message);
+    if (verdict.kind === 'redirect') return redirect(res, req.method, verdict.location);
+    const sticky = readSticky(verdict.service, req.headers.cookie);
+    dropHopByHop(req.headers);
+    addForwarded(req, verdict.prefix);
+    new HttpExchange(this.#parts, { req, res, route: verdict, sticky }).begin();
+  }
+
+  async #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    await this.#freshen();
+    const verdict = this.#find(req);
+    if (verdict.kind === 'route') await forwardUpgrade(this.#parts, { req, socket, head, route: verdict });
+    else if (verdict.kind === 'refused') socket.end(rawAnswer(verdict.status, 'Not Found', verdict.message));
+    else
+      socket.end(
+        `HTTP/1.1 301 Moved Permanently\r\nlocation: ${verdict.location}\r\ncontent-length: 0\r\n\r\n`,
+      );
+  }
+
+  async #accept(socket: Socket, servicePort: number): Promise<void> {
+    const drop = (): void => void socket.destroy();
+    socket.on('error', drop);
+    await this.#freshen();
+    const service = this.#routes.matcher.byServicePort(servicePort);
+    if (!service || socket.destroyed) {
+      socket.destroy();
+      return;
+    }
+    const toHttp = (client: Socket): void => {
+      this.#servicePorts.set(client, servicePort);
+      client.off('error', drop);
+      this.#server.emit('connection', client);
+    };
+    if (service.mode === 'http') return toHttp(socket);
+    const seen = service.mode === 'tcp' ? 'tcp' : await sniff(socket, this.#options.clock);
+    if (seen === 'http') toHttp(socket);
+    else if (seen === 'tcp') await relayTcp(this.#parts, socket, service);
+    else if (seen === 'silent') await relayTcp(this.#parts, socket, service, toHttp);
+  }
+
+  #find(req: IncomingMessage): RouteVerdict {
+    const servicePort = this.#servicePorts.get(req.socket);
+    return findRoute({
+      req,
+      matcher: this.#routes.matcher,
+      appPaths: this.#options.appPaths,
+      ...(servicePort === undefined ? {} : { servicePort }),
+    });
+  }
+
+  async #freshen(): Promise<void> {
+    const wait = this.#options.freshen?.();
+    if (wait) await wait;
+  }
+
+  async #openPorts(): Promise<void> {
+    if (this.#stopping) return;
+    const ports = this.#routes.matcher.table.services.flatMap(({ servicePort }) => servicePort ?? []);
+    await this.#listeners?.apply(new Set(ports));
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#options.clock.after(ms, resolve));
+  }
+}

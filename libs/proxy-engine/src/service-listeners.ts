@@ -1,0 +1,90 @@
+// One listener per service port of the table. A port that is taken by somebody else is tried again every second and shown as a
+// warning; it never holds the table back (decisions.md 23). A port that left the table stops accepting; what is in flight goes on.
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock, Timer } from '#libs/time';
+
+const RETRY_MS = 1_000;
+
+interface Listener {
+  server?: Server;
+  timer?: Timer;
+  problem?: string;
+}
+
+export interface ListenerParts {
+  readonly clock: Clock;
+  readonly bind: string;
+  /** Ports that are never opened here, with the reason: the proxy's own. */
+  readonly reserved: ReadonlyMap<number, string>;
+  readonly onConnection: (socket: Socket, port: number) => void;
+}
+
+export class ServiceListeners {
+  readonly #parts: ListenerParts;
+  readonly #listeners = new Map<number, Listener>();
+
+  constructor(parts: ListenerParts) {
+    this.#parts = parts;
+  }
+
+  /** Opens and closes so that exactly these are open; resolves after each new port was tried once. */
+  async apply(ports: ReadonlySet<number>): Promise<void> {
+    for (const port of [...this.#listeners.keys()]) {
+      if (!ports.has(port)) this.#close(port);
+    }
+    const fresh = [...ports].filter((port) => !this.#listeners.has(port));
+    await Promise.all(fresh.map((port) => this.#open(port)));
+  }
+
+  warnings(): string[] {
+    return [...this.#listeners.values()].flatMap(({ problem }) => problem ?? []);
+  }
+
+  closeAll(): void {
+    for (const port of [...this.#listeners.keys()]) this.#close(port);
+  }
+
+  async #open(port: number): Promise<void> {
+    const listener: Listener = {};
+    this.#listeners.set(port, listener);
+    const reserved = this.#parts.reserved.get(port);
+    if (reserved !== undefined) listener.problem = `service port ${port} is not opened: ${reserved}`;
+    else await this.#try(port, listener);
+  }
+
+  #try(port: number, listener: Listener): Promise<void> {
+    const { bind, clock, onConnection } = this.#parts;
+    return new Promise((resolve) => {
+      const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+        onConnection(socket, port),
+      );
+      server.on('error', (error) => {
+        listener.problem = `service port ${port} cannot be opened on ${bind}: ${describe(error)}; tried again every second`;
+        delete listener.server;
+        // closed meanwhile: nothing to retry
+        if (this.#listeners.get(port) === listener)
+          listener.timer = clock.after(RETRY_MS, () => void this.#try(port, listener));
+        resolve();
+      });
+      server.listen({ port, host: bind, backlog: 1024 }, () => {
+        delete listener.problem;
+        resolve();
+      });
+      listener.server = server;
+    });
+  }
+
+  #close(port: number): void {
+    const listener = this.#listeners.get(port);
+    this.#listeners.delete(port);
+    listener?.timer?.cancel();
+    listener?.server?.close();
+  }
+}
+
+function describe(error: Error): string {
+  const code = 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE') return 'another process listens on it';
+  if (code === 'EACCES') return 'this process may not open ports below 1024';
+  return error.message;
+}
