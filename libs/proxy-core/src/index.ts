@@ -1,0 +1,14 @@
+// Table of contents: a proxy's conversation with the control plane.
+export { TableSession } from './table-session.js';
+export type { TableSessionParts } from './table-session.js';
+export { judgeTable } from './judge-table.js';
+export type { TableVerdict } from './judge-table.js';
+export type {
+  ProxyJournal,
+  ProxyMemory,
+  ProxyNetwork,
+  ReportOutcome,
+  RoutesListener,
+  RoutesQuery,
+  TableUser,
+} from './seams.js';

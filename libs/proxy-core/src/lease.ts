@@ -1,0 +1,38 @@
+// Whether this process may have missed a table. Its lease ends when it has not asked the control plane for 10 s: then stops no
+// longer wait for it. A running process asks every 3 s, so only one that was frozen (a paused machine, a stopped process) gets there;
+// it asks again before it routes anything. Checked per request, for after a thaw waiting requests may be served before timers.
+// A question that got no answer counts, too: without a control plane the proxy serves on and must not wait on each request.
+import { PROXY_LEASE_MS } from '#libs/agent-protocol';
+import type { Clock } from '#libs/time';
+
+export class Lease {
+  readonly #clock: Clock;
+  #askedAt = -Infinity;
+  #renewing: Promise<void> | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** A report that began at `startedAt` has ended, with an answer or without. The start counts: it may have been frozen meanwhile. */
+  asked(startedAt: number): void {
+    this.#askedAt = Math.max(this.#askedAt, startedAt);
+  }
+
+  /** Undefined while the lease holds, else the one renewal under way, which all waiting requests share. */
+  renewedBy(renew: () => Promise<void>): Promise<void> | undefined {
+    if (this.#clock.now() - this.#askedAt < PROXY_LEASE_MS) return undefined;
+    this.#renewing ??= this.#renew(renew);
+    return this.#renewing;
+  }
+
+  async #renew(renew: () => Promise<void>): Promise<void> {
+    const startedAt = this.#clock.now();
+    try {
+      await renew();
+    } finally {
+      this.asked(startedAt);
+      this.#renewing = undefined;
+    }
+  }
+}

@@ -1,0 +1,58 @@
+// What a table session needs from the world: the network to the control plane, a memory that survives restarts, and the data path
+// it feeds. Implementations may be real (apps/proxy) or simulated; none of them may throw where a value is promised.
+import type { ProxyReport, ProxyReportAnswer } from '#libs/agent-protocol';
+import type { ProxyId, TaskId } from '#libs/model';
+import type { RouteTable } from '#libs/routing';
+
+/** What a proxy remembers. */
+export interface ProxyMemory {
+  /** The cluster it belongs to; null: none so far. */
+  readonly cluster: string | null;
+  /** Highest epoch ever seen. */
+  readonly epoch: number;
+  /** The last table that was swapped in; null: none so far. */
+  readonly table: RouteTable | null;
+}
+
+export interface ProxyJournal {
+  /** Resolves when it would survive a crash of the host; rejects when it cannot be written. */
+  save(memory: ProxyMemory): Promise<void>;
+}
+
+export interface RoutesQuery {
+  /** Base URL of the control plane. */
+  readonly at: string;
+  readonly epoch: number;
+  readonly after: number;
+}
+
+export interface RoutesListener {
+  /** One parsed line. */
+  readonly onLine: (line: unknown) => void;
+  /** Once, and nothing after it. `leader`: ask there instead. */
+  readonly onEnd: (end: { readonly problem: string; readonly leader?: string }) => void;
+}
+
+export type ReportOutcome =
+  | { readonly kind: 'answer'; readonly answer: ProxyReportAnswer }
+  /** Another cluster, a lower epoch, or a token that is not accepted. */
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'elsewhere'; readonly leader: string }
+  | { readonly kind: 'failed'; readonly message: string };
+
+export interface ProxyNetwork {
+  /** Holds `GET /v3/routes` open until it ends or is closed; after `close` nothing is called. */
+  followRoutes(query: RoutesQuery, listener: RoutesListener): { close(): void };
+  /** `POST /v3/proxies/ID`; always resolves, within `timeoutMs`. */
+  report(at: string, proxy: ProxyId, report: ProxyReport, timeoutMs: number): Promise<ReportOutcome>;
+  /** The newest table, or null when it could not be had within `timeoutMs`. */
+  fetchTable(at: string, timeoutMs: number): Promise<unknown>;
+}
+
+/** The data path. */
+export interface TableUser {
+  /** From the call on no new request picks what is not in this table; resolves when that holds in every worker. Never rejects. */
+  swap(table: RouteTable): Promise<void>;
+  inFlight(): ReadonlyMap<TaskId, number>;
+  warnings(): readonly string[];
+}
