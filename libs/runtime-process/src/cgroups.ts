@@ -1,0 +1,185 @@
+// Limits for memory and processor, the surest way to find all of a task, and the kernel's word on out-of-memory kills:
+// one cgroup per task under `longrun/<agent>/` at the top of the tree, for below the agent's own cgroup an init system would
+// end the tasks together with the agent. v1 (a tree per controller) and v2; without either, tasks run unlimited and say so.
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+export interface CgroupMount {
+  readonly version: 1 | 2;
+  /** memory, cpu; both for v2. */
+  readonly controller: 'memory' | 'cpu' | 'unified';
+  readonly path: string;
+}
+
+export interface Limits {
+  readonly cpus: number;
+  /** MiB; 0 = no limit. */
+  readonly mem: number;
+}
+
+/** Mesos's floor: below it not even a shell starts reliably. */
+const MEM_MIB_MIN = 32;
+
+/** Where the controllers we use are mounted, from /proc/self/mounts. A v2 tree without them (hybrid) does not count. */
+export function cgroupMounts(mounts: string): readonly CgroupMount[] {
+  const found: CgroupMount[] = [];
+  for (const line of mounts.split('\n')) {
+    const [, path, type, options] = line.split(' ');
+    if (!path || !options) continue;
+    const controllers = options.split(',');
+    if (type === 'cgroup2' && read(join(path, 'cgroup.controllers')).split(/\s/).includes('memory')) {
+      found.push({ version: 2, controller: 'unified', path });
+    } else if (type === 'cgroup' && controllers.includes('memory')) {
+      found.push({ version: 1, controller: 'memory', path });
+    } else if (type === 'cgroup' && controllers.includes('cpu')) {
+      found.push({ version: 1, controller: 'cpu', path });
+    }
+  }
+  return found;
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return ''; // gone, or not offered by this kernel
+  }
+}
+
+const reasonOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
+
+export class CgroupTree {
+  #warning: string | undefined;
+  /** Could not be removed yet: a process ends a moment after it left the list. */
+  readonly #busy = new Set<string>();
+
+  constructor(
+    private readonly mounts: readonly CgroupMount[],
+    private readonly agent: string,
+    private readonly withoutMounts = 'no cgroup limits: no memory or cpu controller is mounted on this host',
+  ) {}
+
+  static detect(agent: string): CgroupTree {
+    return new CgroupTree(cgroupMounts(read('/proc/self/mounts')), agent);
+  }
+
+  /** Makes the groups of a task with their limits and gives their folders; none where that is not allowed. */
+  create(taskId: string, limits: Limits): readonly string[] {
+    const made: string[] = [];
+    for (const mount of this.mounts) {
+      try {
+        const folder = join(this.#level(mount), taskId);
+        mkdirSync(folder, { recursive: true });
+        made.push(folder);
+        this.#limit(mount, folder, limits);
+      } catch (error) {
+        this.#note(mount, error);
+        this.remove(made);
+        return [];
+      }
+    }
+    return made;
+  }
+
+  /** What health says about limits: undefined when tasks can be limited. */
+  probe(): string | undefined {
+    if (!this.mounts.length) return this.withoutMounts;
+    this.#warning = undefined;
+    for (const mount of this.mounts) {
+      try {
+        accessSync(this.#level(mount), constants.W_OK);
+      } catch (error) {
+        this.#note(mount, error);
+      }
+    }
+    return this.#warning;
+  }
+
+  /** Everything of the task that lives; the shim is in no cgroup of ours. */
+  processes(folders: readonly string[]): readonly number[] {
+    const pids = folders.flatMap((folder) => read(join(folder, 'cgroup.procs')).split('\n'));
+    return [...new Set(pids.filter(Boolean).map(Number))];
+  }
+
+  /** The kernel killed something in it for its memory limit. */
+  sawOutOfMemory(folders: readonly string[]): boolean {
+    return folders.some((folder) => {
+      const v1 = read(join(folder, 'memory.oom_control'));
+      const v2 = read(join(folder, 'memory.events'));
+      return /^oom_kill [1-9]/m.test(v1) || /^oom_kill [1-9]/m.test(v2);
+    });
+  }
+
+  /** After the last process ended. A group that is still busy is tried again with the next one. */
+  remove(folders: readonly string[]): void {
+    for (const folder of [...folders, ...this.#busy]) {
+      try {
+        this.#busy.delete(folder);
+        rmdirSync(folder);
+      } catch {
+        if (existsSync(folder)) this.#busy.add(folder);
+      }
+    }
+  }
+
+  /** Removes the agent's own level when no task is left in it. */
+  close(): void {
+    for (const mount of this.mounts) {
+      for (const folder of [join(mount.path, 'longrun', this.agent), join(mount.path, 'longrun')]) {
+        try {
+          rmdirSync(folder);
+        } catch {
+          break; // still in use, by tasks that live on or by another agent
+        }
+      }
+    }
+  }
+
+  /** The agent's level in this tree, made if need be. */
+  #level({ version, path }: CgroupMount): string {
+    const parent = join(path, 'longrun', this.agent);
+    mkdirSync(parent, { recursive: true });
+    if (version === 2) this.#delegate(path, parent);
+    return parent;
+  }
+
+  #note({ path }: CgroupMount, error: unknown): void {
+    this.#warning = `no cgroup limits: ${join(path, 'longrun', this.agent)} cannot be used (${reasonOf(error)})`;
+  }
+
+  #limit({ version }: CgroupMount, folder: string, { cpus, mem }: Limits): void {
+    const bytes = String(Math.max(mem, MEM_MIB_MIN) * 1024 * 1024);
+    const shares = Math.max(2, Math.round(cpus * 1024));
+    const set = (file: string, value: string): void => {
+      if (existsSync(join(folder, file))) writeFileSync(join(folder, file), value);
+    };
+    if (mem > 0) {
+      set('memory.limit_in_bytes', bytes);
+      set('memory.memsw.limit_in_bytes', bytes); // only with swap accounting
+      set('memory.max', bytes);
+      set('memory.swap.max', '0');
+    }
+    set('cpu.shares', String(shares));
+    // the kernel's own mapping of v1 shares (2..262144) to v2 weights (1..10000)
+    if (version === 2)
+      set('cpu.weight', String(1 + Math.floor(((Math.min(shares, 262_144) - 2) * 9_999) / 262_142)));
+  }
+
+  /** v2 hands a controller down level by level. */
+  #delegate(root: string, parent: string): void {
+    for (const folder of [root, join(parent, '..'), parent]) {
+      const control = join(folder, 'cgroup.subtree_control');
+      const enabled = read(control).split(/\s/);
+      const missing = ['memory', 'cpu'].filter((controller) => !enabled.includes(controller));
+      if (missing.length) writeFileSync(control, missing.map((controller) => `+${controller}`).join(' '));
+    }
+  }
+}

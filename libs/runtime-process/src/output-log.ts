@@ -1,0 +1,142 @@
+// One output file of a task. The task appends (O_APPEND) and never notices: rotation copies the file aside and truncates it, what
+// is written between the two is lost (a few bytes at most). Offsets count from the first byte ever written: an older piece is named
+// by the offset where it starts (`stdout.000010485760`), so a reader's offset stays right over rotations and restarts.
+import {
+  appendFileSync,
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  openSync,
+  readSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { LogRead } from '#libs/runtime';
+
+interface Piece {
+  readonly path: string;
+  readonly start: number;
+  readonly size: number;
+}
+
+/** The remainder copied in one go before truncating; more than this between two looks is lost rather than waited for. */
+const REMAINDER_BYTES = 4 * 1024 * 1024;
+
+/** Bytes of a character begun but not finished at the end. */
+function unfinished(bytes: Buffer): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back += 1) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if (byte < 0x80) return 0;
+    if (byte < 0xc0) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+    return length > back ? back : 0;
+  }
+  return 0;
+}
+
+export class OutputLog {
+  /** While output is dropped: the size to cut back to. */
+  #mark: number | undefined;
+
+  constructor(readonly path: string) {}
+
+  /** `from` below 0 counts from the end. Reads at most to the end of one piece; nothing beyond the end. */
+  async read(from: number, maxBytes: number): Promise<LogRead> {
+    const pieces = await this.#pieces();
+    const last = pieces[pieces.length - 1];
+    const end = last ? last.start + last.size : 0;
+    const wanted = from < 0 ? Math.max(0, end + from) : from;
+    const piece = pieces.find((each) => wanted < each.start + each.size);
+    if (!piece) return { text: '', next: Math.min(wanted, end) };
+    const start = Math.max(wanted, piece.start);
+    const file = await open(piece.path, 'r');
+    try {
+      const length = Math.min(Math.max(1, maxBytes), piece.start + piece.size - start);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, start - piece.start);
+      return textOf(buffer.subarray(0, bytesRead), start, from < 0);
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** The last whole lines within `maxBytes`; empty when nothing can be read. */
+  async tail(maxBytes: number): Promise<string> {
+    const size = (await stat(this.path).catch(() => undefined))?.size ?? 0;
+    if (!size) return '';
+    const { text } = await this.read(-Math.min(size, maxBytes), maxBytes);
+    const firstEnd = text.indexOf('\n');
+    return size > maxBytes && firstEnd >= 0 && firstEnd < text.length - 1 ? text.slice(firstEnd + 1) : text;
+  }
+
+  /** When the file is over the limit: the newest `limit` bytes go aside, and of all pieces the newest `files` stay. */
+  async rotate(limit: number, files: number): Promise<void> {
+    const size = (await stat(this.path).catch(() => undefined))?.size ?? 0;
+    if (size <= limit) return;
+    const pieces = await this.#pieces();
+    const from = Math.max(0, size - Math.max(limit, REMAINDER_BYTES));
+    const start = (pieces[pieces.length - 1]?.start ?? 0) + from;
+    const aside = `${this.path}.${String(start).padStart(15, '0')}`;
+    await pipeline(
+      createReadStream(this.path, { start: from, end: size - 1 }),
+      createWriteStream(`${aside}.tmp`, { mode: 0o600 }),
+    );
+    this.#copyRemainder(`${aside}.tmp`, size);
+    truncateSync(this.path, 0);
+    await rename(`${aside}.tmp`, aside);
+    const older = pieces.slice(0, -1);
+    for (const piece of older.slice(0, Math.max(0, older.length + 2 - files)))
+      await rm(piece.path, { force: true });
+  }
+
+  /** Cuts back to the size at the first call and gives the number of bytes dropped; `keepDropping` false ends it. */
+  drop(keepDropping: boolean): number {
+    const size = statSync(this.path, { throwIfNoEntry: false })?.size ?? 0;
+    const mark = (this.#mark ??= size);
+    const excess = Math.max(0, size - mark);
+    if (excess > 0) truncateSync(this.path, mark);
+    if (!keepDropping) this.#mark = undefined;
+    return excess;
+  }
+
+  /** Synchronous up to the truncation: as little as possible is written in between. */
+  #copyRemainder(target: string, copied: number): void {
+    const length = Math.min(REMAINDER_BYTES, statSync(this.path).size - copied);
+    if (length <= 0) return;
+    const bytes = Buffer.alloc(length);
+    const file = openSync(this.path, 'r');
+    try {
+      appendFileSync(target, bytes.subarray(0, readSync(file, bytes, 0, length, copied)));
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /** Oldest first; the last one is the file that the task writes. */
+  async #pieces(): Promise<Piece[]> {
+    const folder = dirname(this.path);
+    const prefix = `${basename(this.path)}.`;
+    const pieces: Piece[] = [];
+    for (const name of (await readdir(folder)).sort()) {
+      const start = name.slice(prefix.length);
+      if (!name.startsWith(prefix) || !/^\d{15}$/.test(start)) continue;
+      const path = join(folder, name);
+      pieces.push({ path, start: Number(start), size: (await stat(path)).size });
+    }
+    const previous = pieces[pieces.length - 1];
+    const size = (await stat(this.path)).size;
+    return [...pieces, { path: this.path, start: previous ? previous.start + previous.size : 0, size }];
+  }
+}
+
+/** Whole characters only, so that pieces can be joined; a lone broken byte at the very end is given as it is. */
+function textOf(bytes: Buffer, start: number, isCutInFront: boolean): LogRead {
+  let first = 0;
+  while (isCutInFront && first < Math.min(3, bytes.length) && ((bytes[first] ?? 0) & 0xc0) === 0x80)
+    first += 1;
+  const open = unfinished(bytes);
+  const end = open < bytes.length - first ? bytes.length - open : bytes.length;
+  return { text: bytes.subarray(first, end).toString('utf8'), next: start + end };
+}

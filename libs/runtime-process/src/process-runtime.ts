@@ -1,0 +1,314 @@
+// Tasks as plain processes (decisions.md 21): each under a shim that outlives the agent, found again by its records. This file
+// holds the set of tasks and answers the Runtime contract; how one starts, ends and is stopped is in the files beside it.
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { InstanceId, TaskExit, TaskId } from '#libs/model';
+import { RuntimeError } from '#libs/runtime';
+import type {
+  LogRead,
+  PullProgress,
+  Runtime,
+  RuntimeHealth,
+  TaskLaunch,
+  TaskObservation,
+} from '#libs/runtime';
+import type { Clock, Timer } from '#libs/time';
+import { adoptTask } from './adoption.js';
+import { CgroupTree } from './cgroups.js';
+import { runCheck } from './command-check.js';
+import { Launcher } from './launcher.js';
+import { ProcessTable } from './process-table.js';
+import { RecordWatch } from './record-watch.js';
+import { installShim } from './shim.js';
+import type { ShimScripts } from './shim.js';
+import { removeTask } from './sandbox.js';
+import { TaskEnding } from './task-ending.js';
+import { TaskProcesses } from './task-processes.js';
+import { TaskRecords } from './task-records.js';
+import type { Task } from './task.js';
+
+/** The part of a logger that is used here. */
+export interface RuntimeLog {
+  warn(fields: object, message: string): void;
+}
+
+export interface ProcessRuntimeOptions {
+  /** Sandboxes, records and shim live below it; one runtime at a time may use it. */
+  readonly dataDir: string;
+  readonly clock: Clock;
+  readonly logger: RuntimeLog;
+  /** Names the agent's cgroups; absent: from the data folder. */
+  readonly agent?: string;
+  /** false: no cgroups, as where the agent may not make them. Default true. */
+  readonly limits?: boolean;
+  /** Size at which a log file is rotated. Default 10 MiB. */
+  readonly logBytesMax?: number;
+  /** Files per stream, the one being written included. Default 5. */
+  readonly logFilesMax?: number;
+}
+
+/** Looks at every task this often: a lost notice or a killed shim is seen at most this late. */
+const LOOK_MS = 2_000;
+/** While output is dropped logs are cut back this often. */
+const DROP_MS = 1_000;
+const KEPT_PER_INSTANCE = 2;
+
+export class ProcessRuntime implements Runtime {
+  readonly kind = 'process';
+  readonly #dataDir: string;
+  readonly #records: TaskRecords;
+  readonly #watch: RecordWatch;
+  readonly #cgroups: CgroupTree;
+  readonly #processes: TaskProcesses;
+  readonly #ending: TaskEnding;
+  readonly #launcher: Launcher;
+  readonly #tasks = new Map<TaskId, Task>();
+  readonly #starting = new Map<TaskId, Promise<Task>>();
+  readonly #warnings = new Map<string, string>();
+  #opening: Promise<ShimScripts> | undefined;
+  #isClosed = false;
+  #looks: Timer | undefined;
+  #rotating: Promise<void> | undefined;
+  #isDropping = false;
+  #droppedBytes = 0;
+  #drops: Timer | undefined;
+
+  constructor(private readonly options: ProcessRuntimeOptions) {
+    const { clock } = options;
+    this.#dataDir = resolve(options.dataDir);
+    const agent = options.agent ?? createHash('sha256').update(this.#dataDir).digest('hex').slice(0, 12);
+    this.#records = new TaskRecords(join(this.#dataDir, 'records'));
+    this.#watch = new RecordWatch(this.#records, clock);
+    this.#cgroups =
+      options.limits === false
+        ? new CgroupTree([], agent, 'no cgroup limits: switched off')
+        : CgroupTree.detect(agent);
+    this.#processes = new TaskProcesses(this.#cgroups, new ProcessTable());
+    this.#launcher = new Launcher({
+      sandboxes: join(this.#dataDir, 'sandboxes'),
+      records: this.#records,
+      watch: this.#watch,
+      cgroups: this.#cgroups,
+      clock,
+      bootId: this.#processes.boot,
+    });
+    this.#ending = new TaskEnding({
+      records: this.#records,
+      cgroups: this.#cgroups,
+      processes: this.#processes,
+      clock,
+      logger: options.logger,
+    });
+  }
+
+  async health(): Promise<RuntimeHealth> {
+    let usable = true;
+    const warnings = [...this.#warnings.values()];
+    try {
+      await this.#open();
+      await access('/bin/sh', constants.X_OK);
+      await access(this.#records.folder, constants.W_OK);
+    } catch (error) {
+      usable = false;
+      warnings.push(`processes cannot run here: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    const limits = this.#cgroups.probe();
+    if (limits) warnings.push(limits);
+    if (this.#isDropping) warnings.push('task output is being dropped: the disk is nearly full');
+    if (this.#droppedBytes) warnings.push(`${this.#droppedBytes} bytes of task output were dropped so far`);
+    return { usable, warnings };
+  }
+
+  async list(): Promise<readonly TaskObservation[]> {
+    await this.#open();
+    return [...this.#tasks.values()].filter((task) => !task.forgotten).map((task) => task.observation);
+  }
+
+  /** Nothing to fetch for a process. */
+  async prepare(
+    _launch: TaskLaunch,
+    _progress: (pull: PullProgress) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    signal.throwIfAborted();
+    await this.#open();
+  }
+
+  async start(launch: TaskLaunch): Promise<TaskObservation> {
+    const shim = await this.#open();
+    const { taskId } = launch;
+    const known = this.#tasks.get(taskId);
+    if (known) return known.observation;
+    let starting = this.#starting.get(taskId);
+    if (!starting) {
+      starting = this.#launch(launch, shim).finally(() => this.#starting.delete(taskId));
+      this.#starting.set(taskId, starting);
+    }
+    return (await starting).observation;
+  }
+
+  async waitForExit(taskId: TaskId, signal: AbortSignal): Promise<TaskExit> {
+    return (await this.#known(taskId)).ended(signal);
+  }
+
+  async stop(taskId: TaskId, graceMs: number): Promise<void> {
+    const task = await this.#known(taskId).catch(() => undefined);
+    if (task) await this.#ending.stop(task, graceMs);
+  }
+
+  async execute(
+    taskId: TaskId,
+    command: string,
+    timeoutMs: number,
+  ): Promise<{ code: number | null; output: string }> {
+    const { exit, launch } = await this.#known(taskId);
+    if (exit) throw new RuntimeError('rejected', 'invalid', `task ${taskId} has ended: nothing to check`);
+    return runCheck({ command, env: launch.env, folder: launch.sandbox, timeoutMs }, this.options.clock);
+  }
+
+  async readLog(
+    taskId: TaskId,
+    stream: 'stdout' | 'stderr',
+    from: number,
+    maxBytes: number,
+  ): Promise<LogRead> {
+    return (await this.#known(taskId))[stream].read(from, maxBytes);
+  }
+
+  async forget(taskId: TaskId, all: boolean): Promise<void> {
+    await this.#open();
+    const task = this.#tasks.get(taskId);
+    if (!task) return;
+    if (!task.exit) throw new RuntimeError('rejected', 'invalid', `task ${taskId} still runs: stop it first`);
+    if (!task.forgotten) await this.#records.write(taskId, 'forgotten', '');
+    task.forgotten = true;
+    const kept = all ? 0 : KEPT_PER_INSTANCE;
+    await this.#trim(task.launch.instanceId, kept);
+  }
+
+  dropOutput(drop: boolean): void {
+    if (drop === this.#isDropping) return;
+    this.#isDropping = drop;
+    this.#drops?.cancel();
+    this.#dropNow(drop);
+  }
+
+  /** Rotates every log that is over its limit. Also done on its own at every look. */
+  rotate(): Promise<void> {
+    this.#rotating ??= this.#rotateAll().finally(() => (this.#rotating = undefined));
+    return this.#rotating;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#opening?.catch(() => undefined);
+    await Promise.allSettled(this.#starting.values());
+    this.#looks?.cancel();
+    this.#drops?.cancel();
+    this.#watch.close();
+    this.#ending.close();
+    await this.#rotating?.catch(() => undefined);
+    this.#cgroups.close();
+  }
+
+  #open(): Promise<ShimScripts> {
+    if (this.#isClosed) return Promise.reject(new Error('this ProcessRuntime is closed'));
+    this.#opening ??= this.#load().catch((error: unknown) => {
+      this.#opening = undefined; // the next call tries again
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  async #load(): Promise<ShimScripts> {
+    await mkdir(join(this.#dataDir, 'sandboxes'), { recursive: true, mode: 0o700 });
+    await this.#records.open();
+    const shim = await installShim(join(this.#dataDir, 'shim'));
+    this.#watch.open(
+      (taskId) => this.#look(this.#tasks.get(taskId)),
+      (error) =>
+        this.#warn(
+          'watch',
+          `exits are seen late: ${this.#records.folder} cannot be watched (${error.message})`,
+        ),
+    );
+    for (const [taskId, kinds] of await this.#records.all()) {
+      const task = await adoptTask(taskId, kinds, this.#records);
+      if (task) this.#tasks.set(taskId, task);
+    }
+    for (const task of this.#tasks.values()) this.#look(task);
+    // what ended meanwhile is known before anybody lists
+    await this.#ending.settled();
+    this.#keepLooking();
+    return shim;
+  }
+
+  async #launch(launch: TaskLaunch, shim: ShimScripts): Promise<Task> {
+    const task = await this.#launcher.launch(launch, shim, (ended) => this.#look(ended));
+    this.#tasks.set(launch.taskId, task);
+    this.#look(task);
+    return task;
+  }
+
+  async #known(taskId: TaskId): Promise<Task> {
+    await this.#open();
+    const task = this.#tasks.get(taskId) ?? (await this.#starting.get(taskId));
+    if (task) return task;
+    throw new RuntimeError(
+      'rejected',
+      'invalid',
+      `task ${taskId} is not known here: it never ran, or was forgotten`,
+    );
+  }
+
+  /** Keeps the newest forgotten tasks of an instance, for their logs. */
+  async #trim(instanceId: InstanceId, kept: number): Promise<void> {
+    const ended = [...this.#tasks.values()]
+      .filter((task) => task.forgotten && task.launch.instanceId === instanceId)
+      .sort((a, b) => b.launch.startedAt - a.launch.startedAt || b.launch.incarnation - a.launch.incarnation);
+    for (const task of ended.slice(kept)) {
+      this.#tasks.delete(task.launch.taskId);
+      await removeTask(task, this.#records);
+    }
+  }
+
+  #look(task: Task | undefined): void {
+    if (task && !this.#isClosed) this.#ending.look(task);
+  }
+
+  #keepLooking(): void {
+    if (this.#isClosed) return;
+    this.#looks = this.options.clock.after(LOOK_MS, () => {
+      for (const task of this.#tasks.values()) this.#look(task);
+      this.rotate()
+        .catch((error: unknown) => this.#warn('rotate', `logs could not be rotated: ${String(error)}`))
+        .finally(() => this.#keepLooking());
+    });
+  }
+
+  async #rotateAll(): Promise<void> {
+    const { logBytesMax = 10 * 1024 * 1024, logFilesMax = 5 } = this.options;
+    for (const task of this.#tasks.values()) {
+      if (task.exit || this.#isDropping) continue;
+      await task.stdout.rotate(logBytesMax, logFilesMax);
+      await task.stderr.rotate(logBytesMax, logFilesMax);
+    }
+  }
+
+  #dropNow(drop: boolean): void {
+    for (const task of this.#tasks.values()) {
+      if (task.exit) continue;
+      for (const log of [task.stdout, task.stderr]) this.#droppedBytes += log.drop(drop);
+    }
+    if (drop && !this.#isClosed) {
+      this.#drops = this.options.clock.after(DROP_MS, () => this.#dropNow(this.#isDropping));
+    }
+  }
+
+  #warn(key: string, message: string): void {
+    if (!this.#warnings.has(key)) this.options.logger.warn({ dataDir: this.#dataDir }, message);
+    this.#warnings.set(key, message);
+  }
+}
