@@ -16,7 +16,7 @@ const more = process.argv.slice(2).filter((word) => !PROJECTS.includes(word));
 const projects = chosen.length ? chosen : PROJECTS;
 
 prepare();
-const { findOrStartDocker } = await import('../dist/libs/testkit/src/docker/engine.js');
+const { findOrStartDocker } = await import('../dist/libs/testkit/src/docker/index.js');
 const engine = projects.some((project) => NEEDS_DOCKER.has(project)) ? await findOrStartDocker() : null;
 const missing = engine && 'missing' in engine ? engine.missing : null;
 const totals = { passed: 0, failed: 0, skipped: 0 };

@@ -4,6 +4,7 @@ import type { Server } from 'node:net';
 import type { Settings } from '#libs/configuration';
 import type { Logger } from '#libs/telemetry';
 import { ApiClient } from '#libs/api-client';
+import { isAlive } from '#libs/process-identity';
 import { Child } from './child.js';
 import { childSpecs, type ChildName } from './child-specs.js';
 import { DataFolder } from './data-folder.js';
@@ -49,14 +50,13 @@ export class Supervisor {
     this.#lock = await takeHolderLock(this.#folder.path, self);
     this.say(`Longrun keeps its data in ${this.#folder.path}`);
     const database = this.#database;
-    const taken = await this.#adoptAndCheckPorts();
+    await this.#checkPorts();
     if (signal.aborted) return;
 
     this.say('starting PostgreSQL …');
     await database.open();
-    this.say(
-      `PostgreSQL is up${database.pid === null ? ' (yours)' : ` (pid ${database.pid})`}, ${await database.migrate()}`,
-    );
+    this.say(database.pid === null ? 'PostgreSQL is yours' : `PostgreSQL is up (pid ${database.pid})`);
+    await database.migrate();
     if (signal.aborted) return;
 
     const specs = childSpecs(this.settings, this.#folder, database.url);
@@ -70,7 +70,7 @@ export class Supervisor {
       async () => (await this.#api.get<{ leader?: string }>('/v2/leader')).leader,
     );
     const proxy = this.#child(specs.proxy);
-    if (taken.proxy && proxy.takeOver()) this.say('proxy: taken over from the last run');
+    if (proxy.takeOver()) this.say('proxy: taken over from the last run');
     else {
       await proxy.endLeftOver(PROXY_STOP_MS);
       proxy.start();
@@ -115,15 +115,16 @@ export class Supervisor {
     return { tasksLeft };
   }
 
-  async #adoptAndCheckPorts(): Promise<{ proxy: boolean }> {
-    const ours = (name: ChildName): boolean => this.#folder.record(name) !== null;
-    // our own left-over control plane and proxy hold these ports; anybody else is an error
-    const record = { api: this.#folder.record('control-plane'), proxy: this.#folder.record('proxy') };
-    const proxyRuns = record.proxy !== null && ours('proxy');
-    if (!record.api) await checkPortFree('--api-port', this.settings.port('api-port'), '127.0.0.1');
-    if (!record.proxy)
-      await checkPortFree('--proxy-port', this.settings.port('proxy-port'), this.settings.text('proxy-bind'));
-    return { proxy: proxyRuns };
+  /** Processes that the last run left behind may hold these ports; anybody else is an error. */
+  async #checkPorts(): Promise<void> {
+    const leftOver = (name: ChildName): boolean => {
+      const record = this.#folder.record(name);
+      return record !== null && isAlive(record.identity);
+    };
+    const proxyHost = this.settings.text('proxy-bind');
+    if (!leftOver('control-plane'))
+      await checkPortFree('--api-port', this.settings.port('api-port'), '127.0.0.1');
+    if (!leftOver('proxy')) await checkPortFree('--proxy-port', this.settings.port('proxy-port'), proxyHost);
   }
 
   #child(spec: ConstructorParameters<typeof Child>[0] & { name: ChildName }): Child {
