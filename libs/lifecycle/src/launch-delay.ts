@@ -15,24 +15,28 @@ export const backoffOf = ({ spec }: AppVersion): Omit<LaunchBackoff, 'delayMs'> 
   maxMs: spec.maxLaunchDelaySeconds * 1000,
 });
 
-/** The delay that holds now; none once the config changed or the last entry is older than maxLaunchDelaySeconds. */
-export function currentDelay(app: App, now: number): LaunchDelay | undefined {
-  const { launchDelay, current } = app;
-  if (!launchDelay || launchDelay.configVersion !== current.lastConfigChangeAt) return undefined;
-  return now > forgottenAt(launchDelay, current) ? undefined : launchDelay;
+/** The delay that holds now for instances of this version; none once the config changed or the last entry is too old. */
+export function currentDelay(
+  app: App,
+  now: number,
+  version: AppVersion = app.current,
+): LaunchDelay | undefined {
+  const { launchDelay } = app;
+  if (!launchDelay || launchDelay.configVersion !== version.lastConfigChangeAt) return undefined;
+  return now > forgottenAt(launchDelay, version) ? undefined : launchDelay;
 }
 
-/** When a delay is forgotten if nothing more happens, epoch ms. Never before it is over. */
+/** When a delay is forgotten if nothing more happens, epoch ms: maxLaunchDelaySeconds after its last entry, never before it is over. */
 export const forgottenAt = (delay: LaunchDelay, { spec }: AppVersion): number =>
   Math.max(delay.referenceAt + spec.maxLaunchDelaySeconds * 1000, delay.until);
 
-/** After an instance of this config became Failed, Error, Dropped, Gone or Finished. */
-export function delayAfterFailure(app: App, now: number): LaunchDelay {
-  const delayMs = nextDelayMs(currentDelay(app, now)?.delayMs ?? 0, backoffOf(app.current));
-  return { configVersion: app.current.lastConfigChangeAt, delayMs, until: now + delayMs, referenceAt: now };
+/** After an instance of this version became Failed, Error, Dropped, Gone or Finished. */
+export function delayAfterFailure(app: App, now: number, version: AppVersion = app.current): LaunchDelay {
+  const delayMs = nextDelayMs(currentDelay(app, now, version)?.delayMs ?? 0, backoffOf(version));
+  return { configVersion: version.lastConfigChangeAt, delayMs, until: now + delayMs, referenceAt: now };
 }
 
-/** After one was launched or came up: same length, counted anew from there. */
+/** After one was launched or came up at that time: same length, counted anew from there. */
 export const delayAdvanced = (delay: LaunchDelay, at: number): LaunchDelay => ({
   ...delay,
   until: Math.max(delay.until, at + delay.delayMs),

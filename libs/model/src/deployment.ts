@@ -34,6 +34,8 @@ export interface Deployment {
   readonly victims: readonly InstanceId[];
   readonly startedAt: number;
   readonly endedAt?: number;
+  /** It takes that deployment back; should it fail too, it is not taken back again. */
+  readonly revertOf?: DeploymentId;
   /** Why it failed or was cancelled. */
   readonly reason?: string;
   /** Last time anything moved; the deadline counts from here (decisions.md 18). */

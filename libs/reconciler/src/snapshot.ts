@@ -30,8 +30,6 @@ export interface ReconcileSettings {
   readonly deadlineMs: number;
   /** How long a successor without checks that does not accept holds back its predecessor's stop. */
   readonly acceptHoldMs: number;
-  /** A launch that no report confirms for this long is killed and launched again (behaviour.md 10.2). */
-  readonly launchConfirmMs: number;
   /** How often an app that found no place asks again, should nothing else wake it. */
   readonly placementRetryMs: number;
   readonly brake: BrakeSettings;
@@ -41,7 +39,6 @@ export const DEFAULT_RECONCILE_SETTINGS: ReconcileSettings = {
   drainMs: 30_000,
   deadlineMs: 600_000,
   acceptHoldMs: 30_000,
-  launchConfirmMs: 300_000,
   placementRetryMs: 5_000,
   brake: { minimumInstances: 4, share: 0.5, windowMs: 60_000 },
 };
