@@ -2,3 +2,36 @@
 export { ERROR_CODES, LongrunError, errorBody } from './errors.js';
 export type { ErrorBody, ErrorCode, ErrorDetail, LongrunErrorOptions } from './errors.js';
 export { failures } from './failures.js';
+export { embedsOfGroup, embedsOfList, embedsOfSingle } from './app-embeds.js';
+export type { AppEmbed } from './app-embeds.js';
+export { matchesFilter, presentApp, presentCreatedApp, presentVersion } from './apps.js';
+export type { AppFilter, AppInfo, AppView, VersionedApp } from './apps.js';
+export {
+  matchesTaskStatus,
+  presentHealth,
+  presentTask,
+  presentTasks,
+  taskStatusFilter,
+  tasksAsText,
+} from './tasks.js';
+export type { HealthInfo, TaskInfo, TaskOptions, TaskStatusFilter, TaskView } from './tasks.js';
+export { countTasks, taskStatsOf } from './task-stats.js';
+export type { TaskCounts, TaskStats, TaskStatsSummary } from './task-stats.js';
+export { presentAgent, presentInstance } from './instances.js';
+export type { AgentAnswer, InstanceStory, WaitExplanation } from './instances.js';
+export { presentDeployment, presentDeploymentResult, presentDeploymentStory } from './deployments.js';
+export type { DeploymentInfo, DeploymentResult, DeploymentStory } from './deployments.js';
+export { DECLINE_REASONS, NOTHING_DECLINED, addAttempt, funnelOf, presentQueueItem } from './queue.js';
+export type {
+  DeclineReason,
+  DeclineTally,
+  DeclinedOfferStep,
+  OfferSummary,
+  OfferView,
+  QueueItem,
+  QueueView,
+} from './queue.js';
+export { presentInfo } from './info.js';
+export type { Info, InfoView } from './info.js';
+export { parseLabelSelector } from './label-selector.js';
+export type { LabelSelector } from './label-selector.js';

@@ -20,7 +20,7 @@ export function portsOfInput(app: AppInput, mode: NetworkMode): AppPorts {
 function definitionsOf({ portDefinitions, ports }: AppInput): readonly PortDefinition[] {
   if (portDefinitions) return portDefinitions.map(toDefinition);
   if (ports) return ports.map((port) => ({ port, protocol: 'tcp', labels: {} }));
-  return [{ port: 0, protocol: 'tcp', name: DEFAULT_NAME, labels: {} }];
+  return [{ port: 0, protocol: 'tcp', labels: {}, name: DEFAULT_NAME }];
 }
 
 function mappingsOf({ container, portDefinitions, ports }: AppInput): readonly PortMapping[] {

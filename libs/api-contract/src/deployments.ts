@@ -1,0 +1,72 @@
+// Deployments as Marathon shows them (api.md 1.4, 7), and how they ended, which only `/v3` tells.
+import type { Deployment, DeploymentActionKind } from '#libs/model';
+import { timestampOf } from '#libs/model';
+
+/** Answer to every change. */
+export interface DeploymentResult {
+  readonly version: string;
+  readonly deploymentId: string;
+}
+
+export interface DeploymentInfo {
+  readonly id: string;
+  readonly version: string;
+  readonly affectedApps: readonly string[];
+  readonly affectedPods: readonly string[];
+  readonly steps: readonly {
+    readonly actions: readonly { readonly action: DeploymentActionKind; readonly app: string }[];
+  }[];
+  readonly currentActions: readonly {
+    readonly action: DeploymentActionKind;
+    readonly app: string;
+    readonly readinessCheckResults: readonly never[];
+  }[];
+  /** 1-based; 0 while it waits to start. */
+  readonly currentStep: number;
+  readonly totalSteps: number;
+}
+
+export const presentDeploymentResult = ({
+  id,
+  version,
+}: Pick<Deployment, 'id' | 'version'>): DeploymentResult => ({
+  version,
+  deploymentId: id,
+});
+
+/** An item of `GET /v2/deployments`. */
+export function presentDeployment({ id, version, steps, currentStep }: Deployment): DeploymentInfo {
+  const shown = steps.map(({ actions }) => ({
+    actions: actions.map(({ action, app }) => ({ action, app })),
+  }));
+  const current = currentStep > 0 ? (shown[currentStep - 1]?.actions ?? []) : [];
+  return {
+    id,
+    version,
+    affectedApps: [...new Set(steps.flatMap(({ actions }) => actions.map(({ app }) => app)))],
+    affectedPods: [],
+    steps: shown,
+    currentActions: current.map(({ action, app }) => ({ action, app, readinessCheckResults: [] })),
+    currentStep,
+    totalSteps: steps.length,
+  };
+}
+
+/** `GET /v3/deployments[/ID]`: also those that ended, with their reason (promise 4). */
+export interface DeploymentStory extends DeploymentInfo {
+  readonly status: Deployment['status'];
+  readonly reason?: string;
+  readonly startedAt: string;
+  readonly endedAt?: string;
+}
+
+export function presentDeploymentStory(deployment: Deployment): DeploymentStory {
+  const { status, reason, startedAt, endedAt } = deployment;
+  return {
+    ...presentDeployment(deployment),
+    status,
+    ...(reason === undefined ? {} : { reason }),
+    startedAt: timestampOf(startedAt),
+    ...(endedAt === undefined ? {} : { endedAt: timestampOf(endedAt) }),
+  };
+}

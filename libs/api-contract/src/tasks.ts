@@ -1,0 +1,150 @@
+// Task and Health as Marathon shows them (api.md 3.10). What a condition or the health of an instance *is*, libs/lifecycle decides;
+// here it only gets its shape. Unset members are left out, for strict clients fail on null.
+import type { AgentInfo, AppSpec, HealthResult, Instance, InstanceStatus } from '#libs/model';
+import { portsOf, timestampOf } from '#libs/model';
+
+/** One instance with all that is needed to show its task. */
+export interface TaskView {
+  readonly instance: Instance;
+  /** `TASK_RUNNING`, … of its condition. */
+  readonly state: string;
+  /** False for terminal and inactive conditions: times, version and ports are not shown then. */
+  readonly isActive: boolean;
+  /** All checks together: null = no checks, or one without a result. */
+  readonly healthy: boolean | null;
+  /** The report about its current incarnation. */
+  readonly status?: InstanceStatus;
+  /** Of its agent; an instance that was never placed has none and is no task. */
+  readonly agent?: AgentInfo;
+  /** Of the version it runs. */
+  readonly spec: AppSpec;
+}
+
+export interface HealthInfo {
+  readonly alive: boolean;
+  readonly consecutiveFailures: number;
+  readonly firstSuccess?: string;
+  readonly lastSuccess?: string;
+  readonly lastFailure?: string;
+  readonly lastFailureCause?: string;
+  readonly instanceId: string;
+}
+
+export interface TaskInfo {
+  readonly id: string;
+  readonly appId: string;
+  readonly host: string;
+  readonly slaveId?: string;
+  readonly state: string;
+  readonly stagedAt?: string;
+  readonly startedAt?: string;
+  readonly version?: string;
+  readonly ports: readonly number[];
+  readonly servicePorts: readonly number[];
+  readonly ipAddresses: readonly { readonly ipAddress: string; readonly protocol: 'IPv4' | 'IPv6' }[];
+  readonly healthCheckResults: readonly HealthInfo[];
+  readonly localVolumes: readonly never[];
+  readonly region?: string;
+  readonly zone?: string;
+  readonly role: string;
+}
+
+export interface TaskOptions {
+  /** Only `/v2/tasks` shows them, with the length and order of `ports`; elsewhere the list is empty. */
+  readonly withServicePorts?: boolean;
+}
+
+/** Null for an instance that was never placed: it is in the queue, not among the tasks. */
+export function presentTask(view: TaskView, { withServicePorts = false }: TaskOptions = {}): TaskInfo | null {
+  const { instance, agent, status, isActive } = view;
+  if (instance.taskId === undefined) return null;
+  const health = (status?.health ?? []).filter((each) => each !== null);
+  return {
+    id: instance.taskId,
+    appId: instance.appId,
+    // Clients dial it, so it is never empty; a removed agent leaves only its id.
+    host: agent?.hostname ?? instance.agentId ?? 'unknown',
+    ...(instance.agentId === undefined ? {} : { slaveId: instance.agentId }),
+    state: view.state,
+    ...(isActive ? presentTimes(view) : {}),
+    ports: isActive ? instance.hostPorts : [],
+    servicePorts: withServicePorts && isActive ? servicePortsOf(view) : [],
+    ipAddresses: status?.ipAddresses ?? [],
+    healthCheckResults: health.map((each) => presentHealth(each, instance)),
+    localVolumes: [],
+    ...(agent?.region === undefined ? {} : { region: agent.region }),
+    ...(agent?.zone === undefined ? {} : { zone: agent.zone }),
+    role: view.spec.role,
+  };
+}
+
+export const presentTasks = (views: readonly TaskView[], options?: TaskOptions): readonly TaskInfo[] =>
+  views.map((view) => presentTask(view, options)).filter((task) => task !== null);
+
+function presentTimes({ instance, status }: TaskView): Pick<TaskInfo, 'stagedAt' | 'startedAt' | 'version'> {
+  return {
+    ...(instance.placedAt === undefined ? {} : { stagedAt: timestampOf(instance.placedAt) }),
+    ...(status?.startedAt === undefined ? {} : { startedAt: timestampOf(status.startedAt) }),
+    version: instance.version,
+  };
+}
+
+function servicePortsOf({ instance, spec }: TaskView): readonly number[] {
+  return portsOf(spec)
+    .map(({ servicePort }) => servicePort)
+    .slice(0, instance.hostPorts.length);
+}
+
+export function presentHealth(result: HealthResult, { id }: Pick<Instance, 'id'>): HealthInfo {
+  const { firstSuccessAt, lastSuccessAt, lastFailureAt, lastFailureCause } = result;
+  return {
+    alive: result.alive,
+    consecutiveFailures: result.consecutiveFailures,
+    ...(firstSuccessAt === undefined ? {} : { firstSuccess: timestampOf(firstSuccessAt) }),
+    ...(lastSuccessAt === undefined ? {} : { lastSuccess: timestampOf(lastSuccessAt) }),
+    ...(lastFailureAt === undefined ? {} : { lastFailure: timestampOf(lastFailureAt) }),
+    ...(lastFailureCause === undefined ? {} : { lastFailureCause }),
+    instanceId: id,
+  };
+}
+
+export type TaskStatusFilter = 'running' | 'staging';
+
+/** `status` and `status[]` of `/v2/tasks`: unknown texts are ignored; null = no filter (api.md 6). */
+export function taskStatusFilter(values: readonly string[]): ReadonlySet<TaskStatusFilter> | null {
+  const known = values
+    .map((value) => value.toLowerCase())
+    .filter((value): value is TaskStatusFilter => value === 'running' || value === 'staging');
+  return known.length ? new Set(known) : null;
+}
+
+export const matchesTaskStatus = (task: TaskInfo, wanted: ReadonlySet<TaskStatusFilter> | null): boolean =>
+  !wanted ||
+  (wanted.has('running') && task.state === 'TASK_RUNNING') ||
+  (wanted.has('staging') && task.state === 'TASK_STAGING');
+
+/**
+ * The tab-separated form for `Accept: text/plain` (api.md 6): a line per app and service port, every field followed by a tab.
+ * `apps`: in the order to show; of their tasks only the running ones are listed.
+ */
+export function tasksAsText(
+  apps: readonly { readonly spec: AppSpec; readonly tasks: readonly TaskInfo[] }[],
+): string {
+  const line = (...fields: readonly string[]): string => `${fields.map((field) => `${field}\t`).join('')}\n`;
+  return apps
+    .map(({ spec, tasks }) => {
+      const name = spec.id.slice(1).replaceAll('/', '_');
+      const running = tasks.filter(({ state }) => state === 'TASK_RUNNING');
+      const ports = portsOf(spec);
+      if (!ports.length) return line(name, ' ', ...running.map(({ host }) => host));
+      return ports
+        .map(({ servicePort, index }) => {
+          const targets = running
+            .filter((task) => task.ports[index] !== undefined)
+            .map((task) => `${task.host}:${task.ports[index]}`);
+          return line(name, String(servicePort), ...targets);
+        })
+        .join('');
+    })
+    .join('');
+}
