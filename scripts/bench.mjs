@@ -1,0 +1,21 @@
+// `npm run bench [-- NAME…]`: builds and runs bench/NAME (all by default), one after another. Figures go to standard output; bench/RESULTS.md keeps the ones worth keeping.
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { prepare, ROOT } from './prepare.mjs';
+
+prepare();
+const NOT_A_BENCH = new Set(['figures']);
+const all = readdirSync(join(ROOT, 'bench'))
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.slice(0, -3))
+  .filter((name) => !NOT_A_BENCH.has(name));
+const chosen = process.argv.slice(2);
+for (const name of chosen.length ? chosen : all) {
+  process.stdout.write(`## ${name}\n\n`);
+  const { status } = spawnSync(process.execPath, [join(ROOT, 'dist', 'bench', `${name}.js`)], {
+    cwd: ROOT,
+    stdio: 'inherit',
+  });
+  if (status !== 0) process.exitCode = 1;
+}
