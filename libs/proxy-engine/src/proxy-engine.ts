@@ -78,7 +78,7 @@ export class ProxyEngine {
   start(): Promise<number> {
     const { bind, clock } = this.#options;
     return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
+      this.#server.once('error', (error) => reject(explainListen(error, bind, this.#options.port)));
       this.#server.listen({ port: this.#options.port, host: bind, backlog: 1024 }, () => {
         const address = this.#server.address();
         const port = typeof address === 'object' && address !== null ? address.port : this.#options.port;
@@ -211,4 +211,10 @@ export class ProxyEngine {
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => void this.#options.clock.after(ms, resolve));
   }
+}
+
+function explainListen(error: Error, bind: string, port: number): Error {
+  const taken = 'code' in error && error.code === 'EADDRINUSE';
+  const why = taken ? 'another process listens on it; stop that one or choose another port' : error.message;
+  return new Error(`the main port ${port} cannot be opened on ${bind}: ${why}`, { cause: error });
 }

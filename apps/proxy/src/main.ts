@@ -1,0 +1,64 @@
+// `longrun proxy`: configuration, wiring, signals. SIGTERM and SIGINT end it in order, with exit status 0.
+import cluster from 'node:cluster';
+import { join } from 'node:path';
+import { ConfigurationError } from '#libs/configuration';
+import { createLogger } from '#libs/telemetry';
+import { DataFolder } from './data-folder.js';
+import { lockFolder } from './folder-lock.js';
+import { proxyUsage, readSettings } from './options.js';
+import { ProxyWorker } from './proxy-worker.js';
+import { WorkerProcesses, type WorkerReady } from './worker-processes.js';
+
+const logger = createLogger('proxy');
+
+function stopOnSignals(stop: () => Promise<void>): void {
+  let stopping = false;
+  const end = (signal: NodeJS.Signals): void => {
+    // a second one does not wait for what is in flight
+    if (stopping) process.exit(1);
+    stopping = true;
+    logger.info({ event: 'stopping', signal }, 'finishing what is in flight');
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => fail(error),
+    );
+  };
+  process.on('SIGTERM', end);
+  process.on('SIGINT', end);
+}
+
+function fail(error: unknown): never {
+  const message = error instanceof Error ? error.message : String(error);
+  logger.error({ event: 'failed' }, message);
+  process.exit(error instanceof ConfigurationError ? 2 : 1);
+}
+
+async function runPrimary(): Promise<void> {
+  const settings = readSettings(process.argv.slice(2), process.env);
+  for (const warning of settings.warnings) logger.warn({}, warning);
+  const folder = new DataFolder(settings.dataDir);
+  const unlock = lockFolder(settings.dataDir);
+  process.on('exit', unlock);
+  const serving =
+    settings.workers === 1 ? new ProxyWorker({ settings, folder, logger }) : new WorkerProcesses(logger);
+  stopOnSignals(() => serving.stop());
+  const port = await serving.start(settings.workers);
+  logger.info({ event: 'ready', port }, `proxy serves at ${settings.bind}:${port}`);
+}
+
+async function runWorker(index: string): Promise<void> {
+  const settings = readSettings(process.argv.slice(2), process.env);
+  const folder = new DataFolder(join(settings.dataDir, `worker-${index}`));
+  const worker = new ProxyWorker({ settings, folder, logger });
+  stopOnSignals(() => worker.stop());
+  // the primary is gone: the listeners are gone, too
+  process.on('disconnect', () => process.exit(1));
+  const port = await worker.start();
+  process.send?.({ type: 'ready', port } satisfies WorkerReady);
+}
+
+if (process.argv.includes('--help')) process.stdout.write(proxyUsage());
+else
+  await (cluster.isPrimary ? runPrimary() : runWorker(process.env['LONGRUN_WORKER_INDEX'] ?? '1')).catch(
+    fail,
+  );

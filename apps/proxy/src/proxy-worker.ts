@@ -1,0 +1,77 @@
+// One serving process: data path, session with the control plane, disk, signals' work. It serves from the table on disk before it
+// reaches any control plane, and ends in order: no new connections, what is in flight finishes (its counts are still reported, so
+// that nobody stops those tasks), then it leaves.
+import { hostname } from 'node:os';
+import { ProxyEngine } from '#libs/proxy-engine';
+import { TableSession } from '#libs/proxy-core';
+import type { RouteTable } from '#libs/routing';
+import type { Logger } from '#libs/telemetry';
+import { randomIds, SystemClock } from '#libs/time';
+import { ControlPlaneLink } from './control-plane-link.js';
+import { DataFolder } from './data-folder.js';
+import type { ProxySettings } from './options.js';
+
+export interface ProxyWorkerParts {
+  readonly settings: ProxySettings;
+  /** Of this worker alone. */
+  readonly folder: DataFolder;
+  readonly logger: Logger;
+}
+
+/** In flight requests get this long when the proxy is stopped. */
+const STOP_GRACE_MS = 30_000;
+
+export class ProxyWorker {
+  readonly #engine: ProxyEngine;
+  readonly #session: TableSession;
+
+  constructor({ settings, folder, logger }: ProxyWorkerParts) {
+    const clock = new SystemClock();
+    const engine = new ProxyEngine({
+      clock,
+      bind: settings.bind,
+      port: settings.port,
+      appPaths: settings.appPaths,
+      freshen: () => this.#session.freshen(),
+      onIdle: (task) => this.#session.taskIdle(task),
+    });
+    this.#engine = engine;
+    const { from, to } = settings.servicePorts;
+    this.#session = new TableSession({
+      clock,
+      network: new ControlPlaneLink(settings.token),
+      journal: folder,
+      user: {
+        swap: (table) => engine.swap(withinRange(table, from, to)),
+        inFlight: () => engine.inFlight(),
+        warnings: () => engine.warnings(),
+      },
+      proxyId: folder.identity(randomIds),
+      address: `${settings.bind === '127.0.0.1' ? settings.bind : hostname()}:${settings.port}`,
+      controlPlane: settings.controlPlane,
+      memory: folder.memory(),
+      onNotice: (text) => logger.warn({}, text),
+    });
+  }
+
+  /** Resolves with the main port when it serves; rejects when that port is taken. */
+  async start(): Promise<number> {
+    const port = await this.#engine.start();
+    await this.#session.start();
+    return port;
+  }
+
+  async stop(): Promise<void> {
+    await this.#engine.stop(STOP_GRACE_MS);
+    await this.#session.leave();
+  }
+}
+
+/** The range of this host counts, whatever the control plane thinks it is. */
+function withinRange(table: RouteTable, from: number, to: number): RouteTable {
+  const services = table.services.map((service) => {
+    const { servicePort, ...rest } = service;
+    return servicePort === undefined || (servicePort >= from && servicePort <= to) ? service : rest;
+  });
+  return { ...table, services };
+}
