@@ -19,6 +19,8 @@ import { TaskMonitor } from './task-monitor.js';
 /** A runtime that cannot say what it knows is asked again, doubling up to the maximum. */
 const ADOPT_RETRY_MS = 500;
 const ADOPT_RETRY_MS_MAX = 10_000;
+/** What runtimes warn about changes rarely, and is for people. */
+const HEALTH_EVERY_MS = 30_000;
 
 export interface AgentParts {
   readonly clock: Clock;
@@ -110,7 +112,8 @@ export class Agent {
       try {
         this.#runtimeWarnings.set(runtime.kind, (await runtime.health()).warnings);
         await this.#instances.adopt(runtime);
-        return this.#announce();
+        this.#announce();
+        return void this.#watchHealth(runtime);
       } catch (error) {
         this.#parts.log.warn(
           { runtime: runtime.kind, error: wordsOf(error) },
@@ -118,6 +121,17 @@ export class Agent {
         );
         await pause(this.#parts.clock, waitMs, signal);
       }
+    }
+  }
+
+  async #watchHealth(runtime: Runtime): Promise<void> {
+    const signal = this.#closing.signal;
+    for (;;) {
+      await pause(this.#parts.clock, HEALTH_EVERY_MS, signal);
+      if (signal.aborted) return;
+      const { warnings } = await runtime.health().catch((error: unknown) => ({ warnings: [wordsOf(error)] }));
+      this.#runtimeWarnings.set(runtime.kind, warnings);
+      this.#announce();
     }
   }
 

@@ -11,6 +11,10 @@ import type { StatusReporter } from './status-reporter.js';
 
 /** decisions.md 7. */
 export const ORPHAN_MS = 60_000;
+/** What ended and was dismissed keeps its logs for so long: it may just wait for its next launch. */
+export const LINGER_MS = 3_600_000;
+/** More of them than this: the oldest go first. */
+const LINGERING_MAX = 200;
 
 export interface InstanceSetParts extends WorkerParts {
   readonly reporter: StatusReporter;
@@ -24,12 +28,14 @@ export class InstanceSet {
   /** Runtimes that were asked what they know. */
   readonly #adopted = new Set<RuntimeKind>();
   readonly #orphans = new Map<InstanceId, Timer | null>();
+  /** Ended, dismissed, kept for their logs. */
+  readonly #lingering = new Map<InstanceId, Timer>();
   #complete = false;
 
   constructor(parts: InstanceSetParts, entries: readonly JournalEntry[]) {
     this.#parts = parts;
     for (const entry of entries) {
-      // what never began needs no runtime to be asked first, unless it may have begun unseen
+      // held until its runtime was asked: it may have begun unseen
       this.#workers.set(entry.instanceId, new InstanceWorker(parts, entry.instanceId, entry, true));
       if (!entry.assignment) this.#orphans.set(entry.instanceId, null);
     }
@@ -94,6 +100,7 @@ export class InstanceSet {
 
   async close(): Promise<void> {
     for (const id of [...this.#orphans.keys()]) this.#disarm(id, false);
+    for (const id of [...this.#lingering.keys()]) this.#unlinger(id);
     await Promise.all([...this.#workers.values()].map((each) => each.close()));
   }
 
@@ -108,28 +115,50 @@ export class InstanceSet {
       this.#disarm(instanceId, false);
       this.#parts.orphansChanged();
     }
+    this.#unlinger(instanceId);
     await worker.assign(assignment);
   }
 
   async #release(id: InstanceId): Promise<void> {
     const worker = this.#workers.get(id);
     if (!worker) return;
-    if (worker.finished) return this.#forget(id, worker);
     await worker.release();
     this.#parts.reporter.forget(id);
-    if (!this.#orphans.has(id)) this.#orphans.set(id, null);
+    if (worker.finished) await this.#linger(id, worker);
+    else if (!this.#orphans.has(id)) this.#orphans.set(id, null);
+  }
+
+  async #linger(id: InstanceId, worker: InstanceWorker): Promise<void> {
+    if (this.#lingering.has(id)) return;
+    this.#disarm(id, false);
+    this.#clearAway(worker, false);
+    this.#lingering.set(
+      id,
+      this.#parts.clock.after(LINGER_MS, () => void this.#condemn(id)),
+    );
+    const [oldest] = this.#lingering.keys();
+    if (oldest !== undefined && this.#lingering.size > LINGERING_MAX) await this.#condemn(oldest);
+  }
+
+  #unlinger(id: InstanceId): void {
+    this.#lingering.get(id)?.cancel();
+    this.#lingering.delete(id);
   }
 
   async #forget(id: InstanceId, worker: InstanceWorker): Promise<void> {
     this.#workers.delete(id);
     this.#disarm(id, false);
+    this.#unlinger(id);
     this.#parts.reporter.forget(id);
     await worker.close();
     await this.#parts.journal.removeInstance(id);
-    const { task } = worker;
+    this.#clearAway(worker, true);
+  }
+
+  #clearAway({ task }: InstanceWorker, all: boolean): void {
     const runtime = task ? this.#parts.runtimes.of(task.runtime) : null;
     if (!task || !runtime) return;
-    runtime.forget(task.taskId, true).catch((error: unknown) => {
+    runtime.forget(task.taskId, all).catch((error: unknown) => {
       this.#parts.log.warn(
         { task: task.taskId, error: wordsOf(error) },
         'an ended task could not be cleared away',

@@ -19,6 +19,7 @@ import {
   running,
   stoppedBeforeStart,
   UNKNOWN_GRACE_MS,
+  vanished,
   type TaskRecord,
   type TaskReport,
 } from './task-record.js';
@@ -313,6 +314,7 @@ export class InstanceWorker {
         return await runtime.waitForExit(taskId, signal);
       } catch (error) {
         if (signal.aborted) return null;
+        if (isUnknownTask(error)) return vanished;
         this.#parts.log.warn(
           { instance: this.instanceId, task: taskId, error: wordsOf(error) },
           'a stop failed; it is tried again',
@@ -343,6 +345,10 @@ export class InstanceWorker {
         return this.wake();
       } catch (error) {
         if (signal.aborted) return;
+        if (isUnknownTask(error)) {
+          this.#observedExit = { taskId: task.taskId, exit: vanished };
+          return this.wake();
+        }
         this.#parts.log.warn(
           { task: task.taskId, error: wordsOf(error) },
           'lost sight of a task; looking again',
@@ -443,3 +449,7 @@ export class InstanceWorker {
 function fail(task: TaskRecord): never {
   throw new RuntimeError('rejected', 'invalid', `task ${task.taskId} has no launch spec`);
 }
+
+/** The runtime is there and has no such task, not even an ended one. */
+const isUnknownTask = (error: unknown): boolean =>
+  error instanceof RuntimeError && error.kind === 'rejected' && error.reason === 'invalid';

@@ -54,10 +54,13 @@ export function nextStep(view: WorkerView): Step {
   return alive ? WAIT : restartOrWait(view, assignment, task);
 }
 
-/** The same number with another task id is the control plane's decision against one that the agent started itself. */
+/**
+ * The same number with another task id: what the agent started itself while it had no session is real, and the control plane takes
+ * it over; otherwise the assignment is the newer one.
+ */
 function isOlder(task: TaskRecord, assignment: Assignment): boolean {
   if (task.incarnation !== assignment.incarnation) return task.incarnation < assignment.incarnation;
-  return task.taskId !== assignment.taskId;
+  return task.taskId !== assignment.taskId && !task.autonomous;
 }
 
 function restartOrWait(view: WorkerView, assignment: Assignment, previous: TaskRecord): Step {

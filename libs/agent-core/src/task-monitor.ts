@@ -65,7 +65,7 @@ export class TaskMonitor {
         },
       });
     });
-    void this.#untilAccepting(launch, aborter.signal).then(() => {
+    void this.#watchPorts(launch, aborter.signal, () => {
       accepting = true;
       tell();
     });
@@ -80,7 +80,7 @@ export class TaskMonitor {
     for (const id of [...this.#running.keys()]) this.stop(id);
   }
 
-  async #untilAccepting(launch: LaunchSpec, signal: AbortSignal): Promise<void> {
+  async #watchPorts(launch: LaunchSpec, signal: AbortSignal, accepted: () => void): Promise<void> {
     let waiting = uncheckedPorts(launch);
     for (
       let waitMs = ACCEPT_MS;
@@ -97,6 +97,7 @@ export class TaskMonitor {
       waiting = waiting.filter((_, index) => outcomes[index]?.kind !== 'success');
       if (waiting.length) await pause(this.#parts.clock, waitMs, signal);
     }
+    if (!signal.aborted) accepted();
   }
 
   #probe(

@@ -1,0 +1,4 @@
+// Table of contents: health probes over real sockets.
+export { httpProbe } from './http-probe.js';
+export { tcpProbe } from './tcp-probe.js';
+export { socketProbes } from './socket-probes.js';
