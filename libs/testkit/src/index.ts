@@ -1,6 +1,9 @@
 // Table of contents: what tests share.
 export { canStartDockerd, findOrStartDocker, importBusyboxImage, PrivateDockerd } from './docker/index.js';
 export type { MissingDocker, TestDocker, TestImage } from './docker/index.js';
+export { FakeRuntime } from './fake-runtime.js';
 export { freePort, freePorts } from './ports.js';
+export { tempDatabase } from './temp-database.js';
+export type { TempDatabase } from './temp-database.js';
 export { until } from './until.js';
 export type { UntilOptions } from './until.js';
