@@ -18,13 +18,13 @@ export class Initial extends ReviewedMigration {
        applied_at timestamptz not null default now()
      )`,
 
-    // Tables of one row: "only" is its key.
+    // Tables of one row: "single" is its key.
     `create table cluster (
-       only boolean primary key default true check (only),
+       single boolean primary key default true check (single),
        id text not null
      )`,
     `create table leader (
-       only boolean primary key default true check (only),
+       single boolean primary key default true check (single),
        holder text not null default '',
        address text not null default '',
        epoch bigint not null default 0,
@@ -32,7 +32,7 @@ export class Initial extends ReviewedMigration {
      )`,
     `insert into leader default values`,
     `create table counters (
-       only boolean primary key default true check (only),
+       single boolean primary key default true check (single),
        event_number bigint not null default 0,
        table_number bigint not null default 0,
        last_version text collate "C"
