@@ -43,6 +43,7 @@ export class Child {
     readonly spec: ChildSpec,
     private readonly folder: DataFolder,
     private readonly logger: Logger,
+    private readonly say: (line: string) => void,
   ) {}
 
   get pid(): number | null {
@@ -129,6 +130,7 @@ export class Child {
         performance.now() - startedAt > STABLE_MS
           ? 0
           : Math.min(Math.max(RESTART_DELAY_FIRST_MS, delayMs * 2), RESTART_DELAY_MAX_MS);
+      this.say(`${this.spec.name} ended; it is started again (log: ${this.folder.logPath(this.spec.name)})`);
       this.logger.warn(
         { child: this.spec.name, delayMs, log: this.folder.logPath(this.spec.name) },
         'ended; it is started again',

@@ -16,6 +16,7 @@ export class Database {
     private readonly ownUrl: string | undefined,
     private readonly dataDir: string,
     private readonly logger: Logger,
+    private readonly say: (line: string) => void,
   ) {}
 
   get url(): string {
@@ -57,6 +58,7 @@ export class Database {
         await pause(WATCH_MS);
         continue;
       }
+      this.say('PostgreSQL ended; it is started again');
       this.logger.warn({ delayMs }, 'PostgreSQL ended; it is started again');
       await pause(delayMs);
       if (this.#closing) return;

@@ -1,7 +1,6 @@
 // `longrun up`: options, signals, exit code.
 import { readFileSync } from 'node:fs';
 import { ConfigurationError, readConfiguration, type Settings } from '#libs/configuration';
-import { createLogger } from '#libs/telemetry';
 import { UP_OPTIONS, upUsage } from './options.js';
 import { watchParents } from './parent-watch.js';
 import { Supervisor } from './supervisor.js';
@@ -9,6 +8,8 @@ import { Supervisor } from './supervisor.js';
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 /** A second Ctrl-C: at most this long until the end. */
 const FORCED_MS = 5_000;
+/** npm passes a terminal's Ctrl-C on although we got it too: signals this close together are one. */
+const SAME_PRESS_MS = 1_000;
 
 function readSettings(): Settings {
   const yaml = readYaml();
@@ -41,17 +42,19 @@ async function up(): Promise<number> {
   const hangUpIgnored = isIgnored(1);
   const settings = readSettings();
   settings.warnings.forEach((warning) => say(`warning: ${warning}`));
-  const supervisor = new Supervisor(settings, createLogger('supervisor'), say);
+  const supervisor = new Supervisor(settings, say);
   const stopping = new AbortController();
   const forced = new AbortController();
   const stopRequested = new Promise<void>((resolve) =>
     stopping.signal.addEventListener('abort', () => resolve()),
   );
+  let askedAt = 0;
   const ask = (why: string): void => {
     if (!stopping.signal.aborted) {
+      askedAt = performance.now();
       say(`${why}: stopping in order; once more forces it`);
       stopping.abort();
-    } else if (!forced.signal.aborted) {
+    } else if (!forced.signal.aborted && performance.now() - askedAt > SAME_PRESS_MS) {
       say('forced');
       forced.abort();
       setTimeout(() => process.exit(1), FORCED_MS).unref();

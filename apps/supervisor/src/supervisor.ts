@@ -2,7 +2,7 @@
 // After a kill -9 of itself the next start takes over Postgres and proxy, and replaces control plane and agent; tasks never notice (decisions.md 25-26).
 import type { Server } from 'node:net';
 import type { Settings } from '#libs/configuration';
-import type { Logger } from '#libs/telemetry';
+import { createLogger, type Logger } from '#libs/telemetry';
 import { ApiClient } from '#libs/api-client';
 import { isAlive } from '#libs/process-identity';
 import { Child } from './child.js';
@@ -23,6 +23,7 @@ const LOG_CHECK_MS = 60_000;
 
 export class Supervisor {
   readonly #folder: DataFolder;
+  readonly #logger: Logger;
   readonly #database: Database;
   readonly #api: ApiClient;
   readonly #url: string;
@@ -33,12 +34,17 @@ export class Supervisor {
 
   constructor(
     private readonly settings: Settings,
-    private readonly logger: Logger,
     private readonly say: (line: string) => void,
   ) {
     checkSettings(settings);
     this.#folder = new DataFolder(settings.text('data-dir'));
-    this.#database = new Database(settings.optional('database-url'), this.#folder.in('postgres'), logger);
+    this.#logger = createLogger('supervisor', { file: this.#folder.logPath('supervisor') });
+    this.#database = new Database(
+      settings.optional('database-url'),
+      this.#folder.in('postgres'),
+      this.#logger,
+      say,
+    );
     this.#url = `http://127.0.0.1:${settings.port('api-port')}`;
     this.#proxyUrl = `http://127.0.0.1:${settings.port('proxy-port')}`;
     this.#api = new ApiClient({ url: this.#url, timeoutMs: 5_000 });
@@ -69,6 +75,7 @@ export class Supervisor {
       signal,
       async () => (await this.#api.get<{ leader?: string }>('/v2/leader')).leader,
     );
+    if (signal.aborted) return;
     const proxy = this.#child(specs.proxy);
     if (proxy.takeOver()) this.say('proxy: taken over from the last run');
     else {
@@ -78,6 +85,7 @@ export class Supervisor {
     this.#child(specs.agent).start();
     await this.#until('the agent', signal, () => this.#agentIsConnected());
     await this.#until('the proxy', signal, () => this.#proxyAnswers());
+    if (signal.aborted) return;
     this.say(`proxy: ${this.#proxyUrl} (apps at ${this.#proxyUrl}/_app/<id>/, and at their service ports)`);
     this.say(
       'The API needs no credentials, so every user of this host may use it; web pages of other origins may not.',
@@ -130,7 +138,7 @@ export class Supervisor {
   #child(spec: ConstructorParameters<typeof Child>[0] & { name: ChildName }): Child {
     const known = this.#children.get(spec.name);
     if (known) return known;
-    const child = new Child(spec, this.#folder, this.logger);
+    const child = new Child(spec, this.#folder, this.#logger, this.say);
     this.#children.set(spec.name, child);
     return child;
   }

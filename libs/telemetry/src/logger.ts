@@ -19,11 +19,17 @@ const SECRET_PATHS = [
   '*.env',
 ];
 
+export interface LoggerOptions {
+  readonly level?: string;
+  /** A file to append to, instead of stderr. */
+  readonly file?: string;
+}
+
 /** `name` is the process: control-plane, agent, proxy, supervisor. */
-export function createLogger(name: string, level = 'info'): Logger {
+export function createLogger(name: string, { level = 'info', file }: LoggerOptions = {}): Logger {
   return pino(
     { name, level, redact: { paths: SECRET_PATHS, remove: true }, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ dest: 2, sync: true }),
+    pino.destination({ dest: file ?? 2, sync: true }),
   );
 }
 
