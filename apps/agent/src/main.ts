@@ -20,7 +20,7 @@ async function main(argv: readonly string[]): Promise<void> {
     ...yaml,
   });
   const configuration = agentConfiguration(settings);
-  const logger = createLogger('agent', configuration.logLevel);
+  const logger = createLogger('agent', { level: configuration.logLevel });
   const agent = await runAgent(configuration, logger, versionOf(), (reason, tasks) => {
     logger.error({ event: 'refused', reason, tasks }, `the control plane refuses this agent: ${reason}`);
     // with tasks it stays, for somebody must watch over them
