@@ -14,6 +14,7 @@ import { checkPorts, portsOfInput, type AppPorts } from './port-rules.js';
 import { Problems, type ProblemList } from './problems.js';
 import { isObject } from './reader.js';
 import { refuseUnsupported } from './unsupported.js';
+import { checkVolumes } from './volume-rules.js';
 
 export type ParsedApp = { readonly kind: 'ok'; readonly spec: AppSpec } | ProblemList;
 
@@ -46,6 +47,7 @@ export function parseApp(input: unknown, { base = ROOT_ID, id }: ParseContext = 
   checkHealthChecks(app, ports, found);
   checkOtherChecks(app, ports, found);
   checkOthers(app, found);
+  checkVolumes(app, found);
   checkLimits(app, found);
   refuseUnsupported(app, found);
   if (found.any) return found.as('rules');
