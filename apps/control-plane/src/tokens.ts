@@ -1,0 +1,24 @@
+// Names under which Nest hands out what main.ts builds by hand: the core and the settings know nothing of Nest.
+import type { AgentGateway } from './agents/agent-gateway.js';
+import type { EventHub } from './events/event-hub.js';
+import type { ControlCore } from '#libs/control-core';
+import type { Logger } from '#libs/telemetry';
+import type { ApiSettings } from './settings.js';
+import type { Metrics } from './metrics.js';
+
+export const CORE = Symbol('core');
+export const SETTINGS = Symbol('settings');
+export const EVENT_HUB = Symbol('event-hub');
+export const AGENT_GATEWAY = Symbol('agent-gateway');
+export const LOGGER = Symbol('logger');
+export const METRICS = Symbol('metrics');
+
+/** What the module is made with. */
+export interface Parts {
+  readonly core: ControlCore;
+  readonly settings: ApiSettings;
+  readonly hub: EventHub;
+  readonly gateway: AgentGateway;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}

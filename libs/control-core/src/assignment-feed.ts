@@ -1,0 +1,126 @@
+// What each connected agent should run, derived from the working set: the full set at the start of a session, numbered changes
+// afterwards (decisions.md 20). Nothing is remembered but what was sent, so a lost frame costs a reconnect and never truth.
+import { MAX_FRAME_BYTES, type Assignments } from '#libs/agent-protocol';
+import { assignmentOf } from '#libs/lifecycle';
+import type { AgentId, Assignment, Instance, InstanceId } from '#libs/model';
+import type { Committed } from './lane.js';
+import type { WorkingSet } from './working-set.js';
+
+export type SendFrame = (frame: Assignments) => void;
+
+/** Room for the frame around its items. */
+const FRAME_BYTES = MAX_FRAME_BYTES - 64 * 1024;
+
+interface Session {
+  readonly send: SendFrame;
+  readonly sent: Map<InstanceId, string>;
+  number: number;
+}
+
+export class AssignmentFeed {
+  readonly #sessions = new Map<AgentId, Session>();
+
+  /** Sends the whole set, then every change, until `detach`. Only with a loaded working set: an empty one would be a lie. */
+  attach(agent: AgentId, workingSet: WorkingSet, send: SendFrame): void {
+    const session: Session = { send, sent: new Map(), number: 0 };
+    this.#sessions.set(agent, session);
+    this.#sendAll(agent, session, workingSet);
+  }
+
+  /** `send` names the session, for a newer one of the same agent may have taken its place. */
+  detach(agent: AgentId, send: SendFrame): void {
+    if (this.#sessions.get(agent)?.send === send) this.#sessions.delete(agent);
+  }
+
+  /** After everything was loaded anew: each agent gets its whole set again. */
+  reload(workingSet: WorkingSet): void {
+    for (const [agent, session] of this.#sessions) this.#sendAll(agent, session, workingSet);
+  }
+
+  committed({ touched, workingSet }: Committed): void {
+    const changed = new Map<AgentId, Set<InstanceId>>();
+    const note = (agent: AgentId | undefined, id: InstanceId): void => {
+      if (!agent || !this.#sessions.has(agent)) return;
+      const ids = changed.get(agent);
+      if (ids) ids.add(id);
+      else changed.set(agent, new Set([id]));
+    };
+    for (const { before, after } of touched.instances) {
+      for (const row of [before, after]) if (row) note(row.agentId, row.id);
+    }
+    for (const [agent, ids] of changed) this.#sendChanges(agent, ids, workingSet);
+  }
+
+  #sendAll(agent: AgentId, session: Session, workingSet: WorkingSet): void {
+    session.sent.clear();
+    const items = workingSet.instancesOn(agent).flatMap((each) => {
+      const assignment = assignmentFor(each, agent, workingSet);
+      if (assignment) session.sent.set(each.id, keyOf(assignment));
+      return assignment ?? [];
+    });
+    const frames = inFrames(items);
+    frames.forEach((part, at) =>
+      this.#send(session, {
+        full: true,
+        more: at < frames.length - 1,
+        items: part,
+        removed: [],
+      }),
+    );
+  }
+
+  #sendChanges(agent: AgentId, ids: ReadonlySet<InstanceId>, workingSet: WorkingSet): void {
+    const session = this.#sessions.get(agent);
+    if (!session) return;
+    const items: Assignment[] = [];
+    const removed: InstanceId[] = [];
+    for (const id of ids) {
+      const instance = workingSet.instance(id);
+      const assignment = instance ? assignmentFor(instance, agent, workingSet) : null;
+      if (assignment) {
+        const key = keyOf(assignment);
+        if (session.sent.get(id) === key) continue;
+        session.sent.set(id, key);
+        items.push(assignment);
+      } else if (session.sent.delete(id)) removed.push(id);
+    }
+    if (!items.length && !removed.length) return;
+    inFrames(items).forEach((part, at) =>
+      this.#send(session, { full: false, more: false, items: part, removed: at === 0 ? removed : [] }),
+    );
+  }
+
+  #send(session: Session, frame: Omit<Assignments, 'type' | 'number'>): void {
+    session.number += 1;
+    session.send({ type: 'assignments', number: session.number, ...frame });
+  }
+}
+
+function assignmentFor(instance: Instance, agent: AgentId, workingSet: WorkingSet): Assignment | null {
+  const info = workingSet.agents.get(agent)?.info;
+  if (!info || instance.agentId !== agent) return null;
+  return assignmentOf(instance, workingSet.versionOf(instance), workingSet.apps.get(instance.appId), info);
+}
+
+/** What makes an assignment another one; the backoff moves with every crash of a sibling and travels along with the next change. */
+function keyOf({ backoff: _moves, ...assignment }: Assignment): string {
+  return JSON.stringify(assignment);
+}
+
+/** At least one frame, each below the limit; a single assignment is far below it (a body has at most 4 MiB for the whole app). */
+function inFrames(items: readonly Assignment[]): Assignment[][] {
+  const frames: Assignment[][] = [[]];
+  let bytes = 0;
+  for (const item of items) {
+    const size = new TextEncoder().encode(JSON.stringify(item)).length;
+    const current = frames.at(-1);
+    if (current?.length && bytes + size > FRAME_BYTES) {
+      frames.push([item]);
+      bytes = size;
+    } else {
+      current?.push(item);
+      bytes += size;
+    }
+  }
+  return frames;
+}

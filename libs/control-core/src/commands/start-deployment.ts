@@ -1,0 +1,129 @@
+// Turns changes of definitions into rows: the apps, their versions, the deployment with its plan, and the end of running
+// deployments that it replaces (behaviour.md 1, 2, 6). Every command that changes definitions ends here; one commit each.
+import { failures } from '#libs/api-contract';
+import { groupChangeSuccess, type NewEvent } from '#libs/events';
+import {
+  timestampOf,
+  type App,
+  type AppChange,
+  type AppSpec,
+  type Deployment,
+  type DeploymentId,
+  type InstanceId,
+  type Timestamp,
+} from '#libs/model';
+import { conflictsWith, planSteps } from '#libs/planner';
+import type { Write } from '#libs/store';
+import type { Proposal } from '../lane.js';
+import type { WorkingSet } from '../working-set.js';
+
+/** Marathon's limit (behaviour.md 17). */
+export const DEPLOYMENTS_MAX = 100;
+
+export interface DeploymentRequest {
+  readonly id: DeploymentId;
+  /** Of the change; newer than every version given out before. */
+  readonly version: Timestamp;
+  readonly changes: readonly AppChange[];
+  readonly force: boolean;
+  /** For `group_change_success`. */
+  readonly groupId: string;
+  readonly victims?: readonly InstanceId[];
+  /** Facts about the call, before all other events. */
+  readonly events?: readonly NewEvent[];
+}
+
+export interface StartedDeployment {
+  readonly deploymentId: DeploymentId;
+  readonly version: Timestamp;
+}
+
+export function startDeployment(
+  request: DeploymentRequest,
+  workingSet: WorkingSet,
+  now: number,
+): Proposal<StartedDeployment> {
+  if (workingSet.deployments.size >= DEPLOYMENTS_MAX) throw failures.tooManyDeployments(DEPLOYMENTS_MAX);
+  const changes = request.changes.filter(({ before, after }) => before?.version !== after?.version);
+  const planned = planSteps(changes, specsAfter(changes, workingSet));
+  if (planned.kind === 'cycle') {
+    throw failures.ruleViolation('/', `dependencies form a cycle: ${planned.cycle.join(' -> ')}`);
+  }
+  const conflicting = conflictsWith(planned.steps, workingSet.deployments.values());
+  if (conflicting.length && !request.force) throw failures.locked(conflicting);
+  const done = planned.steps.length === 0;
+  const deployment: Deployment = {
+    id: request.id,
+    version: request.version,
+    status: done ? 'succeeded' : 'running',
+    steps: planned.steps,
+    currentStep: 0,
+    changes,
+    victims: request.victims ?? [],
+    startedAt: now,
+    ...(done ? { endedAt: now } : {}),
+    progressAt: now,
+    progressMark: '',
+    revision: 1,
+  };
+  return {
+    writes: [
+      ...conflicting.flatMap((id) => endWrites(workingSet.deployments.get(id), request.id, now)),
+      ...changes.flatMap((change) => appWrites(change, workingSet)),
+      { kind: 'put-deployment', deployment },
+    ],
+    events: [
+      ...(request.events ?? []),
+      groupChangeSuccess(request.groupId, request.version, timestampOf(now)),
+    ],
+    value: { deploymentId: request.id, version: request.version },
+  };
+}
+
+/** Every app as it is wanted once the changes are carried out. */
+function specsAfter(changes: readonly AppChange[], workingSet: WorkingSet): AppSpec[] {
+  const specs = new Map(
+    [...workingSet.apps.values()]
+      .filter(({ removing }) => !removing)
+      .map((app) => [app.id, app.current.spec]),
+  );
+  for (const { appId, after } of changes) {
+    if (after) specs.set(appId, after.spec);
+    else specs.delete(appId);
+  }
+  return [...specs.values()];
+}
+
+function appWrites({ appId, before, after }: AppChange, workingSet: WorkingSet): Write[] {
+  const app = workingSet.apps.get(appId);
+  if (after) {
+    const next: App = app
+      ? { ...app, current: after, removing: false, revision: app.revision + 1 }
+      : { id: appId, current: after, removing: false, revision: 1 };
+    return [
+      { kind: 'add-version', version: after },
+      { kind: 'put-app', app: next },
+    ];
+  }
+  return app && before
+    ? [{ kind: 'put-app', app: { ...app, removing: true, revision: app.revision + 1 } }]
+    : [];
+}
+
+/** A running deployment ends where it is; nothing of it is undone (behaviour.md 6). */
+export function cancelledBy(deployment: Deployment, reason: string, now: number): Write {
+  const ended: Deployment = {
+    ...deployment,
+    status: 'cancelled',
+    endedAt: now,
+    reason,
+    revision: deployment.revision + 1,
+  };
+  return { kind: 'put-deployment', deployment: ended };
+}
+
+const endWrites = (deployment: Deployment | undefined, by: DeploymentId, now: number): Write[] =>
+  deployment ? [cancelledBy(deployment, `cancelled: replaced by deployment ${by}`, now)] : [];
+
+/** `/shop/web` -> `/shop`, `/web` -> `/`. */
+export const parentGroupOf = (id: string): string => id.slice(0, Math.max(1, id.lastIndexOf('/')));

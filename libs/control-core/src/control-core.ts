@@ -1,0 +1,239 @@
+// The control plane without its edges: everything that decides and remembers, put together over the seams. An app around it only
+// speaks HTTP and WebSocket. One object per process; it leads when its store says so, and stands by otherwise.
+import { failures } from '#libs/api-contract';
+import type { StoredEvent } from '#libs/events';
+import { conditionOf, healthOf, taskStateOf } from '#libs/lifecycle';
+import { showApp, timestampOf, type ClusterId, type PortRange } from '#libs/model';
+import { DEFAULT_RECONCILE_SETTINGS, type ReconcileSettings } from '#libs/reconciler';
+import type { Store } from '#libs/store';
+import type { Clock, Ids, Timer } from '#libs/time';
+import { AgentRegistry } from './agent-registry.js';
+import { Alarms } from './alarms.js';
+import { AssignmentFeed } from './assignment-feed.js';
+import { AppCommands } from './commands/app-commands.js';
+import { DeploymentCommands } from './commands/deployment-commands.js';
+import { Shutdown } from './commands/shutdown.js';
+import { TaskCommands } from './commands/task-commands.js';
+import { Lane, type EventRules } from './lane.js';
+import { Leadership } from './leadership.js';
+import type { Log } from './log.js';
+import { ProxyRegistry } from './proxy-registry.js';
+import { ReconcileLoop } from './reconcile-loop.js';
+import { RouteFeed } from './route-feed.js';
+import { StatusIntake } from './status-intake.js';
+import { WorkingSet } from './working-set.js';
+
+/** How often old events are forgotten (kept 7 days or 1 million, decisions.md 6). */
+const TRIM_MS = 600_000;
+
+/** What the app is told. */
+export interface Publisher {
+  /** In the order of their numbers, after the state that made them true can be read. */
+  events(events: readonly StoredEvent[]): void;
+  /** Another process leads now, or this one ends: its streams end and agents dial the leader. Not when only the store is away. */
+  officeLost(): void;
+  /** A new epoch in the same process: agents must say hello again, other streams go on. */
+  epochChanged(): void;
+}
+
+export interface ControlCoreParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly cluster: ClusterId;
+  /** `host:port` of this process's API, as others reach it. */
+  readonly address: string;
+  readonly servicePorts: PortRange;
+  readonly publisher: Publisher;
+  /** Throws `disk-full` when the server's own disk is nearly full. */
+  readonly checkDisk: () => void;
+  readonly settings?: ReconcileSettings;
+}
+
+export class ControlCore {
+  readonly cluster: ClusterId;
+  readonly leadership: Leadership;
+  readonly alarms: Alarms;
+  readonly agents: AgentRegistry;
+  readonly assignments = new AssignmentFeed();
+  readonly proxies: ProxyRegistry;
+  readonly routes: RouteFeed;
+  readonly statuses: StatusIntake;
+  readonly apps: AppCommands;
+  readonly tasks: TaskCommands;
+  readonly deployments: DeploymentCommands;
+  readonly shutdown: Shutdown;
+  readonly loop: ReconcileLoop;
+  readonly #parts: ControlCoreParts;
+  readonly #lane: Lane;
+  #workingSet: WorkingSet | null = null;
+  #trimTimer: Timer | null = null;
+
+  constructor(parts: ControlCoreParts) {
+    const { store, clock, ids, log, cluster } = parts;
+    this.#parts = parts;
+    this.cluster = cluster;
+    this.#lane = new Lane({
+      store,
+      clock,
+      log,
+      rules: eventRules(clock),
+      reload: () => this.#load(this.#workingSet?.epoch ?? 0, this.#workingSet?.officeSince ?? clock.now()),
+      lost: (why, error) => {
+        if (error) log.error({ error }, 'the store failed during a commit');
+        this.leadership.lose(why === 'fenced' ? 'superseded' : 'unavailable');
+      },
+    });
+    const lane = this.#lane;
+    this.leadership = new Leadership({
+      store,
+      clock,
+      log,
+      holder: ids.uuid(),
+      address: parts.address,
+      takeOffice: (epoch) => this.#takeOffice(epoch),
+      leaveOffice: (why) => this.#leaveOffice(why),
+    });
+    this.alarms = new Alarms(lane, log);
+    this.agents = new AgentRegistry({ lane, clock, log, cluster, alarms: this.alarms });
+    this.routes = new RouteFeed(cluster, parts.servicePorts);
+    this.statuses = new StatusIntake(lane);
+    this.apps = new AppCommands({
+      lane,
+      store,
+      ids,
+      servicePorts: parts.servicePorts,
+      checkDisk: parts.checkDisk,
+    });
+    this.tasks = new TaskCommands(lane, ids);
+    this.deployments = new DeploymentCommands(lane, ids);
+    this.shutdown = new Shutdown(lane);
+    this.loop = new ReconcileLoop({
+      lane,
+      clock,
+      ids,
+      log,
+      alarms: this.alarms,
+      launchesHeld: () => this.shutdown.isUnderWay,
+      rollback: (failed, changes) => this.deployments.undoFailed(failed, changes),
+    });
+    this.proxies = new ProxyRegistry({ lane, cluster, moved: () => this.loop.markStopping() });
+    // state first, events last: who reacts to an event by reading sees the change
+    lane.follow((committed) => this.assignments.committed(committed));
+    lane.follow((committed) => this.routes.committed(committed));
+    lane.follow((committed) => this.loop.committed(committed));
+    lane.follow(({ events }) => parts.publisher.events(events));
+  }
+
+  /** True while this process may write. */
+  get leads(): boolean {
+    return this.#lane.isOpen;
+  }
+
+  /** What is true now. While the store is away it is the last known state; a standby has none. */
+  get state(): WorkingSet {
+    if (!this.#workingSet) throw failures.notLeading();
+    return this.#workingSet;
+  }
+  get hasState(): boolean {
+    return this.#workingSet !== null;
+  }
+  get store(): Store {
+    return this.#parts.store;
+  }
+  get clock(): Clock {
+    return this.#parts.clock;
+  }
+
+  /** Resolves after the first campaign; leading or not. */
+  start(): Promise<void> {
+    return this.leadership.start();
+  }
+  /** Gives the office up and stops all timers; the store stays open. */
+  stop(): Promise<void> {
+    return this.leadership.stop();
+  }
+
+  async #load(epoch: number, officeSince: number): Promise<WorkingSet> {
+    const { store, settings = DEFAULT_RECONCILE_SETTINGS, clock } = this.#parts;
+    const state = await store.load();
+    const workingSet = new WorkingSet(state, { epoch, now: officeSince, settings });
+    const renewed = this.#workingSet?.epoch === epoch ? this.#workingSet : null;
+    this.proxies.takeOffice(workingSet, clock.now(), renewed);
+    this.#workingSet = workingSet;
+    if (renewed) {
+      this.assignments.reload(workingSet);
+      this.loop.takeOffice(workingSet);
+    }
+    return workingSet;
+  }
+
+  async #takeOffice(epoch: number): Promise<void> {
+    const now = this.#parts.clock.now();
+    if (this.#workingSet && this.#workingSet.epoch !== epoch) this.#parts.publisher.epochChanged();
+    this.#workingSet = null;
+    const workingSet = await this.#load(epoch, now);
+    this.alarms.reset();
+    this.#lane.open(workingSet);
+    this.agents.takeOffice(now);
+    this.assignments.reload(workingSet);
+    this.loop.takeOffice(workingSet);
+    this.routes.announce();
+    this.#armTrim();
+    this.#announce(epoch);
+  }
+
+  #leaveOffice(why: 'superseded' | 'unavailable' | 'resigned'): void {
+    this.#lane.close(why === 'unavailable' ? 'unavailable' : 'not-leading');
+    this.agents.leaveOffice();
+    this.loop.leaveOffice();
+    this.#trimTimer?.cancel();
+    if (why === 'unavailable') return;
+    this.#workingSet = null;
+    this.#parts.publisher.officeLost();
+  }
+
+  #announce(epoch: number): void {
+    const { address, log } = this.#parts;
+    const told = this.#lane.submit((_workingSet, now) => ({
+      writes: [],
+      events: [
+        {
+          type: 'leader_changed_event',
+          timestamp: timestampOf(now),
+          payload: { leader: address, epoch },
+        },
+      ],
+      value: undefined,
+    }));
+    told.catch((error: unknown) => log.warn({ error }, 'the change of leader was not stored as an event'));
+  }
+
+  #armTrim(): void {
+    this.#trimTimer?.cancel();
+    const { clock, store, log } = this.#parts;
+    this.#trimTimer = clock.after(TRIM_MS, () => {
+      this.#armTrim();
+      store
+        .trimEvents?.()
+        .catch((error: unknown) => log.warn({ error }, 'old events could not be forgotten'));
+    });
+  }
+}
+
+/** The rules of lifecycle, as events need them: at one moment, with the versions of this working set. */
+const eventRules =
+  (clock: Clock) =>
+  (workingSet: WorkingSet): EventRules => ({
+    condition: (instance) => {
+      const version = workingSet.version(instance.appId, instance.version);
+      return conditionOf(instance, clock.now(), version?.spec.unreachableStrategy);
+    },
+    taskState: (instance) => taskStateOf(instance, clock.now()),
+    healthy: (instance) => {
+      const version = workingSet.version(instance.appId, instance.version);
+      return version ? healthOf(instance, version) : null;
+    },
+    showApp: (version) => ({ ...showApp(version.spec), version: version.version }),
+  });

@@ -1,0 +1,27 @@
+// Table of contents: the control plane over its seams.
+export { ControlCore } from './control-core.js';
+export type { ControlCoreParts, Publisher } from './control-core.js';
+export { WorkingSet, affectedApps } from './working-set.js';
+export type { Touched } from './working-set.js';
+export { Lane } from './lane.js';
+export type { Committed, Decide, Proposal } from './lane.js';
+export type { Log } from './log.js';
+export { LEASE_MS, Leadership, RENEW_MS } from './leadership.js';
+export { StatusIntake } from './status-intake.js';
+export { AGENT_LOST_MS, AgentRegistry } from './agent-registry.js';
+export type { HelloAnswer } from './agent-registry.js';
+export { AssignmentFeed } from './assignment-feed.js';
+export type { SendFrame } from './assignment-feed.js';
+export { ProxyRegistry } from './proxy-registry.js';
+export { RouteFeed } from './route-feed.js';
+export { ReconcileLoop } from './reconcile-loop.js';
+export { Alarms } from './alarms.js';
+export type { ActiveAlarm } from './alarms.js';
+export { AppCommands, livingApp, requireApp } from './commands/app-commands.js';
+export type { ApiCall, SubmittedApp, UpdateOptions } from './commands/app-commands.js';
+export { DeploymentCommands } from './commands/deployment-commands.js';
+export { TaskCommands, requireTask, tasksOnHost } from './commands/task-commands.js';
+export type { Selection } from './commands/task-commands.js';
+export { Shutdown } from './commands/shutdown.js';
+export { DEPLOYMENTS_MAX, parentGroupOf } from './commands/start-deployment.js';
+export type { StartedDeployment } from './commands/start-deployment.js';

@@ -1,0 +1,120 @@
+// Who leads: a row with a lease of 10 s on the store's clock, renewed every 3 s (decisions.md 2). This class takes and keeps it,
+// notices when it is gone, and gives it up at once when the process ends. A store that cannot be reached ends the office too:
+// nobody else can lead meanwhile either, so streams stay and only writes are refused (decisions.md 8).
+import type { Leadership as Leader, Store } from '#libs/store';
+import type { Clock, Timer } from '#libs/time';
+import type { Log } from './log.js';
+
+export const LEASE_MS = 10_000;
+export const RENEW_MS = 3_000;
+/** While the store is away: soon back in office once it answers. */
+const RETRY_MS = 1_000;
+
+export interface LeadershipParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Unique per process. */
+  readonly holder: string;
+  /** `host:port` of this process's API. */
+  readonly address: string;
+  /** Loads and opens the lane; a rejection means that the office could not be taken. */
+  readonly takeOffice: (epoch: number) => Promise<void>;
+  readonly leaveOffice: (why: 'superseded' | 'unavailable' | 'resigned') => void;
+}
+
+export class Leadership {
+  readonly #parts: LeadershipParts;
+  #leader: Leader | null = null;
+  #epoch: number | null = null;
+  #timer: Timer | null = null;
+  #expiry: Timer | null = null;
+  #stopped = false;
+  #campaign: Promise<void> = Promise.resolve();
+
+  constructor(parts: LeadershipParts) {
+    this.#parts = parts;
+  }
+
+  /** The epoch of this process's office; null while it does not lead. */
+  get epoch(): number | null {
+    return this.#epoch;
+  }
+  /** Who leads, as far as known. */
+  get leader(): Leader | null {
+    return this.#leader;
+  }
+  get holder(): string {
+    return this.#parts.holder;
+  }
+
+  /** Resolves after the first campaign, whatever came of it. */
+  start(): Promise<void> {
+    this.#campaign = this.#tick();
+    return this.#campaign;
+  }
+
+  /** Gives the lease up at once. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#expiry?.cancel();
+    await this.#campaign;
+    const led = this.#epoch !== null;
+    this.lose('resigned');
+    if (!led) return;
+    try {
+      await this.#parts.store.resign(this.#parts.holder);
+    } catch (error) {
+      this.#parts.log.warn({ error }, 'the lease could not be given up; it ends by itself within 10 s');
+    }
+  }
+
+  /** Called by whoever learns it first: the next campaign, a fenced commit, a store that went away. */
+  lose(why: 'superseded' | 'unavailable' | 'resigned'): void {
+    this.#expiry?.cancel();
+    if (this.#epoch === null) return;
+    this.#epoch = null;
+    if (why !== 'unavailable') this.#leader = null;
+    this.#parts.log.warn({ why }, 'this control plane no longer leads');
+    this.#parts.leaveOffice(why);
+    if (!this.#stopped) this.#next(RETRY_MS);
+  }
+
+  #next(delayMs: number): void {
+    this.#timer?.cancel();
+    if (this.#stopped) return;
+    this.#timer = this.#parts.clock.after(delayMs, () => {
+      this.#campaign = this.#campaign.then(() => this.#tick());
+    });
+  }
+
+  async #tick(): Promise<void> {
+    if (this.#stopped) return;
+    const { store, holder, address, log } = this.#parts;
+    try {
+      const leader = await store.campaign(holder, address, LEASE_MS);
+      this.#leader = leader;
+      if (leader.holder !== holder) this.lose('superseded');
+      else await this.#hold(leader.epoch);
+      this.#next(RENEW_MS);
+    } catch (error) {
+      log.warn(
+        { error: error instanceof Error ? error.message : String(error) },
+        'the store does not answer',
+      );
+      this.lose('unavailable');
+      this.#next(RETRY_MS);
+    }
+  }
+
+  async #hold(epoch: number): Promise<void> {
+    this.#expiry?.cancel();
+    this.#expiry = this.#parts.clock.after(LEASE_MS, () => this.lose('unavailable'));
+    if (this.#epoch === epoch) return;
+    if (this.#epoch !== null) this.lose('superseded');
+    await this.#parts.takeOffice(epoch);
+    this.#epoch = epoch;
+    this.#parts.log.info({ epoch }, 'this control plane leads');
+  }
+}

@@ -1,0 +1,77 @@
+// Proxies and their leases (decisions.md 10). A report renews the lease for 10 s. Stored is what a new leader must know:
+// that the proxy exists, where, and which table it confirmed; leases and in-flight counts move in memory alone.
+import { failures } from '#libs/api-contract';
+import { PROXY_LEASE_MS, type ProxyReport, type ProxyReportAnswer } from '#libs/agent-protocol';
+import type { ClusterId, ProxyId, ProxyNode } from '#libs/model';
+import type { Lane } from './lane.js';
+import type { WorkingSet } from './working-set.js';
+
+export interface ProxyRegistryParts {
+  readonly lane: Lane;
+  readonly cluster: ClusterId;
+  /** Leases or in-flight counts moved: stops may go on. */
+  readonly moved: () => void;
+}
+
+export class ProxyRegistry {
+  readonly #parts: ProxyRegistryParts;
+
+  constructor(parts: ProxyRegistryParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Into a working set just loaded. Leases start anew with an office, for nobody's could be renewed while there was no leader;
+   * within one office (`before`: loaded anew after a conflict) they go on.
+   */
+  takeOffice(workingSet: WorkingSet, now: number, before: WorkingSet | null): void {
+    for (const proxy of workingSet.proxies.values()) {
+      const known = before?.proxies.get(proxy.id);
+      workingSet.noteProxy(
+        known
+          ? { ...proxy, leaseUntil: known.leaseUntil, inFlight: known.inFlight }
+          : { ...proxy, leaseUntil: now + PROXY_LEASE_MS },
+      );
+    }
+  }
+
+  report(id: ProxyId, report: ProxyReport): Promise<ProxyReportAnswer> {
+    return this.#parts.lane.submit((workingSet, now) => {
+      this.#check(report, workingSet);
+      const known = workingSet.proxies.get(id);
+      const proxy: ProxyNode = {
+        id,
+        address: report.address,
+        leaseUntil: report.leaving ? now : now + PROXY_LEASE_MS,
+        confirmed: report.confirmed,
+        inFlight: report.inFlight,
+        warnings: report.warnings,
+      };
+      const value = { cluster: this.#parts.cluster, epoch: workingSet.epoch, number: workingSet.tableNumber };
+      if (report.leaving) return { writes: known ? [{ kind: 'remove-proxy', id }] : [], value };
+      if (!known || isNews(known, proxy)) return { writes: [{ kind: 'put-proxy', proxy }], value };
+      workingSet.noteProxy(proxy);
+      if (JSON.stringify(known.inFlight) !== JSON.stringify(proxy.inFlight)) this.#parts.moved();
+      return { writes: [], value };
+    });
+  }
+
+  #check(report: ProxyReport, workingSet: WorkingSet): void {
+    if (report.cluster !== null && report.cluster !== this.#parts.cluster) {
+      throw failures.conflict(
+        `This proxy belongs to cluster ${report.cluster}, this control plane to ${this.#parts.cluster}. Use another --data-dir or --control-plane.`,
+      );
+    }
+    if (report.epoch > workingSet.epoch) {
+      throw failures.conflict(
+        `This proxy has seen epoch ${report.epoch}, this control plane has ${workingSet.epoch}.`,
+      );
+    }
+  }
+}
+
+const isNews = (known: ProxyNode, now: ProxyNode): boolean =>
+  known.address !== now.address ||
+  known.confirmed.epoch !== now.confirmed.epoch ||
+  known.confirmed.number !== now.confirmed.number ||
+  JSON.stringify(known.warnings) !== JSON.stringify(now.warnings);

@@ -1,0 +1,190 @@
+// The loop around the pure reconcile pass: it wakes when apps are dirty, when the last pass said so, and every 5 s for safety.
+// One pass at a time, one commit per pass; an app that a commit touched is looked at again until a pass finds nothing to do.
+import type { AgentId, AppChange, AppId, DeploymentId } from '#libs/model';
+import { reconcile, type Decision, type ReconcileResult, type WaitingExplanation } from '#libs/reconciler';
+import type { Clock, Ids, Timer } from '#libs/time';
+import type { Alarms } from './alarms.js';
+import type { Committed, Lane } from './lane.js';
+import type { Log } from './log.js';
+import type { WorkingSet } from './working-set.js';
+
+/** Only a net below: everything that changes something marks its apps dirty. */
+const SAFETY_MS = 5_000;
+/** After a pass that could not be committed. */
+const RETRY_MS = 500;
+
+export interface ReconcileLoopParts {
+  readonly lane: Lane;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly alarms: Alarms;
+  /** While true nothing is launched (`longrun up` is ending). */
+  readonly launchesHeld: () => boolean;
+  /** A deployment failed: take these changes back. */
+  readonly rollback: (failed: DeploymentId, changes: readonly AppChange[]) => Promise<unknown>;
+}
+
+export class ReconcileLoop {
+  readonly #parts: ReconcileLoopParts;
+  readonly #dirty = new Set<AppId>();
+  readonly #wakeAt = new Map<AppId, number>();
+  #waiting = new Map<AppId, WaitingExplanation>();
+  #workingSet: WorkingSet | null = null;
+  #timer: Timer | null = null;
+  #safety: Timer | null = null;
+  #running = false;
+
+  constructor(parts: ReconcileLoopParts) {
+    this.#parts = parts;
+  }
+
+  /** The first pass of an office looks at everything; there is no special recovery. */
+  takeOffice(workingSet: WorkingSet): void {
+    this.#workingSet = workingSet;
+    this.#waiting.clear();
+    this.#wakeAt.clear();
+    this.markAll();
+    this.#armSafety();
+  }
+  leaveOffice(): void {
+    this.#workingSet = null;
+    this.#timer?.cancel();
+    this.#safety?.cancel();
+    this.#dirty.clear();
+  }
+
+  /** Why instances of an app find no place; undefined when none waits for one. */
+  waiting(app: AppId): WaitingExplanation | undefined {
+    return this.#waiting.get(app);
+  }
+
+  mark(apps: Iterable<AppId>): void {
+    for (const app of apps) this.#dirty.add(app);
+    if (this.#dirty.size) this.#wake();
+  }
+  markAll(): void {
+    this.mark(this.#workingSet?.apps.keys() ?? []);
+  }
+  /** Proxies confirmed, left, or finished requests: only stops under way care. */
+  markStopping(): void {
+    const stopping: AppId[] = [];
+    for (const instance of this.#workingSet?.instances() ?? []) {
+      if (instance.stop) stopping.push(instance.appId);
+    }
+    this.mark(stopping);
+  }
+
+  committed({ touched, workingSet }: Committed): void {
+    this.#workingSet = workingSet;
+    this.mark(touched.apps);
+    for (const agent of touched.agents) this.#agentMoved(agent, workingSet);
+    if (touched.proxies) this.markStopping();
+    const freed = touched.instances.some(({ before, after }) => before?.placed && !after?.placed);
+    if (freed || touched.agents.size || touched.proxies) this.mark(this.#waiting.keys());
+  }
+
+  #agentMoved(agent: AgentId, workingSet: WorkingSet): void {
+    this.mark(workingSet.instancesOn(agent).map(({ appId }) => appId));
+  }
+
+  #wake(): void {
+    if (this.#running || !this.#workingSet) return;
+    this.#running = true;
+    void this.#passes();
+  }
+
+  async #passes(): Promise<void> {
+    try {
+      while (this.#dirty.size && this.#workingSet) await this.#pass();
+    } catch (error) {
+      // the apps were put back; a lane that closed tells us by leaveOffice
+      this.#parts.log.warn({ error }, 'a reconcile pass could not be committed');
+      this.#parts.clock.after(RETRY_MS, () => this.mark([]));
+    } finally {
+      this.#running = false;
+      this.#armTimer();
+    }
+  }
+
+  async #pass(): Promise<void> {
+    const taken = new Set<AppId>();
+    try {
+      const result = await this.#parts.lane.submit((workingSet, now) => {
+        for (const app of this.#dirty) taken.add(app);
+        this.#dirty.clear();
+        const pass = reconcile(workingSet, taken, now, this.#parts.ids);
+        const decisions = this.#allowed(pass.decisions);
+        const value = { pass, now, ended: decisions.filter(({ revert }) => revert) };
+        return { writes: decisions.flatMap(({ writes }) => writes), value };
+      });
+      this.#follow(result.pass, taken, result.now);
+      for (const decision of result.ended) this.#takeBack(decision);
+    } catch (error) {
+      for (const app of taken) this.#dirty.add(app);
+      throw error;
+    }
+  }
+
+  #allowed(decisions: readonly Decision[]): readonly Decision[] {
+    if (!this.#parts.launchesHeld()) return decisions;
+    return decisions.filter(({ kind }) => kind !== 'place-instance' && kind !== 'create-instance');
+  }
+
+  #follow(pass: ReconcileResult, apps: ReadonlySet<AppId>, now: number): void {
+    for (const app of apps) {
+      const at = pass.wakeups.get(app) ?? null;
+      if (at === null) this.#wakeAt.delete(app);
+      else this.#wakeAt.set(app, at);
+      const waiting = pass.waiting.get(app);
+      if (waiting) this.#waiting.set(app, waiting);
+      else this.#waiting.delete(app);
+      this.#tellAlarms(pass, app, now);
+    }
+  }
+
+  #tellAlarms(pass: ReconcileResult, app: AppId, now: number): void {
+    const { alarms, log } = this.#parts;
+    const brake = pass.alarms.find(({ appId }) => appId === app);
+    const brakeId = `mass-kill-brake ${app}`;
+    if (brake) alarms.raise(brakeId, brake.kind, brake.text, now);
+    else alarms.clear(brakeId);
+    const violation = pass.violations.find(({ appId }) => appId === app);
+    const violationId = `invariant ${app}`;
+    if (!violation) return alarms.clear(violationId);
+    const kinds = violation.decisions.map(({ kind }) => kind);
+    log.error({ rule: violation.rule, app, kinds }, `dropped decisions: ${violation.text}`);
+    alarms.raise(violationId, 'invariant', `${app}: ${violation.text}`, now);
+  }
+
+  #takeBack({ revert, deploymentId }: Decision): void {
+    if (!revert?.length || !deploymentId) return;
+    const started = this.#parts.rollback(deploymentId, revert);
+    started.catch((error: unknown) =>
+      this.#parts.log.error({ error, deploymentId }, 'a failed deployment could not be taken back'),
+    );
+  }
+
+  #armTimer(): void {
+    this.#timer?.cancel();
+    const next = Math.min(...this.#wakeAt.values());
+    if (!this.#workingSet || !Number.isFinite(next)) return;
+    this.#timer = this.#parts.clock.after(Math.max(0, next - this.#parts.clock.now()), () => this.#due());
+  }
+
+  #due(): void {
+    const now = this.#parts.clock.now();
+    const due = [...this.#wakeAt].filter(([, at]) => at <= now).map(([app]) => app);
+    for (const app of due) this.#wakeAt.delete(app);
+    this.mark(due);
+    if (!this.#running) this.#armTimer();
+  }
+
+  #armSafety(): void {
+    this.#safety?.cancel();
+    this.#safety = this.#parts.clock.after(SAFETY_MS, () => {
+      this.#armSafety();
+      this.markAll();
+    });
+  }
+}

@@ -1,0 +1,94 @@
+// Statuses from agents: checked for order and owner, stored in batches, acknowledged after the commit only (decisions.md 8, 20).
+// Intake writes `put-status` and nothing else; all that follows from a status is the next reconcile pass's business.
+import type { AgentId, Instance, InstanceStatus } from '#libs/model';
+import type { NewEvent } from '#libs/events';
+import { acceptStatus } from '#libs/lifecycle';
+import { timestampOf } from '#libs/model';
+import type { Write } from '#libs/store';
+import type { Lane } from './lane.js';
+import type { WorkingSet } from './working-set.js';
+
+interface Batch {
+  readonly agent: AgentId;
+  readonly items: readonly InstanceStatus[];
+}
+
+export class StatusIntake {
+  readonly #lane: Lane;
+  #waiting: Batch[] = [];
+  #next: Promise<void> | null = null;
+
+  constructor(lane: Lane) {
+    this.#lane = lane;
+  }
+
+  /** Resolves when they are stored (or known to be outdated); what arrives while a commit runs shares the next one. */
+  store(agent: AgentId, items: readonly InstanceStatus[]): Promise<void> {
+    this.#waiting.push({ agent, items });
+    this.#next ??= this.#commitWaiting();
+    return this.#next;
+  }
+
+  #commitWaiting(): Promise<void> {
+    const taken: Batch[] = [];
+    return this.#lane
+      .submit((workingSet, now) => {
+        // from here on new ones belong to the next commit; a retry after a conflict keeps its own
+        taken.push(...this.#waiting);
+        this.#waiting = [];
+        this.#next = null;
+        return { ...acceptStatuses(taken, workingSet, now), value: undefined };
+      })
+      .catch((error: unknown) => {
+        if (!taken.length) {
+          this.#waiting = [];
+          this.#next = null;
+        }
+        throw error;
+      });
+  }
+}
+
+function acceptStatuses(
+  batches: readonly Batch[],
+  workingSet: WorkingSet,
+  now: number,
+): { writes: Write[]; events: NewEvent[] } {
+  const newest = new Map<string, InstanceStatus>();
+  const events: NewEvent[] = [];
+  for (const { agent, items } of batches) {
+    for (const item of items) {
+      const instance = workingSet.instance(item.instanceId);
+      if (!instance || instance.agentId !== agent) {
+        events.push(...unknownTerminated(item, instance, now));
+        continue;
+      }
+      const known = newest.get(item.instanceId);
+      const seen = known ? { ...instance, status: known } : instance;
+      if (acceptStatus(seen, item, agent)) newest.set(item.instanceId, item);
+    }
+  }
+  const writes = [...newest.values()].map((status): Write => ({
+    kind: 'put-status',
+    id: status.instanceId,
+    status,
+  }));
+  return { writes, events };
+}
+
+/** events.md 4: a terminal report for an instance that is not in the books. */
+function unknownTerminated(item: InstanceStatus, instance: Instance | undefined, now: number): NewEvent[] {
+  if (instance || item.phase !== 'ended') return [];
+  const failed = item.exit && !item.exit.requested;
+  return [
+    {
+      type: 'unknown_instance_terminated_event',
+      timestamp: timestampOf(now),
+      payload: {
+        instanceId: item.instanceId,
+        runSpecId: item.appId,
+        condition: failed ? (item.exit?.code === 0 ? 'Finished' : 'Failed') : 'Killed',
+      },
+    },
+  ];
+}

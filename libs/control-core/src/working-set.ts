@@ -1,0 +1,333 @@
+// The leader's copy of everything stored, with the indexes that decisions need. It moves forward only by committed writes,
+// in the same turn as the commit (decisions.md 1), so a GET after a 2xx always shows the change, and nobody counts anything.
+import {
+  epochMsOf,
+  timestampOf,
+  type AgentId,
+  type AgentNode,
+  type App,
+  type AppId,
+  type AppVersion,
+  type Deployment,
+  type DeploymentId,
+  type Instance,
+  type InstanceId,
+  type ProxyId,
+  type ProxyNode,
+  type TaskId,
+  type Timestamp,
+} from '#libs/model';
+import { PlacementIndex, type PlacementLedger } from '#libs/placement';
+import type { ClusterSnapshot, ReconcileSettings } from '#libs/reconciler';
+import type { StoredState, Write } from '#libs/store';
+import type { ChangeSet, RowChange } from '#libs/events';
+import { GroupIndex } from './group-index.js';
+
+/** What a commit touched, for those who follow: reconcile loop, assignment feed, route feed, waiting requests. */
+export interface Touched {
+  readonly apps: ReadonlySet<AppId>;
+  readonly instances: readonly RowChange<Instance>[];
+  readonly agents: ReadonlySet<AgentId>;
+  readonly proxies: boolean;
+  readonly table: boolean;
+}
+
+const versionKey = (app: AppId, version: Timestamp): string => `${app} ${version}`;
+
+/** What the copy belongs to: one time of office of one leader. */
+export interface Office {
+  readonly epoch: number;
+  /** Control plane's clock, epoch ms. */
+  readonly now: number;
+  readonly settings: ReconcileSettings;
+}
+
+export class WorkingSet implements ClusterSnapshot {
+  readonly apps = new Map<AppId, App>();
+  readonly agents = new Map<AgentId, AgentNode>();
+  readonly proxies = new Map<ProxyId, ProxyNode>();
+  /** Those running. */
+  readonly deployments = new Map<DeploymentId, Deployment>();
+  readonly epoch: number;
+  readonly officeSince: number;
+  readonly settings: ReconcileSettings;
+  readonly #ledger: PlacementIndex;
+  readonly #versions = new Map<string, AppVersion>();
+  readonly #instances = new Map<InstanceId, Instance>();
+  readonly #byApp = new GroupIndex<AppId, InstanceId>();
+  readonly #byAgent = new GroupIndex<AgentId, InstanceId>();
+  readonly #byTask = new Map<TaskId, InstanceId>();
+  readonly #deploymentsByApp = new GroupIndex<AppId, DeploymentId>();
+  #tableNumber: number;
+  #lastVersion: Timestamp | null;
+
+  constructor(state: StoredState, { epoch, now, settings }: Office) {
+    this.epoch = epoch;
+    this.officeSince = now;
+    this.settings = settings;
+    this.#tableNumber = state.tableNumber;
+    this.#ledger = new PlacementIndex(state.tableNumber);
+    this.#lastVersion = state.lastVersion;
+    for (const app of state.apps) this.#setApp(app);
+    for (const version of state.versions) this.#setVersion(version);
+    for (const agent of state.agents) this.agents.set(agent.info.id, agent);
+    for (const proxy of state.proxies) this.proxies.set(proxy.id, proxy);
+    for (const instance of state.instances) {
+      this.#setInstance(instance);
+      this.#note(undefined, instance, now);
+    }
+    for (const deployment of state.deployments) this.#setDeployment(deployment);
+  }
+
+  get ledger(): PlacementLedger {
+    return this.#ledger;
+  }
+  get tableNumber(): number {
+    return this.#tableNumber;
+  }
+  /** The current version, one that an instance runs, or one of a running deployment. */
+  version(app: AppId, version: Timestamp): AppVersion | undefined {
+    return this.#versions.get(versionKey(app, version));
+  }
+  versionOf({ appId, version }: Pick<Instance, 'appId' | 'version'>): AppVersion {
+    const found = this.version(appId, version);
+    if (!found)
+      throw new Error(`the working set lost version ${version} of ${appId}, which an instance runs`);
+    return found;
+  }
+  instances(): Iterable<Instance> {
+    return this.#instances.values();
+  }
+  instance(id: InstanceId): Instance | undefined {
+    return this.#instances.get(id);
+  }
+  /** By the id of its current task, or of the one it reported last. */
+  instanceOfTask(id: TaskId): Instance | undefined {
+    const instance = this.#byTask.get(id);
+    return instance && this.#instances.get(instance);
+  }
+  /** In the order of their creation. */
+  instancesOf(app: AppId): readonly Instance[] {
+    return this.#rows(this.#byApp.of(app)).sort(
+      (a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1),
+    );
+  }
+  instancesOn(agent: AgentId): readonly Instance[] {
+    return this.#rows(this.#byAgent.of(agent));
+  }
+  /** Running deployments whose plan has an action on the app; at most one, for the plan locks the app. */
+  deploymentsOf(app: AppId): readonly Deployment[] {
+    return [...this.#deploymentsByApp.of(app)].flatMap((id) => this.deployments.get(id) ?? []);
+  }
+  deploymentOf(app: AppId): Deployment | undefined {
+    return this.deploymentsOf(app)[0];
+  }
+
+  /** The next version to give out: now, or 1 ms after the newest ever given (decisions.md 5). */
+  nextVersion(now: number): Timestamp {
+    return timestampOf(this.#lastVersion === null ? now : Math.max(now, epochMsOf(this.#lastVersion) + 1));
+  }
+
+  /** A proxy's lease and in-flight counts move without a write: a new leader asks for them anew. */
+  noteProxy(proxy: ProxyNode): void {
+    this.proxies.set(proxy.id, proxy);
+  }
+
+  /** Rows before and after these writes, nothing applied: what events are derived from. */
+  changesOf(writes: readonly Write[]): ChangeSet & { readonly versions: readonly AppVersion[] } {
+    const apps = new Changes<AppId, App>((id) => this.apps.get(id));
+    const instances = new Changes<InstanceId, Instance>((id) => this.#instances.get(id));
+    const deployments = new Changes<DeploymentId, Deployment>((id) => this.deployments.get(id));
+    const agents = new Changes<AgentId, AgentNode>((id) => this.agents.get(id));
+    const versions: AppVersion[] = [];
+    for (const write of writes) {
+      switch (write.kind) {
+        case 'put-app':
+          apps.put(write.app.id, write.app);
+          versions.push(write.app.current);
+          break;
+        case 'remove-app':
+          apps.put(write.id, null);
+          break;
+        case 'add-version':
+          versions.push(write.version);
+          break;
+        case 'put-deployment':
+          deployments.put(write.deployment.id, write.deployment);
+          break;
+        case 'put-instance':
+          instances.put(write.instance.id, withStatus(write.instance, instances.now(write.instance.id)));
+          break;
+        case 'put-status': {
+          const current = instances.now(write.id);
+          if (current) instances.put(write.id, { ...current, status: write.status });
+          break;
+        }
+        case 'remove-instance':
+          instances.put(write.id, null);
+          break;
+        case 'put-agent':
+          agents.put(write.agent.info.id, write.agent);
+          break;
+        case 'remove-agent':
+          agents.put(write.id, null);
+          break;
+        default: // proxies and the table number have no events of their own
+      }
+    }
+    return {
+      apps: apps.list(),
+      instances: instances.list(),
+      deployments: deployments.list(),
+      agents: agents.list(),
+      versions,
+    };
+  }
+
+  /** Only for writes that are committed. */
+  apply(writes: readonly Write[], now: number): Touched {
+    const changes = this.changesOf(writes);
+    const touchedApps = new Set<AppId>();
+    for (const version of changes.versions) this.#setVersion(version);
+    for (const { before, after } of changes.apps) {
+      if (after) this.#setApp(after);
+      else if (before) this.#dropApp(before);
+      touchedApps.add((after ?? before)?.id as AppId);
+    }
+    for (const { before, after } of changes.instances) {
+      if (before) this.#dropInstance(before);
+      if (after) this.#setInstance(after);
+      this.#note(before ?? undefined, after ?? undefined, now);
+      touchedApps.add((after ?? before)?.appId as AppId);
+    }
+    for (const { before, after } of changes.deployments) {
+      if (before) this.#dropDeployment(before);
+      if (after) this.#setDeployment(after);
+      for (const app of affectedApps((after ?? before) as Deployment)) touchedApps.add(app);
+    }
+    for (const { before, after } of changes.agents) {
+      if (after) this.agents.set(after.info.id, after);
+      else if (before) this.agents.delete(before.info.id);
+    }
+    const { proxies, table } = this.#applyRouting(writes);
+    for (const app of touchedApps) this.#dropUnusedVersions(app);
+    const agents = new Set(changes.agents.map(({ before, after }) => (after ?? before)?.info.id as AgentId));
+    return { apps: touchedApps, instances: changes.instances, agents, proxies, table };
+  }
+
+  #applyRouting(writes: readonly Write[]): { proxies: boolean; table: boolean } {
+    let proxies = false;
+    let table = false;
+    for (const write of writes) {
+      if (write.kind === 'put-proxy') {
+        this.proxies.set(write.proxy.id, write.proxy);
+        proxies = true;
+      } else if (write.kind === 'remove-proxy') {
+        this.proxies.delete(write.id);
+        proxies = true;
+      } else if (write.kind === 'set-table-number') {
+        this.#tableNumber = write.number;
+        table = true;
+      }
+    }
+    return { proxies, table };
+  }
+
+  #rows(ids: Iterable<InstanceId>): Instance[] {
+    return [...ids].flatMap((id) => this.#instances.get(id) ?? []);
+  }
+  #setApp(app: App): void {
+    this.apps.set(app.id, app);
+    this.#setVersion(app.current);
+  }
+  #dropApp(app: App): void {
+    this.apps.delete(app.id);
+  }
+  #setVersion(version: AppVersion): void {
+    this.#versions.set(versionKey(version.spec.id, version.version), version);
+    this.#noteVersion(version.version);
+  }
+  #noteVersion(version: Timestamp): void {
+    if (this.#lastVersion === null || version > this.#lastVersion) this.#lastVersion = version;
+  }
+  /** The ledger asks for the definition of what is there afterwards; for a removed row of what was. */
+  #note(before: Instance | undefined, after: Instance | undefined, now: number): void {
+    const instance = after ?? before;
+    if (instance) this.#ledger.note(before, after, this.versionOf(instance).spec, now);
+  }
+  #setInstance(instance: Instance): void {
+    this.#instances.set(instance.id, instance);
+    this.#byApp.add(instance.appId, instance.id);
+    if (instance.agentId) this.#byAgent.add(instance.agentId, instance.id);
+    for (const task of tasksOf(instance)) this.#byTask.set(task, instance.id);
+  }
+  #dropInstance(instance: Instance): void {
+    this.#instances.delete(instance.id);
+    this.#byApp.remove(instance.appId, instance.id);
+    if (instance.agentId) this.#byAgent.remove(instance.agentId, instance.id);
+    for (const task of tasksOf(instance)) this.#byTask.delete(task);
+  }
+  #setDeployment(deployment: Deployment): void {
+    this.#noteVersion(deployment.version);
+    if (deployment.status !== 'running') return;
+    this.deployments.set(deployment.id, deployment);
+    for (const app of affectedApps(deployment)) this.#deploymentsByApp.add(app, deployment.id);
+    for (const { before, after } of deployment.changes) {
+      for (const version of [before, after]) if (version) this.#setVersion(version);
+    }
+  }
+  #dropDeployment(deployment: Deployment): void {
+    this.deployments.delete(deployment.id);
+    for (const app of affectedApps(deployment)) this.#deploymentsByApp.remove(app, deployment.id);
+  }
+
+  /** Keeps what something still refers to; the others are read from the store when a person asks for them. */
+  #dropUnusedVersions(id: AppId): void {
+    const keep = new Set<string>();
+    const app = this.apps.get(id);
+    if (app) keep.add(versionKey(id, app.current.version));
+    for (const instance of this.instancesOf(id)) keep.add(versionKey(id, instance.version));
+    for (const { changes } of this.deploymentsOf(id)) {
+      for (const { before, after } of changes) {
+        for (const version of [before, after]) {
+          if (version) keep.add(versionKey(version.spec.id, version.version));
+        }
+      }
+    }
+    for (const [key, { spec }] of this.#versions) {
+      if (spec.id === id && !keep.has(key)) this.#versions.delete(key);
+    }
+  }
+}
+
+/** Apps that occur in its actions: what it locks (behaviour.md 6). */
+export const affectedApps = (deployment: Deployment): ReadonlySet<AppId> =>
+  new Set(deployment.steps.flatMap(({ actions }) => actions.map(({ app }) => app)));
+
+const tasksOf = ({ taskId, status }: Instance): TaskId[] => [
+  ...(taskId === undefined ? [] : [taskId]),
+  ...(status ? [status.taskId] : []),
+];
+
+/** A put of an instance never touches its report. */
+function withStatus({ status: _ignored, ...instance }: Instance, current: Instance | null): Instance {
+  return current?.status ? { ...instance, status: current.status } : instance;
+}
+
+class Changes<Id, Row> {
+  readonly #rows = new Map<Id, { before: Row | null; after: Row | null }>();
+  constructor(private readonly stored: (id: Id) => Row | undefined) {}
+
+  now(id: Id): Row | null {
+    const change = this.#rows.get(id);
+    return change ? change.after : (this.stored(id) ?? null);
+  }
+  put(id: Id, after: Row | null): void {
+    const change = this.#rows.get(id);
+    if (change) change.after = after;
+    else this.#rows.set(id, { before: this.stored(id) ?? null, after });
+  }
+  list(): RowChange<Row>[] {
+    return [...this.#rows.values()].filter(({ before, after }) => before !== null || after !== null);
+  }
+}
