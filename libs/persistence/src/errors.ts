@@ -28,7 +28,7 @@ const CONNECTION =
   /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|ENOENT|EHOST|ENET|EACCES|ERR_SSL|ERR_TLS|ERR_STREAM|CERT_|DEPTH_|SELF_|UNABLE_)/;
 /** pg's own errors have no code. */
 const CONNECTION_WORDS =
-  /connection terminated|timeout|cannot use a pool|client has encountered a connection error|client was closed|not queryable|server does not support ssl|sasl|scram/i;
+  /connection terminated|timeout|cannot use a pool|client has encountered a connection error|client was closed|driver not connected|not queryable|server does not support ssl|sasl|scram/i;
 
 interface PgFields {
   readonly code?: unknown;
@@ -49,7 +49,14 @@ export function translated(statement: string, thrown: unknown): Error {
   if (!code && thrown instanceof Error && CONNECTION_WORDS.test(thrown.message)) {
     return new StoreUnavailable(`${statement}: cannot reach Postgres (${thrown.message})`);
   }
-  return new StoreDefect(`${statement} failed: ${described(fields, code, thrown)}`);
+  return withFrames(new StoreDefect(`${statement} failed: ${described(fields, code, thrown)}`), thrown);
+}
+
+/** The place in the code without the message that stands above it in a stack. */
+function withFrames(defect: StoreDefect, thrown: unknown): StoreDefect {
+  const frames = thrown instanceof Error ? /(\n +at [^\n]*)+$/.exec(thrown.stack ?? '')?.[0] : undefined;
+  if (frames) defect.stack = `${defect.name}: ${defect.message}${frames}`;
+  return defect;
 }
 
 const isSqlState = (code: string): boolean => /^[0-9A-Z]{5}$/.test(code);

@@ -49,13 +49,20 @@ export async function withTransaction<T>(
   const client = await pool.connect().catch((error: unknown) => {
     throw translated(name, error);
   });
+  // A connection that breaks between two statements tells nobody but this event; the next statement then fails.
+  const broken = (): void => undefined;
+  client.on('error', broken);
+  let keep = false;
   try {
     const result = await work(new Transaction(client));
-    client.release();
+    keep = true;
     return result;
   } catch (error) {
-    client.release(true);
     throw translated(name, error);
+  } finally {
+    // a closed one goes on reporting its end after the release
+    if (keep) client.off('error', broken);
+    client.release(!keep);
   }
 }
 

@@ -1,0 +1,156 @@
+// The Postgres store against the suite, on real Postgres, with a real network that breaks; and what only it has.
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { migrate, PostgresStore, SchemaMismatch } from '#libs/persistence';
+import { EVENTS_KEPT_MS } from '#libs/store';
+import type { Store } from '#libs/store';
+import {
+  commitConformance,
+  faultConformance,
+  historyConformance,
+  leadershipConformance,
+} from '#libs/store-conformance';
+import type { StoreBench } from '#libs/store-conformance';
+import { silentLogger } from '#libs/telemetry';
+import { tempDatabase } from '#libs/testkit';
+import type { TempDatabase } from '#libs/testkit';
+import { MIGRATIONS, ReviewedMigration } from '#migrations';
+import { StoreRelay } from './store-relay.js';
+
+async function run(url: string, statement: string, values: unknown[] = []): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(statement, values)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+async function newBench(): Promise<StoreBench> {
+  const database = await tempDatabase();
+  const relay = new StoreRelay(database.url);
+  const stores: Store[] = [];
+  const connect = async (url: string): Promise<Store> => {
+    const store = await PostgresStore.connect({ url, poolSize: 3 });
+    stores.push(store);
+    return store;
+  };
+  await relay.listen();
+  return {
+    open: () => connect(database.url),
+    openFragile: async () => ({
+      store: await connect(relay.urlFor(database.url)),
+      loseNextAnswer: () => relay.swallowNextCommitAnswer(),
+      setReachable: (reachable) => (reachable ? relay.listen() : relay.cut()),
+    }),
+    passTime: async (ms) => {
+      await run(database.url, `update leader set until = until - $1 * interval '1 millisecond'`, [ms]);
+    },
+    close: async () => {
+      for (const store of stores) await store.close();
+      await relay.cut();
+      await database.drop();
+    },
+  };
+}
+
+describe('PostgresStore', () => {
+  leadershipConformance(newBench);
+  commitConformance(newBench);
+  historyConformance(newBench);
+  faultConformance(newBench);
+});
+
+describe('a database', () => {
+  let database: TempDatabase;
+  beforeEach(async () => {
+    database = await tempDatabase();
+  });
+  afterEach(() => database.drop());
+
+  const emptied = () => run(database.url, 'drop schema public cascade; create schema public');
+
+  it('is migrated from empty by many processes at once, and by one of them only', async () => {
+    await emptied();
+    const stores = await Promise.all(
+      Array.from({ length: 5 }, () => PostgresStore.connect({ url: database.url, poolSize: 1 })),
+    );
+    const changes = await run(
+      database.url,
+      'select number, compatibility from schema_changes order by number',
+    );
+    expect(changes).toEqual(
+      MIGRATIONS.map((migration) => {
+        const { number, compatibility } = new migration();
+        return { number, compatibility };
+      }),
+    );
+    expect(new Set(await Promise.all(stores.map((store) => store.clusterId()))).size).toBe(1);
+    await Promise.all(stores.map((store) => store.close()));
+  });
+
+  it('is refused when it lacks migrations and we were told not to apply them', async () => {
+    await emptied();
+    const connecting = PostgresStore.connect({ url: database.url, migrate: false });
+    await expect(connecting).rejects.toBeInstanceOf(SchemaMismatch);
+  });
+
+  class Later extends ReviewedMigration {
+    readonly number: number = 999;
+    readonly name: string = 'Later9999999999999';
+    readonly compatibility: 'compatible' | 'breaking' = 'breaking';
+    readonly statements = ['create table later (id int)'];
+  }
+
+  it('is refused by name when a newer release changed it in a breaking way', async () => {
+    await migrate({ url: database.url, logger: silentLogger, migrations: [...MIGRATIONS, Later] });
+    await expect(PostgresStore.connect({ url: database.url })).rejects.toThrow(
+      /newer release \(Later9999999999999\)/,
+    );
+  });
+
+  it('is accepted when a newer release changed it in a compatible way', async () => {
+    class Compatible extends Later {
+      override readonly compatibility = 'compatible';
+    }
+    await migrate({ url: database.url, logger: silentLogger, migrations: [...MIGRATIONS, Compatible] });
+    const store = await PostgresStore.connect({ url: database.url });
+    expect((await store.load()).eventNumber).toBe(0);
+    await store.close();
+  });
+
+  it('forgets events older than 7 days, and says so to an older cursor', async () => {
+    const store = await PostgresStore.connect({ url: database.url });
+    await store.campaign('a', 'a:1', 600_000);
+    const event = {
+      type: 'app_terminated_event',
+      timestamp: '2026-01-01T00:00:00.000Z' as never,
+      payload: {},
+    } as const;
+    await store.commit({ epoch: 1, guards: [], writes: [], events: [event, event, event] });
+    const age = `update events set recorded_at = recorded_at - $1 * interval '1 millisecond' where number <= 2`;
+    await run(database.url, age, [EVENTS_KEPT_MS]);
+    expect(await store.trimEvents()).toBe(2);
+    expect(await store.trimEvents()).toBe(0);
+    expect(await store.eventsAfter(1, 10)).toEqual({ kind: 'too-old', oldest: 3 });
+    expect(await store.eventsAfter(2, 10)).toMatchObject({ kind: 'events', events: [{ number: 3 }] });
+    await run(database.url, age.replace('<= 2', '<= 3'), [EVENTS_KEPT_MS]);
+    expect(await store.trimEvents()).toBe(1);
+    expect(await store.eventsAfter(0, 10)).toEqual({ kind: 'too-old', oldest: 4 });
+    expect(await store.eventsAfter(3, 10)).toEqual({ kind: 'events', events: [] });
+    await store.close();
+  });
+
+  it('names the statement but no value when a statement is refused', async () => {
+    const store = await PostgresStore.connect({ url: database.url });
+    await run(database.url, 'alter table tokens add check (sha256 <> $$secret-value$$)');
+    const thrown = await store.putToken('secret-value', 'agent').catch((error: Error) => error);
+    expect(thrown).toMatchObject({
+      name: 'StoreDefect',
+      message: expect.stringContaining('put-token failed: SQLSTATE 23514'),
+    });
+    expect(String((thrown as Error).stack)).not.toContain('secret-value');
+    await store.close();
+  });
+});
