@@ -179,6 +179,8 @@ export class ProxyEngine {
       this.#servicePorts.set(client, servicePort);
       client.off('error', drop);
       this.#server.emit('connection', client);
+      // sniffing has paused it, and a listener for data alone does not undo that
+      client.resume();
     };
     if (service.mode === 'http') return toHttp(socket);
     const seen = service.mode === 'tcp' ? 'tcp' : await sniff(socket, this.#options.clock);
