@@ -7,6 +7,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  readdirSync,
   rmdirSync,
   writeFileSync,
 } from 'node:fs';
@@ -127,6 +128,16 @@ export class CgroupTree {
       } catch {
         if (existsSync(folder)) this.#busy.add(folder);
       }
+    }
+  }
+
+  /** Groups of tasks that nobody knows, e.g. of an agent that was killed while it made one. */
+  prune(known: ReadonlySet<string>): void {
+    for (const mount of this.mounts) {
+      const level = join(mount.path, 'longrun', this.agent);
+      if (!existsSync(level)) continue;
+      const folders = readdirSync(level, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+      this.remove(folders.filter(({ name }) => !known.has(name)).map(({ name }) => join(level, name)));
     }
   }
 

@@ -92,10 +92,12 @@ export class Launcher {
 
   async #prepare(record: LaunchRecord): Promise<void> {
     const { records } = this.parts;
-    await mkdir(record.sandbox, { recursive: true, mode: 0o700 });
+    // first: whatever happens from here on is found again by it
+    await records.write(record.taskId, 'launch', JSON.stringify(record));
     const awkward = awkwardEnvironment(record.env);
     if (awkward) await records.write(record.taskId, 'env', awkward);
-    await records.write(record.taskId, 'launch', JSON.stringify(record));
+    // open to others: tasks may give up root, and then still need their folder; the logs are closed
+    await mkdir(record.sandbox, { recursive: true, mode: 0o755 });
   }
 
   #spawn(record: LaunchRecord, command: readonly string[], shim: ShimScripts): ChildProcess {

@@ -8,10 +8,11 @@ import {
   createWriteStream,
   openSync,
   readSync,
+  renameSync,
   statSync,
   truncateSync,
 } from 'node:fs';
-import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { open, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { LogRead } from '#libs/runtime';
@@ -56,19 +57,25 @@ export class OutputLog {
     try {
       const length = Math.min(Math.max(1, maxBytes), piece.start + piece.size - start);
       const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, start - piece.start);
-      return textOf(buffer.subarray(0, bytesRead), start, from < 0);
+      return textOf(buffer.subarray(0, bytesRead), { start, isCutInFront: from < 0, isTiny: maxBytes < 4 });
     } finally {
       await file.close();
     }
   }
 
-  /** The last whole lines within `maxBytes`; empty when nothing can be read. */
+  /** The last whole lines within `maxBytes`, over a rotation too; empty when there is nothing. */
   async tail(maxBytes: number): Promise<string> {
-    const size = (await stat(this.path).catch(() => undefined))?.size ?? 0;
-    if (!size) return '';
-    const { text } = await this.read(-Math.min(size, maxBytes), maxBytes);
+    let text = '';
+    let from = -maxBytes;
+    for (;;) {
+      const more = await this.read(from, maxBytes);
+      if (!more.text) break;
+      text += more.text;
+      from = more.next;
+    }
+    const isCut = Buffer.byteLength(text) >= maxBytes - 3;
     const firstEnd = text.indexOf('\n');
-    return size > maxBytes && firstEnd >= 0 && firstEnd < text.length - 1 ? text.slice(firstEnd + 1) : text;
+    return isCut && firstEnd >= 0 && firstEnd < text.length - 1 ? text.slice(firstEnd + 1) : text;
   }
 
   /** When the file is over the limit: the newest `limit` bytes go aside, and of all pieces the newest `files` stay. */
@@ -83,9 +90,10 @@ export class OutputLog {
       createReadStream(this.path, { start: from, end: size - 1 }),
       createWriteStream(`${aside}.tmp`, { mode: 0o600 }),
     );
-    this.#copyRemainder(`${aside}.tmp`, size);
+    // in one turn, so that no reader sees a byte twice; killed here, the file is copied a second time, and nothing is lost
+    renameSync(`${aside}.tmp`, aside);
+    this.#copyRemainder(aside, size);
     truncateSync(this.path, 0);
-    await rename(`${aside}.tmp`, aside);
     const older = pieces.slice(0, -1);
     for (const piece of older.slice(0, Math.max(0, older.length + 2 - files)))
       await rm(piece.path, { force: true });
@@ -131,12 +139,16 @@ export class OutputLog {
   }
 }
 
-/** Whole characters only, so that pieces can be joined; a lone broken byte at the very end is given as it is. */
-function textOf(bytes: Buffer, start: number, isCutInFront: boolean): LogRead {
+/** Whole characters only, so that pieces can be joined: the rest of one comes with the next read. */
+function textOf(
+  bytes: Buffer,
+  { start, isCutInFront, isTiny }: { start: number; isCutInFront: boolean; isTiny: boolean },
+): LogRead {
   let first = 0;
   while (isCutInFront && first < Math.min(3, bytes.length) && ((bytes[first] ?? 0) & 0xc0) === 0x80)
     first += 1;
   const open = unfinished(bytes);
-  const end = open < bytes.length - first ? bytes.length - open : bytes.length;
+  // a reader of single bytes would wait for ever
+  const end = isTiny && open >= bytes.length - first ? bytes.length : bytes.length - open;
   return { text: bytes.subarray(first, end).toString('utf8'), next: start + end };
 }

@@ -53,6 +53,8 @@ export interface ProcessRuntimeOptions {
 const LOOK_MS = 2_000;
 /** While output is dropped logs are cut back this often. */
 const DROP_MS = 1_000;
+/** At most this long a restart waits for ends that it found. */
+const SETTLE_MS = 10_000;
 const KEPT_PER_INSTANCE = 2;
 
 export class ProcessRuntime implements Runtime {
@@ -78,7 +80,8 @@ export class ProcessRuntime implements Runtime {
   constructor(private readonly options: ProcessRuntimeOptions) {
     const { clock } = options;
     this.#dataDir = resolve(options.dataDir);
-    const agent = options.agent ?? createHash('sha256').update(this.#dataDir).digest('hex').slice(0, 12);
+    const digest = createHash('sha256').update(this.#dataDir).digest('hex').slice(0, 12);
+    const agent = (options.agent ?? digest).replace(/[^A-Za-z0-9_-]/g, '_');
     this.#records = new TaskRecords(join(this.#dataDir, 'records'));
     this.#watch = new RecordWatch(this.#records, clock);
     this.#cgroups =
@@ -223,7 +226,7 @@ export class ProcessRuntime implements Runtime {
   }
 
   async #load(): Promise<ShimScripts> {
-    await mkdir(join(this.#dataDir, 'sandboxes'), { recursive: true, mode: 0o700 });
+    await mkdir(join(this.#dataDir, 'sandboxes'), { recursive: true, mode: 0o755 });
     await this.#records.open();
     const shim = await installShim(join(this.#dataDir, 'shim'));
     this.#watch.open(
@@ -238,9 +241,10 @@ export class ProcessRuntime implements Runtime {
       const task = await adoptTask(taskId, kinds, this.#records);
       if (task) this.#tasks.set(taskId, task);
     }
+    this.#cgroups.prune(new Set(this.#tasks.keys()));
     for (const task of this.#tasks.values()) this.#look(task);
-    // what ended meanwhile is known before anybody lists
-    await this.#ending.settled();
+    // what ended meanwhile is known before anybody lists; a hanging process must not keep the agent from its other tasks
+    await this.#ending.settled(SETTLE_MS);
     this.#keepLooking();
     return shim;
   }
@@ -291,9 +295,11 @@ export class ProcessRuntime implements Runtime {
   async #rotateAll(): Promise<void> {
     const { logBytesMax = 10 * 1024 * 1024, logFilesMax = 5 } = this.options;
     for (const task of this.#tasks.values()) {
-      if (task.exit || this.#isDropping) continue;
+      if (task.logsAreFinal || this.#isDropping) continue;
+      const isLast = task.exit !== undefined;
       await task.stdout.rotate(logBytesMax, logFilesMax);
       await task.stderr.rotate(logBytesMax, logFilesMax);
+      task.logsAreFinal = isLast;
     }
   }
 

@@ -27,7 +27,7 @@ const BEGIN_MS = 5_000;
 
 export class TaskEnding {
   readonly #settling = new Set<Promise<void>>();
-  readonly #timers = new Set<Timer>();
+  readonly #waits = new Map<Timer, () => void>();
   #isClosed = false;
 
   constructor(private readonly parts: TaskEndingParts) {}
@@ -38,6 +38,7 @@ export class TaskEnding {
     task.settling = true;
     const settling = this.#settle(task)
       .catch((error: unknown) => {
+        if (this.#isClosed) return;
         const reason = error instanceof Error ? error.message : String(error);
         this.parts.logger.warn(
           { taskId: task.launch.taskId, reason },
@@ -51,9 +52,15 @@ export class TaskEnding {
     this.#settling.add(settling);
   }
 
-  /** When every end under way is recorded. */
-  async settled(): Promise<void> {
-    await Promise.all(this.#settling);
+  /** When every end under way is recorded, or the time is over. */
+  async settled(withinMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = this.#after(withinMs, resolve);
+      void Promise.all(this.#settling).then(() => {
+        this.#drop(timer);
+        resolve();
+      });
+    });
   }
 
   async stop(task: Task, graceMs: number): Promise<void> {
@@ -65,10 +72,12 @@ export class TaskEnding {
       await this.#ask(task);
       const deadline = clock.now() + graceMs;
       while (!task.exit && clock.now() < deadline) {
+        this.#assertOpen();
         await this.#endedWithin(task, Math.min(LOOK_MS_MOST, deadline - clock.now()));
         this.look(task);
       }
       for (let wait = LOOK_MS_FIRST; !task.exit; wait = Math.min(wait * 1.5, LOOK_MS_MOST)) {
+        this.#assertOpen();
         await processes.kill(task);
         this.look(task);
         await this.#endedWithin(task, wait);
@@ -78,11 +87,17 @@ export class TaskEnding {
     }
   }
 
-  /** Ends under way stay unfinished; the next runtime takes them up. */
+  /** Ends under way stay unfinished, stops under way reject; the next runtime takes them up from the records. */
   close(): void {
     this.#isClosed = true;
-    for (const timer of this.#timers) timer.cancel();
-    this.#timers.clear();
+    for (const [timer, callback] of [...this.#waits]) {
+      this.#drop(timer);
+      callback();
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new Error('the ProcessRuntime was closed meanwhile');
   }
 
   /** Who is seen gone is asked for his last word only afterwards. A killed shim alone is no end: the task runs on. */
@@ -126,6 +141,7 @@ export class TaskEnding {
       const isThere = (await processes.living(task)).length > 0; // first: the record may be written at any moment
       task.started = records.startedOf(task.launch.taskId);
       if (task.started) return true;
+      this.#assertOpen();
       if (!isThere || clock.now() > deadline) return false;
       await this.#pause(LOOK_MS_MOST);
     }
@@ -139,6 +155,7 @@ export class TaskEnding {
     for (let wait = LOOK_MS_FIRST; ; wait = Math.min(wait * 1.5, LOOK_MS_MOST)) {
       const left = await processes.living(task);
       if (!left.length) return;
+      this.#assertOpen();
       const hasGrace = task.stops > 0 && task.requested;
       if (!hasGrace) await processes.kill(task);
       if (!hasGrace && !isSaid && clock.now() - since > STUCK_MS) {
@@ -188,15 +205,15 @@ export class TaskEnding {
 
   #after(ms: number, callback: () => void): Timer {
     const timer = this.parts.clock.after(ms, () => {
-      this.#timers.delete(timer);
+      this.#waits.delete(timer);
       callback();
     });
-    this.#timers.add(timer);
+    this.#waits.set(timer, callback);
     return timer;
   }
 
   #drop(timer: Timer): void {
     timer.cancel();
-    this.#timers.delete(timer);
+    this.#waits.delete(timer);
   }
 }

@@ -16,6 +16,8 @@ export class Task {
   forgotten = false;
   /** Stops under way here: they give what is left of the task its grace time. */
   stops = 0;
+  /** Ended, and rotated for the last time. */
+  logsAreFinal = false;
   /** Its end is being dealt with. */
   settling = false;
   readonly #waiters = new Set<(exit: TaskExit) => void>();
