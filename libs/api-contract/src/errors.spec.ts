@@ -1,0 +1,64 @@
+import { describe, expect, it } from '@jest/globals';
+import { parseApp } from '#libs/model';
+import { ERROR_CODES, LongrunError, errorBody } from './errors.js';
+import { failures } from './failures.js';
+
+const refusal = (input: unknown): LongrunError => {
+  const parsed = parseApp(input);
+  if (parsed.kind === 'ok') throw new Error('accepted');
+  return failures.invalidDefinition(parsed);
+};
+
+describe('errors of the API', () => {
+  it('render as Marathon does, with nothing besides its members', () => {
+    expect(errorBody(failures.appNotFound('/x'))).toEqual({ message: "App '/x' does not exist" });
+    expect(errorBody(failures.appNotFound('/x', 'V')).message).toBe("App '/x' does not exist in version V");
+    expect(errorBody(failures.invalidJson('unexpected end'))).toEqual({
+      message: 'Invalid JSON',
+      details: 'unexpected end',
+    });
+    expect(errorBody(failures.locked(['d1']))).toEqual({
+      message: expect.stringContaining("'?force=true'"),
+      deployments: [{ id: 'd1' }],
+    });
+    expect(errorBody(failures.appExists('/x'))).toEqual({ message: 'An app with id [/x] already exists.' });
+    expect(typeof errorBody(failures.emptyBody()).details).toBe('string');
+  });
+
+  it('tell schema violations from broken rules', () => {
+    const schema = refusal({ id: 7 });
+    expect([schema.status, schema.message]).toEqual([422, 'Invalid JSON']);
+    expect(errorBody(schema).details).toEqual([{ path: '/id', errors: ['error.expected.jsstring'] }]);
+    const rules = refusal({ id: 'a' });
+    expect([rules.status, rules.message]).toEqual([422, 'Object is not valid']);
+    expect(errorBody(failures.ruleViolation('/', 'a', 'b')).details).toEqual([
+      { path: '/', errors: ['a', 'b'] },
+    ]);
+  });
+
+  it.each([
+    [failures.storageUnavailable(), 503, true],
+    [failures.diskFull('/data', 3.21), 507, true],
+    [failures.tooManyDeployments(100), 403, true],
+    [failures.payloadTooLarge(), 413, false],
+    [failures.unsupportedMediaType(), 415, false],
+    [failures.uriNotFound(), 404, false],
+    [failures.foreignOrigin('http://evil'), 403, false],
+    [failures.cursorGone(7), 410, false],
+  ])('%s has its status from the table', (error, status, retryable) => {
+    expect([error.status, error.retryable]).toEqual([status, retryable]);
+  });
+
+  it('keep their cause for the log and out of the body', () => {
+    const cause = new Error('connection refused');
+    const error = failures.internal(cause);
+    expect(error.cause).toBe(cause);
+    expect(JSON.stringify(errorBody(error))).not.toContain('refused');
+  });
+
+  it('have a meaning each, and a status of the 4xx and 5xx', () => {
+    for (const { status, meaning } of Object.values(ERROR_CODES)) {
+      expect([status >= 400 && status < 600, meaning.length > 0]).toEqual([true, true]);
+    }
+  });
+});
