@@ -9,3 +9,10 @@ export type {
   Violation,
   WaitingExplanation,
 } from './decision.js';
+export { reconcile } from './reconcile.js';
+export { floorOf, requestStop } from './gatekeeper.js';
+export type { StopVerdict, StopView } from './gatekeeper.js';
+export { CLASSIFICATION_RULES, classify, classifyAll, isAvailable, isOutdated } from './classify.js';
+export type { AppSituation, InstanceSet, Sets } from './classify.js';
+export { healthCounts, healthMark, isBraking } from './brake.js';
+export type { HealthMark } from './brake.js';

@@ -1,0 +1,180 @@
+// How many instances of an app there are: scaling (behaviour.md 4), rolling replacement by two sets (5) and removal.
+// Creating is all that starting means here; the launch follows when a place and the launch delay allow it.
+import { currentStatus, runningSince } from '#libs/lifecycle';
+import { rollingWindow, scaleNeeds, victimOrder } from '#libs/planner';
+import type { VictimCandidate, VictimState } from '#libs/planner';
+import { fieldValue } from '#libs/placement';
+import type { Cause, Deployment, Instance, InstanceId } from '#libs/model';
+import type { AppDraft } from './app-draft.js';
+import type { AppWork } from './app-work.js';
+import { classify, isAvailable, isOutdated } from './classify.js';
+import type { AppSituation } from './classify.js';
+
+/** Brings the app's counts one move closer to what its work wants. */
+export function adjustCounts(draft: AppDraft, work: AppWork): void {
+  switch (work.kind) {
+    case 'hold':
+      return;
+    case 'remove':
+      return removeAll(draft, work.deployment);
+    case 'scale':
+      return scale(draft, work.deployment);
+    case 'replace':
+      return replace(draft, work.deployment);
+  }
+}
+
+/** Wanted and counted: neither on its way out nor given up with its agent. */
+export function isCounted(instance: Instance, situation: AppSituation): boolean {
+  const set = classify(instance, situation);
+  return set !== 'leaving' && set !== 'lost';
+}
+
+function removeAll(draft: AppDraft, deployment: Deployment | undefined): void {
+  const cause = deploymentCause(deployment, `${draft.id} is removed`);
+  for (const each of draft.instances) draft.stop(each.id, cause, 'remove');
+}
+
+function scale(draft: AppDraft, deployment: Deployment | undefined): void {
+  const situation = draft.situation();
+  const counted = situation.instances.filter((each) => isCounted(each, situation));
+  const named = new Set(deployment?.victims ?? []);
+  const namedCounted = counted.filter((each) => named.has(each.id)).length;
+  const target = draft.app.current.spec.instances;
+  const { toKill } = scaleNeeds(counted.length, target, namedCounted);
+  const stopped = stopVictims(draft, counted, toKill, named, scaleCause(deployment, target, counted.length));
+  // victims chosen by a person go first; their replacements (if any) start when they are gone
+  if (draft.instances.some((each) => named.has(each.id))) return;
+  start(draft, target - counted.length + stopped, scaleCause(deployment, target, counted.length));
+}
+
+function replace(draft: AppDraft, deployment: Deployment): void {
+  const cause = deploymentCause(deployment, `version ${draft.app.current.version} replaces it`);
+  giveUpIdleOld(draft, cause);
+  const situation = draft.situation();
+  const { spec } = draft.app.current;
+  const isOld = (each: Instance): boolean => isOutdated(each, draft.app);
+  const isUnreachable = (each: Instance): boolean => each.unreachableSince !== undefined;
+  const counted = situation.instances.filter((each) => isCounted(each, situation));
+  const old = counted.filter((each) => isOld(each) && !isUnreachable(each));
+  const fresh = counted.filter((each) => !isOld(each));
+  const leaving = situation.instances.filter((each) => classify(each, situation) === 'leaving').length;
+  const healthy = (of: readonly Instance[]): number =>
+    of.filter((each) => isAvailable(each, situation)).length;
+  const window = rollingWindow({
+    n: spec.instances,
+    ...spec.upgradeStrategy,
+    old: { active: old.length + leaving, wanted: old.length, healthy: healthy(old) },
+    new: { started: fresh.length, healthy: healthy(fresh) },
+  });
+  const unhealthyFirst = [...old].sort(
+    (a, b) =>
+      Number(isAvailable(a, situation)) - Number(isAvailable(b, situation)) || a.createdAt - b.createdAt,
+  );
+  stopUpTo(
+    draft,
+    unhealthyFirst.map((each) => each.id),
+    window.mayStop,
+    () => cause,
+  );
+  const surplus = fresh.length - spec.instances;
+  if (surplus > 0)
+    stopVictims(draft, fresh, surplus, new Set(), scaleCause(deployment, spec.instances, fresh.length));
+  start(
+    draft,
+    window.mayStart,
+    deploymentCause(deployment, `a new instance of version ${draft.app.current.version}`),
+  );
+}
+
+/** An old instance that runs nowhere is not launched again in its old version (behaviour.md 5); a dying one does not come back. */
+function giveUpIdleOld(draft: AppDraft, cause: Cause): void {
+  for (const each of draft.instances) {
+    if (isOutdated(each, draft.app) && (!each.placed || each.stop)) draft.stop(each.id, cause, 'remove');
+  }
+}
+
+function stopVictims(
+  draft: AppDraft,
+  counted: readonly Instance[],
+  toKill: number,
+  named: ReadonlySet<InstanceId>,
+  cause: Cause,
+): number {
+  if (toKill <= 0) return 0;
+  const situation = draft.situation();
+  const candidates = counted.map((each) => candidateOf(draft, each, situation));
+  const order = victimOrder(candidates, named, draft.app.current.spec.killSelection);
+  const causeOf = (id: InstanceId): Cause =>
+    named.has(id) ? { ...cause, kind: 'kill', text: 'killed by a person, and scaled down' } : cause;
+  return stopUpTo(
+    draft,
+    order.map((each) => each.id),
+    toKill,
+    causeOf,
+  );
+}
+
+/** Stops up to so many, skipping those that the gatekeeper keeps. Returns how many leave now. */
+function stopUpTo(
+  draft: AppDraft,
+  ids: readonly InstanceId[],
+  wanted: number,
+  causeOf: (id: InstanceId) => Cause,
+): number {
+  let stopped = 0;
+  for (const id of ids) {
+    if (stopped >= wanted) break;
+    if (draft.stop(id, causeOf(id), 'remove').kind === 'granted') stopped += 1;
+  }
+  return stopped;
+}
+
+function start(draft: AppDraft, count: number, cause: Cause): void {
+  for (let started = 0; started < count; started += 1) draft.create(cause);
+}
+
+function candidateOf(draft: AppDraft, instance: Instance, situation: AppSituation): VictimCandidate {
+  const groupBy = draft.app.current.spec.constraints.find((each) => each.operator === 'GROUP_BY');
+  const agent =
+    instance.agentId === undefined ? undefined : draft.context.snapshot.agents.get(instance.agentId);
+  const group = groupBy && agent && instance.placed ? fieldValue(agent.info, groupBy.field) : undefined;
+  const state = victimState(instance, situation);
+  return {
+    id: instance.id,
+    state,
+    since: state === 'waiting' ? instance.createdAt : runningSince(instance, situation.now),
+    ...(group === undefined ? {} : { group }),
+  };
+}
+
+function victimState(instance: Instance, situation: AppSituation): VictimState {
+  switch (classify(instance, situation)) {
+    case 'waiting':
+    case 'cycling':
+      return 'waiting';
+    case 'unreachable':
+    case 'lost':
+      return 'unreachable';
+    case 'coming':
+      return currentStatus(instance)?.phase === 'starting' ? 'starting' : 'staging';
+    case 'unhealthy':
+    case 'unready':
+    case 'available':
+      return 'running';
+    default:
+      return 'other';
+  }
+}
+
+function scaleCause(deployment: Deployment | undefined, target: number, counted: number): Cause {
+  const text = `${target} instances are wanted, ${counted} exist`;
+  if (deployment) return deploymentCause(deployment, text);
+  return { kind: counted > target ? 'surplus' : 'lost-agent', text };
+}
+
+const deploymentCause = (deployment: Deployment | undefined, text: string): Cause => ({
+  kind: 'deployment',
+  text,
+  ...(deployment ? { ref: deployment.id } : {}),
+});

@@ -1,0 +1,136 @@
+// Running deployments in a pass: one step at a time, its end, or its failure at the deadline (promise 4). At most one move per
+// deployment and pass, so that every step is seen by whoever follows the events.
+import type { AppId, Cause, Deployment } from '#libs/model';
+import { revertChanges } from '#libs/planner';
+import type { Decision } from './decision.js';
+import { deadlineMsOf, isActionDone, progressMark } from './progress.js';
+import type { SituationOf } from './progress.js';
+import type { ClusterSnapshot } from './snapshot.js';
+
+export interface DeploymentMove {
+  readonly deployment: Deployment;
+  readonly decision: Decision | null;
+  /** When to look again although nothing was reported. */
+  readonly wakeAt: number | null;
+}
+
+/** The first step begins before its apps are looked at, so that they work on it in the same pass. */
+export function beginDeployment(deployment: Deployment, appId: AppId, now: number): DeploymentMove {
+  if (deployment.currentStep > 0 || !deployment.steps.length)
+    return { deployment, decision: null, wakeAt: null };
+  const text = `step 1 of ${deployment.steps.length}`;
+  return advance(deployment, { ...deployment, currentStep: 1, progressAt: now }, appId, text, now);
+}
+
+/** After its apps were looked at: is the step done, has anything moved, is it too late? */
+export function moveDeployment(
+  deployment: Deployment,
+  appId: AppId,
+  snapshot: ClusterSnapshot,
+  situationOf: SituationOf,
+  now: number,
+): DeploymentMove {
+  const { steps, currentStep } = deployment;
+  const actions = steps[currentStep - 1]?.actions ?? [];
+  if (actions.every((each) => isActionDone(each, situationOf(each), deployment))) {
+    if (currentStep >= steps.length) return end(deployment, 'succeeded', 'every step is done', appId, now);
+    const next = { ...deployment, currentStep: currentStep + 1, progressAt: now };
+    return advance(deployment, next, appId, `step ${currentStep + 1} of ${steps.length}`, now);
+  }
+  const mark = progressMark(deployment, situationOf);
+  if (mark !== deployment.progressMark) {
+    const next = { ...deployment, progressMark: mark, progressAt: now };
+    const move = advance(deployment, next, appId, 'it made progress', now);
+    return { ...move, wakeAt: now + deadlineMs(next, snapshot, situationOf, now) };
+  }
+  const deadline =
+    Math.max(deployment.progressAt, snapshot.officeSince) +
+    deadlineMs(deployment, snapshot, situationOf, now);
+  if (now < deadline) return { deployment, decision: null, wakeAt: deadline };
+  const reason = failureText(deployment, situationOf, now - deployment.progressAt);
+  const failed = end(deployment, 'failed', reason, appId, now);
+  return withRevert(failed, snapshot);
+}
+
+function deadlineMs(
+  deployment: Deployment,
+  snapshot: ClusterSnapshot,
+  situationOf: SituationOf,
+  now: number,
+): number {
+  const situations = (deployment.steps[deployment.currentStep - 1]?.actions ?? []).flatMap((each) => {
+    const situation = situationOf(each);
+    return situation ? [situation] : [];
+  });
+  const delays = situations.map(({ app }) => {
+    const delay = app.launchDelay;
+    return delay && delay.until > now ? delay.delayMs : 0;
+  });
+  const versions = situations.map((each) => each.app.current);
+  return deadlineMsOf(versions, Math.max(0, ...delays), snapshot.settings.deadlineMs);
+}
+
+function advance(
+  before: Deployment,
+  after: Deployment,
+  appId: AppId,
+  text: string,
+  now: number,
+): DeploymentMove {
+  const deployment: Deployment = { ...after, revision: before.revision + 1 };
+  return {
+    deployment,
+    decision: decisionOf('advance-deployment', deployment, appId, text),
+    // the next step is looked at as soon as this move is committed
+    wakeAt: after.currentStep === before.currentStep ? null : now,
+  };
+}
+
+function end(
+  before: Deployment,
+  status: 'succeeded' | 'failed',
+  text: string,
+  appId: AppId,
+  now: number,
+): DeploymentMove {
+  const deployment: Deployment = {
+    ...before,
+    status,
+    endedAt: now,
+    ...(status === 'failed' ? { reason: text } : {}),
+    revision: before.revision + 1,
+  };
+  return { deployment, decision: decisionOf('end-deployment', deployment, appId, text), wakeAt: null };
+}
+
+/** There is something to go back to when an app existed before; a rollback that fails is not rolled back again. */
+function withRevert(move: DeploymentMove, snapshot: ClusterSnapshot): DeploymentMove {
+  const { deployment, decision } = move;
+  const hasOlder = deployment.changes.some((each) => each.before && each.after);
+  if (!decision || !hasOlder || deployment.revertOf !== undefined) return move;
+  return { ...move, decision: { ...decision, revert: revertChanges(deployment, snapshot.apps) } };
+}
+
+function failureText(deployment: Deployment, situationOf: SituationOf, idleMs: number): string {
+  const open = (deployment.steps[deployment.currentStep - 1]?.actions ?? []).filter(
+    (each) => !isActionDone(each, situationOf(each), deployment),
+  );
+  const texts = open.map((action) => {
+    const failure = situationOf(action)?.app.lastTaskFailure;
+    const last = failure ? `, last failure: ${failure.message || failure.state}` : '';
+    return `${action.action} ${action.app} is not done${last}`;
+  });
+  const step = `step ${deployment.currentStep} of ${deployment.steps.length}`;
+  return `no progress for ${Math.round(idleMs / 1000)} s in ${step}: ${texts.join('; ')}`;
+}
+
+function decisionOf(kind: Decision['kind'], deployment: Deployment, appId: AppId, text: string): Decision {
+  const cause: Cause = { kind: 'deployment', text, ref: deployment.id };
+  return {
+    kind,
+    appId,
+    deploymentId: deployment.id,
+    cause,
+    writes: [{ kind: 'put-deployment', deployment }],
+  };
+}

@@ -1,0 +1,124 @@
+// The promises, checked once more on the finished draft of an app, independently of the rules that made it. A violation is a bug:
+// the app's decisions are dropped and reported, the others go on (decisions.md 3).
+import { shareRoundedDown } from '#libs/planner';
+import type { Instance } from '#libs/model';
+import type { AppDraft } from './app-draft.js';
+import type { AppWork } from './app-work.js';
+import { isAvailable } from './classify.js';
+import { isConfirmedOut } from './confirmation.js';
+import { floorOf } from './gatekeeper.js';
+import type { Violation } from './decision.js';
+
+interface Invariant {
+  readonly rule: string;
+  /** Null: it holds. */
+  readonly broken: (draft: AppDraft, work: AppWork, claims: PortClaims) => string | null;
+}
+
+/** Ports given out in this pass, over all apps. */
+export type PortClaims = Map<string, Instance['id']>;
+
+const INVARIANTS: readonly Invariant[] = [
+  { rule: 'floor', broken: floorBroken },
+  { rule: 'capacity', broken: capacityBroken },
+  { rule: 'one-owner-per-port', broken: portBroken },
+  { rule: 'no-kill-before-confirmation', broken: killBroken },
+  { rule: 'incarnations-only-grow', broken: incarnationBroken },
+];
+
+/** The first broken invariant, or null. Adds the draft's new ports to `claims` when it is sound. */
+export function checkInvariants(draft: AppDraft, work: AppWork, claims: PortClaims): Violation | null {
+  for (const { rule, broken } of INVARIANTS) {
+    const text = broken(draft, work, claims);
+    if (text !== null) return { rule, appId: draft.id, text, decisions: draft.decisions };
+  }
+  for (const each of newlyPlaced(draft)) for (const key of portKeys(each)) claims.set(key, each.id);
+  return null;
+}
+
+/** Stops of our own choice leave enough healthy and routed instances. */
+function floorBroken(draft: AppDraft): string | null {
+  const chosen = draft.decisions.filter(
+    ({ kind, cause }) => kind === 'request-stop' && (cause.kind === 'deployment' || cause.kind === 'surplus'),
+  );
+  if (!chosen.length) return null;
+  const { snapshot } = draft.context;
+  const before = { ...draft.situation(), instances: snapshot.instancesOf(draft.id) };
+  const stoppedAvailable = chosen.filter(({ instanceId }) => {
+    const stored = instanceId === undefined ? undefined : snapshot.instance(instanceId);
+    return stored && isAvailable(stored, before);
+  });
+  const situation = draft.situation();
+  const available = situation.instances.filter((each) => isAvailable(each, situation)).length;
+  const floor = floorOf(draft.app);
+  if (!stoppedAvailable.length || available >= floor) return null;
+  return `${available} healthy and routed instances would be left, the floor is ${floor}`;
+}
+
+function capacityBroken(draft: AppDraft, work: AppWork): string | null {
+  if (work.kind !== 'replace' || !draft.decisions.some((each) => each.kind === 'create-instance'))
+    return null;
+  const { instances: n, upgradeStrategy } = draft.app.current.spec;
+  // the one extra of behaviour.md 5 is allowed on top
+  const limit = n + shareRoundedDown(n, upgradeStrategy.maximumOverCapacity) + 1;
+  const existing = draft.instances.filter((each) => each.unreachableSince === undefined).length;
+  return existing > limit ? `${existing} instances would exist, at most ${limit} may` : null;
+}
+
+function portBroken(draft: AppDraft, _: AppWork, claims: PortClaims): string | null {
+  const { snapshot } = draft.context;
+  for (const instance of newlyPlaced(draft)) {
+    const { agentId } = instance;
+    if (agentId === undefined) continue;
+    const own = new Set(instance.hostPorts);
+    if (own.size < instance.hostPorts.length) return `${instance.id} has one host port twice`;
+    for (const port of instance.hostPorts) {
+      const holder = snapshot.ledger.ports(agentId).get(port)?.heldBy;
+      const isFreed = holder === undefined || holder === instance.id || isFreedIn(draft, holder);
+      const claimedBy = claims.get(`${agentId}:${port}`);
+      if (!isFreed || (claimedBy !== undefined && claimedBy !== instance.id)) {
+        return `host port ${port} of ${agentId} would belong to ${instance.id} and ${claimedBy ?? holder ?? ''}`;
+      }
+    }
+  }
+  return null;
+}
+
+const isFreedIn = (draft: AppDraft, holder: Instance['id']): boolean => {
+  const stored = draft.context.snapshot.instance(holder);
+  if (stored?.appId !== draft.id) return false;
+  return draft.instance(holder)?.placed !== true || draft.instance(holder)?.taskId !== stored.taskId;
+};
+
+/** The agent is told to stop only what no live proxy can choose any more. */
+function killBroken(draft: AppDraft): string | null {
+  const { snapshot, now } = draft.context;
+  for (const instance of draft.instances) {
+    const wasKilling = snapshot.instance(instance.id)?.stop?.phase === 'killing';
+    if (instance.stop?.phase !== 'killing' || wasKilling) continue;
+    if (!isConfirmedOut(instance, draft.versionOf(instance), snapshot, now)) {
+      return `${instance.id} would be stopped although a live proxy may still choose it`;
+    }
+  }
+  return null;
+}
+
+function incarnationBroken(draft: AppDraft): string | null {
+  for (const instance of draft.instances) {
+    const before = draft.context.snapshot.instance(instance.id)?.incarnation ?? 0;
+    if (instance.incarnation < before) return `${instance.id} would go back from incarnation ${before}`;
+  }
+  return null;
+}
+
+const newlyPlaced = (draft: AppDraft): readonly Instance[] =>
+  draft.instances.filter(
+    (each) =>
+      each.placed &&
+      draft.decisions.some(
+        (decision) => decision.kind === 'place-instance' && decision.instanceId === each.id,
+      ),
+  );
+
+const portKeys = (instance: Instance): readonly string[] =>
+  instance.hostPorts.map((port) => `${instance.agentId ?? ''}:${port}`);

@@ -1,0 +1,100 @@
+// Launching what waits: after the launch delay, on an agent that fits, as the next incarnation with fresh task id and ports.
+// Also keeps the launch delay itself up to date (behaviour.md 9).
+import { currentDelay, currentStatus, delayAdvanced, forgottenAt } from '#libs/lifecycle';
+import { newTaskId } from '#libs/model';
+import type { AgentId, Cause, Instance } from '#libs/model';
+import { place } from '#libs/placement';
+import type { PlacementRequest } from '#libs/placement';
+import type { AppDraft } from './app-draft.js';
+import { isOutdated } from './classify.js';
+import { confirmedTable } from './confirmation.js';
+
+/** Places every waiting instance that may start now; what fits nowhere is listed in the draft. */
+export function launchWaiting(draft: AppDraft): void {
+  const delayed = draft.app;
+  for (const instance of draft.instances) {
+    if (instance.placed || instance.goal === 'stopped') continue;
+    const delay = currentDelay(delayed, draft.now, draft.versionOf(instance));
+    if (delay && delay.until > draft.now) draft.wake(delay.until);
+    else if (!isAgentPausing(draft, instance)) launch(draft, instance);
+  }
+  if (draft.unplaced) draft.wake(draft.now + draft.context.snapshot.settings.placementRetryMs);
+}
+
+/**
+ * Its agent has no session but is not lost either: it may be starting the next incarnation itself (decisions.md 15).
+ * A moment later it is either back or lost.
+ */
+function isAgentPausing(draft: AppDraft, { agentId }: Instance): boolean {
+  return agentId !== undefined && draft.context.snapshot.agents.get(agentId)?.liveness === 'disconnected';
+}
+
+function launch(draft: AppDraft, instance: Instance): void {
+  const { snapshot, ledger, ids } = draft.context;
+  const verdict = place(requestFor(draft, instance), snapshot.agents, ledger);
+  if (verdict.kind === 'impossible') {
+    draft.unplaced = { count: (draft.unplaced?.count ?? 0) + 1, perAgent: verdict.perAgent };
+    return;
+  }
+  const { agentId, hostPorts } = verdict;
+  const taskId = newTaskId(draft.id, ids.uuid());
+  const launched = (row: Instance): Instance => ({
+    ...row,
+    incarnation: row.incarnation + 1,
+    taskId,
+    placed: true,
+    agentId,
+    hostPorts,
+    placedAt: draft.now,
+  });
+  draft.change('place-instance', instance.id, launched, instance.cause);
+  advanceDelay(draft, instance, draft.now, instance.cause);
+}
+
+function requestFor(draft: AppDraft, instance: Instance): PlacementRequest {
+  const { spec } = draft.versionOf(instance);
+  const isOld = isOutdated(instance, draft.app);
+  const peers = draft.instances
+    .filter(
+      (each) => each.placed && each.unreachableSince === undefined && isOutdated(each, draft.app) === isOld,
+    )
+    .sort((a, b) => (a.placedAt ?? 0) - (b.placedAt ?? 0))
+    .flatMap((each): readonly AgentId[] => (each.agentId === undefined ? [] : [each.agentId]));
+  return {
+    appId: draft.id,
+    spec,
+    ...(instance.agentId === undefined ? {} : { preferredAgent: instance.agentId }),
+    peers,
+    total: spec.instances,
+    confirmedTable: confirmedTable(draft.context.snapshot),
+    now: draft.now,
+  };
+}
+
+/** A launch, and a task that came up, move the deadline and keep the length; long enough after the last of them it is forgotten. */
+export function upkeepDelay(draft: AppDraft): void {
+  const { launchDelay } = draft.app;
+  if (!launchDelay) return;
+  for (const instance of draft.instances) {
+    const startedAt = currentStatus(instance)?.startedAt ?? 0;
+    if (instance.placed && startedAt <= draft.now && startedAt > launchDelay.referenceAt) {
+      advanceDelay(draft, instance, startedAt, { kind: 'crash', text: 'it came up after a failure' });
+    }
+  }
+  const delay = draft.app.launchDelay;
+  if (!delay) return;
+  const forgetAt = forgottenAt(delay, draft.app.current);
+  if (draft.now > forgetAt) {
+    const cause: Cause = {
+      kind: 'crash',
+      text: 'no failure for maxLaunchDelaySeconds: the launch delay is forgotten',
+    };
+    draft.putApp('delay-launch', ({ launchDelay: _, ...app }) => app, cause);
+  } else draft.wake(forgetAt + 1);
+}
+
+function advanceDelay(draft: AppDraft, instance: Instance, at: number, cause: Cause): void {
+  const delay = currentDelay(draft.app, draft.now, draft.versionOf(instance));
+  if (!delay || delay.referenceAt >= at) return;
+  draft.putApp('delay-launch', (app) => ({ ...app, launchDelay: delayAdvanced(delay, at) }), cause);
+}

@@ -1,0 +1,103 @@
+// How far a deployment is: which actions are done (behaviour.md 4, 5), and whether anything moved (decisions.md 18). Progress is
+// the best seen so far within a step: flapping health or a task that crashes again and again is none, so every deployment ends.
+import { isRunning } from '#libs/lifecycle';
+import type { AppVersion, Deployment, DeploymentAction } from '#libs/model';
+import { isAvailable, isOutdated } from './classify.js';
+import type { AppSituation } from './classify.js';
+import { isCounted } from './counts.js';
+
+/** An app of the deployment at this point of the pass; null once it is removed. */
+export type SituationOf = (action: DeploymentAction) => AppSituation | null;
+
+export function isActionDone(
+  action: DeploymentAction,
+  situation: AppSituation | null,
+  deployment: Deployment,
+): boolean {
+  switch (action.action) {
+    case 'StartApplication':
+      return true;
+    case 'StopApplication':
+      return !situation || !situation.app.removing;
+    case 'ScaleApplication':
+      return !situation || isScaled(situation, deployment);
+    case 'RestartApplication':
+      return !situation || isReplaced(situation);
+  }
+}
+
+/** Only instances that this deployment made need to be healthy and ready; those from before are not asked again. */
+function isScaled(situation: AppSituation, deployment: Deployment): boolean {
+  const counted = situation.instances.filter((each) => isCounted(each, situation));
+  const leaving = situation.instances.filter((each) => each.goal === 'stopped');
+  return (
+    counted.length === situation.app.current.spec.instances &&
+    leaving.length === 0 &&
+    counted.every((each) => each.createdAt < deployment.startedAt || isAvailable(each, situation))
+  );
+}
+
+/** Healthy = ready = n, and nothing old is active. */
+function isReplaced(situation: AppSituation): boolean {
+  const { app, instances } = situation;
+  const isOldActive = instances.some((each) => isOutdated(each, app) && each.unreachableSince === undefined);
+  const leaving = instances.some((each) => each.goal === 'stopped');
+  const available = instances.filter((each) => !isOutdated(each, app) && isAvailable(each, situation));
+  return !isOldActive && !leaving && available.length >= app.current.spec.instances;
+}
+
+/** Best values within a step, as numbers that only grow. */
+type Marks = readonly number[];
+
+/** The new mark, or the old text itself when nothing moved. */
+export function progressMark(deployment: Deployment, situationOf: SituationOf): string {
+  const [step, ...best] = parseMark(deployment.progressMark);
+  const now = measure(deployment, situationOf);
+  if (step !== deployment.currentStep) return JSON.stringify([deployment.currentStep, ...now]);
+  const isBetter = now.some((each, index) => each > (best[index] ?? -Infinity));
+  if (!isBetter) return deployment.progressMark;
+  return JSON.stringify([step, ...now.map((each, index) => Math.max(each, best[index] ?? -Infinity))]);
+}
+
+function measure(deployment: Deployment, situationOf: SituationOf): Marks {
+  let [done, available, running, placed, gone, pulled] = [0, 0, 0, 0, 0, 0];
+  for (const action of deployment.steps[deployment.currentStep - 1]?.actions ?? []) {
+    const situation = situationOf(action);
+    if (isActionDone(action, situation, deployment)) done += 1;
+    if (!situation) continue;
+    for (const each of situation.instances) {
+      const isLeftover = each.goal === 'stopped' || isOutdated(each, situation.app);
+      if (isLeftover) gone -= each.goal === 'stopped' ? 1 : 2;
+      if (isLeftover) continue;
+      if (each.placed) placed += 1;
+      if (isRunning(each)) running += 1;
+      if (isAvailable(each, situation)) available += 1;
+      pulled += each.status?.pull?.doneBytes ?? 0;
+    }
+  }
+  return [done, available, running, placed, gone, pulled];
+}
+
+function parseMark(text: string): Marks {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return Array.isArray(parsed) ? parsed.map(Number) : [];
+  } catch (error) {
+    if (error instanceof SyntaxError) return [];
+    throw error;
+  }
+}
+
+/** Longest time without progress: at least the setting, and enough for an app's checks to pass or fail; waiting for backoff is allowed for. */
+export function deadlineMsOf(versions: readonly AppVersion[], delayMs: number, leastMs: number): number {
+  const perCheck = versions.flatMap(({ spec }) =>
+    spec.healthChecks.map(
+      (check) =>
+        check.gracePeriodSeconds +
+        check.intervalSeconds * (check.maxConsecutiveFailures + 1) +
+        check.timeoutSeconds +
+        60,
+    ),
+  );
+  return Math.max(leastMs, ...perCheck.map((seconds) => seconds * 1000)) + delayMs;
+}

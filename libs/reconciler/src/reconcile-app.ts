@@ -1,0 +1,35 @@
+// One app in one pass: facts first, then routes, health, counts, stops, launches. The order is the design: each rule sees what the
+// ones before it decided, and none needs to know why.
+import type { AppDraft } from './app-draft.js';
+import { advanceStops } from './advance-stops.js';
+import { workOf } from './app-work.js';
+import { isOutdated } from './classify.js';
+import { adjustCounts } from './counts.js';
+import { expungeLost, wakeForTimers } from './expunge.js';
+import { launchWaiting, upkeepDelay } from './launch.js';
+import { killUnhealthy, updateRoutes } from './routes.js';
+import { adoptIncarnations, noteEnds, noteReachability } from './take-note.js';
+import type { Deployment } from '#libs/model';
+
+/** Fills the draft with decisions. `deployment`: the running one of this app, as it is at this point of the pass. */
+export function reconcileApp(draft: AppDraft, deployment: Deployment | undefined): void {
+  const work = workOf(draft.app, deployment);
+  adoptIncarnations(draft);
+  noteEnds(draft);
+  noteReachability(draft);
+  const isBrakeOn = updateRoutes(draft);
+  if (!isBrakeOn) {
+    killUnhealthy(draft, (each) =>
+      work.kind === 'replace' && isOutdated(each, draft.app) ? 'remove' : 'relaunch',
+    );
+  }
+  adjustCounts(draft, work);
+  expungeLost(draft, work);
+  advanceStops(draft);
+  launchWaiting(draft);
+  upkeepDelay(draft);
+  wakeForTimers(draft);
+  if (draft.app.removing && !draft.instances.length) {
+    draft.removeApp({ kind: 'deployment', text: `${draft.id} is removed: none of its instances is left` });
+  }
+}
