@@ -29,13 +29,14 @@ export class ControlPlaneLink implements ProxyNetwork {
     };
     const request = this.#request('GET', `${at}/v3/routes?epoch=${epoch}&after=${after}`, (response) => {
       response.once('error', (error) => end({ problem: error.message }));
-      response.once('close', () => end({ problem: 'the stream of route tables ended' }));
       if (response.statusCode === 200) {
+        response.once('close', () => end({ problem: 'the stream of route tables ended' }));
         readLines(response, (line) => !ended && onLine(line), end);
         return;
       }
-      void readAnswer(response).then(({ message, leader }) =>
-        end({ problem: message, ...(leader === undefined ? {} : { leader }) }),
+      readAnswer(response).then(
+        ({ message, leader }) => end({ problem: message, ...(leader === undefined ? {} : { leader }) }),
+        (error: Error) => end({ problem: error.message }),
       );
     });
     request.once('error', (error) => end({ problem: error.message }));
@@ -53,7 +54,7 @@ export class ControlPlaneLink implements ProxyNetwork {
       const fail = (error: Error): void => resolve({ kind: 'failed', message: error.message });
       const request = this.#request('POST', `${at}/v3/proxies/${encodeURIComponent(proxy)}`, (response) => {
         response.once('error', fail);
-        void readAnswer(response).then((answer) => resolve(outcomeOf(answer)), fail);
+        readAnswer(response).then((answer) => resolve(outcomeOf(answer)), fail);
       });
       const body = JSON.stringify(report);
       request.setHeader('content-type', 'application/json');

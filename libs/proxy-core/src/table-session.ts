@@ -52,7 +52,11 @@ export class TableSession {
     this.#lease = new Lease(parts.clock);
     this.#leader = new ControlPlaneAddress(parts.controlPlane);
     this.#stream = new RouteStream(parts.clock, parts.network, {
-      query: () => ({ at: this.#leader.current, epoch: this.#confirmed.epoch, after: this.#confirmed.number }),
+      query: () => ({
+        at: this.#leader.current,
+        epoch: this.#confirmed.epoch,
+        after: this.#confirmed.number,
+      }),
       onTable: (table) => this.#offer(table),
       onEpoch: (epoch) => this.#seeEpoch(epoch),
       onLeader: (leader) => this.#moveTo(leader),

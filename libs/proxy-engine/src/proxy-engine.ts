@@ -75,22 +75,19 @@ export class ProxyEngine {
   }
 
   /** Resolves with the main port; rejects when it is taken. */
-  start(): Promise<number> {
+  async start(): Promise<number> {
     const { bind, clock } = this.#options;
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', (error) => reject(explainListen(error, bind, this.#options.port)));
-      this.#server.listen({ port: this.#options.port, host: bind, backlog: 1024 }, () => {
-        const address = this.#server.address();
-        const port = typeof address === 'object' && address !== null ? address.port : this.#options.port;
-        this.#listeners = new ServiceListeners({
-          clock,
-          bind,
-          reserved: new Map([[port, 'it is the main port of the proxy']]),
-          onConnection: (socket, servicePort) => void this.#accept(socket, servicePort),
-        });
-        void this.#openPorts().then(() => resolve(port));
-      });
+    const port = await this.#listen();
+    this.#listeners = new ServiceListeners({
+      clock,
+      bind,
+      reserved: new Map([[port, 'it is the main port of the proxy']]),
+      onConnection: (socket, servicePort) => {
+        this.#accept(socket, servicePort).catch(() => socket.destroy());
+      },
     });
+    await this.#openPorts();
+    return port;
   }
 
   /** From the moment of the call nothing new picks a target that is not in this table; resolves when its ports were opened or tried. */
@@ -120,6 +117,17 @@ export class ProxyEngine {
     }
     this.#server.closeAllConnections();
     this.#parts.agent.destroy();
+  }
+
+  #listen(): Promise<number> {
+    const { bind, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (error) => reject(explainListen(error, bind, port)));
+      this.#server.listen({ port, host: bind, backlog: 1024 }, () => {
+        const address = this.#server.address();
+        resolve(typeof address === 'object' && address !== null ? address.port : port);
+      });
+    });
   }
 
   #createServer(): Server {
