@@ -1,0 +1,266 @@
+// The agent as a process of its own, against a control plane that the spec plays over a real WebSocket, with real tasks: what its death
+// leaves running is found again.
+import { transformSync } from '@swc/core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { WebSocketServer, type WebSocket } from 'ws';
+import type { FromAgent, Hello, ToAgent } from '#libs/agent-protocol';
+import { asAppId, asClusterId, asInstanceId, asTaskId, timestampOf } from '#libs/model';
+import type { Assignment, InstanceStatus } from '#libs/model';
+import { freePort, until } from '#libs/testkit';
+
+const ROOT = process.cwd();
+const TOKEN = 'the-token-of-this-spec';
+const INSTANCE = asInstanceId('spec_sleeper.instance-1');
+
+/** Compiles the agent and what it imports into `target`, so that the spec needs no build and never runs a stale one. */
+function compileAgent(target: string): void {
+  const waiting = ['apps/agent/src/main.ts'];
+  const seen = new Set(waiting);
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    const { code } = transformSync(readFileSync(join(ROOT, file), 'utf8'), {
+      jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+      module: { type: 'es6' },
+    });
+    const out = join(target, file.replace(/\.ts$/, '.js'));
+    mkdirSync(dirname(out), { recursive: true });
+    writeFileSync(out, code);
+    for (const [, name = ''] of code.matchAll(/from ['"]([.#][^'"]*)['"]/g)) {
+      const next = name.startsWith('#libs/')
+        ? `${name.slice(1)}/src/index.ts`
+        : join(dirname(file), name.replace(/\.js$/, '.ts'));
+      if (!seen.has(next)) waiting.push(next);
+      seen.add(next);
+    }
+    for (const [, name = ''] of code.matchAll(/new URL\(['"](\.[^'"]+\.[a-z]+)['"], import\.meta\.url\)/g)) {
+      const from = join(ROOT, dirname(file), name);
+      if (existsSync(from)) writeFileSync(join(dirname(out), name), readFileSync(from));
+    }
+  }
+  writeFileSync(
+    join(target, 'package.json'),
+    JSON.stringify({ type: 'module', version: '9.9.9', imports: { '#libs/*': './libs/*/src/index.js' } }),
+  );
+  symlinkSync(join(ROOT, 'node_modules'), join(target, 'node_modules'));
+}
+
+/** A control plane of one agent. */
+class PlayedControlPlane {
+  readonly hellos: Hello[] = [];
+  readonly statuses: InstanceStatus[] = [];
+  set: readonly Assignment[] = [];
+  #socket: WebSocket | null = null;
+  #number = 0;
+
+  private constructor(
+    private readonly server: WebSocketServer,
+    readonly url: string,
+  ) {
+    server.on('connection', (socket, request) => {
+      if (request.headers.authorization !== `Bearer ${TOKEN}`) return socket.close();
+      this.#socket = socket;
+      this.#number = 0;
+      socket.on('message', (data) => this.#take(JSON.parse(data.toString()) as FromAgent));
+    });
+  }
+
+  static async start(): Promise<PlayedControlPlane> {
+    const port = await freePort();
+    const server = new WebSocketServer({ port, host: '127.0.0.1', path: '/v3/agents/session' });
+    await once(server, 'listening');
+    return new PlayedControlPlane(server, `http://127.0.0.1:${port}`);
+  }
+
+  send(frame: ToAgent): void {
+    this.#socket?.send(JSON.stringify(frame));
+  }
+  assign(set: readonly Assignment[]): void {
+    this.set = set;
+    this.#number += 1;
+    this.send({
+      type: 'assignments',
+      number: this.#number,
+      full: true,
+      more: false,
+      items: set,
+      removed: [],
+    });
+  }
+  last(phase: InstanceStatus['phase'], run: number): InstanceStatus | undefined {
+    return this.statuses.filter((each) => each.phase === phase && each.run === run).at(-1);
+  }
+  async close(): Promise<void> {
+    for (const each of this.server.clients) each.terminate();
+    await new Promise((done) => this.server.close(done));
+  }
+
+  #take(frame: FromAgent): void {
+    if (frame.type === 'hello') {
+      this.hellos.push(frame);
+      this.send({ type: 'welcome', protocol: 1, cluster: asClusterId('cluster-of-spec'), epoch: 1 });
+      this.assign(this.set);
+    }
+    if (frame.type === 'heartbeat') this.send({ type: 'heartbeat' });
+    if (frame.type !== 'statuses') return;
+    this.statuses.push(...frame.items);
+    this.send({ type: 'statuses-ack', sequence: Math.max(...frame.items.map((each) => each.sequence)) });
+  }
+}
+
+interface Agent {
+  readonly child: ChildProcess;
+  readonly errors: () => string;
+}
+
+let build: string;
+let folder: string;
+let controlPlane: PlayedControlPlane;
+const children: ChildProcess[] = [];
+
+function startAgent(env: NodeJS.ProcessEnv = { LONGRUN_TOKEN: TOKEN }): Agent {
+  const child = spawn(
+    process.execPath,
+    [
+      join(build, 'apps/agent/src/main.js'),
+      ...['--control-plane', controlPlane.url, '--data-dir', join(folder, 'data')],
+      ...['--address', '127.0.0.1', '--docker-socket', join(folder, 'no-docker.sock')],
+    ],
+    { cwd: folder, env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'inherit', 'pipe'] },
+  );
+  children.push(child);
+  let text = '';
+  child.stderr?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  return { child, errors: () => text };
+}
+async function ended({ child }: Agent): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  return child.exitCode;
+}
+function sleeper(goal: 'run' | 'stop', cmd: string): Assignment {
+  return {
+    instanceId: INSTANCE,
+    appId: asAppId('/spec/sleeper'),
+    appVersion: timestampOf(1_700_000_000_000),
+    incarnation: 1,
+    taskId: asTaskId('spec_sleeper.task-1'),
+    goal,
+    launch: {
+      ...{
+        runtime: 'process',
+        cmd,
+        env: { PATH: process.env['PATH'] ?? '/bin' },
+        cpus: 0.1,
+        mem: 32,
+        disk: 0,
+      },
+      ...{
+        network: 'host',
+        ports: [],
+        forcePullImage: false,
+        privileged: false,
+        parameters: [],
+        volumes: [],
+      },
+      ...{ healthChecks: [], killGraceMs: 2_000, labels: {} },
+    } as Assignment['launch'],
+    backoff: { delayMs: 0, initialMs: 1_000, factor: 1.15, maxMs: 300_000 },
+    cause: { kind: 'deployment', text: 'a spec wants it' },
+  };
+}
+const isAlive = (pid: string | undefined): boolean => existsSync(`/proc/${pid ?? 'none'}/stat`);
+
+beforeAll(() => {
+  build = mkdtempSync(join(tmpdir(), 'longrun-agent-build-'));
+  compileAgent(build);
+}, 60_000);
+afterAll(() => rmSync(build, { recursive: true, force: true }));
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'longrun-agent-'));
+  controlPlane = await PlayedControlPlane.start();
+});
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+  await controlPlane.close();
+  rmSync(folder, { recursive: true, force: true });
+}, 30_000);
+
+describe('the agent process', () => {
+  it('finds its task again after kill -9, with the same pid, and knows its real exit', async () => {
+    const go = resolve(folder, 'go');
+    const cmd = `until [ -e ${go} ]; do sleep 0.05; done; echo bye >&2; exit 7`;
+    controlPlane.set = [sleeper('run', cmd)];
+    const first = startAgent();
+    const { handle } = await until('the task to run', () => controlPlane.last('running', 1));
+    first.child.kill('SIGKILL');
+    await ended(first);
+    expect(isAlive(handle)).toBe(true);
+    startAgent();
+    const again = await until('the task to be found', () => controlPlane.last('running', 2));
+    expect(again).toMatchObject({ handle, incarnation: 1, autonomous: false });
+    expect(controlPlane.hellos.map(({ run, cluster }) => ({ run, cluster }))).toEqual([
+      { run: 1, cluster: null },
+      { run: 2, cluster: 'cluster-of-spec' },
+    ]);
+    writeFileSync(go, '');
+    const end = await until('the exit', () => controlPlane.last('ended', 2));
+    expect(end.exit).toMatchObject({ code: 7, requested: false });
+    expect(end.exit?.message).toContain('bye');
+  }, 60_000);
+
+  it('leaves its task running when it is asked to end, reports an exit that it did not see, and stops what it is told to', async () => {
+    controlPlane.set = [sleeper('run', 'exec sleep 1000')];
+    const first = startAgent();
+    const { handle } = await until('the task to run', () => controlPlane.last('running', 1));
+    first.child.kill('SIGTERM');
+    expect(await ended(first)).toBe(0);
+    expect(isAlive(handle)).toBe(true);
+    startAgent();
+    await until('the task to be found', () => controlPlane.last('running', 2));
+    controlPlane.assign([]);
+    controlPlane.assign([sleeper('stop', 'exec sleep 1000')]);
+    const end = await until('the stop', () => controlPlane.last('ended', 2));
+    expect(end.exit).toMatchObject({ requested: true });
+    expect(isAlive(handle)).toBe(false);
+  }, 60_000);
+
+  it('never shares its data folder, and names the holder', async () => {
+    const first = startAgent();
+    await until('the first one to be up', () => controlPlane.hellos.length);
+    const second = startAgent();
+    expect(await ended(second)).toBe(2);
+    expect(second.errors()).toContain(`pid ${first.child.pid}`);
+    expect(first.child.exitCode).toBeNull();
+  }, 60_000);
+
+  it('ends with an error and the remedy when it has no token', async () => {
+    const agent = startAgent({});
+    expect(await ended(agent)).toBe(2);
+    expect(agent.errors()).toContain('LONGRUN_TOKEN');
+  }, 60_000);
+
+  it('ends with an error when it is refused for good and has no task to watch over', async () => {
+    controlPlane.set = [];
+    const first = startAgent();
+    await until('a session', () => controlPlane.hellos.length);
+    controlPlane.send({ type: 'refused', reason: 'the ports overlap with agent b', final: true });
+    expect(await ended(first)).toBe(1);
+    expect(first.errors()).toContain('the ports overlap with agent b');
+    expect(first.errors()).not.toContain(TOKEN);
+  }, 60_000);
+});
