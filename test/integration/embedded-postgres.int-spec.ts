@@ -15,12 +15,14 @@ import {
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { EmbeddedPostgres, startTimeOf } from '#libs/embedded-postgres';
+import { EmbeddedPostgres } from '#libs/embedded-postgres';
 import { PostgresStore } from '#libs/persistence';
+import { identityOf } from '#libs/process-identity';
 import { StoreUnavailable } from '#libs/store';
 import { silentLogger } from '#libs/telemetry';
 import { until } from '#libs/testkit';
 import { makeClone, openInProcess } from './embedded-postgres-process.js';
+import type { Owner } from './embedded-postgres-process.js';
 
 const isRoot = process.getuid?.() === 0;
 const asRoot = isRoot ? it : it.skip;
@@ -29,13 +31,16 @@ const MINUTE = 60_000;
 
 let folder: string;
 let started: number[];
+let owners: Owner[];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'longrun-embedded-'));
   started = [];
+  owners = [];
 });
 afterEach(async () => {
-  for (const pid of started) if (startTimeOf(pid) !== null) process.kill(pid, 'SIGQUIT');
-  for (const pid of started) await until(`end of Postgres ${pid}`, () => startTimeOf(pid) === null);
+  for (const owner of owners) await owner.kill();
+  for (const pid of started) if (identityOf(pid) !== null) process.kill(pid, 'SIGQUIT');
+  for (const pid of started) await until(`end of Postgres ${pid}`, () => identityOf(pid) === null);
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -60,6 +65,13 @@ async function ask(url: string, statement: string): Promise<unknown> {
   } finally {
     await client.end();
   }
+}
+
+async function openAs(...args: Parameters<typeof openInProcess>): Promise<Owner> {
+  const owner = await openInProcess(...args);
+  owners.push(owner);
+  if (owner.opened.pid) started.push(owner.opened.pid);
+  return owner;
 }
 
 /** The folders of an unprivileged user's Postgres; their parent goes too if it was made for them. */
@@ -113,14 +125,13 @@ describe('embedded Postgres', () => {
     'takes a running one over without a restart after kill -9 of its owner',
     async () => {
       const main = makeClone(join(folder, 'clone'), 'linked');
-      const owner = await openInProcess(main, { dataDir: join(folder, 'pg') });
-      started.push(owner.opened.pid);
+      const owner = await openAs(main, { dataDir: join(folder, 'pg') });
       await owner.kill();
       const taken = await open();
       expect(taken).toMatchObject({ pid: owner.opened.pid, url: owner.opened.url, takenOver: true });
       expect(await ask(taken.url, 'select 1')).toBe(1);
       await taken.stop();
-      expect(startTimeOf(owner.opened.pid)).toBeNull();
+      expect(identityOf(owner.opened.pid)).toBeNull();
     },
     MINUTE,
   );
@@ -259,13 +270,12 @@ describe('embedded Postgres of root', () => {
       try {
         chmodSync(home, 0o700);
         const main = makeClone(join(home, 'clone'), 'copied');
-        const owner = await openInProcess(main, { dataDir: join(home, 'clone/.longrun/postgres') });
+        const owner = await openAs(main, { dataDir: join(home, 'clone/.longrun/postgres') });
         expect(owner.opened).toMatchObject({ account: 'user-namespace', takenOver: false });
-        started.push(owner.opened.pid);
         expect(await ask(owner.opened.url, 'select 1')).toBe(1);
         expect(statSync(join(home, 'clone/.longrun/postgres/data')).uid).toBe(0);
         await owner.stop();
-        expect(startTimeOf(owner.opened.pid)).toBeNull();
+        expect(identityOf(owner.opened.pid)).toBeNull();
       } finally {
         rmSync(home, { recursive: true, force: true });
       }
@@ -303,10 +313,9 @@ describe('embedded Postgres of root', () => {
     async () => {
       const home = mkdtempSync(join(homedir(), '.longrun-test-'));
       const main = makeClone(join(home, 'clone'), 'copied');
-      const owner = await openInProcess(main, { dataDir: join(home, 'pg'), account: 'other-user' });
+      const owner = await openAs(main, { dataDir: join(home, 'pg'), account: 'other-user' });
       const moved = JSON.parse(readFileSync(join(home, 'pg/location.json'), 'utf8')) as { postgres: string };
       try {
-        started.push(owner.opened.pid);
         expect(owner.opened.account).toBe('other-user');
         expect(await ask(owner.opened.url, 'select 1')).toBe(1);
         await owner.stop();
@@ -327,8 +336,7 @@ describe('embedded Postgres of root', () => {
       const dataDir = join(folder, 'of-nobody');
       mkdirSync(dataDir);
       execFileSync('chown', ['65534:65534', dataDir]);
-      const owner = await openInProcess(main, { dataDir }, NOBODY);
-      started.push(owner.opened.pid);
+      const owner = await openAs(main, { dataDir }, NOBODY);
       expect(owner.opened.account).toBe('self');
       expect(userIn(owner.opened.pid)).toBe('65534');
       await owner.stop();
@@ -347,9 +355,8 @@ describe('embedded Postgres of root', () => {
       chmodSync(folder, 0o755);
       chmodSync(join(folder, 'pg'), 0o755);
       const main = makeClone(join(folder, 'clone'), 'linked');
-      const owner = await openInProcess(main, { dataDir: join(folder, 'pg') }, NOBODY);
+      const owner = await openAs(main, { dataDir: join(folder, 'pg') }, NOBODY);
       expect(owner.opened.error).toMatch(/belongs to user 0, we are 65534/);
-      await owner.kill();
     },
     MINUTE,
   );

@@ -1,10 +1,9 @@
-// The data folder: made once and whole, checked before every start, and whether a Postgres of it is running already.
+// The data folder: made once and whole, and checked before every start.
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Layout } from './layout.js';
-import { isPostgresOf } from './process-facts.js';
 
 /** The superuser and the database, both of this name. */
 export const DATABASE = 'longrun';
@@ -43,42 +42,25 @@ async function makeCluster(layout: Layout): Promise<void> {
   await runToEnd(layout, 'initdb', ['-D', draft, '-U', DATABASE, '-E', 'UTF8', '--locale=C', '-A', 'trust']);
   // Only through the socket, whose folder only we can enter; no password to keep, and TCP is off.
   await writeFile(join(draft, 'pg_hba.conf'), 'local all all trust\n');
+  const alone = ['--single', '-D', draft, '-c', 'exit_on_error=on', 'postgres'];
+  await runToEnd(layout, 'postgres', alone, `create database ${DATABASE};\n`);
   await rename(draft, layout.data);
 }
 
-async function runToEnd(layout: Layout, program: string, args: readonly string[]): Promise<void> {
+/** `input` goes to its standard input. */
+async function runToEnd(layout: Layout, program: string, args: readonly string[], input = ''): Promise<void> {
   const command = commandOf(layout, program, args);
-  const child = spawn(command.file, command.args, { ...command.options, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command.file, command.args, { ...command.options, stdio: 'pipe' });
   let output = '';
   const keep = (chunk: Buffer): void => void (output = (output + chunk.toString()).slice(-2_000));
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
+  // it may end without reading all of it
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
   const status = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
   });
   if (status !== 0) throw new Error(`${program} failed (${status}): ${output.trim()}`);
-}
-
-/** The pid of the Postgres that works in this folder, or null. */
-export function runningPid({ data }: Layout): number | null {
-  const pid = pidIn(join(data, 'postmaster.pid'));
-  return pid !== null && isPostgresOf(pid, data) ? pid : null;
-}
-
-/** After kill -9: lock files whose pid now is nobody or somebody else's process, on which Postgres would refuse to start. */
-export async function removeStaleLocks({ data, socketDir }: Layout): Promise<void> {
-  for (const file of [join(data, 'postmaster.pid'), join(socketDir, '.s.PGSQL.5432.lock')]) {
-    const pid = pidIn(file);
-    if (pid !== null && !isPostgresOf(pid, data)) await rm(file, { force: true });
-  }
-}
-
-function pidIn(file: string): number | null {
-  try {
-    const pid = Math.abs(Number.parseInt(readFileSync(file, 'utf8'), 10));
-    return Number.isInteger(pid) && pid > 0 ? pid : null;
-  } catch {
-    return null;
-  }
 }

@@ -3,13 +3,14 @@
 // restarts. Nothing but a unix socket leads to it.
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
-import pg from 'pg';
+import { identityOf, isAlive, signalProcess } from '#libs/process-identity';
+import type { ProcessIdentity } from '#libs/process-identity';
 import type { Logger } from '#libs/telemetry';
 import type { AccountKind } from './account.js';
-import { commandOf, DATABASE, ensureCluster, removeStaleLocks, runningPid } from './cluster.js';
+import { commandOf, DATABASE, ensureCluster } from './cluster.js';
 import { prepareLayout } from './layout.js';
 import type { Layout } from './layout.js';
-import { signal, startTimeOf } from './process-facts.js';
+import { isReady, removeStaleLocks, runningPostmaster } from './postmaster.js';
 
 export interface EmbeddedPostgresOptions {
   /** Absolute or relative; made if missing. It holds the cluster, the log and the socket. */
@@ -48,18 +49,16 @@ const LEFTOVERS = /lock file|shared memory block/;
 
 export class EmbeddedPostgres {
   readonly #stopTimeoutMs: number;
-  readonly #startTime: string;
 
   private constructor(
     /** For pg and DATABASE_URL; a unix socket in a folder that only its owner can enter. */
     readonly url: string,
-    readonly pid: number,
+    /** For a record on disk. */
+    readonly identity: ProcessIdentity,
     /** True if it ran already when we opened the folder. */
     readonly takenOver: boolean,
-    startTime: string,
     stopTimeoutMs: number,
   ) {
-    this.#startTime = startTime;
     this.#stopTimeoutMs = stopTimeoutMs;
   }
 
@@ -67,18 +66,25 @@ export class EmbeddedPostgres {
   static async open(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
     const layout = await prepareLayout(options);
     await ensureCluster(layout);
-    const { pid, startTime, takenOver } = await bringUp(layout, options);
-    await ensureDatabase(layout);
+    if (!runningPostmaster(layout)) rotateLog(layout);
+    const { identity, takenOver } = await bringUp(layout, options);
     options.logger.info(
-      { event: takenOver ? 'database-taken-over' : 'database-started', pid, account: layout.account.kind },
+      {
+        event: takenOver ? 'database-taken-over' : 'database-started',
+        pid: identity.pid,
+        account: layout.account.kind,
+      },
       'embedded Postgres is ready',
     );
-    const url = urlOf(layout, DATABASE);
-    return new EmbeddedPostgres(url, pid, takenOver, startTime, options.stopTimeoutMs ?? 10_000);
+    return new EmbeddedPostgres(urlOf(layout), identity, takenOver, options.stopTimeoutMs ?? 10_000);
+  }
+
+  get pid(): number {
+    return this.identity.pid;
   }
 
   isAlive(): boolean {
-    return startTimeOf(this.pid) === this.#startTime;
+    return isAlive(this.identity);
   }
 
   /** Calls back once when the process is gone, however it ended; noticed within 200 ms. Does not keep us running. */
@@ -99,7 +105,7 @@ export class EmbeddedPostgres {
       { name: 'SIGKILL', withinMs: 5_000 },
     ] as const;
     for (const { name, withinMs } of steps) {
-      if (!signal(this.pid, this.#startTime, name)) return;
+      if (!signalProcess(this.identity, name)) return;
       const deadline = performance.now() + withinMs;
       while (this.isAlive() && performance.now() < deadline) await pause(20);
     }
@@ -108,8 +114,7 @@ export class EmbeddedPostgres {
 }
 
 interface Running {
-  readonly pid: number;
-  readonly startTime: string;
+  readonly identity: ProcessIdentity;
   readonly takenOver: boolean;
 }
 
@@ -118,26 +123,30 @@ async function bringUp(layout: Layout, options: EmbeddedPostgresOptions): Promis
   const deadline = performance.now() + RETRY_MS;
   for (;;) {
     const logStart = sizeOf(layout.log);
-    const found = runningPid(layout);
-    const running = found === null ? await start(layout, options) : identified(found, true);
-    if (running && (await answers(layout, running, options.startTimeoutMs ?? 120_000))) return running;
+    const found = runningPostmaster(layout);
+    const identity = found ?? (await start(layout, options));
+    if (identity && (await getsReady(layout, identity, options.startTimeoutMs ?? 120_000))) {
+      return { identity, takenOver: found !== null };
+    }
     const said = existsSync(layout.log) ? readFileSync(layout.log).subarray(logStart).toString() : '';
     const passing = found !== null || LEFTOVERS.test(said);
     if (!passing || performance.now() > deadline) {
-      throw new Error(
-        `Postgres in ${layout.data} did not start: ${said.slice(-1_500).trim() || 'it said nothing'}`,
-      );
+      const words = said.slice(-1_500).trim() || 'it said nothing';
+      throw new Error(`Postgres in ${layout.data} did not start: ${words}`);
     }
     await pause(200);
   }
 }
 
-async function start(layout: Layout, { durable = true }: EmbeddedPostgresOptions): Promise<Running | null> {
+/** Null when it is gone already. */
+async function start(
+  layout: Layout,
+  { durable = true }: EmbeddedPostgresOptions,
+): Promise<ProcessIdentity | null> {
   await removeStaleLocks(layout);
   const settings = Object.entries({ ...SETTINGS, ...(durable ? {} : NOT_DURABLE) });
   const flags = settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const command = commandOf(layout, 'postgres', ['-D', layout.data, '-k', layout.socketDir, ...flags]);
-  if (sizeOf(layout.log) > LOG_BYTES) renameSync(layout.log, `${layout.log}.1`);
   const log = openSync(layout.log, 'a', 0o600);
   try {
     const stdio: ['ignore', number, number] = ['ignore', log, log];
@@ -147,53 +156,34 @@ async function start(layout: Layout, { durable = true }: EmbeddedPostgresOptions
       child.once('error', reject);
     });
     child.unref();
-    return child.pid === undefined ? null : identified(child.pid, false);
+    return child.pid === undefined ? null : identityOf(child.pid);
   } finally {
     closeSync(log);
   }
 }
 
-/** Null when it is gone already. */
-function identified(pid: number, takenOver: boolean): Running | null {
-  const startTime = startTimeOf(pid);
-  return startTime === null ? null : { pid, startTime, takenOver };
-}
-
 /** False when the process ended first. */
-async function answers(layout: Layout, { pid, startTime }: Running, withinMs: number): Promise<boolean> {
+async function getsReady(layout: Layout, identity: ProcessIdentity, withinMs: number): Promise<boolean> {
   const deadline = performance.now() + withinMs;
-  while (startTimeOf(pid) === startTime) {
-    if (await withConnection(urlOf(layout, 'postgres'), () => Promise.resolve(true)).catch(() => false))
-      return true;
+  while (isAlive(identity)) {
+    if (isReady(layout, identity)) return true;
     if (performance.now() > deadline) {
-      throw new Error(`Postgres (pid ${pid}) did not get ready within ${withinMs} ms; see ${layout.log}`);
+      throw new Error(
+        `Postgres (pid ${identity.pid}) did not get ready within ${withinMs} ms; see ${layout.log}`,
+      );
     }
-    await pause(25);
+    await pause(10);
   }
   return false;
 }
 
-async function ensureDatabase(layout: Layout): Promise<void> {
-  await withConnection(urlOf(layout, 'postgres'), async (client) => {
-    const { rowCount } = await client.query('select from pg_database where datname = $1', [DATABASE]);
-    if (!rowCount) await client.query(`create database ${DATABASE}`);
-  });
+/** Once per open, not per try: the tries compare what the log gained. */
+function rotateLog({ log }: Layout): void {
+  if (sizeOf(log) > LOG_BYTES) renameSync(log, `${log}.1`);
 }
 
-async function withConnection<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
-  // an error after the connection is up also fails the query that waits
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    return await work(client);
-  } finally {
-    await client.end();
-  }
-}
-
-const urlOf = ({ socketDir }: Layout, database: string): string =>
-  `postgres:///${database}?host=${encodeURIComponent(socketDir)}&user=${DATABASE}`;
+const urlOf = ({ socketDir }: Layout): string =>
+  `postgres:///${DATABASE}?host=${encodeURIComponent(socketDir)}&user=${DATABASE}`;
 
 const sizeOf = (file: string): number => (existsSync(file) ? statSync(file).size : 0);
 

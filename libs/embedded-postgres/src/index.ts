@@ -2,4 +2,3 @@
 export { EmbeddedPostgres } from './embedded-postgres.js';
 export type { EmbeddedPostgresOptions } from './embedded-postgres.js';
 export type { AccountKind } from './account.js';
-export { startTimeOf } from './process-facts.js';

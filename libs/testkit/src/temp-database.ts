@@ -42,13 +42,14 @@ export async function tempDatabase(): Promise<TempDatabase> {
 }
 
 async function sharedPostgres(): Promise<{ url: string; pid: number }> {
-  const { EmbeddedPostgres, startTimeOf } = await import('#libs/embedded-postgres');
+  const { EmbeddedPostgres } = await import('#libs/embedded-postgres');
+  const { identityOf } = await import('#libs/process-identity');
   const { silentLogger } = await import('#libs/telemetry');
-  const startTime = startTimeOf(process.pid);
+  const startTime = identityOf(process.pid)?.startTime;
   const folder = join(tmpdir(), `longrun-test-${process.pid}-${startTime}`);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const postgres = await EmbeddedPostgres.open({ dataDir: folder, logger: silentLogger, durable: false });
-  if (!postgres.takenOver) watch([process.pid, startTime, postgres.pid, startTimeOf(postgres.pid), folder]);
+  if (!postgres.takenOver) watch([process.pid, startTime, postgres.pid, postgres.identity.startTime, folder]);
   const ready = join(folder, 'template-ready');
   if (!existsSync(ready)) {
     await buildTemplate(postgres.url);
