@@ -1,0 +1,282 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  asAgentId,
+  asAppId,
+  asInstanceId,
+  asTaskId,
+  timestampOf,
+  type AgentInfo,
+  type App,
+  type AppSpec,
+  type AppVersion,
+  type Instance,
+  type PortDefinition,
+} from '#libs/model';
+import { buildRouteTable, routeWarnings, type RoutedApp } from './build-route-table.js';
+
+const port = (more: Partial<PortDefinition> = {}): PortDefinition => ({
+  port: 10_001,
+  protocol: 'tcp',
+  labels: {},
+  ...more,
+});
+
+function aVersion(id: string, spec: Partial<AppSpec> = {}, changedAt = 0): AppVersion {
+  return {
+    version: timestampOf(changedAt),
+    lastScalingAt: timestampOf(changedAt),
+    lastConfigChangeAt: timestampOf(changedAt),
+    spec: {
+      id: asAppId(id),
+      env: {},
+      instances: 2,
+      cpus: 0.1,
+      mem: 32,
+      disk: 0,
+      constraints: [],
+      networks: [{ mode: 'host' }],
+      portDefinitions: [port()],
+      requirePorts: false,
+      healthChecks: [],
+      labels: {},
+      upgradeStrategy: { minimumHealthCapacity: 1, maximumOverCapacity: 1 },
+      backoffSeconds: 1,
+      backoffFactor: 1.15,
+      maxLaunchDelaySeconds: 300,
+      dependencies: [],
+      killSelection: 'YOUNGEST_FIRST',
+      unreachableStrategy: 'disabled',
+      role: '*',
+      ...spec,
+    },
+  };
+}
+
+const anApp = (current: AppVersion, more: Partial<App> = {}): App => ({
+  id: current.spec.id,
+  current,
+  removing: false,
+  revision: 1,
+  ...more,
+});
+
+function anInstance(name: string, more: Partial<Instance> = {}): Instance {
+  return {
+    id: asInstanceId(`web.instance-${name}`),
+    appId: asAppId('/web'),
+    version: timestampOf(0),
+    goal: 'running',
+    incarnation: 1,
+    taskId: asTaskId(`web.${name}`),
+    placed: true,
+    agentId: asAgentId('agent-1'),
+    hostPorts: [31_001],
+    createdAt: 0,
+    cause: { kind: 'deployment', text: 'deployed' },
+    routing: 'in',
+    leftAt: 0,
+    goalRevision: 1,
+    ...more,
+  };
+}
+
+const agent: AgentInfo = {
+  id: asAgentId('agent-1'),
+  hostname: 'host-1',
+  address: '192.0.2.7',
+  attributes: {},
+  resources: { cpus: 1, mem: 1, disk: 1, ports: [] },
+  runtimes: ['process'],
+  version: '1',
+  warnings: [],
+};
+
+const routed = (
+  app: App,
+  instances: Instance[] = [],
+  versionOf = (): AppVersion => app.current,
+): RoutedApp => ({
+  app,
+  instances,
+  versionOf,
+});
+const build = (...apps: RoutedApp[]) =>
+  buildRouteTable({
+    cluster: 'c',
+    epoch: 2,
+    number: 5,
+    madeAt: timestampOf(0),
+    apps,
+    agentOf: (id) => (id === agent.id ? agent : undefined),
+    servicePortRange: { from: 10_000, to: 10_010 },
+  });
+const warn = (...apps: RoutedApp[]): string[] =>
+  routeWarnings({ apps, servicePortRange: { from: 10_000, to: 10_010 } }).map(({ text }) => text);
+const reason = (instance: Instance, more: Partial<App> = {}): string =>
+  build(routed(anApp(aVersion('/web'), more), [{ ...instance, routing: 'out' }])).services[0]?.emptyReason ??
+  '';
+
+describe('route table', () => {
+  it('has one service per TCP port, with the routed tasks at their host ports', () => {
+    const app = anApp(
+      aVersion('/web', {
+        portDefinitions: [port(), port({ port: 0, protocol: 'udp' }), port({ port: 0, protocol: 'udp,tcp' })],
+      }),
+    );
+    const hostPorts = [31_001, 31_002, 31_003];
+    const table = build(
+      routed(app, [
+        anInstance('b', { hostPorts, routing: 'suspect' }),
+        anInstance('a', { hostPorts }),
+        anInstance('c', { hostPorts, routing: 'out' }),
+      ]),
+    );
+    expect(table).toMatchObject({ cluster: 'c', epoch: 2, number: 5 });
+    expect(table.services.map(({ portIndex, servicePort }) => [portIndex, servicePort])).toEqual([
+      [0, 10_001],
+      [2, undefined],
+    ]);
+    expect(table.services[0]).toEqual({
+      appId: '/web',
+      portIndex: 0,
+      servicePort: 10_001,
+      mode: 'auto',
+      hosts: [],
+      sticky: false,
+      redirectToHttps: false,
+      emptyReason: '',
+      targets: [
+        { taskId: 'web.a', instanceId: 'web.instance-a', host: '192.0.2.7', port: 31_001, suspect: false },
+        { taskId: 'web.b', instanceId: 'web.instance-b', host: '192.0.2.7', port: 31_001, suspect: true },
+      ],
+    });
+    expect(table.services[1]?.targets.map((each) => each.port)).toEqual([31_003, 31_003]);
+  });
+
+  it('asks each instance own version for its ports', () => {
+    const app = anApp(aVersion('/web', { portDefinitions: [port(), port({ port: 10_002 })] }, 5));
+    const old = aVersion('/web');
+    const table = build(
+      routed(
+        app,
+        [anInstance('new', { version: app.current.version, hostPorts: [31_005, 31_006] }), anInstance('old')],
+        (instance) => (instance.version === app.current.version ? app.current : old),
+      ),
+    );
+    expect(table.services.map(({ targets }) => targets.map((each) => each.port))).toEqual([
+      [31_005, 31_001],
+      [31_006],
+    ]);
+  });
+
+  it('leaves out apps that are being removed and instances whose agent is unknown', () => {
+    expect(build(routed(anApp(aVersion('/web'), { removing: true }), [anInstance('a')])).services).toEqual(
+      [],
+    );
+    expect(
+      build(routed(anApp(aVersion('/web')), [anInstance('a', { agentId: asAgentId('?') })])).services[0]
+        ?.targets,
+    ).toEqual([]);
+  });
+
+  it('gives a service port to the app that was configured first, and none outside the range', () => {
+    const young = routed(anApp(aVersion('/a', {}, 20)));
+    const old = routed(anApp(aVersion('/b', {}, 10)));
+    const outside = routed(anApp(aVersion('/c', { portDefinitions: [port({ port: 80 })] })));
+    expect(build(young, old, outside).services.map(({ appId, servicePort }) => [appId, servicePort])).toEqual(
+      [
+        ['/a', undefined],
+        ['/b', 10_001],
+        ['/c', undefined],
+      ],
+    );
+    expect(warn(young, old, outside)).toEqual([
+      'service port 10001 already belongs to /b; choose another one, or 0',
+      'service port 80 is not opened: it is outside 10000-10010; choose one inside, or 0',
+    ]);
+  });
+
+  it('reads labels of the app and of the port, the most particular first', () => {
+    const app = anApp(
+      aVersion('/web', {
+        labels: {
+          HAPROXY_0_VHOST: 'Shop.Example, www.shop.example.',
+          HAPROXY_0_PATH: '/api/',
+          HAPROXY_MODE: 'http',
+          HAPROXY_1_MODE: 'tcp',
+          HAPROXY_0_STICKY: 'true',
+        },
+        portDefinitions: [port(), port({ port: 0, labels: { HAPROXY_REDIRECT_TO_HTTPS: 'true' } })],
+      }),
+    );
+    const [first, second] = build(routed(app)).services;
+    expect(first).toMatchObject({
+      hosts: ['shop.example', 'www.shop.example'],
+      path: '/api',
+      mode: 'http',
+      sticky: true,
+      redirectToHttps: false,
+    });
+    expect(second).toMatchObject({ hosts: [], mode: 'tcp', sticky: false, redirectToHttps: true });
+    expect(warn(routed(app))).toEqual([]);
+  });
+
+  it('warns of labels without effect and of UDP', () => {
+    const labels = { HAPROXY_0_VHOST: '*.example', HAPROXY_0_PATH: 'api', HAPROXY_0_MODE: 'grpc' };
+    const app = anApp(aVersion('/web', { labels, portDefinitions: [port({ protocol: 'udp,tcp' })] }));
+    const texts = warn(routed(app)).join('\n');
+    expect(texts).toMatch(/"\*.example" is not a plain host name/);
+    expect(texts).toMatch(/must begin with a slash/);
+    expect(texts).toMatch(/mode "grpc" is not known/);
+    expect(texts).toMatch(/UDP of port 0 is not proxied/);
+    expect(warn(routed(anApp(aVersion('/web', { labels: { HAPROXY_0_PATH: '/x' } }))))).toEqual([
+      'HAPROXY_0_PATH has no effect without HAPROXY_0_VHOST',
+    ]);
+  });
+
+  describe('says why a service has no target', () => {
+    const status = {
+      instanceId: asInstanceId('web.instance-a'),
+      appId: asAppId('/web'),
+      taskId: asTaskId('web.a'),
+      incarnation: 1,
+      run: 1,
+      sequence: 1,
+      phase: 'running',
+      since: 0,
+      health: [],
+      accepting: true,
+      ipAddresses: [],
+      autonomous: false,
+    } as const;
+
+    it('from the states of its instances', () => {
+      expect(reason(anInstance('a'))).toBe('1 instance starting');
+      expect(reason(anInstance('a', { placed: false }))).toBe('1 instance waiting to be launched (deployed)');
+      expect(reason(anInstance('a', { status: { ...status, accepting: false } }))).toContain('not accepting');
+      const failed = { alive: false, consecutiveFailures: 2, lastFailureCause: '500 Internal Server Error' };
+      expect(reason(anInstance('a', { status: { ...status, health: [failed] } }))).toBe(
+        '1 instance unhealthy (500 Internal Server Error)',
+      );
+      expect(build(routed(anApp(aVersion('/web', { instances: 0 })))).services[0]?.emptyReason).toBe(
+        'the app is scaled to 0 instances',
+      );
+    });
+
+    it('with the first line of the last failure, never the output of a task', () => {
+      const lastTaskFailure = {
+        appId: asAppId('/web'),
+        host: 'h',
+        message: 'exit status 1\nDB_PASSWORD=hunter2',
+        state: 'TASK_FAILED',
+        taskId: asTaskId('web.a'),
+        instanceId: asInstanceId('web.instance-a'),
+        timestamp: timestampOf(0),
+        version: timestampOf(0),
+      };
+      expect(reason(anInstance('a'), { lastTaskFailure })).toBe(
+        '1 instance starting; the last failure was TASK_FAILED: exit status 1',
+      );
+    });
+  });
+});
