@@ -27,7 +27,12 @@ export const CONTROL_PLANE_OPTIONS: readonly Option[] = [
   { name: 'proxy-token', kind: 'text', help: 'token of proxies', secret: true },
   { name: 'proxy-token-file', kind: 'path', help: 'file (mode 0600) with the token of proxies' },
   { name: 'data-dir', kind: 'path', help: 'folder whose disk must have room before a deploy is taken' },
-  { name: 'task-ports', kind: 'port-range', help: 'host ports of tasks, shown in /v2/info', default: '31000-32000' },
+  {
+    name: 'task-ports',
+    kind: 'port-range',
+    help: 'host ports of tasks, shown in /v2/info',
+    default: '31000-32000',
+  },
   { name: 'log-level', kind: 'text', help: 'debug, info, warn or error', default: 'info' },
 ];
 

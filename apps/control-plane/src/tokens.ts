@@ -5,12 +5,13 @@ import type { ControlCore } from '#libs/control-core';
 import type { Logger } from '#libs/telemetry';
 import type { ApiSettings } from './settings.js';
 import type { Metrics } from './metrics.js';
+import type { OpenStreams } from './open-streams.js';
 
 export const CORE = Symbol('core');
 export const SETTINGS = Symbol('settings');
 export const EVENT_HUB = Symbol('event-hub');
 export const AGENT_GATEWAY = Symbol('agent-gateway');
-export const LOGGER = Symbol('logger');
+export const OPEN_STREAMS = Symbol('open-streams');
 export const METRICS = Symbol('metrics');
 
 /** What the module is made with. */
@@ -21,4 +22,5 @@ export interface Parts {
   readonly gateway: AgentGateway;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly streams: OpenStreams;
 }

@@ -6,6 +6,7 @@ import type { Clock, Ids, Timer } from '#libs/time';
 import type { Alarms } from './alarms.js';
 import type { Committed, Lane } from './lane.js';
 import type { Log } from './log.js';
+import { OfferLog } from './offer-log.js';
 import type { WorkingSet } from './working-set.js';
 
 /** Only a net below: everything that changes something marks its apps dirty. */
@@ -26,6 +27,7 @@ export interface ReconcileLoopParts {
 }
 
 export class ReconcileLoop {
+  readonly offers = new OfferLog();
   readonly #parts: ReconcileLoopParts;
   readonly #dirty = new Set<AppId>();
   readonly #wakeAt = new Map<AppId, number>();
@@ -43,6 +45,7 @@ export class ReconcileLoop {
   takeOffice(workingSet: WorkingSet): void {
     this.#workingSet = workingSet;
     this.#waiting.clear();
+    this.offers.clear();
     this.#wakeAt.clear();
     this.markAll();
     this.#armSafety();
@@ -113,7 +116,7 @@ export class ReconcileLoop {
       const result = await this.#parts.lane.submit((workingSet, now) => {
         for (const app of this.#dirty) taken.add(app);
         this.#dirty.clear();
-        const pass = reconcile(workingSet, taken, now, this.#parts.ids);
+        const pass = reconcile(workingSet, [...taken], now, this.#parts.ids);
         const decisions = this.#allowed(pass.decisions);
         const value = { pass, now, ended: decisions.filter(({ revert }) => revert) };
         return { writes: decisions.flatMap(({ writes }) => writes), value };
@@ -139,6 +142,7 @@ export class ReconcileLoop {
       const waiting = pass.waiting.get(app);
       if (waiting) this.#waiting.set(app, waiting);
       else this.#waiting.delete(app);
+      this.offers.note(app, waiting, now);
       this.#tellAlarms(pass, app, now);
     }
   }

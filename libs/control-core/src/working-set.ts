@@ -18,7 +18,14 @@ import {
   type Timestamp,
 } from '#libs/model';
 import { PlacementIndex, type PlacementLedger } from '#libs/placement';
-import type { ClusterSnapshot, ReconcileSettings } from '#libs/reconciler';
+import {
+  healthCounts,
+  healthMark,
+  type ClusterSnapshot,
+  type FleetHealth,
+  type HealthMark,
+  type ReconcileSettings,
+} from '#libs/reconciler';
 import type { StoredState, Write } from '#libs/store';
 import type { ChangeSet, RowChange } from '#libs/events';
 import { GroupIndex } from './group-index.js';
@@ -58,6 +65,8 @@ export class WorkingSet implements ClusterSnapshot {
   readonly #byAgent = new GroupIndex<AgentId, InstanceId>();
   readonly #byTask = new Map<TaskId, InstanceId>();
   readonly #deploymentsByApp = new GroupIndex<AppId, DeploymentId>();
+  readonly #healthMarks = new Map<InstanceId, HealthMark>();
+  #fleetHealth: FleetHealth | null = null;
   #tableNumber: number;
   #lastVersion: Timestamp | null;
 
@@ -81,6 +90,10 @@ export class WorkingSet implements ClusterSnapshot {
 
   get ledger(): PlacementLedger {
     return this.#ledger;
+  }
+  get fleetHealth(): FleetHealth {
+    this.#fleetHealth ??= healthCounts(this.#healthMarks.values());
+    return this.#fleetHealth;
   }
   get tableNumber(): number {
     return this.#tableNumber;
@@ -253,7 +266,14 @@ export class WorkingSet implements ClusterSnapshot {
   /** The ledger asks for the definition of what is there afterwards; for a removed row of what was. */
   #note(before: Instance | undefined, after: Instance | undefined, now: number): void {
     const instance = after ?? before;
-    if (instance) this.#ledger.note(before, after, this.versionOf(instance).spec, now);
+    if (!instance) return;
+    const version = this.versionOf(instance);
+    this.#ledger.note(before, after, version.spec, now);
+    const mark = after ? healthMark(after, version) : null;
+    if (JSON.stringify(mark) === JSON.stringify(this.#healthMarks.get(instance.id) ?? null)) return;
+    if (mark) this.#healthMarks.set(instance.id, mark);
+    else this.#healthMarks.delete(instance.id);
+    this.#fleetHealth = null;
   }
   #setInstance(instance: Instance): void {
     this.#instances.set(instance.id, instance);

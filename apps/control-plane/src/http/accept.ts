@@ -23,7 +23,10 @@ export function bestType(accept: string | undefined, offered: readonly string[])
   const wanted = accept.split(',').map(readRange);
   let best: { type: string; weight: number } | null = null;
   for (const type of offered) {
-    const weight = Math.max(0, ...wanted.filter(({ range }) => covers(range, type)).map((each) => each.weight));
+    const weight = Math.max(
+      0,
+      ...wanted.filter(({ range }) => covers(range, type)).map((each) => each.weight),
+    );
     if (weight > 0 && (!best || weight > best.weight)) best = { type, weight };
   }
   return best?.type ?? null;
@@ -42,4 +45,7 @@ function readRange(text: string): { range: string; weight: number } {
 }
 
 const covers = (range: string, type: string): boolean =>
-  range === '*/*' || range === '*' || range === type || (range.endsWith('/*') && type.startsWith(range.slice(0, -1)));
+  range === '*/*' ||
+  range === '*' ||
+  range === type ||
+  (range.endsWith('/*') && type.startsWith(range.slice(0, -1)));

@@ -1,0 +1,111 @@
+// Agents and what runs on them (`/v3`): state of the hosts, instances with their reasons, logs read through the agent's session.
+import { Controller, Delete, Get, Inject, Param, Req, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { failures, presentAgent, presentInstance } from '#libs/api-contract';
+import type { ControlCore } from '#libs/control-core';
+import { asAgentId, asInstanceId, asTaskId, type Instance, type TaskId } from '#libs/model';
+import { randomIds } from '#libs/time';
+import type { AgentGateway } from '../agents/agent-gateway.js';
+import { flag, text } from '../http/url-form.js';
+import { AGENT_GATEWAY, CORE } from '../tokens.js';
+import { taskView } from './views.js';
+
+@ApiTags('agents')
+@Controller('v3')
+export class AgentsController {
+  constructor(
+    @Inject(CORE) private readonly core: ControlCore,
+    @Inject(AGENT_GATEWAY) private readonly gateway: AgentGateway,
+  ) {}
+
+  @Get('agents')
+  @ApiOperation({ summary: 'Agents with their resources, liveness and warnings' })
+  agents(): object {
+    return { agents: [...this.core.state.agents.values()].map(presentAgent) };
+  }
+
+  @Delete('agents/:id')
+  @ApiOperation({ summary: 'This agent will not come back: replace what ran there at once' })
+  async declareLost(@Param('id') id: string): Promise<object> {
+    if (!(await this.core.agents.declareLost(asAgentId(id)))) throw failures.notFound('Agent', id);
+    return { message: `Agent ${id} is declared lost` };
+  }
+
+  @Get('instances')
+  @ApiOperation({ summary: 'Instances with their causes, stops and exits' })
+  instances(@Req() request: FastifyRequest): object {
+    const { state, clock } = this.core;
+    const app = text(request.query, 'app');
+    const all = [...state.instances()].filter(({ appId }) => app === undefined || appId === app);
+    return { instances: all.map((each) => presentInstance(taskView(each, state, clock.now()))) };
+  }
+
+  @Get('instances/:id')
+  @ApiOperation({ summary: 'One instance' })
+  instance(@Param('id') id: string): object {
+    const { state, clock } = this.core;
+    const found = state.instance(asInstanceId(id));
+    if (!found) throw failures.notFound('Instance', id);
+    return presentInstance(taskView(found, state, clock.now()));
+  }
+
+  @Get('instances/:id/logs')
+  @ApiOperation({
+    summary: 'Output of its task; stream=stdout|stderr, from (bytes, negative: from the end), follow',
+  })
+  instanceLogs(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    const found = this.core.state.instance(asInstanceId(id));
+    if (!found?.taskId) throw failures.notFound('Instance', id);
+    this.#sendLog(found, asTaskId(text(request.query, 'task') ?? found.taskId), request, reply);
+  }
+
+  @Get('tasks/:id/logs')
+  @ApiOperation({
+    summary: 'Output of a task; stream=stdout|stderr, from (bytes, negative: from the end), follow',
+  })
+  taskLogs(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    const found = this.core.state.instanceOfTask(asTaskId(id));
+    if (!found) throw failures.taskNotFound(id);
+    this.#sendLog(found, asTaskId(id), request, reply);
+  }
+
+  #sendLog(instance: Instance, taskId: TaskId, request: FastifyRequest, reply: FastifyReply): void {
+    const { query } = request;
+    const from = Number(text(query, 'from') ?? 0);
+    const { raw } = reply;
+    let began = false;
+    const begin = (): void => {
+      if (began) return;
+      began = true;
+      raw.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' });
+    };
+    reply.hijack();
+    const cancel =
+      instance.agentId &&
+      this.gateway.readLog(
+        instance.agentId,
+        {
+          request: randomIds.uuid(),
+          instanceId: instance.id,
+          taskId,
+          stream: text(query, 'stream') === 'stderr' ? 'stderr' : 'stdout',
+          from: Number.isSafeInteger(from) ? from : 0,
+          follow: flag(query, 'follow'),
+        },
+        ({ text: chunk, end, error }) => {
+          if (error !== undefined && !began) return fail(error);
+          begin();
+          raw.write(chunk);
+          if (end) raw.end();
+        },
+      );
+    if (!cancel) return fail('the agent of this task is not connected');
+    raw.once('close', cancel);
+
+    function fail(message: string): void {
+      raw.writeHead(503, { 'Content-Type': 'application/json', 'Retry-After': '3' });
+      raw.end(JSON.stringify({ message: `The log cannot be read now: ${message}` }));
+    }
+  }
+}

@@ -1,0 +1,102 @@
+// What proxies call (decisions.md 10, 20): a held NDJSON answer with each new route table, and their reports. Both with a token.
+import { Controller, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ROUTES_HEARTBEAT_MS, type ProxyReport, type RoutesLine } from '#libs/agent-protocol';
+import { failures } from '#libs/api-contract';
+import type { ControlCore } from '#libs/control-core';
+import { asProxyId } from '#libs/model';
+import type { RouteTable } from '#libs/routing';
+import type { Timer } from '#libs/time';
+import { requireRole } from '../http/access.js';
+import { readJson } from '../http/json-body.js';
+import { text } from '../http/url-form.js';
+import type { OpenStreams } from '../open-streams.js';
+import { CORE, OPEN_STREAMS } from '../tokens.js';
+
+@ApiTags('proxies')
+@Controller('v3')
+export class ProxiesController {
+  constructor(
+    @Inject(CORE) private readonly core: ControlCore,
+    @Inject(OPEN_STREAMS) private readonly streams: OpenStreams,
+  ) {}
+
+  @Get('routes')
+  @ApiOperation({ summary: 'Route tables newer than (epoch, after), one JSON line each; held open' })
+  async routes(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await requireRole(this.core.store, 'proxy', request.headers.authorization);
+    const { state } = this.core;
+    const epoch = Number(text(request.query, 'epoch') ?? 0) || 0;
+    const after = Number(text(request.query, 'after') ?? -1);
+    if (epoch > state.epoch) {
+      throw failures.conflict(`This proxy has seen epoch ${epoch}, this control plane has ${state.epoch}.`);
+    }
+    reply.hijack();
+    const { raw } = reply;
+    raw.writeHead(200, { 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' });
+    request.raw.socket.setNoDelay(true);
+    this.streams.add(raw);
+    let known = { epoch, number: Number.isFinite(after) ? after : -1 };
+    let timer: Timer | null = null;
+    const write = (line: RoutesLine<RouteTable>): boolean => raw.write(`${JSON.stringify(line)}\n`);
+    const sendNews = (): void => {
+      // one that does not read gets the newest table once it does, not all in between
+      if (!this.core.hasState || raw.writableNeedDrain) return;
+      const table = this.core.routes.table(this.core.state);
+      if (table.epoch === known.epoch && table.number <= known.number) return;
+      known = { epoch: table.epoch, number: table.number };
+      write({ type: 'table', table });
+    };
+    const beat = (): void => {
+      timer = this.core.clock.after(ROUTES_HEARTBEAT_MS, () => {
+        if (this.core.hasState) {
+          const { epoch: current, tableNumber } = this.core.state;
+          write({ type: 'heartbeat', epoch: current, number: tableNumber });
+        }
+        beat();
+      });
+    };
+    const unlisten = this.core.routes.listen(sendNews);
+    raw.on('drain', sendNews);
+    raw.once('close', () => {
+      unlisten();
+      timer?.cancel();
+    });
+    sendNews();
+    write({ type: 'heartbeat', epoch: this.core.state.epoch, number: this.core.state.tableNumber });
+    beat();
+  }
+
+  @Get('proxies')
+  @ApiOperation({ summary: 'Registered proxies' })
+  proxies(): object {
+    const now = this.core.clock.now();
+    const proxies = [...this.core.state.proxies.values()];
+    return { proxies: proxies.map((each) => ({ ...each, live: each.leaseUntil > now })) };
+  }
+
+  @Post('proxies/:id')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Report of a proxy; renews its lease' })
+  async report(@Param('id') id: string, @Req() request: FastifyRequest): Promise<object> {
+    await requireRole(this.core.store, 'proxy', request.headers.authorization);
+    return this.core.proxies.report(asProxyId(id), proxyReport(readJson(request)));
+  }
+}
+
+/** The sender has a token, but an older or newer proxy may still say something else. */
+function proxyReport(body: unknown): ProxyReport {
+  const report = body as Partial<ProxyReport> | null;
+  const { confirmed } = report ?? {};
+  const valid =
+    typeof report?.address === 'string' &&
+    Number.isInteger(report.epoch) &&
+    Number.isInteger(confirmed?.epoch) &&
+    Number.isInteger(confirmed?.number) &&
+    typeof report.inFlight === 'object' &&
+    report.inFlight !== null &&
+    Array.isArray(report.warnings);
+  if (!valid) throw failures.invalidArgument('This is no report of a proxy of this release.');
+  return { ...(report as ProxyReport), leaving: report.leaving === true, cluster: report.cluster ?? null };
+}

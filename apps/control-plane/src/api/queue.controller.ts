@@ -1,0 +1,95 @@
+// What waits to be launched and why: `/v2/queue` in Marathon's shape (api.md 8), `/v3/apps/ID/waiting` in words (promise 9).
+import { Controller, Delete, Get, HttpCode, Inject, Req } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { failures, presentQueueItem, type OfferView, type QueueItem } from '#libs/api-contract';
+import { requireApp, type ControlCore } from '#libs/control-core';
+import { currentDelay, hasEnded } from '#libs/lifecycle';
+import type { App, Instance } from '#libs/model';
+import { values } from '../http/url-form.js';
+import { CORE } from '../tokens.js';
+import { restOf } from './answers.js';
+import { appIdOf, shownApps } from './views.js';
+import { freeOn, waitingWords } from './waiting.js';
+
+@ApiTags('queue')
+@Controller()
+export class QueueController {
+  constructor(@Inject(CORE) private readonly core: ControlCore) {}
+
+  @Get('v2/queue')
+  @ApiOperation({ summary: 'Apps with instances to launch; embed=lastUnusedOffers' })
+  list(@Req() request: FastifyRequest): object {
+    const withOffers = values(request.query, 'embed').includes('lastUnusedOffers');
+    const queue = shownApps(this.core.state).flatMap((app) => this.#item(app, withOffers) ?? []);
+    return { queue };
+  }
+
+  @Delete('v2/queue/*')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'ID/delay: forget the launch delay' })
+  async resetDelay(@Req() request: FastifyRequest): Promise<void> {
+    const rest = restOf(request);
+    if (!rest.endsWith('/delay')) throw failures.uriNotFound();
+    await this.core.deployments.resetDelay(appIdOf(rest.slice(0, -'/delay'.length)));
+  }
+
+  @Get('v3/apps/*')
+  @ApiOperation({ summary: 'ID/waiting: why instances do not run yet; ID/warnings: what has no effect' })
+  explain(@Req() request: FastifyRequest): object {
+    const rest = restOf(request);
+    const { state, clock, routes } = this.core;
+    const [, id, what] = /^(.+)\/(waiting|warnings)$/.exec(rest) ?? [];
+    if (id === undefined) throw failures.uriNotFound();
+    const app = requireApp(state, appIdOf(id));
+    if (what === 'warnings') {
+      const warnings = routes.warnings(state).filter(({ appId }) => appId === app.id);
+      return { appId: app.id, warnings: warnings.map(({ text }) => text) };
+    }
+    const explanation = this.core.loop.waiting(app.id);
+    return {
+      appId: app.id,
+      missing: this.#waiting(app).length,
+      waiting: waitingWords(app, state, explanation, clock.now()),
+      agents: explanation?.perAgent ?? [],
+    };
+  }
+
+  #waiting(app: App): readonly Instance[] {
+    return this.core.state
+      .instancesOf(app.id)
+      .filter(
+        (each) => each.goal === 'running' && !each.stop && (!each.placed || hasEnded(each) || !each.status),
+      );
+  }
+
+  #item(app: App, withOffers: boolean): QueueItem | null {
+    const { clock, loop } = this.core;
+    const waiting = this.#waiting(app);
+    if (!waiting.length) return null;
+    const now = clock.now();
+    const delay = currentDelay(app, now);
+    const since = Math.min(...waiting.map((each) => each.status?.since ?? each.createdAt));
+    return presentQueueItem(
+      {
+        version: app.current,
+        count: waiting.length,
+        since,
+        ...(delay ? { delayUntil: delay.until } : {}),
+        offers: loop.offers.summary(app.id),
+        ...(withOffers ? { lastUnusedOffers: this.#offers(app, now) } : {}),
+      },
+      now,
+    );
+  }
+
+  #offers(app: App, now: number): readonly OfferView[] {
+    const { state, loop } = this.core;
+    return (loop.waiting(app.id)?.perAgent ?? []).flatMap(({ agentId, reasons }) => {
+      const agent = state.agents.get(agentId);
+      if (!agent || !reasons.length) return [];
+      const names = reasons.map(({ reason }) => reason);
+      return [{ agent: agent.info, free: freeOn(agent, state), reasons: names, at: now }];
+    });
+  }
+}

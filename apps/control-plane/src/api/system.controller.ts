@@ -1,0 +1,96 @@
+// What is asked about the server itself: ping, info, leader, metrics, plugins, alarms (api.md 9).
+import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { failures, presentInfo } from '#libs/api-contract';
+import type { ControlCore } from '#libs/control-core';
+import { timestampOf } from '#libs/model';
+import { bestType } from '../http/accept.js';
+import type { Metrics } from '../metrics.js';
+import type { ApiSettings } from '../settings.js';
+import { CORE, METRICS, SETTINGS } from '../tokens.js';
+import { VERSION } from '../version.js';
+import { restOf } from './answers.js';
+
+const PROMETHEUS_TYPES = ['application/json', 'text/plain', 'application/openmetrics-text'];
+
+@ApiTags('system')
+@Controller()
+export class SystemController {
+  constructor(
+    @Inject(CORE) private readonly core: ControlCore,
+    @Inject(SETTINGS) private readonly settings: ApiSettings,
+    @Inject(METRICS) private readonly metrics: Metrics,
+  ) {}
+
+  @Get('ping')
+  @ApiOperation({ summary: 'pong, also while there is no leader and no database' })
+  ping(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    const type = bestType(request.headers.accept, ['text/plain', 'text/html', 'application/json']);
+    if (type === null) void reply.status(204).send();
+    else if (type === 'application/json') void reply.type(type).send('"pong"');
+    else void reply.type(`${type}; charset=utf-8`).send('pong');
+  }
+
+  @Get('v2/info')
+  @ApiOperation({ summary: 'Version, leader and settings in the shape of Marathon' })
+  info(): object {
+    const { leadership, cluster } = this.core;
+    return presentInfo({
+      version: VERSION,
+      clusterId: cluster,
+      elected: this.core.leads,
+      leader: leadership.leader?.address ?? null,
+      hostname: this.settings.hostname,
+      apiPort: this.settings.apiPort,
+      httpsPort: null,
+      servicePorts: this.settings.servicePorts,
+      features: ['task_killing'],
+    });
+  }
+
+  @Get('v2/leader')
+  @ApiOperation({ summary: 'Address of the leader' })
+  leader(): object {
+    const { leader } = this.core.leadership;
+    if (!leader) throw failures.leaderNotFound();
+    return { leader: leader.address };
+  }
+
+  @Get('metrics')
+  @ApiOperation({ summary: 'Figures as JSON, or as text for Prometheus' })
+  async figures(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const type = bestType(request.headers.accept, PROMETHEUS_TYPES);
+    if (type === null) throw failures.notAcceptable();
+    return type === 'application/json' ? this.metrics.json() : this.prometheus(reply);
+  }
+
+  @Get('metrics/prometheus')
+  @ApiOperation({ summary: 'Figures as text for Prometheus' })
+  async prometheus(@Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
+    void reply.header('content-type', this.metrics.contentType);
+    return Buffer.from(await this.metrics.text());
+  }
+
+  @Get('v2/plugins')
+  @ApiOperation({ summary: 'There are none' })
+  plugins(): object {
+    return { plugins: [] };
+  }
+
+  @Get('v2/plugins/*')
+  @ApiOperation({ summary: 'There are none' })
+  plugin(@Req() request: FastifyRequest): never {
+    throw failures.noPlugin(restOf(request).split('/')[0] ?? '');
+  }
+
+  @Get('v3/alarms')
+  @ApiOperation({ summary: 'What needs a person now' })
+  alarms(): object {
+    const alarms = this.core.alarms.list();
+    return { alarms: alarms.map((each) => ({ ...each, since: timestampOf(each.since) })) };
+  }
+}

@@ -1,0 +1,69 @@
+// From rows of the working set to what the presenters of api-contract show. Reads only; nothing is decided here.
+import {
+  failures,
+  presentTask,
+  presentTasks,
+  type AppView,
+  type TaskInfo,
+  type TaskView,
+} from '#libs/api-contract';
+import type { WorkingSet } from '#libs/control-core';
+import { conditionOf, currentStatus, healthOf, isActive, taskStateOf } from '#libs/lifecycle';
+import { parseAppId, type App, type AppId, type Instance, type InstanceId } from '#libs/model';
+
+export function taskView(instance: Instance, state: WorkingSet, now: number): TaskView {
+  const version = state.versionOf(instance);
+  const status = currentStatus(instance);
+  const agent = instance.agentId && state.agents.get(instance.agentId)?.info;
+  return {
+    instance,
+    state: taskStateOf(instance, now),
+    isActive: isActive(conditionOf(instance, now, version.spec.unreachableStrategy)),
+    healthy: healthOf(instance, version),
+    ...(status ? { status } : {}),
+    ...(agent ? { agent } : {}),
+    spec: version.spec,
+  };
+}
+
+export const taskViews = (app: AppId, state: WorkingSet, now: number): TaskView[] =>
+  state.instancesOf(app).map((each) => taskView(each, state, now));
+
+export function appView(app: App, state: WorkingSet, now: number): AppView {
+  return {
+    version: app.current,
+    tasks: taskViews(app.id, state, now),
+    deployments: state.deploymentsOf(app.id).map(({ id }) => id),
+    ...(app.lastTaskFailure ? { lastTaskFailure: app.lastTaskFailure } : {}),
+  };
+}
+
+/** Those that are not being removed, by id. */
+export const shownApps = (state: WorkingSet): App[] =>
+  [...state.apps.values()].filter(({ removing }) => !removing).sort((a, b) => (a.id < b.id ? -1 : 1));
+
+/** Apps below a group, at any depth; all of them for `/`. */
+export const appsBelow = (group: string, state: WorkingSet): App[] =>
+  shownApps(state).filter(({ id }) => group === '/' || id.startsWith(`${group}/`));
+
+export function tasksOf(ids: readonly InstanceId[], state: WorkingSet, now: number): readonly TaskInfo[] {
+  return presentTasks(
+    ids.flatMap((id) => {
+      const instance = state.instance(id);
+      return instance ? [taskView(instance, state, now)] : [];
+    }),
+  );
+}
+
+export function taskOf(instance: Instance, state: WorkingSet, now: number): TaskInfo {
+  const task = presentTask(taskView(instance, state, now));
+  if (!task) throw failures.taskNotFound(instance.id);
+  return task;
+}
+
+/** The id in a path; a text that can be no app's id is unknown like every other. */
+export function appIdOf(text: string): AppId {
+  const id = parseAppId(text);
+  if (!id) throw failures.appNotFound(`/${text.replace(/^\/+/, '')}`);
+  return id;
+}

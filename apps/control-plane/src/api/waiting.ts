@@ -1,0 +1,44 @@
+// Why instances of an app do not run yet, in sentences: the launch delay, the last failure, and per agent what is missing.
+import type { WorkingSet } from '#libs/control-core';
+import { conditionOf, currentDelay, hasEnded, isReady } from '#libs/lifecycle';
+import type { AgentNode, AgentResources, App } from '#libs/model';
+import type { WaitingExplanation } from '#libs/reconciler';
+
+export function waitingWords(
+  app: App,
+  state: WorkingSet,
+  explanation: WaitingExplanation | undefined,
+  now: number,
+): string[] {
+  const words: string[] = [];
+  const delay = currentDelay(app, now);
+  const waits = state.instancesOf(app.id).some((each) => !each.placed || hasEnded(each));
+  if (delay && delay.until > now && waits) {
+    const seconds = Math.ceil((delay.until - now) / 1000);
+    words.push(`the next start is delayed for ${seconds} s after failures`);
+  }
+  if (waits && app.lastTaskFailure) words.push(`the last task failed: ${app.lastTaskFailure.message}`);
+  if (explanation && !state.agents.size) words.push('there is no agent: start one with longrun agent');
+  for (const { hostname, reasons } of explanation?.perAgent ?? []) {
+    if (reasons.length) words.push(`${hostname}: ${reasons.map(({ text }) => text).join('; ')}`);
+  }
+  for (const instance of state.instancesOf(app.id)) {
+    if (!instance.placed || instance.stop || hasEnded(instance)) continue;
+    const version = state.versionOf(instance);
+    if (isReady(instance, version, now)) continue;
+    const pull = instance.status?.pull?.text;
+    const condition = conditionOf(instance, now, version.spec.unreachableStrategy);
+    const task = instance.taskId ?? instance.id;
+    if (pull !== undefined) words.push(`${task}: ${pull}`);
+    else if (condition === 'Running') words.push(`${task} runs, but is not ready yet`);
+    else words.push(`${task} is ${condition.toLowerCase()}`);
+  }
+  return words;
+}
+
+/** What is left of an agent's resources; ports are its whole ranges. */
+export function freeOn({ info }: AgentNode, state: WorkingSet): AgentResources {
+  const used = state.ledger.used(info.id);
+  const { cpus, mem, disk, ports } = info.resources;
+  return { cpus: cpus - used.cpus, mem: mem - used.mem, disk: disk - used.disk, ports };
+}

@@ -1,0 +1,42 @@
+// Nest's view of the process: controllers, and the parts that were made by hand under their tokens.
+import { Module, type DynamicModule } from '@nestjs/common';
+import { AgentsController } from './api/agents.controller.js';
+import { AppsController } from './api/apps.controller.js';
+import { DeploymentsController } from './api/deployments.controller.js';
+import { EventsController } from './api/events.controller.js';
+import { GroupsController } from './api/groups.controller.js';
+import { ProxiesController } from './api/proxies.controller.js';
+import { QueueController } from './api/queue.controller.js';
+import { ShutdownController } from './api/shutdown.controller.js';
+import { SystemController } from './api/system.controller.js';
+import { TasksController } from './api/tasks.controller.js';
+import { AGENT_GATEWAY, CORE, EVENT_HUB, METRICS, OPEN_STREAMS, SETTINGS, type Parts } from './tokens.js';
+
+@Module({})
+export class ControlPlaneModule {
+  static of(parts: Parts): DynamicModule {
+    return {
+      module: ControlPlaneModule,
+      controllers: [
+        SystemController,
+        AppsController,
+        TasksController,
+        DeploymentsController,
+        QueueController,
+        GroupsController,
+        EventsController,
+        AgentsController,
+        ProxiesController,
+        ShutdownController,
+      ],
+      providers: [
+        { provide: CORE, useValue: parts.core },
+        { provide: SETTINGS, useValue: parts.settings },
+        { provide: EVENT_HUB, useValue: parts.hub },
+        { provide: AGENT_GATEWAY, useValue: parts.gateway },
+        { provide: METRICS, useValue: parts.metrics },
+        { provide: OPEN_STREAMS, useValue: parts.streams },
+      ],
+    };
+  }
+}

@@ -1,0 +1,96 @@
+// Puts the process together: store, core, HTTP server, agents' WebSocket; and takes it apart in the reverse order.
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import { ControlCore } from '#libs/control-core';
+import { PostgresStore } from '#libs/persistence';
+import type { Store } from '#libs/store';
+import type { Logger } from '#libs/telemetry';
+import { randomIds, SystemClock } from '#libs/time';
+import { AgentGateway } from './agents/agent-gateway.js';
+import { ControlPlaneModule } from './control-plane.module.js';
+import { diskCheck } from './disk.js';
+import { serveDocumentation } from './documentation.js';
+import { EventHub } from './events/event-hub.js';
+import { Access, tokenHash } from './http/access.js';
+import { ErrorFilter } from './http/error-filter.js';
+import { KnownRoutes } from './http/known-routes.js';
+import { createServer } from './http/server.js';
+import { Metrics } from './metrics.js';
+import { OpenStreams } from './open-streams.js';
+import type { ApiSettings } from './settings.js';
+import { VERSION } from './version.js';
+
+export interface RunningControlPlane {
+  readonly core: ControlCore;
+  readonly url: string;
+  /** Leadership first, so that another one can take over while this one closes its streams. */
+  stop(): Promise<void>;
+}
+
+/** Resolves when the API answers. */
+export async function startControlPlane(
+  settings: ApiSettings,
+  logger: Logger,
+  connect: () => Promise<Store> = () => PostgresStore.connect({ url: settings.databaseUrl, logger }),
+): Promise<RunningControlPlane> {
+  const store = await connect();
+  await rememberTokens(store, settings);
+  const clock = new SystemClock();
+  const [hub, streams, gateway] = [new EventHub(clock), new OpenStreams(), new AgentGateway(logger)];
+  const address = `${settings.hostname}:${settings.apiPort}`;
+  const core = new ControlCore({
+    store,
+    clock,
+    ids: randomIds,
+    log: logger,
+    cluster: await store.clusterId(),
+    address,
+    servicePorts: settings.servicePorts,
+    checkDisk: diskCheck(settings.dataDir),
+    publisher: {
+      events: (events) => hub.publish(events),
+      epochChanged: () => gateway.endAll('a new epoch began'),
+      officeLost: () => {
+        hub.closeAll();
+        streams.endAll();
+        gateway.endAll('this control plane no longer leads');
+      },
+    },
+  });
+  gateway.serve(core);
+  const routes = new KnownRoutes();
+  const filter = new ErrorFilter(logger, routes);
+  const server = createServer({ core, access: new Access(settings), filter, routes, address });
+  const counts = { streams: () => hub.count, sessions: () => gateway.connected };
+  const metrics = new Metrics(core, VERSION, counts);
+  const parts = { core, settings, hub, gateway, logger, metrics, streams };
+  const app = await NestFactory.create(
+    ControlPlaneModule.of(parts),
+    new FastifyAdapter(server as FastifyInstance),
+    { logger: false, bodyParser: false, abortOnError: false },
+  );
+  app.useGlobalFilters(filter);
+  serveDocumentation(app);
+  await app.init();
+  server.server.on('upgrade', (request, socket, head) => gateway.upgrade(request, socket, head));
+  await core.start();
+  await app.listen(settings.apiPort, settings.bind);
+  return {
+    core,
+    url: `http://${address}`,
+    stop: async () => {
+      await core.stop();
+      gateway.close();
+      hub.closeAll();
+      streams.endAll();
+      await app.close();
+      await store.close();
+    },
+  };
+}
+
+async function rememberTokens(store: Store, { agentToken, proxyToken }: ApiSettings): Promise<void> {
+  if (agentToken !== undefined) await store.putToken(tokenHash(agentToken), 'agent');
+  if (proxyToken !== undefined) await store.putToken(tokenHash(proxyToken), 'proxy');
+}

@@ -1,0 +1,66 @@
+// The HTTP server: Fastify with Marathon's conventions as hooks, in the order in which they must hold: headers, who may call, whether
+// this node answers, which type. Nest's controllers come after all of them.
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { failures } from '#libs/api-contract';
+import type { ControlCore } from '#libs/control-core';
+import { isAcceptable } from './accept.js';
+import type { Access } from './access.js';
+import { compressed } from './compression.js';
+import type { ErrorFilter } from './error-filter.js';
+import { BODY_BYTES_MAX } from './json-body.js';
+import type { KnownRoutes } from './known-routes.js';
+import { passToLeader } from './leader-proxy.js';
+import { tidyUrl } from './url-form.js';
+
+export interface ServerParts {
+  readonly core: ControlCore;
+  readonly access: Access;
+  readonly filter: ErrorFilter;
+  readonly routes: KnownRoutes;
+  /** `host:port` of this node. */
+  readonly address: string;
+}
+
+const ALWAYS: Readonly<Record<string, string>> = {
+  'Cache-Control': 'no-cache, no-store, must-revalidate',
+  Pragma: 'no-cache',
+  Expires: '0',
+  'X-Frame-Options': 'DENY',
+  'X-XSS-Protection': '1; mode=block',
+  'X-Content-Type-Options': 'nosniff',
+};
+
+export function createServer(parts: ServerParts): FastifyInstance {
+  const { core, access, filter, routes, address } = parts;
+  const server = fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    rewriteUrl: (request) => tidyUrl(request.url ?? '/'),
+    // an id in a path may be long; the model says what is too long
+    routerOptions: { maxParamLength: 16_384 },
+    forceCloseConnections: true,
+    frameworkErrors: (error, request, reply) => filter.answer(error, request, reply),
+    logger: false,
+  });
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  server.addHook('onRoute', ({ method, url }) => routes.note(method, url));
+  server.addHook('onRequest', async (request, reply) => {
+    void reply.headers(ALWAYS);
+    const path = request.url.split('?')[0] ?? request.url;
+    try {
+      access.check(request.method, path, request.headers);
+      const { leader } = core.leadership;
+      if (core.leads && leader) void reply.header('X-Marathon-Leader', `http://${leader.address}`);
+      if (passToLeader(core, address, request, reply)) return reply;
+      if (!isAcceptable(path, request.headers.accept)) throw failures.notAcceptable();
+    } catch (error) {
+      filter.answer(error, request, reply);
+      return reply;
+    }
+    return undefined;
+  });
+  server.addHook('onSend', (request: FastifyRequest, reply: FastifyReply, payload: unknown) =>
+    compressed(request, reply, payload),
+  );
+  return server;
+}
