@@ -94,7 +94,7 @@ const agent: AgentInfo = {
 const routed = (
   app: App,
   instances: Instance[] = [],
-  versionOf = (): AppVersion => app.current,
+  versionOf: RoutedApp['versionOf'] = () => app.current,
 ): RoutedApp => ({
   app,
   instances,

@@ -1,0 +1,278 @@
+// The proxy as a process, against a control plane that the test speaks for. The sources are translated into a folder of their own, so
+// that nothing has to be built before.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { transformFileSync } from '@swc/core';
+import type { ProxyReport } from '#libs/agent-protocol';
+import { freePort, until } from '#libs/testkit';
+
+const ROOT = resolve('.');
+const PARTS = [
+  'apps/proxy',
+  ...[
+    'agent-protocol',
+    'configuration',
+    'model',
+    'process-identity',
+    'proxy-core',
+    'proxy-engine',
+    'routing',
+  ].map((lib) => `libs/${lib}`),
+  ...['telemetry', 'time'].map((lib) => `libs/${lib}`),
+];
+
+function translate(folder: string): void {
+  writeFileSync(
+    join(folder, 'package.json'),
+    JSON.stringify({ type: 'module', imports: { '#libs/*': './libs/*/src/index.js' } }),
+  );
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  for (const part of PARTS) {
+    for (const file of readdirSync(join(ROOT, part), { recursive: true, encoding: 'utf8' })) {
+      if (!file.endsWith('.ts') || file.endsWith('.spec.ts')) continue;
+      const target = join(folder, part, file.replace(/\.ts$/, '.js'));
+      mkdirSync(dirname(target), { recursive: true });
+      const { code } = transformFileSync(join(ROOT, part, file), {
+        swcrc: false,
+        jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+        module: { type: 'es6' },
+      });
+      writeFileSync(target, code);
+    }
+  }
+}
+
+/** The two endpoints of a control plane, answered from fields. */
+class ScriptedControlPlane {
+  readonly reports: { id: string; report: ProxyReport }[] = [];
+  readonly #streams = new Set<ServerResponse>();
+  readonly #server: Server;
+  table: object | undefined;
+  url = '';
+
+  constructor() {
+    this.#server = createServer((req, res) => {
+      if (req.headers.authorization !== 'Bearer secret') {
+        res.writeHead(401).end('{"message":"the token is not accepted"}');
+      } else if (req.url?.startsWith('/v3/routes')) {
+        res.writeHead(200, { 'content-type': 'application/x-ndjson' });
+        res.flushHeaders();
+        this.#streams.add(res);
+        if (this.table) res.write(`${JSON.stringify({ type: 'table', table: this.table })}\n`);
+      } else {
+        let body = '';
+        req.on('data', (chunk: Buffer) => (body += chunk.toString()));
+        req.on('end', () => {
+          const report = JSON.parse(body) as ProxyReport;
+          this.reports.push({ id: req.url ?? '', report });
+          res.end(JSON.stringify({ cluster: 'c1', epoch: 1, number: 1 }));
+        });
+      }
+    });
+  }
+  async start(): Promise<void> {
+    await new Promise<void>((done) => this.#server.listen(0, '127.0.0.1', done));
+    this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+  send(table: object): void {
+    this.table = table;
+    for (const stream of this.#streams) stream.write(`${JSON.stringify({ type: 'table', table })}\n`);
+  }
+  confirmed(number: number): string[] {
+    return [
+      ...new Set(this.reports.filter(({ report }) => report.confirmed.number === number).map(({ id }) => id)),
+    ];
+  }
+  stop(): void {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+}
+
+const aTable = (number: number, ports: number[], servicePort?: number): object => ({
+  cluster: 'c1',
+  epoch: 1,
+  number,
+  madeAt: '2026-01-01T00:00:00.000Z',
+  services: [
+    {
+      appId: '/web',
+      portIndex: 0,
+      mode: 'auto',
+      hosts: [],
+      sticky: false,
+      redirectToHttps: false,
+      emptyReason: 'nothing runs',
+      ...(servicePort === undefined ? {} : { servicePort }),
+      targets: ports.map((port) => ({
+        taskId: `t${port}`,
+        instanceId: `i${port}`,
+        host: '127.0.0.1',
+        port,
+        suspect: false,
+      })),
+    },
+  ],
+});
+
+describe('the proxy process', () => {
+  let folder: string;
+  let data: string;
+  let port: number;
+  let controlPlane: ScriptedControlPlane;
+  let running: ChildProcess[];
+  let backend: Server;
+  let backendPort: number;
+  let finishSlow: (() => void) | undefined;
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'longrun-proxy-spec-'));
+    translate(folder);
+  }, 60_000);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  beforeEach(async () => {
+    running = [];
+    finishSlow = undefined;
+    data = mkdtempSync(join(folder, 'data-'));
+    port = await freePort();
+    controlPlane = new ScriptedControlPlane();
+    await controlPlane.start();
+    backend = createServer((req, res) => {
+      if (req.url === '/slow') finishSlow = () => void res.end('slow');
+      else res.end('hello');
+    });
+    await new Promise<void>((done) => backend.listen(0, '127.0.0.1', done));
+    backendPort = (backend.address() as AddressInfo).port;
+  });
+  afterEach(async () => {
+    for (const child of running) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+    controlPlane.stop();
+    backend.closeAllConnections();
+    backend.close();
+  });
+
+  const start = (...args: string[]): { child: ChildProcess; log: () => string } => {
+    const child = spawn(
+      process.execPath,
+      [
+        join(folder, 'apps/proxy/src/main.js'),
+        ...['--control-plane', controlPlane.url, '--data-dir', data, '--proxy-port', String(port), ...args],
+      ],
+      {
+        cwd: folder,
+        env: { PATH: process.env['PATH'], LONGRUN_TOKEN: 'secret' },
+        stdio: ['ignore', 'inherit', 'pipe'],
+      },
+    );
+    running.push(child);
+    let text = '';
+    child.stderr?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    return { child, log: () => text };
+  };
+  const ready = (log: () => string): Promise<unknown> =>
+    until('the proxy to be ready', () => log().includes('"event":"ready"'));
+  const get = async (path = '/'): Promise<string> => {
+    const response = await fetch(`http://127.0.0.1:${port}/_app/web${path}`);
+    return `${response.status} ${await response.text()}`;
+  };
+
+  it('routes again after kill -9 without a control plane, and keeps its name', async () => {
+    controlPlane.table = aTable(1, [backendPort]);
+    const first = start();
+    await until('the table to be confirmed', () => controlPlane.confirmed(1).length === 1);
+    expect(await get()).toBe('200 hello');
+    const id = controlPlane.confirmed(1);
+    first.child.kill('SIGKILL');
+    await once(first.child, 'exit');
+    controlPlane.stop();
+
+    const second = start();
+    await ready(second.log);
+    expect(await get()).toBe('200 hello');
+    second.child.kill('SIGTERM');
+    await once(second.child, 'exit');
+    expect(second.child.exitCode).toBe(0);
+
+    const url = controlPlane.url;
+    controlPlane = new ScriptedControlPlane();
+    await controlPlane.start();
+    expect(controlPlane.url).not.toBe(url);
+    start();
+    await until('a report', () => controlPlane.confirmed(1).length === 1);
+    expect(controlPlane.confirmed(1)).toEqual(id);
+  }, 60_000);
+
+  it('swaps what the stream brings, and finishes what is in flight when it is stopped', async () => {
+    controlPlane.table = aTable(1, []);
+    const { child, log } = start();
+    await ready(log);
+    await until('the reason', async () => (await get()).startsWith('503'));
+    controlPlane.send(aTable(2, [backendPort]));
+    await until('the confirmation', () => controlPlane.confirmed(2).length === 1);
+    expect(await get()).toBe('200 hello');
+    const slow = get('/slow');
+    await until('the request in flight', () => finishSlow);
+    controlPlane.send(aTable(3, []));
+    await until('its count', () =>
+      controlPlane.reports.some(({ report }) => report.inFlight[`t${backendPort}`] === 1),
+    );
+    child.kill('SIGTERM');
+    await until('no new connections', () =>
+      get().then(
+        () => false,
+        () => true,
+      ),
+    );
+    expect(child.exitCode).toBeNull();
+    finishSlow?.();
+    expect(await slow).toBe('200 slow');
+    await once(child, 'exit');
+    expect(child.exitCode).toBe(0);
+    expect(controlPlane.reports.at(-1)?.report).toMatchObject({ leaving: true, inFlight: {} });
+  }, 60_000);
+
+  it('refuses a data folder in use, a taken port and options that it cannot honour, with a sentence', async () => {
+    const first = start();
+    await ready(first.log);
+    const refusals: [string[], RegExp, number][] = [
+      [[], /in use by the proxy with pid \d+; give each proxy its own --data-dir/, 2],
+      [['--data-dir', join(folder, 'other')], /the main port \d+ cannot be opened/, 1],
+      [['--proxy-https-port', '8443'], /--proxy-https-port needs TLS certificates/, 2],
+      [['--prox-port', '1'], /did you mean --proxy-port/, 2],
+    ];
+    for (const [args, message, status] of refusals) {
+      const { child, log } = start(...args);
+      await once(child, 'exit');
+      await until('the message', () => log().length > 0);
+      expect(log()).toMatch(message);
+      expect(child.exitCode).toBe(status);
+    }
+    expect(first.log()).not.toContain('secret');
+  }, 60_000);
+
+  it('serves with several workers, each confirming for itself', async () => {
+    const servicePort = await freePort();
+    controlPlane.table = aTable(1, [backendPort], servicePort);
+    const { child, log: said } = start('--workers', '2', '--service-ports', `${servicePort}-${servicePort}`);
+    await ready(said);
+    await until('both confirmations', () => controlPlane.confirmed(1).length === 2);
+    expect(await get()).toBe('200 hello');
+    const answer = await fetch(`http://127.0.0.1:${servicePort}/`);
+    expect(await answer.text()).toBe('hello');
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+    expect(child.exitCode).toBe(0);
+    expect(controlPlane.reports.filter(({ report }) => report.leaving)).toHaveLength(2);
+  }, 60_000);
+});
