@@ -2,6 +2,7 @@
 // Pure: same input, same answer. Costs what is dirty, not what exists. Whoever calls commits all decisions in one transaction
 // and calls again when something changed or `wakeAt` has come.
 import type { AppId, Deployment, DeploymentId } from '#libs/model';
+import { lockedApps } from '#libs/planner';
 import type { Ids } from '#libs/time';
 import { AppDraft } from './app-draft.js';
 import type { PassContext } from './app-draft.js';
@@ -77,6 +78,7 @@ class Pass {
     const violation = checkInvariants(draft, workOf(app, deployment), this.#claims);
     if (violation) {
       this.#violations.push(violation);
+      this.#wake(id, this.context.now + this.context.snapshot.settings.placementRetryMs);
       return;
     }
     this.#drafts.set(id, draft);
@@ -96,8 +98,12 @@ class Pass {
 
   #take({ deployment, decision, wakeAt }: DeploymentMove): void {
     this.#deployments.set(deployment.id, deployment);
-    if (decision) this.#decisions.push(decision);
     this.#wake(this.#appFor(deployment), wakeAt);
+    if (!decision) return;
+    this.#decisions.push(decision);
+    // another step, or the end, changes what all its apps are to do
+    const isTurn = decision.kind === 'end-deployment' || wakeAt === this.context.now;
+    if (isTurn) for (const app of lockedApps(deployment.steps)) this.#wake(app, this.context.now);
   }
 
   #wake(id: AppId, at: number | null): void {
