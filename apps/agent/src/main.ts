@@ -21,6 +21,10 @@ async function main(argv: readonly string[]): Promise<void> {
   });
   const configuration = agentConfiguration(settings);
   const logger = createLogger('agent', { level: configuration.logLevel });
+  process.on('unhandledRejection', (error) => {
+    logger.error({ err: error }, 'unexpected rejection: the agent ends; its tasks run on');
+    process.exit(1);
+  });
   const agent = await runAgent(configuration, logger, versionOf(), (reason, tasks) => {
     logger.error({ event: 'refused', reason, tasks }, `the control plane refuses this agent: ${reason}`);
     // with tasks it stays, for somebody must watch over them

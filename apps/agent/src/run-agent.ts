@@ -16,6 +16,9 @@ import { freeShare, hostFacts } from './host-facts.js';
 import { reservePorts } from './reserved-ports.js';
 import { WebSocketNetwork } from './websocket-network.js';
 
+/** What already runs on the engine should be adopted before the first hello. */
+const ENGINE_MS = 5_000;
+
 export interface RunningAgent {
   /** Ends the session in order; tasks run on. */
   stop(): Promise<void>;
@@ -65,7 +68,8 @@ export async function runAgent(
     runtimes.push(docker);
     await agent.addRuntime(docker);
   });
-  await engine.look();
+  // usually at once; an engine that answers slowly must not hold up the tasks of the other runtime
+  await Promise.race([engine.look(), new Promise((resolve) => clock.after(ENGINE_MS, () => resolve(null)))]);
   agent.start();
   logger.info({ event: 'ready', agent: agentId, run, dataDir, controlPlanes }, 'agent is up');
   return {

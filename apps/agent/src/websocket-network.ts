@@ -3,6 +3,8 @@ import { WebSocket } from 'ws';
 import { MAX_FRAME_BYTES } from '#libs/agent-protocol';
 import type { Connection, ConnectionEvents, Network } from '#libs/agent-core';
 
+/** One assignment that is larger than a frame should be must not cut off all the others. */
+const PAYLOAD_BYTES_MAX = 8 * MAX_FRAME_BYTES;
 const HANDSHAKE_MS = 8_000;
 /** A close handshake that the other side does not answer is ended after this. */
 const CLOSE_MS = 1_000;
@@ -20,7 +22,7 @@ export class WebSocketNetwork implements Network {
     const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/v3/agents/session`, {
       headers: { authorization: `Bearer ${this.#token}` },
       handshakeTimeout: HANDSHAKE_MS,
-      maxPayload: MAX_FRAME_BYTES,
+      maxPayload: PAYLOAD_BYTES_MAX,
       perMessageDeflate: false,
     });
     this.#open.add(socket);

@@ -36,7 +36,7 @@ function adopted(
   if (match) {
     if (task && isTerminal(task) && match.state === 'ended') return task;
     const record = task ?? recordOf(match, runtime, assignment, now);
-    const runs = running({ ...record, health: record.health.map(() => null), accepting: false }, match, now);
+    const runs = running({ ...record, health: record.health.map(() => null) }, match, now);
     if (match.state === 'running') return runs;
     const exit = match.exit ?? vanished;
     return ended(runs, { ...exit, requested: exit.requested || task?.phase === 'stopping' }, now);

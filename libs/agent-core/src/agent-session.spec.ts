@@ -94,15 +94,17 @@ describe('fencing', () => {
     expect(bench.runtime.started).toHaveLength(1);
   });
 
-  it('refuses another cluster for good, and stops nothing', async () => {
+  it('refuses another cluster, dials it rarely, and stops nothing', async () => {
     await bench.joined([anAssignment()]);
     bench.session.drop();
     await bench.run(200);
     bench.session.welcome(9, 'cluster-2');
     bench.session.full([]);
-    await bench.run(100_000);
+    await bench.run(59_000);
     expect(bench.refusals).toEqual([expect.stringContaining('cluster-2')]);
     expect(bench.sessions).toHaveLength(2);
+    await bench.run(2_000);
+    expect(bench.sessions).toHaveLength(3);
     expect(bench.runtime.running()).toHaveLength(1);
     expect(bench.journal.identity).toMatchObject({ epoch: 1, cluster: 'cluster-1' });
   });

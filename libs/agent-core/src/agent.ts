@@ -19,6 +19,8 @@ import { TaskMonitor } from './task-monitor.js';
 /** A runtime that cannot say what it knows is asked again, doubling up to the maximum. */
 const ADOPT_RETRY_MS = 500;
 const ADOPT_RETRY_MS_MAX = 10_000;
+/** Refused for good means until something changes; that may happen where we cannot see it. */
+const REFUSED_RETRY_MS = 60_000;
 /** What runtimes warn about changes rarely, and is for people. */
 const HEALTH_EVERY_MS = 30_000;
 
@@ -35,7 +37,7 @@ export interface AgentParts {
   /** What the host is; id, runtimes and the core's own warnings are added here. */
   readonly host: Omit<AgentInfo, 'id' | 'runtimes' | 'warnings'>;
   readonly warnings: readonly string[];
-  /** Refused for good: tasks are watched on, nothing is dialled until the agent is started again. */
+  /** Refused for good, with a new reason: tasks are watched on, and the next dial is a minute away. */
   refused(reason: string): void;
 }
 
@@ -165,9 +167,10 @@ export class Agent {
       // the same trouble is told once, not with each dial
       if (end.welcomed || end.reason !== said)
         log.warn({ controlPlane: url, reason: end.reason }, 'no session with the control plane');
+      if (end.final && end.reason !== said) this.#parts.refused(end.reason);
       said = end.reason;
-      if (end.final) return this.#parts.refused(end.reason);
-      await pause(clock, this.#dial.failed(end.leader), signal);
+      const waitMs = this.#dial.failed(end.leader);
+      await pause(clock, end.final ? REFUSED_RETRY_MS : waitMs, signal);
     }
   }
 

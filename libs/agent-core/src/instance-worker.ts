@@ -331,7 +331,10 @@ export class InstanceWorker {
     this.#watching = watching;
     this.#parts.monitor.start(task, (health, accepting) => {
       if (this.#task?.taskId !== task.taskId || this.#task.phase !== 'running') return;
+      const news = this.#task.accepting !== accepting;
       this.#task = { ...this.#task, health, accepting };
+      // it is true since the start of the task, also for an agent that starts later
+      if (news) this.#saveSoon();
       this.#tell(this.#task);
     });
     void this.#watchExit(task, watching.signal);
@@ -384,7 +387,8 @@ export class InstanceWorker {
     const launch = same || task.launch === null ? assignment.launch : task.launch;
     this.#task = { ...task, launch, autonomous: task.autonomous && !same };
     if (wasOrphan && task.phase === 'running') this.#watch(this.#task);
-    if (wasOrphan || this.#task.autonomous !== task.autonomous) this.#tell(this.#task);
+    const news = this.#task.autonomous !== task.autonomous || (wasOrphan && (same || !isTerminal(task)));
+    if (news) this.#tell(this.#task);
   }
 
   #forget(task: TaskRecord): void {

@@ -48,7 +48,7 @@ export class TaskMonitor {
     const aborter = new AbortController();
     this.#running.set(task.instanceId, aborter);
     let health: readonly (HealthResult | null)[] = launch.healthChecks.map(() => null);
-    let accepting = false;
+    let { accepting } = task;
     const tell = (): void => {
       if (!aborter.signal.aborted) listener(health, accepting);
     };
@@ -65,6 +65,7 @@ export class TaskMonitor {
         },
       });
     });
+    if (accepting) return;
     void this.#watchPorts(launch, aborter.signal, () => {
       accepting = true;
       tell();
