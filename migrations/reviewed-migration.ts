@@ -15,6 +15,10 @@ export abstract class ReviewedMigration implements MigrationInterface {
   abstract readonly statements: readonly string[];
 
   async up(queryRunner: QueryRunner): Promise<void> {
+    // A leader of the release before may be at work: it is fenced from here on, and refuses the schema when it loads again.
+    // First, because its commits lock this row first too.
+    const fences = this.compatibility === 'breaking' && this.number > 1;
+    if (fences) await queryRunner.query(`update leader set until = '-infinity'`);
     for (const statement of this.statements) await queryRunner.query(statement);
     await queryRunner.query('insert into schema_changes (number, name, compatibility) values ($1, $2, $3)', [
       this.number,

@@ -1,17 +1,21 @@
 // The Postgres store against the suite, on real Postgres, with a real network that breaks; and what only it has.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import pg from 'pg';
 import { migrate, PostgresStore, SchemaMismatch } from '#libs/persistence';
-import { EVENTS_KEPT_MS } from '#libs/store';
+import { EVENTS_KEPT_MS, MemoryStore } from '#libs/store';
 import type { Store } from '#libs/store';
 import {
+  arbitraryCommit,
   commitConformance,
+  expectSameBehaviour,
   faultConformance,
   historyConformance,
   leadershipConformance,
 } from '#libs/store-conformance';
 import type { StoreBench } from '#libs/store-conformance';
 import { silentLogger } from '#libs/telemetry';
+import { ManualClock, randomIds } from '#libs/time';
 import { tempDatabase } from '#libs/testkit';
 import type { TempDatabase } from '#libs/testkit';
 import { MIGRATIONS, ReviewedMigration } from '#migrations';
@@ -60,6 +64,23 @@ describe('PostgresStore', () => {
   commitConformance(newBench);
   historyConformance(newBench);
   faultConformance(newBench);
+
+  it('answers and holds the same as the memory store, whatever the commits', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(arbitraryCommit, { minLength: 1, maxLength: 12 }), async (commits) => {
+        const bench = await newBench();
+        try {
+          const postgres = await bench.open();
+          const memory = new MemoryStore({ clock: new ManualClock(), ids: randomIds });
+          for (const store of [postgres, memory]) await store.campaign('a', 'a:1', 600_000);
+          await expectSameBehaviour(postgres, memory, commits);
+        } finally {
+          await bench.close();
+        }
+      }),
+      { numRuns: 40, endOnFailure: true },
+    );
+  }, 120_000);
 });
 
 describe('a database', () => {
@@ -108,6 +129,16 @@ describe('a database', () => {
     await expect(PostgresStore.connect({ url: database.url })).rejects.toThrow(
       /newer release \(Later9999999999999\)/,
     );
+  });
+
+  it('fences a leader at work when a newer release changes it in a breaking way, and refuses that leader its load', async () => {
+    const store = await PostgresStore.connect({ url: database.url });
+    await store.campaign('a', 'a:1', 600_000);
+    await migrate({ url: database.url, logger: silentLogger, migrations: [...MIGRATIONS, Later] });
+    const result = await store.commit({ epoch: 1, guards: [], writes: [], events: [] });
+    expect(result).toEqual({ kind: 'fenced', epoch: 1 });
+    await expect(store.load()).rejects.toThrow(SchemaMismatch);
+    await store.close();
   });
 
   it('is accepted when a newer release changed it in a compatible way', async () => {

@@ -7,6 +7,16 @@ export class StoreDefect extends Error {
   override readonly name = 'StoreDefect';
 }
 
+/** The database belongs to a newer release, or has not been migrated. Nothing but another release or a migration helps. */
+export class SchemaMismatch extends Error {
+  override readonly name = 'SchemaMismatch';
+}
+
+export const tooNew = (migration: string): SchemaMismatch =>
+  new SchemaMismatch(
+    `the database was changed by a newer release (${migration}) that this one cannot work with: run that release or a later one`,
+  );
+
 /** SQLSTATEs after which trying again later makes sense; two letters or digits are a whole class. */
 const PASSING = new Map<string, string>([
   ['08', 'the connection broke'],
@@ -30,6 +40,8 @@ const CONNECTION =
 const CONNECTION_WORDS =
   /connection terminated|timeout|cannot use a pool|client has encountered a connection error|client was closed|driver not connected|not queryable|server does not support ssl|sasl|scram/i;
 
+const PASSED_ON = [StoreUnavailable, StoreDefect, SchemaMismatch];
+
 interface PgFields {
   readonly code?: unknown;
   readonly driverError?: unknown;
@@ -40,7 +52,7 @@ interface PgFields {
 
 /** `statement` is the name of what was being done, e.g. `commit.put-app`. */
 export function translated(statement: string, thrown: unknown): Error {
-  if (thrown instanceof StoreUnavailable || thrown instanceof StoreDefect) return thrown;
+  if (PASSED_ON.some((known) => thrown instanceof known)) return thrown as Error;
   const fields = fieldsOf(thrown);
   const code = typeof fields.code === 'string' ? fields.code : '';
   const why = PASSING.get(code) ?? (isSqlState(code) ? PASSING.get(code.slice(0, 2)) : undefined);

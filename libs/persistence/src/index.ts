@@ -1,6 +1,6 @@
 // Table of contents: the Store on Postgres.
 export { PostgresStore } from './postgres-store.js';
 export type { ConnectOptions } from './postgres-store.js';
-export { migrate, SchemaMismatch } from './migrate.js';
+export { migrate } from './migrate.js';
 export type { MigrateOptions } from './migrate.js';
-export { StoreDefect } from './errors.js';
+export { SchemaMismatch, StoreDefect } from './errors.js';

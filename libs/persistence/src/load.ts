@@ -11,6 +11,8 @@ import type {
   Timestamp,
 } from '#libs/model';
 import type { StoredState } from '#libs/store';
+import { MIGRATIONS } from '#migrations';
+import { tooNew } from './errors.js';
 import { withTransaction } from './transaction.js';
 import type { Statement, Transaction } from './transaction.js';
 
@@ -35,15 +37,24 @@ const COUNTERS: Statement = {
   text: 'select event_number, table_number, last_version from counters',
 };
 
+const BREAKING: Statement = {
+  name: 'load.breaking',
+  text: `select name from schema_changes where number > $1 and compatibility = 'breaking' order by number desc limit 1`,
+};
+const NEWEST_KNOWN = Math.max(...MIGRATIONS.map((migration) => new migration().number));
+
 interface Counters {
   readonly event_number: string;
   readonly table_number: string;
   readonly last_version: Timestamp | null;
 }
 
+/** Throws SchemaMismatch when a newer release has changed the database since we connected. */
 export function loadState(pool: Pool): Promise<StoredState> {
   return withTransaction(pool, 'load', async (transaction) => {
     await transaction.runTogether(BEGIN);
+    const [breaking] = await transaction.run<{ name: string }>(BREAKING, [NEWEST_KNOWN]);
+    if (breaking) throw tooNew(breaking.name);
     const [counters] = await transaction.run<Counters>(COUNTERS);
     const state = {
       apps: await documents<App>(transaction, APPS),

@@ -5,15 +5,10 @@ import type { Logger } from '#libs/telemetry';
 import { MIGRATIONS } from '#migrations';
 import type { Compatibility, ReviewedMigration } from '#migrations';
 import { newMigrationSource } from './data-source.js';
-import { translated } from './errors.js';
+import { SchemaMismatch, tooNew, translated } from './errors.js';
 
 /** 'longrun' in ASCII, as far as 48 bits hold it: one lock per database, taken only while migrating. */
 const MIGRATION_LOCK = 0x6c6f6e677275;
-
-/** The database belongs to a newer release, or has not been migrated. */
-export class SchemaMismatch extends Error {
-  override readonly name = 'SchemaMismatch';
-}
 
 interface SchemaChange {
   readonly number: number;
@@ -41,7 +36,7 @@ export async function migrate({ url, logger, migrations = MIGRATIONS, apply = tr
       throw new SchemaMismatch('the database lacks migrations of this release: start the control plane once');
     await migrateLocked(source, known, logger);
   } catch (error) {
-    throw error instanceof SchemaMismatch ? error : translated('migrate', error);
+    throw translated('migrate', error);
   } finally {
     if (source.isInitialized) await source.destroy();
   }
@@ -64,11 +59,7 @@ async function migrateLocked(source: DataSource, known: readonly number[], logge
 function missing(applied: readonly SchemaChange[], known: readonly number[]): number[] {
   const newest = Math.max(0, ...known);
   const breaking = applied.filter((each) => each.number > newest && each.compatibility === 'breaking').at(-1);
-  if (breaking) {
-    throw new SchemaMismatch(
-      `the database was changed by a newer release (${breaking.name}) that this one cannot work with: run that release or a later one`,
-    );
-  }
+  if (breaking) throw tooNew(breaking.name);
   const present = new Set(applied.map((each) => each.number));
   return known.filter((number) => !present.has(number));
 }

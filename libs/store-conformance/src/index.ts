@@ -4,3 +4,5 @@ export { leadershipConformance } from './leadership-conformance.js';
 export { commitConformance } from './commit-conformance.js';
 export { historyConformance } from './history-conformance.js';
 export { faultConformance } from './fault-conformance.js';
+export { arbitraryCommit } from './arbitrary-commits.js';
+export { expectSameBehaviour } from './equivalence.js';

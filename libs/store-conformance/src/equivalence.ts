@@ -1,0 +1,41 @@
+// Two stores given the same commits must answer the same and hold the same rows.
+import { expect } from '@jest/globals';
+import { asAppId } from '#libs/model';
+import type { Commit, Store } from '#libs/store';
+
+export async function expectSameBehaviour(
+  one: Store,
+  other: Store,
+  commits: readonly Commit[],
+): Promise<void> {
+  for (const commit of commits) expect(await one.commit(commit)).toEqual(await other.commit(commit));
+  expect(await seen(one)).toEqual(await seen(other));
+}
+
+/** Everything readable, in an order of its own: stores promise none for `load`. */
+async function seen(store: Store): Promise<object> {
+  const state = await store.load();
+  return {
+    ...state,
+    apps: sorted(state.apps),
+    versions: sorted(state.versions),
+    instances: sorted(state.instances),
+    deployments: sorted(state.deployments),
+    agents: sorted(state.agents),
+    proxies: sorted(state.proxies),
+    stored: [await store.versions(asAppId('/web')), await store.versions(asAppId('/api'))],
+    history: await store.history(100),
+    events: await store.eventsAfter(0, 1000),
+  };
+}
+
+const sorted = (rows: readonly object[]): string[] => rows.map((row) => stable(row)).sort();
+
+/** JSON with sorted keys. */
+function stable(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) =>
+    typeof each === 'object' && each !== null && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).sort(([left], [right]) => (left < right ? -1 : 1)))
+      : each,
+  );
+}
