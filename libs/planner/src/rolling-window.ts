@@ -47,8 +47,9 @@ export function rollingWindow(sets: RollingSets): RollingWindow {
     Math.max(0, n - fresh.started),
     Math.max(0, maxCapacity - old.active - fresh.started),
   );
-  // more old ones than wanted go at once; as the unhealthy go first, this never takes a healthy one below n
-  const surplus = old.wanted - n;
+  // Each healthy new one makes an old one surplus, and so are old ones beyond n. As the unhealthy go first, this stops
+  // at most (healthy - n) healthy ones, so it never breaks the floor.
+  const surplus = old.wanted + fresh.healthy - n;
   const mayStop = Math.min(old.wanted, Math.max(0, surplus, healthy - minHealthy));
   const window = { minHealthy, maxCapacity, mayStart, mayStop };
   return isStuck(sets, window) ? { ...window, mayStop: 1 } : window;
