@@ -12,14 +12,29 @@ type Happening =
   | { readonly kind: 'drop' | 'restart' | 'unreachable' | 'reachable' }
   | { readonly kind: 'wait'; readonly ms: number };
 
+// mostly a quiet network, or nothing would ever be said
 const happening: fc.Arbitrary<Happening> = fc.oneof(
-  fc.record({
-    kind: fc.constantFrom('crash' as const, 'stop' as const, 'launch' as const, 'replace' as const),
-    at: fc.nat(1),
-  }),
-  fc.record({ kind: fc.constantFrom('drop' as const, 'restart' as const) }),
-  fc.record({ kind: fc.constantFrom('unreachable' as const, 'reachable' as const) }),
-  fc.record({ kind: fc.constant('wait' as const), ms: fc.constantFrom(0, 5, 400, 6_000, 15_000) }),
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('crash' as const, 'stop' as const, 'launch' as const, 'replace' as const),
+      at: fc.nat(1),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('wait' as const),
+      ms: fc.constantFrom(0, 5, 400, 6_000, 15_000),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('drop' as const, 'restart' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('unreachable' as const, 'reachable' as const, 'reachable' as const),
+    }),
+  },
 );
 
 /** The control plane's half, reduced to what matters here: it takes over newer incarnations and goes on from what ended. */
