@@ -5,6 +5,7 @@ import { AppsController } from './api/apps.controller.js';
 import { DeploymentsController } from './api/deployments.controller.js';
 import { EventsController } from './api/events.controller.js';
 import { GroupsController } from './api/groups.controller.js';
+import { PodsController } from './api/pods.controller.js';
 import { ProxiesController } from './api/proxies.controller.js';
 import { QueueController } from './api/queue.controller.js';
 import { ShutdownController } from './api/shutdown.controller.js';
@@ -24,6 +25,7 @@ export class ControlPlaneModule {
         DeploymentsController,
         QueueController,
         GroupsController,
+        PodsController,
         EventsController,
         AgentsController,
         ProxiesController,

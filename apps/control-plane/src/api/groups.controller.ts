@@ -1,10 +1,11 @@
 // `/v2/groups`: the tree that follows from the ids of the apps (api.md 4), to read and to empty. Groups of their own come later.
-import { Controller, Delete, Get, Inject, Req, Res } from '@nestjs/common';
+import { Controller, Delete, Get, Inject, Post, Put, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { embedsOfGroup, failures, presentApp, type AppInfo } from '#libs/api-contract';
 import { parentGroupOf, type ControlCore } from '#libs/control-core';
 import { parseAppId, timestampOf, type App } from '#libs/model';
+import { readJson } from '../http/json-body.js';
 import { flag, values } from '../http/url-form.js';
 import { CORE } from '../tokens.js';
 import { answerChange, restOf } from './answers.js';
@@ -49,6 +50,18 @@ export class GroupsController {
   @ApiOperation({ summary: 'Remove a group with all its apps' })
   remove(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
     return this.#remove(groupIdOf(restOf(request)), request, reply);
+  }
+
+  @Post(['', '*'])
+  @ApiOperation({ summary: 'Refused: groups cannot be written yet' })
+  create(@Req() request: FastifyRequest): never {
+    return refuseGroup(readJson(request));
+  }
+
+  @Put(['', '*'])
+  @ApiOperation({ summary: 'Refused: groups cannot be written yet' })
+  replace(@Req() request: FastifyRequest): never {
+    return refuseGroup(readJson(request));
   }
 
   async #remove(group: string, request: FastifyRequest, reply: FastifyReply): Promise<object> {
@@ -96,4 +109,12 @@ function groupIdOf(text: string): string {
   const id = parseAppId(text);
   if (!id) throw failures.groupNotFound(`/${text.replace(/^\/+/, '')}`);
   return id;
+}
+
+/** Never accepted and ignored: whoever sends a group must learn that its apps did not start. */
+function refuseGroup(_body: unknown): never {
+  throw failures.ruleViolation(
+    '/',
+    'writing groups is not supported yet by this version of Longrun. Send their apps, as a list, to PUT /v2/apps.',
+  );
 }

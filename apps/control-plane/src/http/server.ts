@@ -7,9 +7,9 @@ import { isAcceptable } from './accept.js';
 import type { Access } from './access.js';
 import { compressed } from './compression.js';
 import type { ErrorFilter } from './error-filter.js';
-import { BODY_BYTES_MAX } from './json-body.js';
 import type { KnownRoutes } from './known-routes.js';
 import { passToLeader } from './leader-proxy.js';
+import { collectBody } from './raw-body.js';
 import { tidyUrl } from './url-form.js';
 
 export interface ServerParts {
@@ -33,7 +33,6 @@ const ALWAYS: Readonly<Record<string, string>> = {
 export function createServer(parts: ServerParts): FastifyInstance {
   const { core, access, filter, routes, address } = parts;
   const server = fastify({
-    bodyLimit: BODY_BYTES_MAX,
     rewriteUrl: (request) => tidyUrl(request.url ?? '/'),
     // an id in a path may be long; the model says what is too long
     routerOptions: { maxParamLength: 16_384 },
@@ -42,7 +41,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     logger: false,
   });
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  server.addContentTypeParser('*', (_request, stream, done) => collectBody(stream, done));
   server.addHook('onRoute', ({ method, url }) => routes.note(method, url));
   server.addHook('onRequest', async (request, reply) => {
     void reply.headers(ALWAYS);
