@@ -26,6 +26,8 @@ interface Piece {
 /** The remainder copied in one go before truncating; more than this between two looks is lost rather than waited for. */
 const REMAINDER_BYTES = 4 * 1024 * 1024;
 
+const none = (): string[] => [];
+
 /** Bytes of a character begun but not finished at the end. */
 function unfinished(bytes: Buffer): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back += 1) {
@@ -127,14 +129,15 @@ export class OutputLog {
     const folder = dirname(this.path);
     const prefix = `${basename(this.path)}.`;
     const pieces: Piece[] = [];
-    for (const name of (await readdir(folder)).sort()) {
+    for (const name of (await readdir(folder).catch(none)).sort()) {
       const start = name.slice(prefix.length);
       if (!name.startsWith(prefix) || !/^\d{15}$/.test(start)) continue;
       const path = join(folder, name);
       pieces.push({ path, start: Number(start), size: (await stat(path)).size });
     }
     const previous = pieces[pieces.length - 1];
-    const size = (await stat(this.path)).size;
+    const size = (await stat(this.path).catch(() => undefined))?.size;
+    if (size === undefined) return pieces; // never made, or removed by the task itself
     return [...pieces, { path: this.path, start: previous ? previous.start + previous.size : 0, size }];
   }
 }

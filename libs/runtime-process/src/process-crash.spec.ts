@@ -268,6 +268,22 @@ describe('a process runtime after kill -9', () => {
     expect(exit.code).toBeUndefined();
   }, 60_000);
 
+  it('of the agent before the sandbox was made: told as failed', async () => {
+    const first = adopt();
+    const launch = launchOf('exec sleep 1000');
+    const { handle } = await first.start(launch);
+    await first.close();
+    process.kill(shimOf(launch.taskId), 'SIGKILL');
+    process.kill(Number(handle), 'SIGKILL');
+    await until('the end', () => identityOf(Number(handle)) === null);
+    rmSync(join(dataDir, 'records', `${launch.taskId}.started`));
+    rmSync(join(dataDir, 'sandboxes'), { recursive: true });
+    const next = adopt();
+    const exit = await next.waitForExit(launch.taskId, never);
+    expect(exit).toMatchObject({ message: expect.stringContaining('while it was being started') });
+    expect(await next.readLog(launch.taskId, 'stdout', 0, 10)).toEqual({ text: '', next: 0 });
+  }, 60_000);
+
   const shimOf = (taskId: TaskId): number =>
     new TaskRecords(join(dataDir, 'records')).startedOf(taskId)?.shimPid ?? Number.NaN;
 });

@@ -228,6 +228,7 @@ export class ProcessRuntime implements Runtime {
   async #load(): Promise<ShimScripts> {
     await mkdir(join(this.#dataDir, 'sandboxes'), { recursive: true, mode: 0o755 });
     await this.#records.open();
+    await this.#records.tidy();
     const shim = await installShim(join(this.#dataDir, 'shim'));
     this.#watch.open(
       (taskId) => this.#look(this.#tasks.get(taskId)),

@@ -54,13 +54,13 @@ export class TaskEnding {
 
   /** When every end under way is recorded, or the time is over. */
   async settled(withinMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = this.#after(withinMs, resolve);
-      void Promise.all(this.#settling).then(() => {
-        this.#drop(timer);
-        resolve();
-      });
+    let over = (): void => {};
+    const late = new Promise<void>((resolve) => {
+      over = resolve;
     });
+    const timer = this.#after(withinMs, over);
+    await Promise.race([Promise.all(this.#settling), late]);
+    this.#drop(timer);
   }
 
   async stop(task: Task, graceMs: number): Promise<void> {

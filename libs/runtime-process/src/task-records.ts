@@ -51,6 +51,13 @@ export class TaskRecords {
     return join(this.folder, taskId);
   }
 
+  /** Removes launches that an agent was killed in the middle of writing: nothing was started for them. */
+  async tidy(): Promise<void> {
+    for (const fileName of await readdir(this.folder)) {
+      if (fileName.endsWith('.launch.tmp')) await rm(join(this.folder, fileName), { force: true });
+    }
+  }
+
   /** `shop_web.5f….exit` -> the task and the kind; null for temporary files. */
   parse(fileName: string): { taskId: TaskId; kind: RecordKind } | null {
     const dot = fileName.lastIndexOf('.');
