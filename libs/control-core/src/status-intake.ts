@@ -11,12 +11,14 @@ import type { WorkingSet } from './working-set.js';
 interface Batch {
   readonly agent: AgentId;
   readonly items: readonly InstanceStatus[];
+  readonly stored: () => void;
+  readonly failed: (error: unknown) => void;
 }
 
 export class StatusIntake {
   readonly #lane: Lane;
   #waiting: Batch[] = [];
-  #next: Promise<void> | null = null;
+  #queued = false;
 
   constructor(lane: Lane) {
     this.#lane = lane;
@@ -24,28 +26,34 @@ export class StatusIntake {
 
   /** Resolves when they are stored (or known to be outdated); what arrives while a commit runs shares the next one. */
   store(agent: AgentId, items: readonly InstanceStatus[]): Promise<void> {
-    this.#waiting.push({ agent, items });
-    this.#next ??= this.#commitWaiting();
-    return this.#next;
+    return new Promise((stored, failed) => {
+      this.#waiting.push({ agent, items, stored, failed });
+      if (!this.#queued) this.#commitWaiting();
+    });
   }
 
-  #commitWaiting(): Promise<void> {
+  #commitWaiting(): void {
     const taken: Batch[] = [];
-    return this.#lane
-      .submit((workingSet, now) => {
-        // from here on new ones belong to the next commit; a retry after a conflict keeps its own
-        taken.push(...this.#waiting);
-        this.#waiting = [];
-        this.#next = null;
-        return { ...acceptStatuses(taken, workingSet, now), value: undefined };
-      })
-      .catch((error: unknown) => {
-        if (!taken.length) {
-          this.#waiting = [];
-          this.#next = null;
-        }
-        throw error;
-      });
+    const take = (): void => {
+      // from here on new ones belong to the next commit; a retry after a conflict keeps its own
+      this.#queued = false;
+      taken.push(...this.#waiting);
+      this.#waiting = [];
+    };
+    // before the submission, for an idle lane decides in the same turn
+    this.#queued = true;
+    const committed = this.#lane.submit((workingSet, now) => {
+      if (!taken.length) take();
+      return { ...acceptStatuses(taken, workingSet, now), value: undefined };
+    });
+    committed.then(
+      () => taken.forEach(({ stored }) => stored()),
+      (error: unknown) => {
+        // a closed lane never asked for them
+        if (!taken.length) take();
+        taken.forEach(({ failed }) => failed(error));
+      },
+    );
   }
 }
 
