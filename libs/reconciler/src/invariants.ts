@@ -1,7 +1,7 @@
 // The promises, checked once more on the finished draft of an app, independently of the rules that made it. A violation is a bug:
 // the app's decisions are dropped and reported, the others go on (decisions.md 3).
 import { shareRoundedDown } from '#libs/planner';
-import type { Instance } from '#libs/model';
+import type { Instance, InstanceId } from '#libs/model';
 import type { AppDraft } from './app-draft.js';
 import type { AppWork } from './app-work.js';
 import { isAvailable } from './classify.js';
@@ -12,11 +12,16 @@ import type { Violation } from './decision.js';
 interface Invariant {
   readonly rule: string;
   /** Null: it holds. */
-  readonly broken: (draft: AppDraft, work: AppWork, claims: PortClaims) => string | null;
+  readonly broken: (draft: AppDraft, work: AppWork, pass: PassRows) => string | null;
 }
 
-/** Ports given out in this pass, over all apps. */
-export type PortClaims = Map<string, Instance['id']>;
+/** What the pass has decided so far, over all apps. */
+export interface PassRows {
+  /** `agent:port` of every port given out in this pass. */
+  readonly claims: Map<string, InstanceId>;
+  /** The row of an instance of another app as this pass leaves it. */
+  rowOf(id: InstanceId): Instance | undefined;
+}
 
 const INVARIANTS: readonly Invariant[] = [
   { rule: 'floor', broken: floorBroken },
@@ -26,13 +31,13 @@ const INVARIANTS: readonly Invariant[] = [
   { rule: 'incarnations-only-grow', broken: incarnationBroken },
 ];
 
-/** The first broken invariant, or null. Adds the draft's new ports to `claims` when it is sound. */
-export function checkInvariants(draft: AppDraft, work: AppWork, claims: PortClaims): Violation | null {
+/** The first broken invariant, or null. Adds the draft's new ports to the claims of the pass when it is sound. */
+export function checkInvariants(draft: AppDraft, work: AppWork, pass: PassRows): Violation | null {
   for (const { rule, broken } of INVARIANTS) {
-    const text = broken(draft, work, claims);
+    const text = broken(draft, work, pass);
     if (text !== null) return { rule, appId: draft.id, text, decisions: draft.decisions };
   }
-  for (const each of newlyPlaced(draft)) for (const key of portKeys(each)) claims.set(key, each.id);
+  for (const each of newlyPlaced(draft)) for (const key of portKeys(each)) pass.claims.set(key, each.id);
   return null;
 }
 
@@ -65,7 +70,7 @@ function capacityBroken(draft: AppDraft, work: AppWork): string | null {
   return existing > limit ? `${existing} instances would exist, at most ${limit} may` : null;
 }
 
-function portBroken(draft: AppDraft, _: AppWork, claims: PortClaims): string | null {
+function portBroken(draft: AppDraft, _: AppWork, pass: PassRows): string | null {
   const { snapshot } = draft.context;
   for (const instance of newlyPlaced(draft)) {
     const { agentId } = instance;
@@ -74,9 +79,9 @@ function portBroken(draft: AppDraft, _: AppWork, claims: PortClaims): string | n
     if (own.size < instance.hostPorts.length) return `${instance.id} has one host port twice`;
     for (const port of instance.hostPorts) {
       const holder = snapshot.ledger.ports(agentId).get(port)?.heldBy;
-      const isFreed = holder === undefined || holder === instance.id || isFreedIn(draft, holder);
-      const claimedBy = claims.get(`${agentId}:${port}`);
-      if (!isFreed || (claimedBy !== undefined && claimedBy !== instance.id)) {
+      const isOpen = holder === undefined || holder === instance.id || isFreed(draft, holder, pass);
+      const claimedBy = pass.claims.get(`${agentId}:${port}`);
+      if (!isOpen || (claimedBy !== undefined && claimedBy !== instance.id)) {
         return `host port ${port} of ${agentId} would belong to ${instance.id} and ${claimedBy ?? holder ?? ''}`;
       }
     }
@@ -84,11 +89,13 @@ function portBroken(draft: AppDraft, _: AppWork, claims: PortClaims): string | n
   return null;
 }
 
-const isFreedIn = (draft: AppDraft, holder: Instance['id']): boolean => {
+/** Did its holder let go of it in this pass? */
+function isFreed(draft: AppDraft, holder: InstanceId, pass: PassRows): boolean {
   const stored = draft.context.snapshot.instance(holder);
-  if (stored?.appId !== draft.id) return false;
-  return draft.instance(holder)?.placed !== true || draft.instance(holder)?.taskId !== stored.taskId;
-};
+  if (!stored) return true;
+  const row = stored.appId === draft.id ? draft.instance(holder) : pass.rowOf(holder);
+  return row?.placed !== true || row.taskId !== stored.taskId;
+}
 
 /** The agent is told to stop only what no live proxy can choose any more. */
 function killBroken(draft: AppDraft): string | null {

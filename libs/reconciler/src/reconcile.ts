@@ -1,7 +1,7 @@
 // One pass over the dirty apps: from one view of the cluster to the decisions that bring what is closer to what is wanted.
 // Pure: same input, same answer. Costs what is dirty, not what exists. Whoever calls commits all decisions in one transaction
 // and calls again when something changed or `wakeAt` has come.
-import type { AppId, Deployment, DeploymentId } from '#libs/model';
+import type { AppId, Deployment, DeploymentId, Instance, InstanceId } from '#libs/model';
 import { lockedApps } from '#libs/planner';
 import type { Ids } from '#libs/time';
 import { AppDraft } from './app-draft.js';
@@ -12,7 +12,7 @@ import type { Alarm, Decision, ReconcileResult, Violation, WaitingExplanation } 
 import { beginDeployment, moveDeployment } from './deployments.js';
 import type { DeploymentMove } from './deployments.js';
 import { checkInvariants } from './invariants.js';
-import type { PortClaims } from './invariants.js';
+import type { PassRows } from './invariants.js';
 import { LedgerOverlay } from './ledger-overlay.js';
 import { reconcileApp } from './reconcile-app.js';
 import type { ClusterSnapshot } from './snapshot.js';
@@ -37,7 +37,7 @@ class Pass {
   readonly #waiting = new Map<AppId, WaitingExplanation>();
   readonly #alarms: Alarm[] = [];
   readonly #violations: Violation[] = [];
-  readonly #claims: PortClaims = new Map();
+  readonly #rows: PassRows = { claims: new Map(), rowOf: (id) => this.#rowOf(id) };
 
   constructor(
     private readonly context: PassContext,
@@ -75,7 +75,7 @@ class Pass {
     const draft = new AppDraft(this.context, app);
     const deployment = this.#deploymentOf(id);
     reconcileApp(draft, deployment);
-    const violation = checkInvariants(draft, workOf(app, deployment), this.#claims);
+    const violation = checkInvariants(draft, workOf(app, deployment), this.#rows);
     if (violation) {
       this.#violations.push(violation);
       this.#wake(id, this.context.now + this.context.snapshot.settings.placementRetryMs);
@@ -131,6 +131,12 @@ class Pass {
     const apps = steps.flatMap((step) => step.actions.map((each) => each.app));
     const known = apps.find((each) => this.dirty.includes(each)) ?? apps[0] ?? changes[0]?.appId;
     return known ?? ROOT;
+  }
+
+  #rowOf(id: InstanceId): Instance | undefined {
+    const stored = this.context.snapshot.instance(id);
+    const draft = stored && this.#drafts.get(stored.appId);
+    return draft ? draft.instance(id) : stored;
   }
 
   #situationOf(id: AppId): AppSituation | null {

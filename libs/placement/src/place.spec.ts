@@ -1,0 +1,288 @@
+import { describe, expect, test } from '@jest/globals';
+import { asAgentId, asAppId, asInstanceId } from '#libs/model';
+import type { AgentNode, AppSpec, Constraint, Instance } from '#libs/model';
+import { canonicalValue, constraintViolation } from './constraints.js';
+import { PORT_SHUN_MS, PlacementIndex } from './placement-index.js';
+import { place } from './place.js';
+import type { PlacementRequest } from './verdict.js';
+
+const NOW = 1_000_000;
+
+function anAgent(
+  name: string,
+  more: Partial<AgentNode> = {},
+  info: Partial<AgentNode['info']> = {},
+): AgentNode {
+  return {
+    info: {
+      id: asAgentId(name),
+      hostname: name,
+      address: '127.0.0.1',
+      attributes: {},
+      resources: { cpus: 2, mem: 1024, disk: 1000, ports: [{ from: 31_000, to: 31_003 }] },
+      runtimes: ['process'],
+      version: '1',
+      warnings: [],
+      ...info,
+    },
+    run: 1,
+    liveness: 'connected',
+    since: 0,
+    diskLow: false,
+    ...more,
+  };
+}
+const agentsOf = (...agents: readonly AgentNode[]): ReadonlyMap<AgentNode['info']['id'], AgentNode> =>
+  new Map(agents.map((each) => [each.info.id, each]));
+
+function aSpec(more: Partial<AppSpec> = {}): AppSpec {
+  return {
+    id: asAppId('/web'),
+    cmd: 'run',
+    env: {},
+    instances: 1,
+    cpus: 1,
+    mem: 128,
+    disk: 0,
+    constraints: [],
+    networks: [{ mode: 'host' }],
+    portDefinitions: [{ port: 10_000, protocol: 'tcp', labels: {} }],
+    requirePorts: false,
+    healthChecks: [],
+    labels: {},
+    upgradeStrategy: { minimumHealthCapacity: 1, maximumOverCapacity: 1 },
+    backoffSeconds: 1,
+    backoffFactor: 1.15,
+    maxLaunchDelaySeconds: 300,
+    dependencies: [],
+    killSelection: 'YOUNGEST_FIRST',
+    unreachableStrategy: { inactiveAfterSeconds: 0, expungeAfterSeconds: 0 },
+    role: '*',
+    ...more,
+  };
+}
+const aRequest = (spec = aSpec(), more: Partial<PlacementRequest> = {}): PlacementRequest => ({
+  appId: spec.id,
+  spec,
+  peers: [],
+  total: spec.instances,
+  confirmedTable: 5,
+  now: NOW,
+  ...more,
+});
+
+function aPlaced(
+  name: string,
+  agent: string,
+  hostPorts: readonly number[],
+  more: Partial<Instance> = {},
+): Instance {
+  return {
+    id: asInstanceId(name),
+    appId: asAppId('/web'),
+    version: '2026' as Instance['version'],
+    goal: 'running',
+    incarnation: 1,
+    placed: true,
+    agentId: asAgentId(agent),
+    hostPorts,
+    createdAt: 0,
+    cause: { kind: 'deployment', text: '' },
+    routing: 'out',
+    leftAt: 0,
+    goalRevision: 1,
+    ...more,
+  };
+}
+
+describe('place', () => {
+  test('spreads an app, then takes the least loaded, and prefers where it ran before', () => {
+    const ledger = new PlacementIndex(0);
+    const agents = agentsOf(anAgent('a'), anAgent('b'), anAgent('c'));
+    ledger.note(undefined, aPlaced('w1', 'a', [31_000]), aSpec(), NOW);
+    ledger.note(undefined, aPlaced('x1', 'b', [31_000], { appId: asAppId('/x') }), aSpec(), NOW);
+    expect(place(aRequest(), agents, ledger)).toMatchObject({ kind: 'placed', agentId: 'c' });
+    const back = aRequest(aSpec(), { preferredAgent: asAgentId('a') });
+    expect(place(back, agents, ledger)).toEqual({ kind: 'placed', agentId: 'a', hostPorts: [31_001] });
+  });
+
+  test('says for every agent what is missing, with amounts', () => {
+    const ledger = new PlacementIndex(0);
+    ledger.note(undefined, aPlaced('w1', 'a', []), aSpec({ cpus: 1.5 }), NOW);
+    const agents = agentsOf(
+      anAgent('a'),
+      anAgent('b', { liveness: 'lost' }),
+      anAgent('c', { diskLow: true }, { runtimes: ['docker'] }),
+    );
+    const verdict = place(aRequest(aSpec({ mem: 2048, disk: 2000 })), agents, ledger);
+    expect(verdict.kind === 'impossible' && verdict.perAgent.map((each) => each.reasons)).toEqual([
+      [
+        { reason: 'InsufficientCpus', text: 'needs 1 cpus, 0.5 of 2 are free' },
+        { reason: 'InsufficientMemory', text: 'needs 2048 MiB of memory, 896 of 1024 are free' },
+        { reason: 'InsufficientDisk', text: 'needs 2000 MiB of disk, 1000 of 1000 are free' },
+      ],
+      [
+        { reason: 'AgentUnreachable', text: 'the agent is lost' },
+        { reason: 'InsufficientMemory', text: 'needs 2048 MiB of memory, 1024 of 1024 are free' },
+        { reason: 'InsufficientDisk', text: 'needs 2000 MiB of disk, 1000 of 1000 are free' },
+      ],
+      [
+        { reason: 'RuntimeMissing', text: 'needs the process runtime, the agent has docker' },
+        { reason: 'DiskLow', text: 'less than 5 % of its disk is free' },
+        { reason: 'InsufficientMemory', text: 'needs 2048 MiB of memory, 1024 of 1024 are free' },
+        { reason: 'InsufficientDisk', text: 'needs 2000 MiB of disk, 1000 of 1000 are free' },
+      ],
+    ]);
+  });
+
+  test('sums of fractions leave room for the last one', () => {
+    const ledger = new PlacementIndex(0);
+    for (let index = 0; index < 19; index += 1) {
+      ledger.note(undefined, aPlaced(`w${index}`, 'a', []), aSpec({ cpus: 0.1 }), NOW);
+    }
+    const request = aRequest(aSpec({ cpus: 0.1, mem: 1, portDefinitions: [] }));
+    ledger.note(aPlaced('w0', 'a', []), aPlaced('w0', 'a', []), aSpec({ cpus: 0.1, mem: 0 }), NOW);
+    expect(
+      place(
+        request,
+        agentsOf(anAgent('a', {}, { resources: { cpus: 2, mem: 9999, disk: 1, ports: [] } })),
+        ledger,
+      ).kind,
+    ).toBe('placed');
+  });
+});
+
+describe('host ports', () => {
+  const agents = agentsOf(anAgent('a'));
+  const portOf = (request: PlacementRequest, ledger: PlacementIndex): unknown => {
+    const verdict = place(request, agents, ledger);
+    return verdict.kind === 'placed'
+      ? verdict.hostPorts
+      : verdict.perAgent[0]?.reasons.map((each) => each.text);
+  };
+  const use = (ledger: PlacementIndex, port: number, at: number, leftAt = 0, app = '/x'): void => {
+    const row = aPlaced(`i${port}`, 'a', [port], { appId: asAppId(app), leftAt });
+    ledger.note(undefined, row, aSpec(), at);
+    ledger.note(row, undefined, aSpec(), at);
+  };
+
+  test('never used ones first, then the least recently used', () => {
+    const ledger = new PlacementIndex(0);
+    [31_000, 31_001, 31_002].forEach((port, index) => use(ledger, port, 100 - index));
+    expect(portOf(aRequest(), ledger)).toEqual([31_003]);
+    use(ledger, 31_003, 200);
+    expect(portOf(aRequest(), ledger)).toEqual([31_002]);
+  });
+
+  test('a port goes to another app only when every proxy confirmed a table without it', () => {
+    const ledger = new PlacementIndex(0);
+    for (const port of [31_000, 31_001, 31_002, 31_003]) use(ledger, port, port, 7);
+    expect(portOf(aRequest(), ledger)).toEqual(['needs 1 free host ports, 0 are free']);
+    expect(portOf(aRequest(aSpec(), { confirmedTable: 7 }), ledger)).toEqual([31_000]);
+    expect(portOf(aRequest(aSpec(), { confirmedTable: null }), ledger)).toEqual([31_000]);
+    expect(portOf(aRequest(aSpec({ id: asAppId('/x') })), ledger)).toEqual([31_000]);
+  });
+
+  test('after taking office unknown ports wait for the table found then', () => {
+    expect(portOf(aRequest(), new PlacementIndex(6))).toEqual(['needs 1 free host ports, 0 are free']);
+    expect(portOf(aRequest(), new PlacementIndex(5))).toEqual([31_000]);
+  });
+
+  test('a port that was taken is shunned for 10 minutes', () => {
+    const ledger = new PlacementIndex(0);
+    const reject = { reason: 'port-taken' as const, message: 'taken', port: 31_000 };
+    const status = { incarnation: 1, phase: 'rejected', reject } as Instance['status'];
+    const row: Instance = { ...aPlaced('w1', 'a', [31_000]), ...(status ? { status } : {}) };
+    ledger.note(undefined, row, aSpec(), NOW);
+    ledger.note(row, { ...row, placed: false }, aSpec(), NOW);
+    const fixed = aSpec({
+      requirePorts: true,
+      portDefinitions: [{ port: 31_000, protocol: 'tcp', labels: {} }],
+    });
+    expect(portOf(aRequest(fixed), ledger)).toEqual([
+      'host port 31000 was used a moment ago by something else',
+    ]);
+    expect(portOf(aRequest(fixed, { now: NOW + PORT_SHUN_MS }), ledger)).toEqual([31_000]);
+  });
+
+  test('requirePorts asks for exactly these', () => {
+    const ledger = new PlacementIndex(0);
+    const fixed = aSpec({
+      requirePorts: true,
+      portDefinitions: [{ port: 31_002, protocol: 'tcp', labels: {} }],
+    });
+    expect(portOf(aRequest(fixed), ledger)).toEqual([31_002]);
+    ledger.note(undefined, aPlaced('w1', 'a', [31_002]), aSpec(), NOW);
+    expect(portOf(aRequest(fixed), ledger)).toEqual(['host port 31002 is used by w1']);
+    const outside = aSpec({
+      requirePorts: true,
+      portDefinitions: [{ port: 80, protocol: 'tcp', labels: {} }],
+    });
+    expect(portOf(aRequest(outside), ledger)).toEqual(["host port 80 is outside the agent's range"]);
+  });
+});
+
+describe('constraints', () => {
+  const rack = (name: string, value: string): AgentNode => anAgent(name, {}, { attributes: { rack: value } });
+  const agents = agentsOf(rack('a', '1'), rack('b', '1'), rack('c', '2'), anAgent('d'));
+  const fits = (constraint: Constraint, agent: string, peers: readonly string[] = [], total = 1): boolean => {
+    const found = agents.get(asAgentId(agent));
+    if (!found) throw new Error(agent);
+    return (
+      constraintViolation(constraint, found.info, { agents, peers: peers.map(asAgentId), total }) === null
+    );
+  };
+
+  test.each<[Constraint, string, readonly string[], boolean]>([
+    [{ field: 'hostname', operator: 'UNIQUE' }, 'a', ['b'], true],
+    [{ field: 'hostname', operator: 'UNIQUE' }, 'a', ['a'], false],
+    [{ field: 'rack', operator: 'UNIQUE' }, 'a', ['b'], false],
+    [{ field: 'rack', operator: 'CLUSTER' }, 'c', [], true],
+    [{ field: 'rack', operator: 'CLUSTER' }, 'c', ['a'], false],
+    [{ field: 'rack', operator: 'CLUSTER', value: '2' }, 'c', [], true],
+    [{ field: 'rack', operator: 'IS', value: '1.0000' }, 'a', [], true],
+    [{ field: 'rack', operator: 'IS', value: '2' }, 'a', [], false],
+    [{ field: 'hostname', operator: 'LIKE', value: '[ab]' }, 'a', [], true],
+    [{ field: 'hostname', operator: 'LIKE', value: 'a.' }, 'a', [], false],
+    [{ field: 'hostname', operator: 'UNLIKE', value: '[ab]' }, 'a', [], false],
+    [{ field: 'rack', operator: 'UNLIKE', value: '.*' }, 'd', [], true],
+    [{ field: 'rack', operator: 'LIKE', value: '.*' }, 'd', [], false],
+    [{ field: 'rack', operator: 'MAX_PER', value: '2' }, 'a', ['a'], true],
+    [{ field: 'rack', operator: 'MAX_PER', value: '2' }, 'a', ['a', 'b'], false],
+  ])('%j on %s with %j: %p', (constraint, agent, peers, expected) => {
+    expect(fits(constraint, agent, peers)).toBe(expected);
+  });
+
+  test('GROUP_BY divides evenly, with the rest on some', () => {
+    const two: Constraint = { field: 'rack', operator: 'GROUP_BY', value: '2' };
+    expect(fits(two, 'a', ['a'], 5)).toBe(true);
+    expect(fits(two, 'a', ['a', 'a'], 5)).toBe(true);
+    expect(fits(two, 'a', ['a', 'a', 'a'], 5)).toBe(false);
+    expect(fits(two, 'c', ['a', 'a', 'a', 'c'], 5)).toBe(true);
+    expect(fits(two, 'c', ['a', 'a', 'a', 'c', 'c'], 5)).toBe(false);
+  });
+
+  test('GROUP_BY without a value uses the distinct values there are', () => {
+    const all: Constraint = { field: 'rack', operator: 'GROUP_BY' };
+    expect(fits(all, 'a', ['a'], 2)).toBe(false);
+    expect(fits(all, 'c', ['a'], 2)).toBe(true);
+  });
+
+  test('a hostile pattern costs linear time', () => {
+    expect(fits({ field: 'hostname', operator: 'LIKE', value: '(a+)+$' }, 'a')).toBe(true);
+    expect(fits({ field: 'hostname', operator: 'LIKE', value: '(' }, 'a')).toBe(false);
+  });
+
+  test.each([
+    ['1.0005', '1'],
+    ['1.00051', '1.001'],
+    ['1.1005', '1.101'],
+    ['2', '2'],
+    ['-1.5', '-1.5'],
+    ['[7-9,1-3]', '[1-3,7-9]'],
+    ['{b,a}', '{a,b}'],
+    ['rack-1', 'rack-1'],
+  ])('value %s reads %s', (text, expected) => {
+    expect(canonicalValue(text)).toBe(expected);
+  });
+});
