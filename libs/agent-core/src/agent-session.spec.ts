@@ -58,6 +58,19 @@ describe('assignments', () => {
     await bench.run(3_000);
     expect(bench.session.of('assignments-ack')).toMatchObject([{ number: 1 }]);
     expect(bench.runtime.running()).toHaveLength(1);
+    expect(bench.journal.entries.get(INSTANCE)?.assignment).toEqual(anAssignment());
+  });
+
+  it('that came before and are still not on disk are not acknowledged the second time either', async () => {
+    await bench.start();
+    bench.session.welcome();
+    await bench.run(0);
+    bench.journal.broken = new Error('no space left on device');
+    bench.automatic = { epoch: 1, set: [anAssignment()] };
+    bench.session.full([anAssignment()]);
+    await bench.run(6_000);
+    expect(bench.sessions.length).toBeGreaterThan(2);
+    expect(bench.sessions.flatMap((each) => each.of('assignments-ack'))).toEqual([]);
   });
 
   it('with a missing number end the session', async () => {

@@ -19,6 +19,8 @@ import { TaskMonitor } from './task-monitor.js';
 /** A runtime that cannot say what it knows is asked again, doubling up to the maximum. */
 const ADOPT_RETRY_MS = 500;
 const ADOPT_RETRY_MS_MAX = 10_000;
+/** A session that ended sooner counts as a failure: whatever ended it may do so again at once. */
+const STABLE_MS = 10_000;
 /** Refused for good means until something changes; that may happen where we cannot see it. */
 const REFUSED_RETRY_MS = 60_000;
 /** What runtimes warn about changes rarely, and is for people. */
@@ -159,6 +161,7 @@ export class Agent {
     let said = '';
     while (!signal.aborted) {
       const url = this.#dial.url();
+      const began = clock.now();
       this.#session = new Session(this.#sessionParts());
       const end = await this.#session.run(url);
       this.#session = null;
@@ -167,6 +170,7 @@ export class Agent {
       // the same trouble is told once, not with each dial
       if (end.welcomed || end.reason !== said)
         log.warn({ controlPlane: url, reason: end.reason }, 'no session with the control plane');
+      if (end.welcomed && clock.now() - began >= STABLE_MS) this.#dial.lasted();
       if (end.final && end.reason !== said) this.#parts.refused(end.reason);
       said = end.reason;
       const waitMs = this.#dial.failed(end.leader);
@@ -192,7 +196,6 @@ export class Agent {
   #opened(session: Session): void {
     const { cluster, epoch, run } = this.identity;
     this.#parts.log.info({ event: 'session', cluster, epoch, run }, 'session with the control plane');
-    this.#dial.welcomed();
     this.#presence = { connected: true, lostAt: this.#presence.lostAt };
     this.#instances.presenceChanged();
     const agent = this.#info();

@@ -4,7 +4,7 @@ import type { Ids } from '#libs/time';
 
 const DELAY_MS_MIN = 100;
 const DELAY_MS_MAX = 2_000;
-/** Hints followed in a row without a welcome; two control planes that each name the other must not make a loop. */
+/** Hints followed in a row without a session that lasted; two control planes that each name the other must not make a loop. */
 const HINTS_MAX = 3;
 
 export class DialPlan {
@@ -24,7 +24,8 @@ export class DialPlan {
     return this.#hint ?? this.#urls[this.#turn % this.#urls.length] ?? '';
   }
 
-  welcomed(): void {
+  /** A session lasted: the next trouble is a new one. */
+  lasted(): void {
     this.#failures = 0;
     this.#hints = 0;
   }

@@ -7,6 +7,7 @@ import { InstanceWorker, type WorkerParts } from './instance-worker.js';
 import { wordsOf } from './pause.js';
 import type { JournalEntry } from './seams.js';
 import { isTerminal } from './task-record.js';
+import { TaskCalls } from './task-calls.js';
 import type { StatusReporter } from './status-reporter.js';
 
 /** decisions.md 7. */
@@ -24,6 +25,7 @@ export interface InstanceSetParts extends WorkerParts {
 
 export class InstanceSet {
   readonly #parts: InstanceSetParts;
+  readonly #calls: TaskCalls;
   readonly #workers = new Map<InstanceId, InstanceWorker>();
   /** Runtimes that were asked what they know. */
   readonly #adopted = new Set<RuntimeKind>();
@@ -34,6 +36,7 @@ export class InstanceSet {
 
   constructor(parts: InstanceSetParts, entries: readonly JournalEntry[]) {
     this.#parts = parts;
+    this.#calls = new TaskCalls(parts);
     for (const entry of entries) {
       // held until its runtime was asked: it may have begun unseen
       this.#workers.set(entry.instanceId, new InstanceWorker(parts, entry.instanceId, entry, true));
@@ -156,14 +159,7 @@ export class InstanceSet {
   }
 
   #clearAway({ task }: InstanceWorker, all: boolean): void {
-    const runtime = task ? this.#parts.runtimes.of(task.runtime) : null;
-    if (!task || !runtime) return;
-    runtime.forget(task.taskId, all).catch((error: unknown) => {
-      this.#parts.log.warn(
-        { task: task.taskId, error: wordsOf(error) },
-        'an ended task could not be cleared away',
-      );
-    });
+    if (task) this.#calls.clearAway(task, all);
   }
 
   #armOrphans(): void {

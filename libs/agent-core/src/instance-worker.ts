@@ -1,12 +1,13 @@
 // The worker of one instance: one step at a time, the newest assignment wins. It cancels waits and pulls; an engine call that starts
 // a task finishes and is followed by the stop (decisions.md 19). What to do is decided by next-step.ts; how a task is carried
 // through its life is done here. Closing a worker leaves its task running.
-import type { Assignment, InstanceId, RuntimeKind, TaskExit, TaskId } from '#libs/model';
+import type { Assignment, InstanceId, RuntimeKind, TaskExit } from '#libs/model';
 import { newTaskId } from '#libs/model';
 import { RuntimeError, type PullProgress, type Runtime, type TaskObservation } from '#libs/runtime';
 import type { Clock, Ids, Timer } from '#libs/time';
+import { EntrySaver } from './entry-saver.js';
 import { nextStep, type Presence, type Step, type WorkerView } from './next-step.js';
-import { pause, wordsOf } from './pause.js';
+import { wordsOf } from './pause.js';
 import type { AgentLog, Journal, JournalEntry, Runtimes } from './seams.js';
 import { adoptTask } from './adoption.js';
 import {
@@ -19,15 +20,14 @@ import {
   running,
   stoppedBeforeStart,
   UNKNOWN_GRACE_MS,
-  vanished,
   type TaskRecord,
   type TaskReport,
 } from './task-record.js';
+import { TaskCalls, type TaskHandle } from './task-calls.js';
 import type { TaskMonitor } from './task-monitor.js';
 
-/** A stop that the engine refused is tried again after this, doubling up to the maximum. */
-const STOP_RETRY_MS = 500;
-const STOP_RETRY_MS_MAX = 10_000;
+/** A step that failed in an unforeseen way is tried again after this. */
+const RETRY_MS = 10_000;
 
 export interface WorkerParts {
   readonly clock: Clock;
@@ -43,6 +43,8 @@ export interface WorkerParts {
 export class InstanceWorker {
   readonly #parts: WorkerParts;
   readonly #closing = new AbortController();
+  readonly #saver: EntrySaver;
+  readonly #calls: TaskCalls;
   #assignment: Assignment | null;
   #task: TaskRecord | null;
   #delayMs: number;
@@ -50,16 +52,13 @@ export class InstanceWorker {
   /** Its runtime has not been asked yet what it knows: nothing is decided before. */
   #held: boolean;
   /** Tasks of this instance that a newer incarnation has replaced; stopped before anything else. */
-  #strays: { readonly taskId: TaskId; readonly runtime: RuntimeKind }[] = [];
+  #strays: TaskHandle[] = [];
   #pulling: AbortController | null = null;
   #watching: AbortController | null = null;
   #observedExit: { readonly taskId: string; readonly exit: TaskExit } | null = null;
   #busy = false;
   #again = false;
   #alarm: Timer | null = null;
-  #saving: Promise<void> | null = null;
-  #unsaved = false;
-
   constructor(
     parts: WorkerParts,
     readonly instanceId: InstanceId,
@@ -71,6 +70,13 @@ export class InstanceWorker {
     this.#task = entry?.task ?? null;
     this.#delayMs = entry?.delayMs ?? 0;
     this.#held = held;
+    this.#calls = new TaskCalls(parts);
+    this.#saver = new EntrySaver(parts, () => ({
+      instanceId,
+      assignment: this.#assignment,
+      task: this.#task,
+      delayMs: this.#delayMs,
+    }));
   }
 
   get assignment(): Assignment | null {
@@ -94,11 +100,11 @@ export class InstanceWorker {
     const before = this.#assignment;
     if (before && before.incarnation > assignment.incarnation) return;
     this.#condemned = false;
-    if (before && JSON.stringify(before) === JSON.stringify(assignment)) return;
+    if (before && JSON.stringify(before) === JSON.stringify(assignment)) return this.#saver.settled();
     this.#assignment = assignment;
     if (before?.taskId !== assignment.taskId) this.#delayMs = assignment.backoff.delayMs;
     this.#takeOver(assignment, before === null);
-    await this.#save();
+    await this.#saver.save();
     this.wake();
   }
 
@@ -106,7 +112,7 @@ export class InstanceWorker {
   async release(): Promise<void> {
     if (!this.#assignment) return;
     this.#assignment = null;
-    await this.#save();
+    await this.#saver.save();
     this.wake();
   }
 
@@ -150,7 +156,7 @@ export class InstanceWorker {
     this.#alarm?.cancel();
     this.#watching?.abort();
     this.#pulling?.abort();
-    await this.#saving?.catch((error: unknown) => this.#unwritten(error));
+    await this.#saver.close();
   }
 
   async #work(): Promise<void> {
@@ -165,7 +171,7 @@ export class InstanceWorker {
         { instance: this.instanceId, error: wordsOf(error) },
         'the step of an instance failed; it is tried again',
       );
-      this.#wakeAt(this.#parts.clock.now() + STOP_RETRY_MS_MAX);
+      this.#wakeAt(this.#parts.clock.now() + RETRY_MS);
     } finally {
       this.#busy = false;
     }
@@ -179,7 +185,7 @@ export class InstanceWorker {
     }
     const stray = this.#strays[0];
     if (stray) {
-      await this.#stopForSure(stray, UNKNOWN_GRACE_MS);
+      await this.#calls.stop(stray, UNKNOWN_GRACE_MS, this.#closing.signal);
       this.#strays = this.#strays.filter((each) => each !== stray);
       this.#again = true;
       return;
@@ -218,15 +224,15 @@ export class InstanceWorker {
       this.#delayMs = step.delayMs;
       this.#change(beginAutonomous(step.previous, step.assignment, taskId, now));
     }
-    if (previous && previous.taskId !== this.#task?.taskId) this.#forget(previous);
+    if (previous && previous.taskId !== this.#task?.taskId) this.#calls.clearAway(previous, false);
     if (this.#task?.launch) await this.#launch(this.#task);
   }
 
   async #launch(task: TaskRecord): Promise<void> {
     try {
-      const runtime = this.#runtimeOf(task);
+      const runtime = this.#calls.runtimeOf(task);
       // an assignment is on disk already; a task of our own must be, or a restarted agent would not know it
-      if (task.autonomous) await this.#save();
+      if (task.autonomous) await this.#saver.save();
       if (!(await this.#prepare(runtime, task))) return;
       const now = this.#parts.clock.now();
       const starting: TaskRecord = { ...(this.#task ?? task), phase: 'starting', since: now };
@@ -297,32 +303,9 @@ export class InstanceWorker {
     };
     this.#change(stopping);
     this.#parts.monitor.stop(this.instanceId);
-    const exit = await this.#stopForSure(task, task.launch?.killGraceMs ?? UNKNOWN_GRACE_MS);
+    const graceMs = task.launch?.killGraceMs ?? UNKNOWN_GRACE_MS;
+    const exit = await this.#calls.stop(task, graceMs, this.#closing.signal);
     if (exit) this.#finish(ended(stopping, { ...exit, requested: true }, this.#parts.clock.now()));
-  }
-
-  /** Null: the worker was closed meanwhile. */
-  async #stopForSure(
-    { taskId, runtime: kind }: Pick<TaskRecord, 'taskId' | 'runtime'>,
-    graceMs: number,
-  ): Promise<TaskExit | null> {
-    const signal = this.#closing.signal;
-    for (let waitMs = STOP_RETRY_MS; !signal.aborted; waitMs = Math.min(waitMs * 2, STOP_RETRY_MS_MAX)) {
-      try {
-        const runtime = this.#runtimeOf({ runtime: kind });
-        await runtime.stop(taskId, graceMs);
-        return await runtime.waitForExit(taskId, signal);
-      } catch (error) {
-        if (signal.aborted) return null;
-        if (isUnknownTask(error)) return vanished;
-        this.#parts.log.warn(
-          { instance: this.instanceId, task: taskId, error: wordsOf(error) },
-          'a stop failed; it is tried again',
-        );
-        await pause(this.#parts.clock, waitMs, signal);
-      }
-    }
-    return null;
   }
 
   #watch(task: TaskRecord): void {
@@ -334,31 +317,17 @@ export class InstanceWorker {
       const news = this.#task.accepting !== accepting;
       this.#task = { ...this.#task, health, accepting };
       // it is true since the start of the task, also for an agent that starts later
-      if (news) this.#saveSoon();
+      if (news) this.#saver.soon();
       this.#tell(this.#task);
     });
     void this.#watchExit(task, watching.signal);
   }
 
   async #watchExit(task: TaskRecord, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        const exit = await this.#runtimeOf(task).waitForExit(task.taskId, signal);
-        this.#observedExit = { taskId: task.taskId, exit };
-        return this.wake();
-      } catch (error) {
-        if (signal.aborted) return;
-        if (isUnknownTask(error)) {
-          this.#observedExit = { taskId: task.taskId, exit: vanished };
-          return this.wake();
-        }
-        this.#parts.log.warn(
-          { task: task.taskId, error: wordsOf(error) },
-          'lost sight of a task; looking again',
-        );
-        await pause(this.#parts.clock, STOP_RETRY_MS_MAX, signal);
-      }
-    }
+    const exit = await this.#calls.exitOf(task, signal);
+    if (!exit) return;
+    this.#observedExit = { taskId: task.taskId, exit };
+    this.wake();
   }
 
   #finish(task: TaskRecord): void {
@@ -370,7 +339,7 @@ export class InstanceWorker {
 
   #change(task: TaskRecord | null): void {
     this.#task = task;
-    this.#saveSoon();
+    this.#saver.soon();
     if (task) this.#tell(task);
   }
 
@@ -391,69 +360,12 @@ export class InstanceWorker {
     if (news) this.#tell(this.#task);
   }
 
-  #forget(task: TaskRecord): void {
-    const runtime = this.#parts.runtimes.of(task.runtime);
-    runtime?.forget(task.taskId, false).catch((error: unknown) => {
-      this.#parts.log.warn(
-        { task: task.taskId, error: wordsOf(error) },
-        'an ended task could not be cleared away',
-      );
-    });
-  }
-
-  #runtimeOf({ runtime: kind }: Pick<TaskRecord, 'runtime'>): Runtime {
-    const runtime = this.#parts.runtimes.of(kind);
-    if (runtime) return runtime;
-    const what =
-      kind === 'docker' ? 'no Docker Engine answers on this agent' : 'this agent runs no processes';
-    throw new RuntimeError('rejected', 'runtime-missing', what);
-  }
-
   #wakeAt(at: number): void {
     this.#alarm?.cancel();
     this.#alarm = this.#parts.clock.after(Math.max(0, at - this.#parts.clock.now()), () => this.wake());
-  }
-
-  #saveSoon(): void {
-    this.#save().catch((error: unknown) => this.#unwritten(error));
-  }
-
-  #unwritten(error: unknown): void {
-    this.#parts.log.error(
-      { instance: this.instanceId, error: wordsOf(error) },
-      'the journal could not be written',
-    );
-  }
-
-  /** One write at a time, always of the newest state; resolves when the state of this moment is on disk. */
-  #save(): Promise<void> {
-    this.#unsaved = true;
-    this.#saving = (this.#saving ?? Promise.resolve())
-      .catch(() => undefined)
-      .then(async () => {
-        if (!this.#unsaved) return;
-        this.#unsaved = false;
-        const { instanceId } = this;
-        try {
-          await this.#parts.journal.saveInstance({
-            instanceId,
-            assignment: this.#assignment,
-            task: this.#task,
-            delayMs: this.#delayMs,
-          });
-        } catch (error) {
-          this.#unsaved = true;
-          throw error;
-        }
-      });
-    return this.#saving;
   }
 }
 
 function fail(task: TaskRecord): never {
   throw new RuntimeError('rejected', 'invalid', `task ${task.taskId} has no launch spec`);
 }
-
-/** The runtime is there and has no such task, not even an ended one. */
-const isUnknownTask = (error: unknown): boolean =>
-  error instanceof RuntimeError && error.kind === 'rejected' && error.reason === 'invalid';

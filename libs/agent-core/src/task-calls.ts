@@ -1,0 +1,79 @@
+// How a worker asks the runtimes about its tasks, with the patience that they need: a stop is tried until it is done, an exit is waited
+// for until it comes, whatever happens to an engine meanwhile.
+import type { TaskExit } from '#libs/model';
+import { RuntimeError, type Runtime } from '#libs/runtime';
+import type { Clock } from '#libs/time';
+import { pause, wordsOf } from './pause.js';
+import type { AgentLog, Runtimes } from './seams.js';
+import { vanished, type TaskRecord } from './task-record.js';
+
+/** A call that the engine failed is tried again after this, doubling up to the maximum. */
+const RETRY_MS = 500;
+const RETRY_MS_MAX = 10_000;
+
+export type TaskHandle = Pick<TaskRecord, 'taskId' | 'runtime'>;
+
+export class TaskCalls {
+  constructor(
+    private readonly parts: {
+      readonly clock: Clock;
+      readonly log: AgentLog;
+      readonly runtimes: Runtimes;
+    },
+  ) {}
+
+  /** Throws RuntimeError `runtime-missing`. */
+  runtimeOf({ runtime: kind }: Pick<TaskHandle, 'runtime'>): Runtime {
+    const runtime = this.parts.runtimes.of(kind);
+    if (runtime) return runtime;
+    const what =
+      kind === 'docker' ? 'no Docker Engine answers on this agent' : 'this agent runs no processes';
+    throw new RuntimeError('rejected', 'runtime-missing', what);
+  }
+
+  /** Null when aborted; otherwise the exit, once nothing of the task is left. */
+  stop(task: TaskHandle, graceMs: number, signal: AbortSignal): Promise<TaskExit | null> {
+    return this.#untilEnded(task, signal, 'a stop failed; it is tried again', async (runtime) => {
+      await runtime.stop(task.taskId, graceMs);
+    });
+  }
+
+  /** Null when aborted. */
+  exitOf(task: TaskHandle, signal: AbortSignal): Promise<TaskExit | null> {
+    return this.#untilEnded(task, signal, 'lost sight of a task; looking again', () => Promise.resolve());
+  }
+
+  /** Frees what an ended task holds; its logs stay unless `all`. */
+  clearAway(task: TaskHandle, all: boolean): void {
+    const runtime = this.parts.runtimes.of(task.runtime);
+    runtime?.forget(task.taskId, all).catch((error: unknown) => {
+      const about = { task: task.taskId, error: wordsOf(error) };
+      this.parts.log.warn(about, 'an ended task could not be cleared away');
+    });
+  }
+
+  async #untilEnded(
+    task: TaskHandle,
+    signal: AbortSignal,
+    trouble: string,
+    first: (runtime: Runtime) => Promise<void>,
+  ): Promise<TaskExit | null> {
+    for (let waitMs = RETRY_MS; !signal.aborted; waitMs = Math.min(waitMs * 2, RETRY_MS_MAX)) {
+      try {
+        const runtime = this.runtimeOf(task);
+        await first(runtime);
+        return await runtime.waitForExit(task.taskId, signal);
+      } catch (error) {
+        if (signal.aborted) return null;
+        if (isUnknownTask(error)) return vanished;
+        this.parts.log.warn({ task: task.taskId, error: wordsOf(error) }, trouble);
+        await pause(this.parts.clock, waitMs, signal);
+      }
+    }
+    return null;
+  }
+}
+
+/** The runtime is there and has no such task, not even an ended one. */
+const isUnknownTask = (error: unknown): boolean =>
+  error instanceof RuntimeError && error.kind === 'rejected' && error.reason === 'invalid';
