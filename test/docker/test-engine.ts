@@ -44,13 +44,13 @@ export class Agent {
   runtime: DockerRuntime;
 
   constructor(private readonly engine: Engine) {
-    this.runtime = this.#open();
+    this.runtime = this.open();
     afterAll(() => this.#clear(), 120_000);
   }
 
   async reopen(): Promise<DockerRuntime> {
     await this.runtime.close();
-    this.runtime = this.#open();
+    this.runtime = this.open();
     return this.runtime;
   }
 
@@ -78,9 +78,9 @@ export class Agent {
     return this.runtime.start(launch);
   }
 
-  #open(): DockerRuntime {
+  open(socketPath = this.engine.socketPath): DockerRuntime {
     return new DockerRuntime({
-      socketPath: this.engine.socketPath,
+      socketPath,
       agentId: this.agentId,
       clusterId: () => 'cluster-of-specs',
       clock: new SystemClock(),
@@ -89,10 +89,13 @@ export class Agent {
   }
 
   async #clear(): Promise<void> {
-    for (const { taskId } of this.#launched) {
-      await this.runtime.stop(taskId, 0);
-      await this.runtime.forget(taskId, true);
+    try {
+      for (const { taskId } of this.#launched) {
+        await this.runtime.stop(taskId, 0);
+        await this.runtime.forget(taskId, true);
+      }
+    } finally {
+      await this.runtime.close();
     }
-    await this.runtime.close();
   }
 }

@@ -16,6 +16,8 @@ const RECONNECT_MS = { first: 100, most: 2_000 } as const;
 export class ContainerWatch {
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #ended = new AbortController();
+  /** What must stop when this is closed: waits of others, our own timers. */
+  readonly #closers = new Set<() => void>();
   #running = false;
   /** Of the last event, by the Engine's clock; the Engine repeats what came later. */
   #since: string;
@@ -34,7 +36,7 @@ export class ContainerWatch {
     if (!this.#running) {
       this.#running = true;
       void this.#follow();
-      this.#sweepLater();
+      void this.#sweepForever();
     }
     return new Promise((resolve, reject) => {
       const waiters = this.#waiting.get(taskId) ?? new Set();
@@ -42,12 +44,14 @@ export class ContainerWatch {
       const leave = (): void => {
         waiters.delete(wake);
         if (waiters.size === 0 && this.#waiting.get(taskId) === waiters) this.#waiting.delete(taskId);
-        for (const each of [signal, this.#ended.signal]) each.removeEventListener('abort', abort);
+        signal.removeEventListener('abort', abort);
+        this.#closers.delete(abort);
       };
       const wake = (): void => (leave(), resolve());
       const abort = (): void => (leave(), reject(new Error(`no longer waiting for task ${taskId}`)));
       waiters.add(wake);
-      for (const each of [signal, this.#ended.signal]) each.addEventListener('abort', abort);
+      this.#closers.add(abort);
+      signal.addEventListener('abort', abort);
       if (signal.aborted || this.#ended.signal.aborted) abort();
     });
   }
@@ -59,6 +63,7 @@ export class ContainerWatch {
 
   close(): void {
     this.#ended.abort();
+    for (const close of [...this.#closers]) close();
   }
 
   async #follow(): Promise<void> {
@@ -95,17 +100,15 @@ export class ContainerWatch {
     for (const taskId of [...this.#waiting.keys()]) if (!alive.has(taskId)) this.wake(taskId);
   }
 
-  #sweepLater(): void {
-    const timer = this.clock.after(SWEEP_MS, () => {
+  async #sweepForever(): Promise<void> {
+    for (;;) {
+      await this.#pause(SWEEP_MS);
       if (this.#ended.signal.aborted) return;
-      const sweep = this.#waiting.size > 0 ? this.#sweep() : Promise.resolve();
-      sweep
-        .catch((error: unknown) =>
-          this.logger.debug({ error: wordsOf(error) }, 'the Docker Engine did not list its containers'),
-        )
-        .finally(() => this.#sweepLater());
-    });
-    this.#ended.signal.addEventListener('abort', () => timer.cancel(), { once: true });
+      if (this.#waiting.size === 0) continue;
+      await this.#sweep().catch((error: unknown) =>
+        this.logger.debug({ error: wordsOf(error) }, 'the Docker Engine did not list its containers'),
+      );
+    }
   }
 
   #labels(): string[] {
@@ -113,9 +116,15 @@ export class ContainerWatch {
   }
 
   #pause(ms: number): Promise<void> {
+    if (this.#ended.signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = this.clock.after(ms, resolve);
-      this.#ended.signal.addEventListener('abort', () => (timer.cancel(), resolve()), { once: true });
+      const wake = (): void => {
+        timer.cancel();
+        this.#closers.delete(wake);
+        resolve();
+      };
+      const timer = this.clock.after(ms, wake);
+      this.#closers.add(wake);
     });
   }
 }

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import type { PullProgress } from '#libs/runtime';
 import type { Clock } from '#libs/time';
 import type { EngineClient } from './engine-client.js';
-import { asRuntimeError } from './engine-errors.js';
+import { asRuntimeError, invalid } from './engine-errors.js';
 import { credentialsFor } from './registry-credentials.js';
 
 /** Reported at most this often (contract of Runtime.prepare). */
@@ -29,6 +29,7 @@ export async function ensureImage(
 ): Promise<void> {
   signal.throwIfAborted();
   const image = withTag(wish.image);
+  if (!/^[\w.:/@-]+$/.test(image)) throw invalid(`'${wish.image}' is not the name of an image`);
   if (!wish.forcePull && (await client.hasImage(image))) return;
   signal.throwIfAborted();
   const auth = await credentialsFor(image, wish.registryConfigFile);

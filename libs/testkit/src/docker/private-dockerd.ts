@@ -8,6 +8,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -67,6 +68,9 @@ export class PrivateDockerd {
     child.kill('SIGKILL');
     await ended;
     this.#process = null;
+    // a containerd that is dying, or dead and not yet reaped, would be taken for a living one by the next dockerd
+    await until('containerd to die with dockerd', () => !this.#containerdLives());
+    rmSync(this.#containerdPid, { force: true });
   }
 
   /** Gives it up; when nobody else uses it, resolves after the engine, its containers and its folder are gone. */
@@ -76,6 +80,19 @@ export class PrivateDockerd {
       withinMs: 60_000,
       everyMs: 100,
     });
+  }
+
+  get #containerdPid(): string {
+    return join(this.#folder, 'exec', 'containerd', 'containerd.pid');
+  }
+
+  #containerdLives(): boolean {
+    try {
+      const pid = readFileSync(this.#containerdPid, 'utf8').trim();
+      return readlinkSync(`/proc/${pid}/exe`).includes('containerd'); // fails for a dead one
+    } catch {
+      return false;
+    }
   }
 
   /** True when that was its last user. */

@@ -1,0 +1,87 @@
+import { describe, expect, it } from '@jest/globals';
+import { asAppId, asInstanceId, asTaskId, timestampOf } from '#libs/model';
+import type { LaunchSpec } from '#libs/model';
+import type { TaskLaunch } from '#libs/runtime';
+import { containerDefinition } from './container-definition.js';
+import { identityOf } from './container-labels.js';
+
+const OWNER = { agentId: 'agent-1', clusterId: 'cluster-1' };
+
+function aLaunch(spec: Partial<LaunchSpec> = {}): TaskLaunch {
+  return {
+    taskId: asTaskId('shop_web.11111111-1111-4111-8111-111111111111'),
+    instanceId: asInstanceId('shop_web.instance-22222222-2222-4222-8222-222222222222'),
+    appId: asAppId('/shop/web'),
+    appVersion: timestampOf(0),
+    incarnation: 3,
+    spec: {
+      ...{ runtime: 'docker', image: 'web:1', env: {}, cpus: 0.5, mem: 128, disk: 0, network: 'host' },
+      ...{ ports: [], forcePullImage: false, privileged: false, parameters: [], volumes: [] },
+      ...{ healthChecks: [], killGraceMs: 5_000, labels: {} },
+      ...spec,
+    },
+  };
+}
+const defined = (spec: Partial<LaunchSpec>) => containerDefinition(aLaunch(spec), OWNER);
+
+describe('the definition of a container', () => {
+  it('runs cmd in a shell instead of the entry point, args behind it, and else what the image says', () => {
+    expect(defined({ cmd: 'a | b' })).toMatchObject({ Entrypoint: ['/bin/sh'], Cmd: ['-c', 'a | b'] });
+    const args = defined({ args: ['--port', '1'] });
+    expect([args.Entrypoint, args.Cmd]).toEqual([undefined, ['--port', '1']]);
+    const plain = defined({});
+    expect([plain.Entrypoint, plain.Cmd]).toEqual([undefined, undefined]);
+  });
+
+  it('limits memory without swap, never below what the engine takes, and weighs cpus by 1024', () => {
+    expect(defined({}).HostConfig).toMatchObject({
+      Memory: 134_217_728,
+      MemorySwap: 134_217_728,
+      CpuShares: 512,
+    });
+    expect(defined({ mem: 1, cpus: 0 }).HostConfig).toMatchObject({ Memory: 6_291_456, CpuShares: 2 });
+    expect(defined({ mem: 0 }).HostConfig.Memory).toBeUndefined();
+  });
+
+  it('publishes ports with bridge networking only, both protocols where both are wanted', () => {
+    const ports = [
+      { index: 0, hostPort: 31_000, containerPort: 80, protocol: 'tcp' as const },
+      { index: 1, hostPort: 31_001, containerPort: 53, protocol: 'udp,tcp' as const },
+      { index: 2, hostPort: 31_002, containerPort: 80, protocol: 'tcp' as const },
+    ];
+    expect(defined({ ports }).HostConfig.PortBindings).toEqual({});
+    expect(defined({ ports, network: 'bridge' }).HostConfig.PortBindings).toEqual({
+      '80/tcp': [{ HostPort: '31000' }, { HostPort: '31002' }],
+      '53/udp': [{ HostPort: '31001' }],
+      '53/tcp': [{ HostPort: '31001' }],
+    });
+  });
+
+  it('cannot be made to look like another task by labels of the app or by parameters', () => {
+    const draft = defined({
+      labels: { 'io.longrun.instance': 'other', A: '1' },
+      parameters: [{ key: 'label', value: 'io.longrun.task=other' }],
+    });
+    const { taskId, instanceId, appId, incarnation } = aLaunch();
+    expect(identityOf(draft.Labels)).toEqual({ taskId, instanceId, appId, incarnation });
+    expect(draft.Labels['A']).toBe('1');
+  });
+
+  it.each([
+    ['data', '/d', 'data'],
+    ['/data', 'd', "'d'"],
+    ['/a:b', '/d', "':'"],
+  ])('refuses the volume %s at %s', (hostPath, containerPath, words) => {
+    expect(() => defined({ volumes: [{ hostPath, containerPath, mode: 'RW' }] })).toThrow(words);
+  });
+});
+
+describe('labels that make no sense', () => {
+  it.each(['', '0', '-1', '1.5', 'many', '99999999999999999999'])(
+    'name no task: incarnation %s',
+    (incarnation) => {
+      const labels = { ...defined({}).Labels, 'io.longrun.incarnation': incarnation };
+      expect(identityOf(labels)).toBeNull();
+    },
+  );
+});
