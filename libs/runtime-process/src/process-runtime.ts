@@ -20,6 +20,7 @@ import { CgroupTree } from './cgroups.js';
 import { runCheck } from './command-check.js';
 import { Launcher } from './launcher.js';
 import { ProcessTable } from './process-table.js';
+import { LogCare } from './log-care.js';
 import { RecordWatch } from './record-watch.js';
 import { installShim } from './shim.js';
 import type { ShimScripts } from './shim.js';
@@ -51,8 +52,6 @@ export interface ProcessRuntimeOptions {
 
 /** Looks at every task this often: a lost notice or a killed shim is seen at most this late. */
 const LOOK_MS = 2_000;
-/** While output is dropped logs are cut back this often. */
-const DROP_MS = 1_000;
 /** At most this long a restart waits for ends that it found. */
 const SETTLE_MS = 10_000;
 const KEPT_PER_INSTANCE = 2;
@@ -66,16 +65,13 @@ export class ProcessRuntime implements Runtime {
   readonly #processes: TaskProcesses;
   readonly #ending: TaskEnding;
   readonly #launcher: Launcher;
+  readonly #logs: LogCare;
   readonly #tasks = new Map<TaskId, Task>();
   readonly #starting = new Map<TaskId, Promise<Task>>();
   readonly #warnings = new Map<string, string>();
   #opening: Promise<ShimScripts> | undefined;
   #isClosed = false;
   #looks: Timer | undefined;
-  #rotating: Promise<void> | undefined;
-  #isDropping = false;
-  #droppedBytes = 0;
-  #drops: Timer | undefined;
 
   constructor(private readonly options: ProcessRuntimeOptions) {
     const { clock } = options;
@@ -97,6 +93,7 @@ export class ProcessRuntime implements Runtime {
       clock,
       bootId: this.#processes.boot,
     });
+    this.#logs = new LogCare(this.#tasks, options);
     this.#ending = new TaskEnding({
       records: this.#records,
       cgroups: this.#cgroups,
@@ -119,9 +116,7 @@ export class ProcessRuntime implements Runtime {
     }
     const limits = this.#cgroups.probe();
     if (limits) warnings.push(limits);
-    if (this.#isDropping) warnings.push('task output is being dropped: the disk is nearly full');
-    if (this.#droppedBytes) warnings.push(`${this.#droppedBytes} bytes of task output were dropped so far`);
-    return { usable, warnings };
+    return { usable, warnings: [...warnings, ...this.#logs.warnings] };
   }
 
   async list(): Promise<readonly TaskObservation[]> {
@@ -157,7 +152,9 @@ export class ProcessRuntime implements Runtime {
   }
 
   async stop(taskId: TaskId, graceMs: number): Promise<void> {
-    const task = await this.#known(taskId).catch(() => undefined);
+    await this.#open();
+    // a start that fails leaves nothing to stop
+    const task = this.#tasks.get(taskId) ?? (await this.#starting.get(taskId)?.catch(() => undefined));
     if (task) await this.#ending.stop(task, graceMs);
   }
 
@@ -192,16 +189,12 @@ export class ProcessRuntime implements Runtime {
   }
 
   dropOutput(drop: boolean): void {
-    if (drop === this.#isDropping) return;
-    this.#isDropping = drop;
-    this.#drops?.cancel();
-    this.#dropNow(drop);
+    this.#logs.drop(drop);
   }
 
   /** Rotates every log that is over its limit. Also done on its own at every look. */
   rotate(): Promise<void> {
-    this.#rotating ??= this.#rotateAll().finally(() => (this.#rotating = undefined));
-    return this.#rotating;
+    return this.#logs.rotate();
   }
 
   async close(): Promise<void> {
@@ -209,10 +202,9 @@ export class ProcessRuntime implements Runtime {
     await this.#opening?.catch(() => undefined);
     await Promise.allSettled(this.#starting.values());
     this.#looks?.cancel();
-    this.#drops?.cancel();
     this.#watch.close();
     this.#ending.close();
-    await this.#rotating?.catch(() => undefined);
+    await this.#logs.close();
     this.#cgroups.close();
   }
 
@@ -291,27 +283,6 @@ export class ProcessRuntime implements Runtime {
         .catch((error: unknown) => this.#warn('rotate', `logs could not be rotated: ${String(error)}`))
         .finally(() => this.#keepLooking());
     });
-  }
-
-  async #rotateAll(): Promise<void> {
-    const { logBytesMax = 10 * 1024 * 1024, logFilesMax = 5 } = this.options;
-    for (const task of this.#tasks.values()) {
-      if (task.logsAreFinal || this.#isDropping) continue;
-      const isLast = task.exit !== undefined;
-      await task.stdout.rotate(logBytesMax, logFilesMax);
-      await task.stderr.rotate(logBytesMax, logFilesMax);
-      task.logsAreFinal = isLast;
-    }
-  }
-
-  #dropNow(drop: boolean): void {
-    for (const task of this.#tasks.values()) {
-      if (task.exit) continue;
-      for (const log of [task.stdout, task.stderr]) this.#droppedBytes += log.drop(drop);
-    }
-    if (drop && !this.#isClosed) {
-      this.#drops = this.options.clock.after(DROP_MS, () => this.#dropNow(this.#isDropping));
-    }
   }
 
   #warn(key: string, message: string): void {
