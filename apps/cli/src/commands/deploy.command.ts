@@ -1,7 +1,7 @@
 // `longrun deploy FILE…`: makes the server run what the files say, in one deployment, and waits until it is healthy.
 import { readFile } from 'node:fs/promises';
 import { parse as parseYaml } from 'yaml';
-import { parseAppFile } from '#libs/model';
+import { parseAppFile, type RawApp } from '#libs/model';
 import type { AppAnswer, DeploymentAnswer } from '#libs/api-client';
 import { finishChange, forceQuery } from '../change.js';
 import { WAIT_OPTIONS, type Command, type CommandContext } from '../command.js';
@@ -21,16 +21,14 @@ export const deployCommand: Command = {
 
 async function deploy(context: CommandContext): Promise<number> {
   const { api, settings } = context;
-  const bodies = (await Promise.all(settings.operands.map(readAppFile))).flat();
-  if (!bodies.length) throw new CommandFailed('the files hold no app', 2);
+  const files = (await Promise.all(settings.operands.map(readAppFile))).flat();
   const answer = await api.put<DeploymentAnswer>(
     `/v2/apps?partialUpdate=false&${forceQuery(context)}`,
-    bodies,
+    files.map(({ body }) => body),
   );
   return finishChange(context, answer, async () => {
-    const ids = bodies.map(({ id }) => id);
     const apps = await Promise.all(
-      ids.map(async (id) => (await api.get<{ app: AppAnswer }>(`/v2/apps${id}`)).app),
+      files.map(async ({ id }) => (await api.get<{ app: AppAnswer }>(`/v2/apps${id}`)).app),
     );
     return { value: { apps }, text: apps.map((app) => describe(app, settings.url('proxy-url'))).join('\n') };
   });
@@ -41,7 +39,7 @@ function describe(app: AppAnswer, proxyUrl: string): string {
 }
 
 /** App bodies with absolute ids; every problem names the file. */
-async function readAppFile(path: string): Promise<readonly { id: string }[]> {
+async function readAppFile(path: string): Promise<readonly RawApp[]> {
   let text: string;
   try {
     text = path === '-' ? await readStandardInput() : await readFile(path, 'utf8');
