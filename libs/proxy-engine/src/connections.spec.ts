@@ -80,6 +80,28 @@ describe('connections through the engine', () => {
     await expect(once(dial(), 'connect')).rejects.toThrow('ECONNREFUSED');
   });
 
+  it('ends the connection to the task when a client that had said its last word breaks off', async () => {
+    let closed = false;
+    let received = '';
+    const target = await tcpBackend((socket) => {
+      socket.on('data', (chunk) => {
+        received += chunk.toString();
+        // a break is only noticed by who writes
+        const working = setInterval(() => socket.write('working'), 20);
+        socket.once('close', () => clearInterval(working));
+      });
+      socket.on('close', () => (closed = true));
+    });
+    await engine.swap(aTable(1, aService({ a: target }, { servicePort, mode: 'tcp' })));
+    const client = dial();
+    const seen = collect(client);
+    client.end('work');
+    await until('the first answer', () => received === 'work' && seen.text !== '');
+    client.resetAndDestroy();
+    await until('the task to be told', () => closed);
+    await until('the claim to be released', () => engine.inFlight().size === 0);
+  });
+
   it('finds out the protocol: bytes that are no HTTP, a server that speaks first, HTTP in pieces', async () => {
     const echo = await tcpBackend((socket) => {
       socket.write('220 ready\r\n');

@@ -8,9 +8,10 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http';
+import type { Socket } from 'node:net';
 import type ProxyServer from 'http-proxy';
 import type { TaskId } from '#libs/model';
-import type { Clock, Timer } from '#libs/time';
+import type { Clock } from '#libs/time';
 import { answer } from './answers.js';
 import type { FoundRoute } from './find-route.js';
 import { endToEnd } from './forwarded-headers.js';
@@ -72,6 +73,8 @@ export class HttpExchange {
   begin(): void {
     // comes after the last byte was handed to the system as well as when the client has gone
     this.#res.once('close', () => this.#end());
+    // a client that breaks off in the middle; `close` follows
+    this.#res.once('error', () => this.#res.destroy());
     this.#next(false);
   }
 
@@ -114,28 +117,35 @@ export class HttpExchange {
       upstream.removeHeader('content-length');
       upstream.setHeader('transfer-encoding', 'chunked');
     }
-    const timer = this.#connectTimer(attempt, upstream);
     upstream.once('socket', (socket) => {
-      if (!socket.connecting) timer.cancel();
-      else socket.once('connect', () => timer.cancel());
+      if (socket.connecting) this.#limitConnect(socket, upstream);
     });
-    upstream.once('close', () => timer.cancel());
     upstream.setTimeout(this.#parts.silenceMs, () => {
       attempt.timedOut = true;
       upstream.destroy(new Error('the task was silent for too long'));
     });
-    upstream.once('response', (response) => this.#respond(attempt, response));
-  }
-
-  #connectTimer(attempt: Attempt, upstream: ClientRequest): Timer {
-    const { clock, connectTimeoutMs } = this.#parts;
-    return clock.after(connectTimeoutMs, () => {
-      if (attempt.body?.connected !== true) upstream.destroy(new Error('the connect took too long'));
+    // an upgrade that nobody asked for ends without an error
+    upstream.once('close', () => {
+      if (!attempt.answered) this.#failed(attempt, new Error('no answer'));
     });
+    upstream.once('response', (response) => this.#respond(attempt, upstream, response));
   }
 
-  #respond(attempt: Attempt, response: IncomingMessage): void {
+  #limitConnect(socket: Socket, upstream: ClientRequest): void {
+    const { clock, connectTimeoutMs } = this.#parts;
+    const timer = clock.after(connectTimeoutMs, () =>
+      upstream.destroy(new Error('the connect took too long')),
+    );
+    socket.once('connect', () => timer.cancel());
+    socket.once('close', () => timer.cancel());
+  }
+
+  #respond(attempt: Attempt, upstream: ClientRequest, response: IncomingMessage): void {
     if (attempt.over) return;
+    if (response.statusCode === 101) {
+      upstream.destroy(new Error('it switched protocols unasked'));
+      return;
+    }
     attempt.answered = true;
     this.#parts.routes.claims.accepted(attempt.pick.target);
     const headers = endToEnd(response.rawHeaders, response.headers.connection);

@@ -161,13 +161,15 @@ describe('HTTP through the engine', () => {
   it('answers 502 when a task dies before it answers, and cuts the client off when it dies in the middle', async () => {
     const target = await rawBackend((socket) =>
       socket.on('data', (data) => {
-        if (data.toString().includes('/torn'))
+        if (data.toString().includes('/switched')) socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n');
+        else if (data.toString().includes('/torn'))
           socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf', () => socket.destroy());
         else socket.destroy();
       }),
     );
     await engine.swap(aTable(1, aService({ a: target })));
     expect(await ask({ port })).toMatchObject({ status: 502 });
+    expect(await ask({ port, path: '/switched' })).toMatchObject({ status: 502 });
     await expect(ask({ port, path: '/torn' })).rejects.toThrow();
     await until('nothing in flight', () => engine.inFlight().size === 0);
   });

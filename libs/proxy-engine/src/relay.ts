@@ -7,8 +7,8 @@ export function relay(client: Duplex, upstream: Duplex, onClosed: () => void): v
   let open = 2;
   const closed = (other: Duplex) => (): void => {
     open -= 1;
-    // after an orderly end the pipe has ended the other side already; a break must not leave it waiting
-    if (!other.writableEnded || !other.readable) other.destroy();
+    // after an orderly end the other side has ended both ways, too, and may still be sending; a break must not leave it waiting
+    if (!other.writableEnded || !other.readableEnded) other.destroy();
     if (open === 0) onClosed();
   };
   client.once('close', closed(upstream));
