@@ -119,7 +119,7 @@ export class CgroupTree {
     });
   }
 
-  /** After the last process ended. A group that is still busy is tried again with the next one. */
+  /** After the last process ended. A group that is still busy is tried again by the next call. */
   remove(folders: readonly string[]): void {
     for (const folder of [...folders, ...this.#busy]) {
       try {
@@ -143,6 +143,7 @@ export class CgroupTree {
 
   /** Removes the agent's own level when no task is left in it. */
   close(): void {
+    this.remove([]);
     for (const mount of this.mounts) {
       for (const folder of [join(mount.path, 'longrun', this.agent), join(mount.path, 'longrun')]) {
         try {

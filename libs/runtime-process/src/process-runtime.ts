@@ -279,6 +279,7 @@ export class ProcessRuntime implements Runtime {
     if (this.#isClosed) return;
     this.#looks = this.options.clock.after(LOOK_MS, () => {
       for (const task of this.#tasks.values()) this.#look(task);
+      this.#cgroups.remove([]); // what was busy at the end of its task
       this.rotate()
         .catch((error: unknown) => this.#warn('rotate', `logs could not be rotated: ${String(error)}`))
         .finally(() => this.#keepLooking());
