@@ -143,12 +143,12 @@ function answers(instance: Instance, situation: AppSituation): boolean {
 }
 
 /**
- * Until when an instance without checks that does not accept yet is held back as a successor; in the past when no other
- * instance of the app ever accepted, for then there is nothing to hand over.
+ * Until when an instance without checks that does not accept yet is held back as a successor; in the past when no instance of
+ * an older version ever accepted, for then there is nothing to hand over.
  */
 export function acceptHoldUntil(instance: Instance, { instances, settings, now }: AppSituation): number {
   const hasPredecessor = instances.some(
-    (each) => each.id !== instance.id && (each.routing !== 'out' || each.leftAt > 0),
+    (each) => each.version < instance.version && (each.routing !== 'out' || each.leftAt > 0),
   );
   return hasPredecessor ? runningSince(instance, now) + settings.acceptHoldMs : 0;
 }

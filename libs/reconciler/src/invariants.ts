@@ -1,5 +1,6 @@
 // The promises, checked once more on the finished draft of an app, independently of the rules that made it. A violation is a bug:
 // the app's decisions are dropped and reported, the others go on (decisions.md 3).
+import { hasRoutablePorts } from '#libs/lifecycle';
 import { shareRoundedDown } from '#libs/planner';
 import type { Instance, InstanceId } from '#libs/model';
 import type { AppDraft } from './app-draft.js';
@@ -51,7 +52,9 @@ function floorBroken(draft: AppDraft): string | null {
   const before = { ...draft.situation(), instances: snapshot.instancesOf(draft.id) };
   const stoppedAvailable = chosen.filter(({ instanceId }) => {
     const stored = instanceId === undefined ? undefined : snapshot.instance(instanceId);
-    return stored && isAvailable(stored, before);
+    // one that was never routed counts as healthy by running alone, and may lose that to a predecessor's first answer
+    const isRouted = stored?.routing === 'in' || !stored || !hasRoutablePorts(draft.versionOf(stored).spec);
+    return stored && isRouted && isAvailable(stored, before);
   });
   const situation = draft.situation();
   const available = situation.instances.filter((each) => isAvailable(each, situation)).length;
