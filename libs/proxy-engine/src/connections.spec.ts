@@ -1,12 +1,15 @@
 import { createServer as createHttpServer, request, type IncomingMessage } from 'node:http';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
 import { freePort, until } from '#libs/testkit';
 import { asTaskId } from '#libs/model';
 import { aService, aTable, ask, listen, startEngine } from './engine-bed.js';
 import type { ProxyEngine } from './proxy-engine.js';
+
+// generous: machines are shared
+jest.setTimeout(60_000);
 
 describe('connections through the engine', () => {
   let engine: ProxyEngine;

@@ -1,10 +1,13 @@
 import { Agent, createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { connect, createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { freePort, until } from '#libs/testkit';
 import { asTaskId } from '#libs/model';
 import { aService, aTable, ask, listen, startEngine } from './engine-bed.js';
 import type { ProxyEngine } from './proxy-engine.js';
+
+// generous: machines are shared
+jest.setTimeout(60_000);
 
 describe('HTTP through the engine', () => {
   let engine: ProxyEngine;
@@ -13,7 +16,7 @@ describe('HTTP through the engine', () => {
 
   beforeEach(async () => {
     backends = [];
-    ({ engine, port } = await startEngine({ connectTimeoutMs: 1_000 }));
+    ({ engine, port } = await startEngine());
   });
   afterEach(async () => {
     await engine.stop(0);

@@ -11,10 +11,16 @@ export function relay(client: Duplex, upstream: Duplex, onClosed: () => void): v
     if (!other.writableEnded || !other.readableEnded) other.destroy();
     if (open === 0) onClosed();
   };
-  client.once('close', closed(upstream));
-  upstream.once('close', closed(client));
+  watch(client, closed(upstream));
+  watch(upstream, closed(client));
   client.on('error', () => upstream.destroy());
   upstream.on('error', () => client.destroy());
   client.pipe(upstream);
   upstream.pipe(client);
+}
+
+/** One that is closed already says so no more. */
+function watch(connection: Duplex, onClose: () => void): void {
+  if (connection.closed) process.nextTick(onClose);
+  else connection.once('close', onClose);
 }
