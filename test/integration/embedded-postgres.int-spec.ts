@@ -169,7 +169,13 @@ describe('embedded Postgres', () => {
     'waits for one that is just ending and starts it anew',
     async () => {
       const first = await open();
+      const lock = join(dataOf(first.pid), 'postmaster.pid');
       process.kill(first.pid, 'SIGINT');
+      // until it has taken notice nobody can tell
+      await until(
+        'it to be ending',
+        () => !existsSync(lock) || !/ready\s*$/.test(readFileSync(lock, 'utf8')),
+      );
       const second = await open();
       expect(await ask(second.url, 'select 1')).toBe(1);
       expect(second.isAlive()).toBe(true);

@@ -1,5 +1,5 @@
 // The Postgres store against the suite, on real Postgres, with a real network that breaks; and what only it has.
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import pg from 'pg';
 import { migrate, PostgresStore, SchemaMismatch } from '#libs/persistence';
@@ -20,6 +20,9 @@ import { tempDatabase } from '#libs/testkit';
 import type { TempDatabase } from '#libs/testkit';
 import { MIGRATIONS, ReviewedMigration } from '#migrations';
 import { StoreRelay } from './store-relay.js';
+
+// The first database of a worker makes a whole Postgres, on a machine that may be busy.
+jest.setTimeout(60_000);
 
 async function run(url: string, statement: string, values: unknown[] = []): Promise<unknown[]> {
   const client = new pg.Client({ connectionString: url });

@@ -19,10 +19,10 @@ export function commandOf({ account, programs, data }: Layout, program: string, 
 }
 
 /** Makes the cluster if there is none; refuses one of another major version. */
-export async function ensureCluster(layout: Layout): Promise<void> {
+export async function ensureCluster(layout: Layout, durable: boolean): Promise<void> {
   const { data, major } = layout;
   const versionFile = join(data, 'PG_VERSION');
-  if (!existsSync(versionFile)) return makeCluster(layout);
+  if (!existsSync(versionFile)) return makeCluster(layout, durable);
   const found = Number.parseInt(await readFile(versionFile, 'utf8'), 10);
   if (found !== major) {
     throw new Error(
@@ -33,13 +33,23 @@ export async function ensureCluster(layout: Layout): Promise<void> {
 }
 
 /** initdb aside, then rename: a kill in between leaves nothing that looks like a cluster. */
-async function makeCluster(layout: Layout): Promise<void> {
+async function makeCluster(layout: Layout, durable: boolean): Promise<void> {
   const draft = `${layout.data}.new`;
   await rm(draft, { recursive: true, force: true });
   const { uid, gid } = layout.account;
   await mkdir(draft, { mode: 0o700 });
   if (uid !== undefined) await chown(draft, uid, gid ?? uid);
-  await runToEnd(layout, 'initdb', ['-D', draft, '-U', DATABASE, '-E', 'UTF8', '--locale=C', '-A', 'trust']);
+  const options = [
+    '-U',
+    DATABASE,
+    '-E',
+    'UTF8',
+    '--locale=C',
+    '-A',
+    'trust',
+    ...(durable ? [] : ['--no-sync']),
+  ];
+  await runToEnd(layout, 'initdb', ['-D', draft, ...options]);
   // Only through the socket, whose folder only we can enter; no password to keep, and TCP is off.
   await writeFile(join(draft, 'pg_hba.conf'), 'local all all trust\n');
   const alone = ['--single', '-D', draft, '-c', 'exit_on_error=on', 'postgres'];

@@ -65,7 +65,7 @@ export class EmbeddedPostgres {
   /** Ready for connections, with an (at first empty) database. Only one process at a time may open a folder. */
   static async open(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
     const layout = await prepareLayout(options);
-    await ensureCluster(layout);
+    await ensureCluster(layout, options.durable ?? true);
     if (!runningPostmaster(layout)) rotateLog(layout);
     const { identity, takenOver } = await bringUp(layout, options);
     options.logger.info(
