@@ -49,6 +49,8 @@ interface FakeTask {
   since: number;
   endsAt: number;
   exit: TaskExit | undefined;
+  /** Found taken by the test just before the start. */
+  takenPort: number | undefined;
   failures: number;
   firstSuccessAt: number | undefined;
   lastSuccessAt: number | undefined;
@@ -391,7 +393,7 @@ export class SimulatedCluster implements ClusterSnapshot {
     for (const [id, task] of agent.tasks) {
       const assignment = wanted.get(id);
       if (!assignment) this.#dropOrphan(agent, task);
-      else if (assignment.incarnation > task.incarnation && task.phase === 'ended') agent.tasks.delete(id);
+      else if (assignment.incarnation > task.incarnation && isOver(task)) agent.tasks.delete(id);
       else if (assignment.goal === 'stop' && assignment.taskId === task.taskId) this.#stop(agent, task, true);
     }
     for (const [id, assignment] of wanted) {
@@ -402,7 +404,7 @@ export class SimulatedCluster implements ClusterSnapshot {
 
   /** Removed rows are terminal and forgotten; anything that runs without an assignment is stopped after a minute. */
   #dropOrphan(agent: FakeAgent, task: FakeTask): void {
-    if (task.phase === 'ended') {
+    if (isOver(task)) {
       const instance = this.#instances.get(task.assignment.instanceId);
       if (!instance || instance.agentId !== agent.id) agent.tasks.delete(task.assignment.instanceId);
       return;
@@ -413,7 +415,7 @@ export class SimulatedCluster implements ClusterSnapshot {
   }
 
   #stop(agent: FakeAgent, task: FakeTask, isOurs: boolean): void {
-    if (task.phase === 'ended' || task.phase === 'stopping') return;
+    if (isOver(task) || task.phase === 'stopping') return;
     if (isOurs) this.#checkStop(agent, task);
     if (task.phase === 'waiting') return this.#end(task, requested());
     task.phase = 'stopping';
@@ -433,6 +435,7 @@ export class SimulatedCluster implements ClusterSnapshot {
       since: this.now,
       endsAt: Infinity,
       exit: undefined,
+      takenPort: undefined,
       failures: 0,
       firstSuccessAt: undefined,
       lastSuccessAt: undefined,
@@ -444,8 +447,9 @@ export class SimulatedCluster implements ClusterSnapshot {
   #runTask(agent: FakeAgent, task: FakeTask): void {
     const behaviour = task.assignment.launch.env['BEHAVIOUR'] as Behaviour;
     if (task.phase === 'waiting' && this.#random(3) > 0) {
-      this.#checkPorts(agent, task);
-      Object.assign(task, { phase: 'running', since: this.now, startedAt: this.now });
+      task.takenPort = this.#takenPort(agent, task);
+      if (task.takenPort !== undefined) Object.assign(task, { phase: 'rejected', since: this.now });
+      else Object.assign(task, { phase: 'running', since: this.now, startedAt: this.now });
     } else if (task.phase === 'running' && behaviour === 'crashes' && this.#random(3) === 0) {
       this.#end(task, { code: 3, requested: false, outOfMemory: false, message: 'bad release' });
     } else if (task.phase === 'running') this.#probe(task, behaviour);
@@ -508,6 +512,9 @@ export class SimulatedCluster implements ClusterSnapshot {
       autonomous,
       ...(task.startedAt === undefined ? {} : { startedAt: task.startedAt }),
       ...(task.exit ? { exit: task.exit } : {}),
+      ...(task.takenPort === undefined
+        ? {}
+        : { reject: { reason: 'port-taken', message: 'in use', port: task.takenPort } }),
     };
   }
 
@@ -567,21 +574,20 @@ export class SimulatedCluster implements ClusterSnapshot {
     }
   }
 
-  /** One owner per host port of an agent. */
-  #checkPorts(agent: FakeAgent, task: FakeTask): void {
+  /**
+   * One owner per host port of an agent, as far as the control plane knows: only a task that it has given up (its agent was lost)
+   * may still be there, and is found by the test before the start.
+   */
+  #takenPort(agent: FakeAgent, task: FakeTask): number | undefined {
     const ports = new Set(task.assignment.launch.ports.map((each) => each.hostPort));
     for (const other of agent.tasks.values()) {
-      if (
-        other === task ||
-        other.phase === 'ended' ||
-        other.phase === 'waiting' ||
-        agent.orphans.has(other.taskId)
-      )
-        continue;
+      if (other === task || isOver(other) || other.phase === 'waiting') continue;
       const shared = other.assignment.launch.ports.find((each) => ports.has(each.hostPort));
-      if (shared)
-        throw new Error(`port ${shared.hostPort} of ${agent.id}: ${task.taskId} and ${other.taskId}`);
+      if (!shared) continue;
+      if (agent.orphans.has(other.taskId)) return shared.hostPort;
+      throw new Error(`port ${shared.hostPort} of ${agent.id}: ${task.taskId} and ${other.taskId}`);
     }
+    return undefined;
   }
 
   /** 3: what we chose to stop leaves the floor standing. */
@@ -660,7 +666,7 @@ export class SimulatedCluster implements ClusterSnapshot {
 
   #liveTasks(): readonly FakeTask[] {
     return [...this.#agents.values()].flatMap((agent) =>
-      [...agent.tasks.values()].filter((each) => each.phase !== 'ended'),
+      [...agent.tasks.values()].filter((each) => !isOver(each)),
     );
   }
 
@@ -718,6 +724,8 @@ export class SimulatedCluster implements ClusterSnapshot {
     return Math.floor((this.#seed / 2 ** 32) * below);
   }
 }
+
+const isOver = ({ phase }: FakeTask): boolean => phase === 'ended' || phase === 'rejected';
 
 const requested = (): TaskExit => ({ code: 0, requested: true, outOfMemory: false, message: 'stopped' });
 

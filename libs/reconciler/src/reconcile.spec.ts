@@ -1,0 +1,258 @@
+// What one pass, or a few, make of a single event: the cases that decisions.md and behaviour.md name, on the simulated cluster.
+import { describe, expect, test } from '@jest/globals';
+import { asAppId } from '#libs/model';
+import type { AppSpec, Instance } from '#libs/model';
+import { healthCounts, isBraking } from './brake.js';
+import { CLASSIFICATION_RULES } from './classify.js';
+import { floorOf, requestStop } from './gatekeeper.js';
+import { SimulatedCluster } from './simulated-cluster.js';
+import { DEFAULT_RECONCILE_SETTINGS } from './snapshot.js';
+
+const WEB = asAppId('/web');
+
+function aSpec(more: Partial<AppSpec> = {}): AppSpec {
+  return {
+    id: WEB,
+    cmd: './serve',
+    env: { BEHAVIOUR: 'good' },
+    instances: 2,
+    cpus: 0.5,
+    mem: 64,
+    disk: 0,
+    constraints: [],
+    networks: [{ mode: 'host' }],
+    portDefinitions: [{ port: 10_000, protocol: 'tcp', labels: {} }],
+    requirePorts: false,
+    healthChecks: [
+      {
+        protocol: 'HTTP',
+        path: '/health',
+        gracePeriodSeconds: 300,
+        intervalSeconds: 1,
+        timeoutSeconds: 1,
+        maxConsecutiveFailures: 3,
+        delaySeconds: 0,
+        ignoreHttp1xx: false,
+        ipProtocol: 'IPv4',
+      },
+    ],
+    labels: {},
+    upgradeStrategy: { minimumHealthCapacity: 1, maximumOverCapacity: 1 },
+    backoffSeconds: 5,
+    backoffFactor: 2,
+    maxLaunchDelaySeconds: 60,
+    dependencies: [],
+    killSelection: 'YOUNGEST_FIRST',
+    unreachableStrategy: { inactiveAfterSeconds: 0, expungeAfterSeconds: 0 },
+    role: '*',
+    ...more,
+  };
+}
+
+/** Up and settled. */
+function aCluster(more: Partial<AppSpec> = {}, size = { agents: 2, proxies: 1 }): SimulatedCluster {
+  const cluster = new SimulatedCluster({ ...size, seed: 11 });
+  cluster.deploy(WEB, aSpec(more));
+  ticks(cluster, 40);
+  expect(cluster.unsettled()).toBe('');
+  return cluster;
+}
+function ticks(cluster: SimulatedCluster, count: number): void {
+  for (let tick = 0; tick < count; tick += 1) cluster.tick();
+}
+/** At least one tick, so that what was just done is seen. */
+function until(cluster: SimulatedCluster, holds: () => boolean, most = 400): void {
+  cluster.tick();
+  for (let tick = 1; tick < most && !holds(); tick += 1) cluster.tick();
+  expect(holds()).toBe(true);
+}
+const web = (cluster: SimulatedCluster): readonly Instance[] => cluster.instancesOf(WEB);
+const kindsSince = (cluster: SimulatedCluster, mark: number): readonly (string | undefined)[] =>
+  cluster.log.slice(mark).map((line) => line.split(' ')[1]);
+
+describe('a crash', () => {
+  test('unroutes, notes the failure, waits out the delay and launches the same instance as the next incarnation', () => {
+    const cluster = aCluster();
+    const before = new Set(web(cluster).map((each) => each.id));
+    const mark = cluster.log.length;
+    cluster.crash(0);
+    cluster.tick();
+    const waiting = web(cluster).find((each) => !each.placed);
+    expect(waiting).toMatchObject({ routing: 'out', incarnation: 1, leftAt: cluster.tableNumber });
+    const app = cluster.apps.get(WEB);
+    expect(app?.lastTaskFailure).toMatchObject({ state: 'TASK_FAILED', message: 'crashed' });
+    expect(app?.launchDelay).toMatchObject({ delayMs: 5_000, until: cluster.now + 5_000 });
+    until(cluster, () => cluster.unsettled() === '');
+    expect(new Set(web(cluster).map((each) => each.id))).toEqual(before);
+    expect(
+      web(cluster)
+        .map((each) => each.incarnation)
+        .sort(),
+    ).toEqual([1, 2]);
+    expect(kindsSince(cluster, mark)).toContain('delay-launch');
+  });
+
+  test('a second one doubles the delay; long enough after, it is forgotten', () => {
+    const cluster = aCluster({ instances: 1 });
+    cluster.crash(0);
+    until(cluster, () => cluster.unsettled() === '');
+    cluster.crash(0);
+    cluster.tick();
+    expect(cluster.apps.get(WEB)?.launchDelay?.delayMs).toBe(10_000);
+    until(cluster, () => cluster.unsettled() === '');
+    ticks(cluster, 2 * 75);
+    expect(cluster.apps.get(WEB)?.launchDelay).toBeUndefined();
+  });
+});
+
+describe('a failing health check', () => {
+  test('unroutes at the first failure, kills at the fourth, relaunches without delay and says so', () => {
+    const cluster = aCluster();
+    cluster.sicken(0);
+    cluster.tick();
+    expect(
+      web(cluster)
+        .map((each) => each.routing)
+        .sort(),
+    ).toEqual(['in', 'out']);
+    expect(web(cluster).some((each) => each.stop)).toBe(false);
+    until(cluster, () => web(cluster).some((each) => each.stop?.cause.kind === 'health'), 4);
+    until(cluster, () => cluster.unsettled() === '');
+    expect(cluster.apps.get(WEB)?.launchDelay).toBeUndefined();
+    expect(cluster.apps.get(WEB)?.lastTaskFailure).toMatchObject({ state: 'TASK_KILLED' });
+    expect(cluster.apps.get(WEB)?.lastTaskFailure?.message).toMatch(/HTTP \/health failed 4 times: 500/);
+  });
+
+  test('of half of the instances at once: the brake holds, traffic goes to all', () => {
+    const cluster = aCluster({ instances: 6 });
+    for (const index of [0, 1, 2, 3]) cluster.sicken(index);
+    ticks(cluster, 40);
+    expect(web(cluster).map((each) => each.routing)).toEqual(Array(6).fill('in'));
+    expect(web(cluster).some((each) => each.stop)).toBe(false);
+    cluster.healAll();
+    until(cluster, () => cluster.unsettled() === '', 4);
+  });
+
+  test.each([
+    // healthy now, turned at (s), braking
+    [4, [0, 1, 2, 3], true],
+    [5, [0, 1, 2, 3], false],
+    [0, [0, 1, 2], false],
+    [0, [0, 1, 59, 60], true],
+    [0, [0, 1, 59, 61], false],
+    [197, [0, 0, 0], false],
+  ])('brake: %p healthy, turned at %j: %p', (healthy, turned, expected) => {
+    const counts = { healthy, turnedUnhealthyAt: turned.map((each) => each * 1000) };
+    expect(isBraking(counts, DEFAULT_RECONCILE_SETTINGS.brake)).toBe(expected);
+    expect(healthCounts([null, { kind: 'healthy' }])).toEqual({ healthy: 1, turnedUnhealthyAt: [] });
+  });
+});
+
+describe('stops', () => {
+  test('a kill is obeyed below the floor, after unrouting; the same instance comes back as the next incarnation', () => {
+    const cluster = aCluster({ instances: 1 });
+    const [victim] = web(cluster);
+    if (!victim) throw new Error('no instance');
+    cluster.setProxy(0, true, 6);
+    cluster.kill(victim.id);
+    cluster.tick();
+    expect(cluster.instance(victim.id)).toMatchObject({ routing: 'out', stop: { phase: 'unrouting' } });
+    until(cluster, () => cluster.unsettled() === '');
+    expect(web(cluster)).toMatchObject([{ id: victim.id, incarnation: 2 }]);
+    expect(cluster.apps.get(WEB)?.lastTaskFailure).toBeUndefined();
+  });
+
+  test('a dead proxy holds a stop back until its lease is over', () => {
+    const cluster = aCluster();
+    cluster.setProxy(0, false, 1);
+    const [victim] = web(cluster);
+    if (!victim) throw new Error('no instance');
+    cluster.kill(victim.id);
+    ticks(cluster, 15);
+    expect(cluster.instance(victim.id)?.stop?.phase).toBe('unrouting');
+    until(cluster, () => cluster.instance(victim.id)?.stop?.phase !== 'unrouting', 10);
+  });
+
+  test('the gatekeeper keeps the floor against everything but a person', () => {
+    const cluster = aCluster();
+    const app = cluster.apps.get(WEB);
+    const [instance] = web(cluster);
+    if (!app || !instance) throw new Error('no app');
+    expect(floorOf(app)).toBe(2);
+    const ask = (kind: 'deployment' | 'kill') =>
+      requestStop(cluster, instance, { kind, text: 'test' }, 'remove', cluster.now);
+    expect(ask('deployment')).toEqual({
+      kind: 'refused',
+      text: '/web has 2 healthy and routed instances and must keep 2',
+      floor: 2,
+      available: 2,
+    });
+    expect(ask('kill')).toMatchObject({
+      kind: 'granted',
+      instance: {
+        goal: 'stopped',
+        routing: 'out',
+        leftAt: cluster.tableNumber + 1,
+        stop: { phase: 'unrouting' },
+      },
+      writes: [{ kind: 'put-instance' }, { kind: 'set-table-number', number: cluster.tableNumber + 1 }],
+    });
+  });
+});
+
+describe('a lost agent', () => {
+  test('makes suspects, replaces them under new ids, and forgets them once the new ones are routed', () => {
+    const cluster = aCluster();
+    const before = web(cluster);
+    cluster.disconnect(0);
+    ticks(cluster, 59);
+    expect(web(cluster)).toHaveLength(2);
+    until(cluster, () => web(cluster).some((each) => each.routing === 'suspect'), 4);
+    until(cluster, () => cluster.unsettled() === '');
+    const stayed = web(cluster).filter((each) => before.some((old) => old.id === each.id));
+    expect(stayed).toHaveLength(1);
+  });
+
+  test('that comes back in time keeps its tasks', () => {
+    const cluster = aCluster();
+    const tasks = web(cluster).map((each) => each.taskId);
+    cluster.disconnect(0);
+    ticks(cluster, 40);
+    cluster.reconnectAll();
+    ticks(cluster, 20);
+    expect(web(cluster).map((each) => each.taskId)).toEqual(tasks);
+    expect(cluster.unsettled()).toBe('');
+  });
+
+  test('without room for replacements it stays a suspect, and is taken back with nothing restarted', () => {
+    const cluster = aCluster({ instances: 1 }, { agents: 1, proxies: 1 });
+    const [before] = web(cluster);
+    cluster.disconnect(0);
+    ticks(cluster, 100);
+    expect(web(cluster).find((each) => each.id === before?.id)?.routing).toBe('suspect');
+    cluster.reconnectAll();
+    until(cluster, () => cluster.unsettled() === '');
+    expect(web(cluster).map((each) => each.taskId)).toEqual([before?.taskId]);
+  });
+});
+
+describe('a crash while the agent has no session', () => {
+  test('is repaired by the agent, and its incarnation is adopted', () => {
+    const cluster = aCluster({ instances: 1 }, { agents: 1, proxies: 1 });
+    cluster.disconnect(0);
+    cluster.crash(0);
+    ticks(cluster, 30);
+    cluster.reconnectAll();
+    ticks(cluster, 5);
+    expect(cluster.unsettled()).toBe('');
+    expect(web(cluster)).toMatchObject([{ incarnation: 2, status: { autonomous: true } }]);
+    expect(cluster.log.some((line) => line.includes('adopt-incarnation'))).toBe(true);
+  });
+});
+
+describe('classification', () => {
+  test('has a reason for every rule, and a last one that always fits', () => {
+    expect(CLASSIFICATION_RULES.every((rule) => rule.why.length > 10)).toBe(true);
+    expect(CLASSIFICATION_RULES.at(-1)?.set).toBe('available');
+  });
+});
