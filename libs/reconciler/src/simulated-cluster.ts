@@ -599,15 +599,7 @@ export class SimulatedCluster implements ClusterSnapshot {
     for (const { kind, appId, instanceId, cause } of decisions) {
       const app = this.apps.get(appId);
       const stored = instanceId && before.get(instanceId);
-      if (
-        kind !== 'request-stop' ||
-        !app ||
-        app.removing ||
-        !stored ||
-        stored.stop ||
-        stored.routing !== 'in'
-      )
-        continue;
+      if (kind !== 'request-stop' || !app || app.removing || !stored || !isServing(stored)) continue;
       if (cause.kind === 'kill' || cause.kind === 'health') continue;
       const { instances, upgradeStrategy } = app.current.spec;
       const floor = minimumHealthy(instances, upgradeStrategy.minimumHealthCapacity);
@@ -724,6 +716,14 @@ export class SimulatedCluster implements ClusterSnapshot {
     return Math.floor((this.#seed / 2 ** 32) * below);
   }
 }
+
+/** Routed, running and without a failing check, by its row alone. */
+const isServing = ({ stop, routing, status, taskId }: Instance): boolean =>
+  !stop &&
+  routing === 'in' &&
+  status?.taskId === taskId &&
+  status?.phase === 'running' &&
+  status.health.every((each) => each?.alive);
 
 const isOver = ({ phase }: FakeTask): boolean => phase === 'ended' || phase === 'rejected';
 
