@@ -1,4 +1,5 @@
 // Puts the process together: store, core, HTTP server, agents' WebSocket; and takes it apart in the reverse order.
+import { hostname } from 'node:os';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
@@ -46,6 +47,7 @@ export async function startControlPlane(
     log: logger,
     cluster: await store.clusterId(),
     address,
+    seat: `${hostname()}/${address}/`,
     servicePorts: settings.servicePorts,
     checkDisk: diskCheck(settings.dataDir),
     publisher: {
@@ -74,8 +76,9 @@ export async function startControlPlane(
   serveDocumentation(app);
   await app.init();
   server.server.on('upgrade', (request, socket, head) => gateway.upgrade(request, socket, head));
-  await core.start();
+  // the port first: it proves that no earlier process with this address is alive
   await app.listen(settings.apiPort, settings.bind);
+  await core.start();
   return {
     core,
     url: `http://${address}`,

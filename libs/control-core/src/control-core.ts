@@ -44,6 +44,8 @@ export interface ControlCoreParts {
   readonly cluster: ClusterId;
   /** `host:port` of this process's API, as others reach it. */
   readonly address: string;
+  /** See Leadership; call `start` only once the address is taken. */
+  readonly seat: string;
   readonly servicePorts: PortRange;
   readonly publisher: Publisher;
   /** Throws `disk-full` when the server's own disk is nearly full. */
@@ -90,7 +92,8 @@ export class ControlCore {
       store,
       clock,
       log,
-      holder: ids.uuid(),
+      holder: `${parts.seat}${ids.uuid()}`,
+      seat: parts.seat,
       address: parts.address,
       takeOffice: (epoch) => this.#takeOffice(epoch),
       leaveOffice: (why) => this.#leaveOffice(why),

@@ -14,8 +14,10 @@ export interface LeadershipParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
-  /** Unique per process. */
+  /** Unique per process; begins with `seat`. */
   readonly holder: string;
+  /** The same for every process that can have this API address on this host: only one of them can be alive. */
+  readonly seat: string;
   /** `host:port` of this process's API. */
   readonly address: string;
   /** Loads and opens the lane; a rejection means that the office could not be taken. */
@@ -30,6 +32,7 @@ export class Leadership {
   #timer: Timer | null = null;
   #expiry: Timer | null = null;
   #stopped = false;
+  #isFirst = true;
   #campaign: Promise<void> = Promise.resolve();
 
   constructor(parts: LeadershipParts) {
@@ -93,7 +96,13 @@ export class Leadership {
     if (this.#stopped) return;
     const { store, holder, address, log } = this.#parts;
     try {
-      const leader = await store.campaign(holder, address, LEASE_MS);
+      let leader = await store.campaign(holder, address, LEASE_MS);
+      if (this.#isFirst && this.#isPredecessor(leader)) {
+        // killed without a chance to resign; waiting for its lease would leave everybody without a leader for 10 s
+        await store.resign(leader.holder);
+        leader = await store.campaign(holder, address, LEASE_MS);
+      }
+      this.#isFirst = false;
       this.#leader = leader;
       if (leader.holder !== holder) this.lose('superseded');
       else await this.#hold(leader.epoch);
@@ -106,6 +115,12 @@ export class Leadership {
       this.lose('unavailable');
       this.#next(RETRY_MS);
     }
+  }
+
+  /** We have its port, so it is gone; should it still write, the new epoch fences it. */
+  #isPredecessor({ holder }: Leader): boolean {
+    const { seat } = this.#parts;
+    return holder !== this.#parts.holder && holder.startsWith(seat);
   }
 
   async #hold(epoch: number): Promise<void> {

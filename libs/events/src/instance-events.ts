@@ -125,9 +125,18 @@ function statusUpdate(instance: Instance, view: EventView): NewEvent {
       message: current?.exit?.message ?? current?.reject?.message ?? instance.stop?.cause.text ?? '',
       appId: instance.appId,
       host: hostOf(instance, view) ?? 'unknown',
-      ipAddresses: current?.ipAddresses ?? [],
+      ipAddresses: addressesOf(instance, view),
       ports: instance.hostPorts,
       version: instance.version,
     },
   };
+}
+
+/** With host networking the task has its agent's address (behaviour.md 13.5); a task that never started has none. */
+function addressesOf({ status, agentId }: Instance, view: EventView): readonly object[] {
+  if (!status || status.startedAt === undefined) return [];
+  if (status.ipAddresses.length) return status.ipAddresses;
+  const address = agentId && view.agent(agentId)?.info.address;
+  if (!address || !/^[\d.]+$|:/.test(address)) return [];
+  return [{ ipAddress: address, protocol: address.includes(':') ? 'IPv6' : 'IPv4' }];
 }

@@ -1,4 +1,5 @@
 // From rows of the working set to what the presenters of api-contract show. Reads only; nothing is decided here.
+import { isIP } from 'node:net';
 import {
   failures,
   presentTask,
@@ -9,21 +10,38 @@ import {
 } from '#libs/api-contract';
 import type { WorkingSet } from '#libs/control-core';
 import { conditionOf, currentStatus, healthOf, isActive, taskStateOf } from '#libs/lifecycle';
-import { parseAppId, type App, type AppId, type Instance, type InstanceId } from '#libs/model';
+import {
+  parseAppId,
+  type App,
+  type AppId,
+  type Instance,
+  type InstanceId,
+  type AgentInfo,
+  type InstanceStatus,
+} from '#libs/model';
 
 export function taskView(instance: Instance, state: WorkingSet, now: number): TaskView {
   const version = state.versionOf(instance);
   const status = currentStatus(instance);
-  const agent = instance.agentId && state.agents.get(instance.agentId)?.info;
+  const agent = instance.agentId === undefined ? undefined : state.agents.get(instance.agentId)?.info;
   return {
     instance,
     state: taskStateOf(instance, now),
     isActive: isActive(conditionOf(instance, now, version.spec.unreachableStrategy)),
     healthy: healthOf(instance, version),
-    ...(status ? { status } : {}),
+    ...(status ? { status: withAddress(status, agent) } : {}),
     ...(agent ? { agent } : {}),
     spec: version.spec,
   };
+}
+
+/** With host networking a task has its agent's address (behaviour.md 13.5). */
+function withAddress(status: InstanceStatus, agent: AgentInfo | undefined): InstanceStatus {
+  const { address } = agent ?? {};
+  const known = status.ipAddresses.length > 0 || status.startedAt === undefined;
+  if (known || address === undefined || isIP(address) === 0) return status;
+  const protocol = isIP(address) === 6 ? 'IPv6' : 'IPv4';
+  return { ...status, ipAddresses: [{ ipAddress: address, protocol }] };
 }
 
 export const taskViews = (app: AppId, state: WorkingSet, now: number): TaskView[] =>
