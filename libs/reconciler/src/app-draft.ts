@@ -5,6 +5,7 @@ import type { App, AppId, AppVersion, Cause, Instance, InstanceId } from '#libs/
 import type { AgentExplanation } from '#libs/placement';
 import type { Write } from '#libs/store';
 import type { Ids } from '#libs/time';
+import { isAvailable } from './classify.js';
 import type { AppSituation } from './classify.js';
 import type { Alarm, Decision, DecisionKind } from './decision.js';
 import { requestStop } from './gatekeeper.js';
@@ -27,6 +28,8 @@ export class AppDraft {
   unplaced: { count: number; perAgent: readonly AgentExplanation[] } | null = null;
   wakeAt: number | null = null;
   readonly #instances: Map<InstanceId, Instance>;
+  /** Healthy and routed ones; null = not counted since the last change. Counting anew for each of many stops would be quadratic. */
+  #available: Set<InstanceId> | null = null;
   #app: App;
   #isRemoved = false;
 
@@ -161,6 +164,9 @@ export class AppDraft {
     const row: Instance = { ...changed, goalRevision: base + 1 };
     this.context.ledger.note(before, row, this.versionOf(row).spec, this.now);
     this.#instances.set(row.id, row);
+    // a stop takes this one instance away; any other change may make or unmake others
+    if (kind === 'request-stop') this.#available?.delete(row.id);
+    else this.#available = null;
     const table: Write[] = isRerouted ? [{ kind: 'set-table-number', number: this.nextTable }] : [];
     this.decide(kind, cause, [{ kind: 'put-instance', instance: row }, ...table], row.id);
   }
@@ -168,6 +174,7 @@ export class AppDraft {
   #forget(instance: Instance): void {
     this.context.ledger.note(instance, undefined, this.versionOf(instance).spec, this.now);
     this.#instances.delete(instance.id);
+    this.#available?.delete(instance.id);
   }
 
   #stopView(): StopView {
@@ -176,9 +183,18 @@ export class AppDraft {
       apps: new Map([[this.id, this.#app]]),
       instancesOf: () => this.instances,
       versionOf: (instance) => this.versionOf(instance),
+      availableOf: () => this.#countAvailable(),
       tableNumber,
       settings,
       officeSince,
     };
+  }
+
+  #countAvailable(): number {
+    const situation = this.situation();
+    this.#available ??= new Set(
+      situation.instances.filter((each) => isAvailable(each, situation)).map((each) => each.id),
+    );
+    return this.#available.size;
   }
 }

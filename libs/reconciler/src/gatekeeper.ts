@@ -12,7 +12,10 @@ import type { ClusterSnapshot } from './snapshot.js';
 export type StopView = Pick<
   ClusterSnapshot,
   'apps' | 'instancesOf' | 'versionOf' | 'tableNumber' | 'settings' | 'officeSince'
->;
+> & {
+  /** How many instances of the app are healthy and routed, for a view that keeps count; otherwise they are counted here. */
+  availableOf?(app: App): number;
+};
 
 export type StopVerdict =
   /** Commit these: the instance begins to leave (or is gone at once, for it ran nowhere). */
@@ -68,7 +71,8 @@ function refusalOf(
     now,
   };
   if (!isAvailable(instance, situation)) return null;
-  const available = situation.instances.filter((each) => isAvailable(each, situation)).length;
+  const available =
+    view.availableOf?.(app) ?? situation.instances.filter((each) => isAvailable(each, situation)).length;
   if (available - 1 >= floor) return null;
   const text = `${app.id} has ${available} healthy and routed instances and must keep ${floor}`;
   return { kind: 'refused', text, floor, available };

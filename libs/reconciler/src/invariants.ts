@@ -121,14 +121,12 @@ function incarnationBroken(draft: AppDraft): string | null {
   return null;
 }
 
-const newlyPlaced = (draft: AppDraft): readonly Instance[] =>
-  draft.instances.filter(
-    (each) =>
-      each.placed &&
-      draft.decisions.some(
-        (decision) => decision.kind === 'place-instance' && decision.instanceId === each.id,
-      ),
+function newlyPlaced(draft: AppDraft): readonly Instance[] {
+  const ids = new Set(
+    draft.decisions.filter(({ kind }) => kind === 'place-instance').map(({ instanceId }) => instanceId),
   );
+  return draft.instances.filter((each) => each.placed && ids.has(each.id));
+}
 
 const portKeys = (instance: Instance): readonly string[] =>
   instance.hostPorts.map((port) => `${instance.agentId ?? ''}:${port}`);

@@ -53,22 +53,26 @@ function launch(draft: AppDraft, instance: Instance): void {
 
 function requestFor(draft: AppDraft, instance: Instance): PlacementRequest {
   const { spec } = draft.versionOf(instance);
+  return {
+    appId: draft.id,
+    spec,
+    ...(instance.agentId === undefined ? {} : { preferredAgent: instance.agentId }),
+    peers: spec.constraints.length ? peersOf(draft, instance) : [],
+    total: spec.instances,
+    confirmedTable: confirmedTable(draft.context.snapshot),
+    now: draft.now,
+  };
+}
+
+/** Placed, not lost, and of the same side of a replacement: old and new ones do not stand in each other's way (behaviour.md 11.1). */
+function peersOf(draft: AppDraft, instance: Instance): readonly AgentId[] {
   const isOld = isOutdated(instance, draft.app);
-  const peers = draft.instances
+  return draft.instances
     .filter(
       (each) => each.placed && each.unreachableSince === undefined && isOutdated(each, draft.app) === isOld,
     )
     .sort((a, b) => (a.placedAt ?? 0) - (b.placedAt ?? 0))
     .flatMap((each): readonly AgentId[] => (each.agentId === undefined ? [] : [each.agentId]));
-  return {
-    appId: draft.id,
-    spec,
-    ...(instance.agentId === undefined ? {} : { preferredAgent: instance.agentId }),
-    peers,
-    total: spec.instances,
-    confirmedTable: confirmedTable(draft.context.snapshot),
-    now: draft.now,
-  };
 }
 
 /** A launch, and a task that came up, move the deadline and keep the length; long enough after the last of them it is forgotten. */
