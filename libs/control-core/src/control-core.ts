@@ -81,7 +81,7 @@ export class ControlCore {
       clock,
       log,
       rules: eventRules(clock),
-      reload: () => this.#load(this.#workingSet?.epoch ?? 0, this.#workingSet?.officeSince ?? clock.now()),
+      reload: () => this.#reload(),
       lost: (why, error) => {
         if (error) log.error({ error }, 'the store failed during a commit');
         this.leadership.lose(why === 'fenced' ? 'superseded' : 'unavailable');
@@ -107,7 +107,10 @@ export class ControlCore {
       store,
       ids,
       servicePorts: parts.servicePorts,
-      checkDisk: parts.checkDisk,
+      checkAccepts: () => {
+        this.shutdown.refuseDeploys();
+        parts.checkDisk();
+      },
     });
     this.tasks = new TaskCommands(lane, ids);
     this.deployments = new DeploymentCommands(lane, ids);
@@ -159,24 +162,29 @@ export class ControlCore {
   }
 
   async #load(epoch: number, officeSince: number): Promise<WorkingSet> {
-    const { store, settings = DEFAULT_RECONCILE_SETTINGS, clock } = this.#parts;
-    const state = await store.load();
-    const workingSet = new WorkingSet(state, { epoch, now: officeSince, settings });
-    const renewed = this.#workingSet?.epoch === epoch ? this.#workingSet : null;
-    this.proxies.takeOffice(workingSet, clock.now(), renewed);
+    const { store, settings = DEFAULT_RECONCILE_SETTINGS } = this.#parts;
+    return new WorkingSet(await store.load(), { epoch, now: officeSince, settings });
+  }
+
+  /** Within an office, after a conflict: somebody wrote beside us. */
+  async #reload(): Promise<WorkingSet> {
+    const before = this.state;
+    const workingSet = await this.#load(before.epoch, before.officeSince);
+    this.proxies.takeOffice(workingSet, this.#parts.clock.now(), before);
     this.#workingSet = workingSet;
-    if (renewed) {
-      this.assignments.reload(workingSet);
-      this.loop.takeOffice(workingSet);
-    }
+    this.assignments.reload(workingSet);
+    this.routes.announce();
+    this.loop.takeOffice(workingSet);
     return workingSet;
   }
 
   async #takeOffice(epoch: number): Promise<void> {
+    const before = this.#workingSet;
+    const workingSet = await this.#load(epoch, this.#parts.clock.now());
     const now = this.#parts.clock.now();
-    if (this.#workingSet && this.#workingSet.epoch !== epoch) this.#parts.publisher.epochChanged();
-    this.#workingSet = null;
-    const workingSet = await this.#load(epoch, now);
+    if (before && before.epoch !== epoch) this.#parts.publisher.epochChanged();
+    this.proxies.takeOffice(workingSet, now, null);
+    this.#workingSet = workingSet;
     this.alarms.reset();
     this.#lane.open(workingSet);
     this.agents.takeOffice(now);

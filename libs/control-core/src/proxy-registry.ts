@@ -56,6 +56,14 @@ export class ProxyRegistry {
     });
   }
 
+  /** A person says that this proxy will not come back: its last tables no longer hold ports back (decisions.md 10). */
+  remove(id: ProxyId): Promise<boolean> {
+    return this.#parts.lane.submit((workingSet) => {
+      const known = workingSet.proxies.has(id);
+      return { writes: known ? [{ kind: 'remove-proxy', id }] : [], value: known };
+    });
+  }
+
   #check(report: ProxyReport, workingSet: WorkingSet): void {
     if (report.cluster !== null && report.cluster !== this.#parts.cluster) {
       throw failures.conflict(

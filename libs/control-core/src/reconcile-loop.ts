@@ -1,5 +1,6 @@
 // The loop around the pure reconcile pass: it wakes when apps are dirty, when the last pass said so, and every 5 s for safety.
 // One pass at a time, one commit per pass; an app that a commit touched is looked at again until a pass finds nothing to do.
+import { LongrunError } from '#libs/api-contract';
 import type { AgentId, AppChange, AppId, DeploymentId } from '#libs/model';
 import { reconcile, type Decision, type ReconcileResult, type WaitingExplanation } from '#libs/reconciler';
 import type { Clock, Ids, Timer } from '#libs/time';
@@ -111,22 +112,43 @@ export class ReconcileLoop {
   }
 
   async #pass(): Promise<void> {
-    const taken = new Set<AppId>();
+    const taken = [...this.#dirty];
+    this.#dirty.clear();
     try {
-      const result = await this.#parts.lane.submit((workingSet, now) => {
-        for (const app of this.#dirty) taken.add(app);
-        this.#dirty.clear();
-        const pass = reconcile(workingSet, [...taken], now, this.#parts.ids);
-        const decisions = this.#allowed(pass.decisions);
-        const value = { pass, now, ended: decisions.filter(({ revert }) => revert) };
-        return { writes: decisions.flatMap(({ writes }) => writes), value };
-      });
-      this.#follow(result.pass, taken, result.now);
-      for (const decision of result.ended) this.#takeBack(decision);
+      await this.#reconcile(taken);
     } catch (error) {
-      for (const app of taken) this.#dirty.add(app);
-      throw error;
+      if (error instanceof LongrunError) {
+        for (const app of taken) this.#dirty.add(app);
+        throw error;
+      }
+      await this.#oneByOne(taken);
     }
+  }
+
+  /** A bug that one app sets off must not hold up the others; its own next chance is its next change, or the safety timer. */
+  async #oneByOne(apps: readonly AppId[]): Promise<void> {
+    for (const app of apps) {
+      try {
+        await this.#reconcile([app]);
+        this.#parts.alarms.clear(`reconcile ${app}`);
+      } catch (error) {
+        if (error instanceof LongrunError) throw error;
+        this.#parts.log.error({ err: error, app }, 'an app could not be reconciled');
+        const text = `${app} is not looked after: ${error instanceof Error ? error.message : String(error)}`;
+        this.#parts.alarms.raise(`reconcile ${app}`, 'reconcile', text, this.#parts.clock.now());
+      }
+    }
+  }
+
+  async #reconcile(apps: readonly AppId[]): Promise<void> {
+    const result = await this.#parts.lane.submit((workingSet, now) => {
+      const pass = reconcile(workingSet, apps, now, this.#parts.ids);
+      const decisions = this.#allowed(pass.decisions);
+      const value = { pass, now, ended: decisions.filter(({ revert }) => revert) };
+      return { writes: decisions.flatMap(({ writes }) => writes), value };
+    });
+    this.#follow(result.pass, apps, result.now);
+    for (const decision of result.ended) this.#takeBack(decision);
   }
 
   #allowed(decisions: readonly Decision[]): readonly Decision[] {
@@ -134,7 +156,7 @@ export class ReconcileLoop {
     return decisions.filter(({ kind }) => kind !== 'place-instance' && kind !== 'create-instance');
   }
 
-  #follow(pass: ReconcileResult, apps: ReadonlySet<AppId>, now: number): void {
+  #follow(pass: ReconcileResult, apps: readonly AppId[], now: number): void {
     for (const app of apps) {
       const at = pass.wakeups.get(app) ?? null;
       if (at === null) this.#wakeAt.delete(app);

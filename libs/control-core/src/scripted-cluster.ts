@@ -61,7 +61,7 @@ export class ScriptedCluster {
 
   /** Lets everything run that needs no time. */
   async settle(): Promise<void> {
-    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    for (let turn = 0; turn < 500; turn += 1) await Promise.resolve();
   }
 
   async advance(ms: number): Promise<void> {

@@ -1,5 +1,5 @@
 // What proxies call (decisions.md 10, 20): a held NDJSON answer with each new route table, and their reports. Both with a token.
-import { Controller, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ROUTES_HEARTBEAT_MS, type ProxyReport, type RoutesLine } from '#libs/agent-protocol';
@@ -74,6 +74,13 @@ export class ProxiesController {
     const now = this.core.clock.now();
     const proxies = [...this.core.state.proxies.values()];
     return { proxies: proxies.map((each) => ({ ...each, live: each.leaseUntil > now })) };
+  }
+
+  @Delete('proxies/:id')
+  @ApiOperation({ summary: 'This proxy will not come back: ports that it may still route to are free again' })
+  async remove(@Param('id') id: string): Promise<object> {
+    if (!(await this.core.proxies.remove(asProxyId(id)))) throw failures.notFound('Proxy', id);
+    return { message: `Proxy ${id} is removed` };
   }
 
   @Post('proxies/:id')

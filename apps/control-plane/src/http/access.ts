@@ -34,7 +34,8 @@ export class Access {
     if (method !== 'GET' && method !== 'HEAD' && FORM_TYPES.includes(type)) {
       throw failures.unsupportedMediaType();
     }
-    if (this.#open || path === '/ping' || TOKEN_PATHS.some((each) => path.startsWith(each))) return;
+    const hasToken = method !== 'DELETE' && TOKEN_PATHS.some((each) => path.startsWith(each));
+    if (this.#open || path === '/ping' || hasToken) return;
     if (!this.#knows(headers.authorization)) throw failures.unauthorized();
   }
 

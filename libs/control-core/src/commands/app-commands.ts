@@ -54,8 +54,8 @@ export interface AppCommandParts {
   readonly store: Store;
   readonly ids: Ids;
   readonly servicePorts: PortRange;
-  /** Throws `disk-full` when the server's own disk is nearly full (decisions.md 24). */
-  readonly checkDisk: () => void;
+  /** Throws why no deploy is taken now: the server's own disk is nearly full (decisions.md 24), or all of it is shutting down. */
+  readonly checkAccepts: () => void;
 }
 
 interface Target {
@@ -71,7 +71,7 @@ export class AppCommands {
   }
 
   create(body: unknown, force: boolean, call: ApiCall): Promise<SubmittedApp> {
-    this.#parts.checkDisk();
+    this.#parts.checkAccepts();
     const spec = accepted(parseApp(body));
     return this.#change(parentGroupOf(spec.id), (workingSet, now) => {
       if (livingApp(workingSet, spec.id)) throw failures.appExists(spec.id);
@@ -80,7 +80,7 @@ export class AppCommands {
   }
 
   async update(id: AppId, body: unknown, options: UpdateOptions, call: ApiCall): Promise<SubmittedApp> {
-    this.#parts.checkDisk();
+    this.#parts.checkAccepts();
     const rollback = options.partial ? await this.#rollbackSpec(id, body) : null;
     return this.#change(parentGroupOf(id), (workingSet, now) => {
       const stored = livingApp(workingSet, id);
@@ -92,7 +92,7 @@ export class AppCommands {
   }
 
   updateMany(body: unknown, options: UpdateOptions): Promise<StartedDeployment> {
-    this.#parts.checkDisk();
+    this.#parts.checkAccepts();
     return this.#change('/', (workingSet, now) => {
       const targets = readMany(body, options, workingSet);
       return this.#submit(targets, { force: options.force }, workingSet, now);

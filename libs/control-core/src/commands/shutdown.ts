@@ -1,5 +1,6 @@
 // `longrun up` ends and takes its tasks along (decisions.md 25): every task is stopped in order, with routes removed and requests
 // drained; desired state and backoff stay as they are, and nothing is launched until the next start of this process.
+import { LongrunError } from '#libs/api-contract';
 import { requestStop } from '#libs/reconciler';
 import type { Lane } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
@@ -12,6 +13,13 @@ export class Shutdown {
   /** True from the first request until the process ends. */
   get isUnderWay(): boolean {
     return this.#underWay;
+  }
+
+  /** Throws while it is under way: what is deployed now would be stopped at once (decisions.md 25). */
+  refuseDeploys(): void {
+    if (this.#underWay) {
+      throw new LongrunError('overloaded', 'Longrun is shutting down. Deploy again once it runs.');
+    }
   }
 
   /** Asks for the stop of all that runs; answers how many are left. Safe to repeat. */
