@@ -106,7 +106,7 @@ export class AgentRegistry {
       writes: this.#changes(workingSet, now),
       value: undefined,
     }));
-    swept.catch((error: unknown) => this.#parts.log.warn({ error }, 'agents could not be swept'));
+    swept.catch((error: unknown) => this.#parts.log.warn({ err: error }, 'agents could not be swept'));
   }
 
   #silentFor(agent: AgentNode, now: number): number {

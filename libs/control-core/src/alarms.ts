@@ -52,6 +52,6 @@ export class Alarms {
       value: undefined,
     }));
     // the alarm itself is on and logged; a closed lane only costs its event
-    told.catch((error: unknown) => this.log.warn({ error, id }, 'the event of an alarm was not stored'));
+    told.catch((error: unknown) => this.log.warn({ err: error, id }, 'the event of an alarm was not stored'));
   }
 }

@@ -83,7 +83,7 @@ export class ControlCore {
       rules: eventRules(clock),
       reload: () => this.#reload(),
       lost: (why, error) => {
-        if (error) log.error({ error }, 'the store failed during a commit');
+        if (error) log.error({ err: error }, 'the store failed during a commit');
         this.leadership.lose(why === 'fenced' ? 'superseded' : 'unavailable');
       },
     });
@@ -218,7 +218,7 @@ export class ControlCore {
       ],
       value: undefined,
     }));
-    told.catch((error: unknown) => log.warn({ error }, 'the change of leader was not stored as an event'));
+    told.catch((error: unknown) => log.warn({ err: error }, 'the change of leader was not stored as an event'));
   }
 
   #armTrim(): void {
@@ -228,7 +228,7 @@ export class ControlCore {
       this.#armTrim();
       store
         .trimEvents?.()
-        .catch((error: unknown) => log.warn({ error }, 'old events could not be forgotten'));
+        .catch((error: unknown) => log.warn({ err: error }, 'old events could not be forgotten'));
     });
   }
 }

@@ -69,7 +69,7 @@ export class Leadership {
     try {
       await this.#parts.store.resign(this.#parts.holder);
     } catch (error) {
-      this.#parts.log.warn({ error }, 'the lease could not be given up; it ends by itself within 10 s');
+      this.#parts.log.warn({ err: error }, 'the lease could not be given up; it ends by itself within 10 s');
     }
   }
 

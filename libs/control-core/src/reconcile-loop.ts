@@ -103,7 +103,7 @@ export class ReconcileLoop {
       while (this.#dirty.size && this.#workingSet) await this.#pass();
     } catch (error) {
       // the apps were put back; a lane that closed tells us by leaveOffice
-      this.#parts.log.warn({ error }, 'a reconcile pass could not be committed');
+      this.#parts.log.warn({ err: error }, 'a reconcile pass could not be committed');
       this.#parts.clock.after(RETRY_MS, () => this.mark([]));
     } finally {
       this.#running = false;
@@ -187,7 +187,7 @@ export class ReconcileLoop {
     if (!revert?.length || !deploymentId) return;
     const started = this.#parts.rollback(deploymentId, revert);
     started.catch((error: unknown) =>
-      this.#parts.log.error({ error, deploymentId }, 'a failed deployment could not be taken back'),
+      this.#parts.log.error({ err: error, deploymentId }, 'a failed deployment could not be taken back'),
     );
   }
 
