@@ -218,7 +218,9 @@ export class ControlCore {
       ],
       value: undefined,
     }));
-    told.catch((error: unknown) => log.warn({ err: error }, 'the change of leader was not stored as an event'));
+    told.catch((error: unknown) =>
+      log.warn({ err: error }, 'the change of leader was not stored as an event'),
+    );
   }
 
   #armTrim(): void {
