@@ -107,7 +107,7 @@ export class LongrunUp {
     return (JSON.parse(readFileSync(file, 'utf8')) as { identity: ProcessIdentity }).identity;
   }
   postgresPid(): number {
-    const [pid] = readFileSync(join(this.dataDir, 'postgres', 'postmaster.pid'), 'utf8').split('\n');
+    const [pid] = readFileSync(join(this.dataDir, 'postgres', 'data', 'postmaster.pid'), 'utf8').split('\n');
     return Number(pid);
   }
   async killChild(child: 'control-plane' | 'agent' | 'proxy'): Promise<void> {
@@ -123,24 +123,19 @@ export class LongrunUp {
     return (await this.api.get<{ tasks: TaskAnswer[] }>(`/v2/apps${id}/tasks`)).tasks;
   }
   /** Waits until that many run (and are healthy, where there are checks), and no deployment is under way. */
-  async settled(id: string, count: number): Promise<readonly TaskAnswer[]> {
-    await until(
+  settled(id: string, count: number): Promise<readonly TaskAnswer[]> {
+    return until(
       `${id} to settle at ${count}`,
       async () => {
         const app = await this.app(id);
         const healthy = app.healthChecks?.length ? app.tasksHealthy === count : true;
-        const settled =
-          app.tasksRunning === count &&
-          healthy &&
-          app.deployments.length === 0 &&
-          (app.tasks?.length ?? 0) === count;
-        if (!settled)
-          throw new Error(JSON.stringify({ ...app, healthChecks: undefined, cmd: undefined }).slice(0, 1500));
-        return true;
+        const tasks = app.tasks ?? [];
+        const running = app.tasksRunning === count && tasks.length === count;
+        if (running && healthy && app.deployments.length === 0) return tasks;
+        throw new Error(JSON.stringify({ ...app, healthChecks: undefined, cmd: undefined }).slice(0, 1500));
       },
       { withinMs: 90_000, everyMs: 100 },
     );
-    return this.tasks(id);
   }
   async deploymentEnded(id: string): Promise<void> {
     await until(

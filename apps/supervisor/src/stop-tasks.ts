@@ -1,8 +1,8 @@
 // The first step of an ordered stop: the control plane stops all tasks (cause `shutdown`; what should run stays untouched), and says how many are left.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ApiClient } from '#libs/api-client';
+import { ApiError, ApiUnreachable, type ApiClient } from '#libs/api-client';
 
-const POLL_MS = 100;
+const POLL_MS = 200;
 const SAY_EVERY_MS = 2_000;
 /** Without an answer for this long the tasks are left to the next start. */
 const SILENT_MAX_MS = 20_000;
@@ -16,15 +16,13 @@ export async function stopTasks(
   let left = -1;
   let answeredAt = performance.now();
   let saidAt = 0;
-  let asked = false;
   while (left !== 0 && !forced.aborted) {
     try {
-      if (!asked) await api.post('/v3/shutdown');
-      asked = true;
-      left = (await api.get<{ left: number }>('/v3/shutdown')).left;
+      // asked again each time: the control plane may have started anew, or have learnt of a task since
+      left = (await api.post<{ left: number }>('/v3/shutdown')).left;
       answeredAt = performance.now();
-    } catch {
-      asked = false; // the control plane may be starting again; it must be told anew
+    } catch (error) {
+      if (!(error instanceof ApiError || error instanceof ApiUnreachable)) throw error;
     }
     const now = performance.now();
     if (now - answeredAt > SILENT_MAX_MS) {
