@@ -164,7 +164,29 @@ describe('kill -9', () => {
     } finally {
       process.kill(identity.pid, 'SIGCONT');
     }
-    const after = await up.settled(CMD, 2);
-    expect(after.map(({ id }) => id)).not.toContain(victim.id);
+    await until(
+      'the API to know',
+      async () => !(await up.settled(CMD, 2)).some(({ id }) => id === victim.id),
+    );
   }, 240_000);
+
+  it('at 20 random moments, of random parts, costs no task', async () => {
+    const before = await taskMarks();
+    for (let round = 0; round < 20; round += 1) {
+      await pause(random() * 1_500);
+      const part =
+        (['control-plane', 'agent', 'proxy', 'postgres'] as const)[Math.floor(random() * 4)] ?? 'agent';
+      // a part that is just coming up has no record or is dead already: that moment is as good as any other
+      const pid = part === 'postgres' ? up.postgresPidOrNull() : up.identity(part).pid;
+      if (pid !== null && identityOf(pid)) process.kill(pid, 'SIGKILL');
+    }
+    await until('everything to be back', async () => (await apiAnswers()) && (await agentConnected()), {
+      withinMs: 120_000,
+    });
+    for (const id of apps)
+      await until(`${id} to answer`, async () => (await fetch(`${up.proxyUrl}/_app${id}/`)).ok, {
+        withinMs: 60_000,
+      });
+    expect(await taskMarks()).toEqual(before);
+  }, 400_000);
 });

@@ -110,6 +110,14 @@ export class LongrunUp {
     const [pid] = readFileSync(join(this.dataDir, 'postgres', 'data', 'postmaster.pid'), 'utf8').split('\n');
     return Number(pid);
   }
+  /** Null while it is down. */
+  postgresPidOrNull(): number | null {
+    try {
+      return this.postgresPid();
+    } catch {
+      return null;
+    }
+  }
   async killChild(child: 'control-plane' | 'agent' | 'proxy'): Promise<void> {
     const identity = this.identity(child);
     process.kill(identity.pid, 'SIGKILL');
