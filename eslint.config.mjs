@@ -38,6 +38,7 @@ export const LAYERS = {
   configuration: { kind: 'base', libs: [], packages: ['yaml'] },
   telemetry: { kind: 'base', libs: ['time'], packages: ['pino'] },
   'process-identity': { kind: 'base', libs: [], packages: ['node'] },
+  'folder-lock': { kind: 'base', libs: ['configuration'], packages: ['node'] },
   runtime: { kind: 'contract', libs: ['model', 'time'], packages: [] },
   'runtime-docker': {
     kind: 'edge',
@@ -76,6 +77,7 @@ const APP_LIBS = {
     'telemetry',
     'time',
     'process-identity',
+    'folder-lock',
     'embedded-postgres',
     'persistence',
   ],
@@ -91,7 +93,7 @@ const APP_LIBS = {
     'configuration',
     'telemetry',
     'time',
-    'process-identity',
+    'folder-lock',
   ],
   proxy: [
     'proxy-core',
@@ -102,7 +104,7 @@ const APP_LIBS = {
     'configuration',
     'telemetry',
     'time',
-    'process-identity',
+    'folder-lock',
   ],
   'control-plane': [...PURE, 'control-core', 'persistence', 'store', 'time', 'telemetry', 'configuration'],
 };

@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Agent } from '#libs/agent-core';
+import { lockFolder } from '#libs/folder-lock';
 import { socketProbes } from '#libs/probes';
 import { DockerRuntime } from '#libs/runtime-docker';
 import { ProcessRuntime } from '#libs/runtime-process';
@@ -11,7 +12,6 @@ import { randomIds, SystemClock } from '#libs/time';
 import type { AgentConfiguration } from './agent-configuration.js';
 import { EngineWatch } from './engine-watch.js';
 import { FileJournal } from './file-journal.js';
-import { lockFolder } from './folder-lock.js';
 import { freeShare, hostFacts } from './host-facts.js';
 import { reservePorts } from './reserved-ports.js';
 import { WebSocketNetwork } from './websocket-network.js';
@@ -33,7 +33,7 @@ export async function runAgent(
 ): Promise<RunningAgent> {
   const { dataDir, dockerSocket, controlPlanes } = configuration;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const lock = await lockFolder(dataDir);
+  const lock = await lockFolder(dataDir, 'agent');
   const clock = new SystemClock();
   const network = new WebSocketNetwork(configuration.token);
   const portWarning = reservePorts(configuration.taskPorts);

@@ -2,9 +2,9 @@
 import cluster from 'node:cluster';
 import { join } from 'node:path';
 import { ConfigurationError } from '#libs/configuration';
+import { lockFolder } from '#libs/folder-lock';
 import { createLogger } from '#libs/telemetry';
 import { DataFolder } from './data-folder.js';
-import { lockFolder } from './folder-lock.js';
 import { proxyUsage, readSettings } from './options.js';
 import { ProxyWorker } from './proxy-worker.js';
 import { WorkerProcesses, type WorkerReady } from './worker-processes.js';
@@ -37,8 +37,7 @@ async function runPrimary(): Promise<void> {
   const settings = readSettings(process.argv.slice(2), process.env);
   for (const warning of settings.warnings) logger.warn({}, warning);
   const folder = new DataFolder(settings.dataDir);
-  const unlock = lockFolder(settings.dataDir);
-  process.on('exit', unlock);
+  await lockFolder(settings.dataDir, 'proxy'); // the kernel frees it with this process
   const serving =
     settings.workers === 1 ? new ProxyWorker({ settings, folder, logger }) : new WorkerProcesses(logger);
   stopOnSignals(() => serving.stop());

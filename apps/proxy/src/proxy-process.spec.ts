@@ -19,7 +19,7 @@ const PARTS = [
     'agent-protocol',
     'configuration',
     'model',
-    'process-identity',
+    'folder-lock',
     'proxy-core',
     'proxy-engine',
     'routing',
@@ -246,7 +246,7 @@ describe('the proxy process', () => {
     const first = start();
     await ready(first.log);
     const refusals: [string[], RegExp, number][] = [
-      [[], /in use by the proxy with pid \d+; give each proxy its own --data-dir/, 2],
+      [[], /held by another proxy \(pid \d+, .*--data-dir/, 2],
       [['--data-dir', join(folder, 'other')], /the main port \d+ cannot be opened/, 1],
       [['--proxy-https-port', '8443'], /--proxy-https-port needs TLS certificates/, 2],
       [['--prox-port', '1'], /did you mean --proxy-port/, 2],

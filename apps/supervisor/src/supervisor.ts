@@ -1,16 +1,15 @@
 // `longrun up`: starts Postgres, control plane, agent and proxy as processes of their own, keeps them running, and stops them in order.
 // After a kill -9 of itself the next start takes over Postgres and proxy, and replaces control plane and agent; tasks never notice (decisions.md 25-26).
-import type { Server } from 'node:net';
 import type { Settings } from '#libs/configuration';
 import { createLogger, type Logger } from '#libs/telemetry';
 import { ApiClient } from '#libs/api-client';
+import { lockFolder, type FolderLock } from '#libs/folder-lock';
 import { isAlive } from '#libs/process-identity';
 import { Child } from './child.js';
 import { childSpecs, type ChildName } from './child-specs.js';
 import { DataFolder } from './data-folder.js';
 import { Database } from './database.js';
 import { deployFiles } from './deploy-files.js';
-import { takeHolderLock } from './holder-lock.js';
 import { checkPortFree, checkSettings } from './preflight.js';
 import { stopTasks } from './stop-tasks.js';
 import { waitFor } from './wait-for.js';
@@ -28,7 +27,7 @@ export class Supervisor {
   readonly #api: ApiClient;
   readonly #url: string;
   readonly #proxyUrl: string;
-  #lock: Server | null = null;
+  #lock: FolderLock | null = null;
   #children: Map<ChildName, Child> = new Map();
   #logTimer: NodeJS.Timeout | null = null;
 
@@ -52,8 +51,7 @@ export class Supervisor {
 
   /** Resolves when everything runs and the files are deployed. Throws ConfigurationError before anything was started. */
   async start(signal: AbortSignal): Promise<void> {
-    const self = { pid: process.pid, since: new Date().toISOString(), url: this.#url };
-    this.#lock = await takeHolderLock(this.#folder.path, self);
+    this.#lock = await lockFolder(this.#folder.path, 'longrun up', this.#url);
     this.say(`Longrun keeps its data in ${this.#folder.path}`);
     const database = this.#database;
     await this.#checkPorts();
@@ -119,7 +117,7 @@ export class Supervisor {
       await stopping;
     }
     await this.#database.close();
-    this.#lock?.close();
+    await this.#lock?.release();
     return { tasksLeft };
   }
 

@@ -1,0 +1,3 @@
+// Table of contents: one process per data folder.
+export { lockFolder } from './folder-lock.js';
+export type { FolderLock } from './folder-lock.js';
