@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { LongrunError } from '#libs/api-contract';
-import { asAppId, type Instance } from '#libs/model';
+import { asAppId, type Deployment, type DeploymentId, type Instance } from '#libs/model';
+import type { Commit } from '#libs/store';
 import { ScriptedCluster } from './scripted-cluster.js';
 
 const WEB = asAppId('/shop/web');
@@ -23,6 +24,23 @@ function first(cluster: ScriptedCluster): Instance {
   if (!instance) throw new Error('there is no instance');
   return instance;
 }
+
+/** Longer than a deployment may be without progress. */
+const DEADLINE_MS = 610_000;
+
+/** Fills while the cluster goes on. */
+function recordedCommits(cluster: ScriptedCluster): readonly Commit[] {
+  const commits: Commit[] = [];
+  const commit = cluster.store.commit.bind(cluster.store);
+  cluster.store.commit = (each) => {
+    commits.push(each);
+    return commit(each);
+  };
+  return commits;
+}
+
+const deploymentsIn = ({ writes }: Commit): readonly Deployment[] =>
+  writes.flatMap((write) => (write.kind === 'put-deployment' ? [write.deployment] : []));
 
 describe('the control plane over a memory store', () => {
   it('brings a new app from the request to the route table, and ends its deployment', async () => {
@@ -122,6 +140,37 @@ describe('the control plane over a memory store', () => {
     expect([...cluster.core.state.deployments.keys()]).toEqual([]);
     expect(instances(cluster)).toHaveLength(1);
     expect(cluster.types()).toContain('deployment_failed');
+  });
+
+  it('ends a deployment that got nowhere and starts its rollback in one commit', async () => {
+    const cluster = await withApp();
+    const commits = recordedCommits(cluster);
+    const started = await cluster.core.apps.update(WEB, { cpus: 1000 }, PATCH, CALL);
+    await cluster.advance(DEADLINE_MS);
+    const rows = commits.map((commit) => deploymentsIn(commit));
+    const end = rows.find((each) => each.some(({ status }) => status === 'failed'));
+    expect(end).toMatchObject([
+      { id: started.deploymentId, status: 'failed' },
+      { revertOf: started.deploymentId, status: 'running' },
+    ]);
+    expect(cluster.core.state.apps.get(WEB)?.current.spec.cpus).toBe(0.5);
+    expect([...cluster.core.state.deployments.keys()]).toEqual([]);
+    expect(first(cluster).routing).toBe('in');
+  });
+
+  it('does not roll back a rollback, not even in the next process', async () => {
+    const cluster = await withApp();
+    await cluster.core.apps.update(WEB, { cpus: 1000 }, PATCH, CALL);
+    cluster.agent.silent = true;
+    await cluster.advance(DEADLINE_MS);
+    const [rollback] = [...cluster.core.state.deployments.values()];
+    expect(rollback?.revertOf).toBeDefined();
+    await cluster.core.stop();
+    await cluster.boot();
+    await cluster.advance(2 * DEADLINE_MS);
+    expect([...cluster.core.state.deployments.keys()]).toEqual([]);
+    expect((await cluster.store.deployment(rollback?.id as DeploymentId))?.status).toBe('failed');
+    expect(cluster.core.state.apps.get(WEB)?.current.spec.cpus).toBe(0.5);
   });
 
   it('refuses a change of an app that is being deployed, and tells it', async () => {

@@ -122,7 +122,7 @@ export class ControlCore {
       log,
       alarms: this.alarms,
       launchesHeld: () => this.shutdown.isUnderWay,
-      rollback: (failed, changes) => this.deployments.undoFailed(failed, changes),
+      undo: (failed, workingSet, now) => this.deployments.undoFailed(failed, workingSet, now),
     });
     this.proxies = new ProxyRegistry({ lane, cluster, moved: () => this.loop.markStopping() });
     // state first, events last: who reacts to an event by reading sees the change

@@ -1,11 +1,12 @@
 // The loop around the pure reconcile pass: it wakes when apps are dirty, when the last pass said so, and every 5 s for safety.
 // One pass at a time, one commit per pass; an app that a commit touched is looked at again until a pass finds nothing to do.
 import { LongrunError } from '#libs/api-contract';
-import type { AgentId, AppChange, AppId, DeploymentId } from '#libs/model';
+import type { AgentId, AppId } from '#libs/model';
 import { reconcile, type Decision, type ReconcileResult, type WaitingExplanation } from '#libs/reconciler';
 import type { Clock, Ids, Timer } from '#libs/time';
 import type { Alarms } from './alarms.js';
-import type { Committed, Lane } from './lane.js';
+import type { FailedDeployment } from './commands/deployment-commands.js';
+import type { Committed, Lane, Proposal } from './lane.js';
 import type { Log } from './log.js';
 import { OfferLog } from './offer-log.js';
 import type { WorkingSet } from './working-set.js';
@@ -23,8 +24,8 @@ export interface ReconcileLoopParts {
   readonly alarms: Alarms;
   /** While true nothing is launched (`longrun up` is ending). */
   readonly launchesHeld: () => boolean;
-  /** A deployment failed: take these changes back. */
-  readonly rollback: (failed: DeploymentId, changes: readonly AppChange[]) => Promise<unknown>;
+  /** Ends a failed deployment and takes it back; null when that cannot be. */
+  readonly undo: (failed: FailedDeployment, workingSet: WorkingSet, now: number) => Proposal<unknown> | null;
 }
 
 export class ReconcileLoop {
@@ -143,12 +144,26 @@ export class ReconcileLoop {
   async #reconcile(apps: readonly AppId[]): Promise<void> {
     const result = await this.#parts.lane.submit((workingSet, now) => {
       const pass = reconcile(workingSet, apps, now, this.#parts.ids);
+      const undone = this.#undone(pass.decisions, workingSet, now);
+      if (undone) return { ...undone, value: null };
       const decisions = this.#allowed(pass.decisions);
-      const value = { pass, now, ended: decisions.filter(({ revert }) => revert) };
-      return { writes: decisions.flatMap(({ writes }) => writes), value };
+      return { writes: decisions.flatMap(({ writes }) => writes), value: { pass, now } };
     });
-    this.#follow(result.pass, apps, result.now);
-    for (const decision of result.ended) this.#takeBack(decision);
+    // after a rollback the other decisions of the pass are made anew, for it changed what is wanted
+    if (result) this.#follow(result.pass, apps, result.now);
+    else this.mark(apps);
+  }
+
+  /** A deployment failed: its end and its rollback are one commit. Several that fail in one pass: one after the other. */
+  #undone(decisions: readonly Decision[], workingSet: WorkingSet, now: number): Proposal<unknown> | null {
+    for (const { writes, revert } of decisions) {
+      const end = writes.find((write) => write.kind === 'put-deployment');
+      if (!end || !revert?.length) continue;
+      const undone = this.#parts.undo({ failed: end.deployment, changes: revert }, workingSet, now);
+      if (undone) return undone;
+      this.#parts.log.warn({ deployment: end.deployment.id }, 'a failed deployment could not be taken back');
+    }
+    return null;
   }
 
   #allowed(decisions: readonly Decision[]): readonly Decision[] {
@@ -181,14 +196,6 @@ export class ReconcileLoop {
     const kinds = violation.decisions.map(({ kind }) => kind);
     log.error({ rule: violation.rule, app, kinds }, `dropped decisions: ${violation.text}`);
     alarms.raise(violationId, 'invariant', `${app}: ${violation.text}`, now);
-  }
-
-  #takeBack({ revert, deploymentId }: Decision): void {
-    if (!revert?.length || !deploymentId) return;
-    const started = this.#parts.rollback(deploymentId, revert);
-    started.catch((error: unknown) =>
-      this.#parts.log.error({ err: error, deploymentId }, 'a failed deployment could not be taken back'),
-    );
   }
 
   #armTimer(): void {

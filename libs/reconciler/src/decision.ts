@@ -30,7 +30,7 @@ export interface Decision {
   readonly deploymentId?: DeploymentId;
   readonly cause: Cause;
   readonly writes: readonly Write[];
-  /** With `end-deployment` as failed: what takes it back; control-core starts it as a new deployment, as its cancel command does. */
+  /** With `end-deployment` as failed: what takes it back; control-core starts that as a new deployment in the same commit. */
   readonly revert?: readonly AppChange[];
 }
 

@@ -108,6 +108,7 @@ export const aDeployment = (id: string, endedAt?: number, revision = 1): Deploym
   currentStep: 1,
   changes: [{ appId: asAppId('/web'), before: null, after: aVersion('/web', 1) }],
   victims: [],
+  revertOf: asDeploymentId('d-0'),
   startedAt: START,
   ...(endedAt === undefined ? {} : { endedAt }),
   progressAt: START,

@@ -1,6 +1,6 @@
 // What a person does with a running deployment: take it back, or stop it where it is (behaviour.md 6); and with a launch delay:
 // forget it (behaviour.md 9).
-import { failures } from '#libs/api-contract';
+import { failures, LongrunError } from '#libs/api-contract';
 import { hasEnded } from '#libs/lifecycle';
 import {
   asDeploymentId,
@@ -12,10 +12,16 @@ import {
 } from '#libs/model';
 import { nextVersion, revertChanges } from '#libs/planner';
 import type { Ids } from '#libs/time';
-import type { Lane } from '../lane.js';
+import type { Lane, Proposal } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
 import { livingApp } from './app-commands.js';
-import { cancelledBy, startDeployment, type StartedDeployment } from './start-deployment.js';
+import { cancelled, startDeployment, type StartedDeployment } from './start-deployment.js';
+
+/** The row that ends it, and what takes its changes back. */
+export interface FailedDeployment {
+  readonly failed: Deployment;
+  readonly changes: readonly AppChange[];
+}
 
 export class DeploymentCommands {
   constructor(
@@ -28,33 +34,42 @@ export class DeploymentCommands {
     return this.lane.submit((workingSet, now) => {
       const deployment = running(workingSet, id);
       const changes = revertChanges(deployment, workingSet.apps);
-      const started = this.#takeBack(changes, true, workingSet, now);
-      const replaced = started.writes.some(
-        (write) => write.kind === 'put-deployment' && write.deployment.id === id,
-      );
-      if (replaced) return started;
-      return {
-        ...started,
-        writes: [cancelledBy(deployment, 'cancelled: rolled back', now), ...started.writes],
-      };
+      const ended = cancelled(deployment, 'cancelled: rolled back', now);
+      return this.#takeBack(ended, changes, true, workingSet, now);
     });
   }
 
-  /** For a deployment that failed by itself. One that somebody started meanwhile on the same apps is not disturbed. */
-  undoFailed(id: DeploymentId, changes: readonly AppChange[]): Promise<StartedDeployment | null> {
-    return this.lane.submit<StartedDeployment | null>((workingSet, now) => {
-      const locked = changes.some(({ appId }) =>
-        workingSet.deploymentsOf(appId).some((each) => each.id !== id),
-      );
-      if (locked) return { writes: [], value: null };
-      return this.#takeBack(changes, false, workingSet, now);
-    });
+  /**
+   * Ends a deployment that failed by itself and starts the one that takes it back; for the reconcile loop, which commits both at
+   * once, so that no crash can come between. Null when it cannot be taken back: somebody changed one of its apps meanwhile, or
+   * its old definitions no longer fit the others.
+   */
+  undoFailed(
+    { failed, changes }: FailedDeployment,
+    workingSet: WorkingSet,
+    now: number,
+  ): Proposal<StartedDeployment> | null {
+    const isLocked = changes.some(({ appId }) =>
+      workingSet.deploymentsOf(appId).some((each) => each.id !== failed.id),
+    );
+    if (isLocked) return null;
+    try {
+      return this.#takeBack(failed, changes, false, workingSet, now);
+    } catch (error) {
+      if (error instanceof LongrunError) return null;
+      throw error;
+    }
   }
 
   /** Stops the orchestration; nothing of it is undone. */
   cancel(id: DeploymentId): Promise<void> {
     return this.lane.submit((workingSet, now) => ({
-      writes: [cancelledBy(running(workingSet, id), 'cancelled by a person', now)],
+      writes: [
+        {
+          kind: 'put-deployment',
+          deployment: cancelled(running(workingSet, id), 'cancelled by a person', now),
+        },
+      ],
       value: undefined,
     }));
   }
@@ -75,11 +90,18 @@ export class DeploymentCommands {
     });
   }
 
-  #takeBack(changes: readonly AppChange[], force: boolean, workingSet: WorkingSet, now: number) {
+  #takeBack(
+    ended: Deployment,
+    changes: readonly AppChange[],
+    force: boolean,
+    workingSet: WorkingSet,
+    now: number,
+  ): Proposal<StartedDeployment> {
     const version = workingSet.nextVersion(now);
     const dated = changes.map((change) => withDate(change, version, workingSet));
     const id = asDeploymentId(this.ids.uuid());
-    return startDeployment({ id, version, changes: dated, force, groupId: '/' }, workingSet, now);
+    const request = { id, version, changes: dated, force, groupId: '/', takesBack: ended };
+    return startDeployment(request, workingSet, now);
   }
 }
 

@@ -29,6 +29,8 @@ export interface DeploymentRequest {
   /** For `group_change_success`. */
   readonly groupId: string;
   readonly victims?: readonly InstanceId[];
+  /** A deployment that this one takes back, as the row that ends it; both become true in one commit. */
+  readonly takesBack?: Deployment;
   /** Facts about the call, before all other events. */
   readonly events?: readonly NewEvent[];
 }
@@ -43,13 +45,18 @@ export function startDeployment(
   workingSet: WorkingSet,
   now: number,
 ): Proposal<StartedDeployment> {
-  if (workingSet.deployments.size >= DEPLOYMENTS_MAX) throw failures.tooManyDeployments(DEPLOYMENTS_MAX);
+  const { takesBack } = request;
+  // one that takes another back also takes its place
+  if (!takesBack && workingSet.deployments.size >= DEPLOYMENTS_MAX) {
+    throw failures.tooManyDeployments(DEPLOYMENTS_MAX);
+  }
   const changes = request.changes.filter(({ before, after }) => before?.version !== after?.version);
   const planned = planSteps(changes, specsAfter(changes, workingSet));
   if (planned.kind === 'cycle') {
     throw failures.ruleViolation('/', `dependencies form a cycle: ${planned.cycle.join(' -> ')}`);
   }
-  const conflicting = conflictsWith(planned.steps, workingSet.deployments.values());
+  const others = [...workingSet.deployments.values()].filter(({ id }) => id !== takesBack?.id);
+  const conflicting = conflictsWith(planned.steps, others);
   if (conflicting.length && !request.force) throw failures.locked(conflicting);
   const done = planned.steps.length === 0;
   const deployment: Deployment = {
@@ -60,6 +67,7 @@ export function startDeployment(
     currentStep: 0,
     changes,
     victims: request.victims ?? [],
+    ...(takesBack ? { revertOf: takesBack.id } : {}),
     startedAt: now,
     ...(done ? { endedAt: now } : {}),
     progressAt: now,
@@ -68,6 +76,7 @@ export function startDeployment(
   };
   return {
     writes: [
+      ...(takesBack ? [{ kind: 'put-deployment', deployment: takesBack } as const] : []),
       ...conflicting.flatMap((id) => endWrites(workingSet.deployments.get(id), request.id, now)),
       ...changes.flatMap((change) => appWrites(change, workingSet)),
       { kind: 'put-deployment', deployment },
@@ -111,19 +120,19 @@ function appWrites({ appId, before, after }: AppChange, workingSet: WorkingSet):
 }
 
 /** A running deployment ends where it is; nothing of it is undone (behaviour.md 6). */
-export function cancelledBy(deployment: Deployment, reason: string, now: number): Write {
-  const ended: Deployment = {
-    ...deployment,
-    status: 'cancelled',
-    endedAt: now,
-    reason,
-    revision: deployment.revision + 1,
-  };
-  return { kind: 'put-deployment', deployment: ended };
-}
+export const cancelled = (deployment: Deployment, reason: string, now: number): Deployment => ({
+  ...deployment,
+  status: 'cancelled',
+  endedAt: now,
+  reason,
+  revision: deployment.revision + 1,
+});
 
-const endWrites = (deployment: Deployment | undefined, by: DeploymentId, now: number): Write[] =>
-  deployment ? [cancelledBy(deployment, `cancelled: replaced by deployment ${by}`, now)] : [];
+function endWrites(deployment: Deployment | undefined, by: DeploymentId, now: number): Write[] {
+  if (!deployment) return [];
+  const ended = cancelled(deployment, `cancelled: replaced by deployment ${by}`, now);
+  return [{ kind: 'put-deployment', deployment: ended }];
+}
 
 /** `/shop/web` -> `/shop`, `/web` -> `/`. */
 export const parentGroupOf = (id: string): string => id.slice(0, Math.max(1, id.lastIndexOf('/')));
