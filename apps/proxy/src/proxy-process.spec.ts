@@ -1,52 +1,15 @@
 // The proxy as a process, against a control plane that the test speaks for. The sources are translated into a folder of their own, so
 // that nothing has to be built before.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { transformFileSync } from '@swc/core';
 import type { ProxyReport } from '#libs/agent-protocol';
-import { freePort, until } from '#libs/testkit';
-
-const ROOT = resolve('.');
-const PARTS = [
-  'apps/proxy',
-  ...[
-    'agent-protocol',
-    'configuration',
-    'model',
-    'folder-lock',
-    'proxy-core',
-    'proxy-engine',
-    'routing',
-  ].map((lib) => `libs/${lib}`),
-  ...['telemetry', 'time'].map((lib) => `libs/${lib}`),
-];
-
-function translate(folder: string): void {
-  writeFileSync(
-    join(folder, 'package.json'),
-    JSON.stringify({ type: 'module', imports: { '#libs/*': './libs/*/src/index.js' } }),
-  );
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  for (const part of PARTS) {
-    for (const file of readdirSync(join(ROOT, part), { recursive: true, encoding: 'utf8' })) {
-      if (!file.endsWith('.ts') || file.endsWith('.spec.ts')) continue;
-      const target = join(folder, part, file.replace(/\.ts$/, '.js'));
-      mkdirSync(dirname(target), { recursive: true });
-      const { code } = transformFileSync(join(ROOT, part, file), {
-        swcrc: false,
-        jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
-        module: { type: 'es6' },
-      });
-      writeFileSync(target, code);
-    }
-  }
-}
+import { compileProgram, freePort, until } from '#libs/testkit';
 
 /** The two endpoints of a control plane, answered from fields. */
 class ScriptedControlPlane {
@@ -133,7 +96,7 @@ describe('the proxy process', () => {
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'longrun-proxy-spec-'));
-    translate(folder);
+    compileProgram(folder, ['apps/proxy/src/main.ts']);
   }, 60_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -3,30 +3,20 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { transformSync } from '@swc/core';
 import { asTaskId } from '#libs/model';
 import type { TaskId } from '#libs/model';
 import { identityOf, isAlive } from '#libs/process-identity';
 import { silentLogger } from '#libs/telemetry';
-import { until } from '#libs/testkit';
+import { compileProgram, until } from '#libs/testkit';
 import { SystemClock } from '#libs/time';
 import { ProcessRuntime } from './process-runtime.js';
 import { launchOf } from './launches.testing.js';
 import { TaskRecords } from './task-records.js';
 
-const LIBS = ['runtime-process', 'runtime', 'model', 'time', 'process-identity'];
 /** Starts what it is told on its command line, one after the other, and says each handle; then it just lives. */
 const AGENT = `
 import { readFileSync } from 'node:fs';
@@ -41,28 +31,6 @@ for (const launch of launches) {
 setInterval(() => {}, 1000);
 `;
 
-function compile(root: string, folder: string): void {
-  writeFileSync(
-    join(folder, 'package.json'),
-    JSON.stringify({ type: 'module', imports: { '#libs/*': './libs/*/src/index.js' } }),
-  );
-  for (const lib of LIBS) {
-    const source = join(root, 'libs', lib, 'src');
-    const files = readdirSync(source, { recursive: true, encoding: 'utf8' });
-    for (const file of files.filter((name) => /(?<!\.spec|\.testing)\.ts$/.test(name))) {
-      const target = join(folder, relative(root, join(source, file))).replace(/\.ts$/, '.js');
-      mkdirSync(dirname(target), { recursive: true });
-      const { code } = transformSync(readFileSync(join(source, file), 'utf8'), {
-        jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
-        module: { type: 'es6' },
-      });
-      writeFileSync(target, code);
-    }
-  }
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-  writeFileSync(join(folder, 'agent.js'), AGENT);
-}
-
 describe('a process runtime after kill -9', () => {
   const program = mkdtempSync(join(tmpdir(), 'longrun-program-'));
   const never = new AbortController().signal;
@@ -70,7 +38,10 @@ describe('a process runtime after kill -9', () => {
   let runtime: ProcessRuntime | undefined;
   let agent: ChildProcess | undefined;
 
-  beforeAll(() => compile(process.cwd(), program));
+  beforeAll(() => {
+    compileProgram(program, ['libs/runtime-process/src/index.ts', 'libs/time/src/index.ts']);
+    writeFileSync(join(program, 'agent.js'), AGENT);
+  });
   afterAll(() => rmSync(program, { recursive: true, force: true }));
   beforeEach(() => void (dataDir = mkdtempSync(join(tmpdir(), 'longrun-crash-'))));
   afterEach(async () => {

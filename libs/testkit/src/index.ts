@@ -1,4 +1,6 @@
 // Table of contents: what tests share.
+export { compileProgram } from './compile-program.js';
+export type { ProgramOptions } from './compile-program.js';
 export { canStartDockerd, findOrStartDocker, importBusyboxImage, PrivateDockerd } from './docker/index.js';
 export type { MissingDocker, TestDocker, TestImage } from './docker/index.js';
 export { FakeRuntime } from './fake-runtime.js';
