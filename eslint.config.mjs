@@ -36,7 +36,7 @@ export const LAYERS = {
   'proxy-core': { kind: 'seam', libs: [...PURE, 'time', 'telemetry'], packages: [] },
   time: { kind: 'base', libs: [], packages: ['node'] },
   configuration: { kind: 'base', libs: [], packages: ['yaml'] },
-  telemetry: { kind: 'base', libs: ['time'], packages: ['pino'] },
+  telemetry: { kind: 'base', libs: ['time'], packages: ['node', 'pino'] },
   'process-identity': { kind: 'base', libs: [], packages: ['node'] },
   'folder-lock': { kind: 'base', libs: ['configuration'], packages: ['node'] },
   runtime: { kind: 'contract', libs: ['model', 'time'], packages: [] },

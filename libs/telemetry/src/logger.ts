@@ -1,5 +1,6 @@
 // One JSON line per log entry on stderr, through pino. Fields that may hold secrets are removed before they are written.
 import { pino } from 'pino';
+import { logDestination } from './log-destination.js';
 
 export interface Logger {
   debug(fields: object, message: string): void;
@@ -29,7 +30,7 @@ export interface LoggerOptions {
 export function createLogger(name: string, { level = 'info', file }: LoggerOptions = {}): Logger {
   return pino(
     { name, level, redact: { paths: SECRET_PATHS, remove: true }, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ dest: file ?? 2, sync: true }),
+    logDestination(file ?? 2),
   );
 }
 

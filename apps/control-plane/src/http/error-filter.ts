@@ -25,7 +25,8 @@ export class ErrorFilter implements ExceptionFilter {
   answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     if (reply.sent || reply.raw.headersSent) return;
     const known = this.#translated(error, request);
-    if (known.status >= 500 && known.status !== 503) {
+    // a 503 or 507 is a refusal that works as it should; a full disk is not to be filled with stacks
+    if (known.status === 500) {
       this.logger.error({ err: error, method: request.method, path: pathOf(request.url) }, 'request failed');
     }
     if (known.status === 503) void reply.header('Retry-After', RETRY_AFTER);
