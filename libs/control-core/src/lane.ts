@@ -145,12 +145,12 @@ export class Lane {
 
   #derived(writes: readonly Write[], workingSet: WorkingSet, now: number): NewEvent[] {
     const changes = workingSet.changesOf(writes);
+    const written = new Map(changes.versions.map((each) => [`${each.spec.id} ${each.version}`, each]));
     const view: EventView = {
       ...this.#parts.rules(workingSet),
       now: timestampOf(now),
       version: (app, version: Timestamp) =>
-        changes.versions.find((each) => each.spec.id === app && each.version === version) ??
-        workingSet.version(app, version),
+        written.get(`${app} ${version}`) ?? workingSet.version(app, version),
       agent: (id) =>
         changes.agents.find(({ after }) => after?.info.id === id)?.after ?? workingSet.agents.get(id),
     };

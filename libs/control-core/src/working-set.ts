@@ -39,8 +39,6 @@ export interface Touched {
   readonly table: boolean;
 }
 
-const versionKey = (app: AppId, version: Timestamp): string => `${app} ${version}`;
-
 /** What the copy belongs to: one time of office of one leader. */
 export interface Office {
   readonly epoch: number;
@@ -59,7 +57,7 @@ export class WorkingSet implements ClusterSnapshot {
   readonly officeSince: number;
   readonly settings: ReconcileSettings;
   readonly #ledger: PlacementIndex;
-  readonly #versions = new Map<string, AppVersion>();
+  readonly #versions = new Map<AppId, Map<Timestamp, AppVersion>>();
   readonly #instances = new Map<InstanceId, Instance>();
   readonly #byApp = new GroupIndex<AppId, InstanceId>();
   readonly #byAgent = new GroupIndex<AgentId, InstanceId>();
@@ -100,7 +98,7 @@ export class WorkingSet implements ClusterSnapshot {
   }
   /** The current version, one that an instance runs, or one of a running deployment. */
   version(app: AppId, version: Timestamp): AppVersion | undefined {
-    return this.#versions.get(versionKey(app, version));
+    return this.#versions.get(app)?.get(version);
   }
   versionOf({ appId, version }: Pick<Instance, 'appId' | 'version'>): AppVersion {
     const found = this.version(appId, version);
@@ -257,7 +255,10 @@ export class WorkingSet implements ClusterSnapshot {
     this.apps.delete(app.id);
   }
   #setVersion(version: AppVersion): void {
-    this.#versions.set(versionKey(version.spec.id, version.version), version);
+    const { id } = version.spec;
+    const known = this.#versions.get(id);
+    if (known) known.set(version.version, version);
+    else this.#versions.set(id, new Map([[version.version, version]]));
     this.#noteVersion(version.version);
   }
   #noteVersion(version: Timestamp): void {
@@ -303,20 +304,18 @@ export class WorkingSet implements ClusterSnapshot {
 
   /** Keeps what something still refers to; the others are read from the store when a person asks for them. */
   #dropUnusedVersions(id: AppId): void {
-    const keep = new Set<string>();
+    const known = this.#versions.get(id);
+    if (!known) return;
+    const keep = new Set<Timestamp>();
     const app = this.apps.get(id);
-    if (app) keep.add(versionKey(id, app.current.version));
-    for (const instance of this.instancesOf(id)) keep.add(versionKey(id, instance.version));
+    if (app) keep.add(app.current.version);
+    for (const each of this.#rows(this.#byApp.of(id))) keep.add(each.version);
     for (const { changes } of this.deploymentsOf(id)) {
-      for (const { before, after } of changes) {
-        for (const version of [before, after]) {
-          if (version) keep.add(versionKey(version.spec.id, version.version));
-        }
-      }
+      const change = changes.find(({ appId }) => appId === id);
+      for (const version of [change?.before, change?.after]) if (version) keep.add(version.version);
     }
-    for (const [key, { spec }] of this.#versions) {
-      if (spec.id === id && !keep.has(key)) this.#versions.delete(key);
-    }
+    for (const version of known.keys()) if (!keep.has(version)) known.delete(version);
+    if (!known.size) this.#versions.delete(id);
   }
 }
 

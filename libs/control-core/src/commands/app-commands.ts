@@ -7,7 +7,6 @@ import {
   asDeploymentId,
   mergeUpdate,
   parseApp,
-  portsOf,
   resolveId,
   showApp,
   timestampOf,
@@ -26,7 +25,11 @@ import type { Store } from '#libs/store';
 import type { Ids } from '#libs/time';
 import type { Decide, Lane } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
-import { parentGroupOf, startDeployment, type StartedDeployment } from './start-deployment.js';
+import { PortUsers } from './port-users.js';
+import { groupsAbove, parentGroupOf, startDeployment, type StartedDeployment } from './start-deployment.js';
+
+/** Decided in one turn, during which nobody else is served: about a second for this many. */
+export const APPS_PER_CALL_MAX = 4_000;
 
 /** Who called, for `api_post_event`. */
 export interface ApiCall {
@@ -129,11 +132,11 @@ export class AppCommands {
     now: number,
   ): ReturnType<Decide<SubmittedApp>> {
     const version = workingSet.nextVersion(now);
-    const taken = new Set<number>();
+    const ports = new PortUsers(workingSet.apps.values());
     const changes: AppChange[] = [];
+    refuseClashes(targets, workingSet);
     for (const { spec, stored } of targets) {
-      refuseClash(spec.id, workingSet, targets);
-      const assigned = this.#withPorts(spec, stored, workingSet, taken);
+      const assigned = this.#withPorts(spec, stored, ports);
       const next = nextVersion(stored?.current ?? null, assigned, version);
       const before = stored?.current ?? null;
       changes.push({ appId: spec.id, before, after: next.kind === 'new' ? next.version : before });
@@ -172,19 +175,15 @@ export class AppCommands {
     return startDeployment({ ...request, id, changes, groupId }, workingSet, now);
   }
 
-  #withPorts(spec: AppSpec, stored: App | undefined, workingSet: WorkingSet, takenNow: Set<number>): AppSpec {
+  #withPorts(spec: AppSpec, stored: App | undefined, ports: PortUsers): AppSpec {
     const { servicePorts: range } = this.#parts;
-    const others = new Set<number>();
-    for (const app of workingSet.apps.values()) {
-      if (app.id !== spec.id) for (const port of portsOf(app.current.spec)) others.add(port.servicePort);
-    }
     const assigned = assignServicePorts(spec, {
       ...(stored ? { previous: stored.current.spec } : {}),
-      taken: (port) => others.has(port) || takenNow.has(port),
+      taken: (port) => ports.isTakenByOthers(port, spec.id),
       range,
     });
     if (assigned.kind === 'exhausted') throw failures.servicePortsExhausted(range.from, range.to);
-    for (const { servicePort } of portsOf(assigned.spec)) takenNow.add(servicePort);
+    ports.add(assigned.spec);
     return assigned.spec;
   }
 
@@ -250,6 +249,10 @@ function readMany(body: unknown, options: UpdateOptions, workingSet: WorkingSet)
       problems: [{ path: '/', errors: ['error.expected.jsarray'] }],
     });
   }
+  if (body.length > APPS_PER_CALL_MAX) {
+    const text = `must not name more than ${APPS_PER_CALL_MAX} apps, it names ${body.length}: send them in parts`;
+    throw failures.ruleViolation('/', text);
+  }
   const targets: Target[] = [];
   const problems: Problem[] = [];
   let stage: 'schema' | 'rules' = 'rules';
@@ -277,18 +280,21 @@ function readMany(body: unknown, options: UpdateOptions, workingSet: WorkingSet)
 }
 
 /** An id is an app or a group, never both (behaviour.md 1, step 4). */
-function refuseClash(id: AppId, workingSet: WorkingSet, targets: readonly Target[]): void {
-  const others = new Set([
+function refuseClashes(targets: readonly Target[], workingSet: WorkingSet): void {
+  const apps = new Set([
     ...[...workingSet.apps.values()].filter(({ removing }) => !removing).map((app) => app.id),
     ...targets.map(({ spec }) => spec.id),
   ]);
-  others.delete(id);
-  for (const other of others) {
-    if (other.startsWith(`${id}/`)) {
-      throw failures.ruleViolation('/', `${id} is a group, for it holds the app ${other}: choose another id`);
+  const groups = new Map([...apps].flatMap((app) => groupsAbove(app).map((group) => [group, app] as const)));
+  for (const { spec } of targets) {
+    const { id } = spec;
+    const held = groups.get(id);
+    if (held !== undefined) {
+      throw failures.ruleViolation('/', `${id} is a group, for it holds the app ${held}: choose another id`);
     }
-    if (id.startsWith(`${other}/`)) {
-      throw failures.ruleViolation('/', `${other} is an app and cannot hold ${id}: choose another id`);
+    const holder = groupsAbove(id).find((group) => apps.has(group));
+    if (holder !== undefined) {
+      throw failures.ruleViolation('/', `${holder} is an app and cannot hold ${id}: choose another id`);
     }
   }
 }

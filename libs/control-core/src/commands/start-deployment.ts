@@ -3,9 +3,11 @@
 import { failures } from '#libs/api-contract';
 import { groupChangeSuccess, type NewEvent } from '#libs/events';
 import {
+  asAppId,
   timestampOf,
   type App,
   type AppChange,
+  type AppId,
   type AppSpec,
   type Deployment,
   type DeploymentId,
@@ -136,3 +138,9 @@ function endWrites(deployment: Deployment | undefined, by: DeploymentId, now: nu
 
 /** `/shop/web` -> `/shop`, `/web` -> `/`. */
 export const parentGroupOf = (id: string): string => id.slice(0, Math.max(1, id.lastIndexOf('/')));
+
+/** Every group that holds this app: `/a/b/c` -> `/a/b`, `/a`. The root is none of them. */
+export function groupsAbove(id: AppId): AppId[] {
+  const parent = parentGroupOf(id);
+  return parent === '/' ? [] : [asAppId(parent), ...groupsAbove(asAppId(parent))];
+}
