@@ -2,7 +2,7 @@
 // Intake writes `put-status` and nothing else; all that follows from a status is the next reconcile pass's business.
 import type { AgentId, Instance, InstanceStatus } from '#libs/model';
 import type { NewEvent } from '#libs/events';
-import { acceptStatus } from '#libs/lifecycle';
+import { acceptStatus, datedStatus } from '#libs/lifecycle';
 import { timestampOf } from '#libs/model';
 import type { Write } from '#libs/store';
 import type { Lane } from './lane.js';
@@ -73,7 +73,7 @@ function acceptStatuses(
       }
       const known = newest.get(item.instanceId);
       const seen = known ? { ...instance, status: known } : instance;
-      if (acceptStatus(seen, item, agent)) newest.set(item.instanceId, item);
+      if (acceptStatus(seen, item, agent)) newest.set(item.instanceId, datedStatus(item, seen.status, now));
     }
   }
   const writes = [...newest.values()].map((status): Write => ({

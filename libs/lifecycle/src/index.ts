@@ -26,4 +26,5 @@ export type { EnvironmentInput } from './environment.js';
 export { DEFAULT_KILL_GRACE_MS, DRAIN_LABEL, assignmentOf, launchSpecOf } from './assignment.js';
 export type { LaunchAgent } from './assignment.js';
 export { countsForDelay, failureOf } from './failure.js';
+export { datedStatus, launchMovedAt } from './launch-progress.js';
 export { acceptStatus } from './status-order.js';

@@ -61,6 +61,8 @@ export interface InstanceStatus {
   /** Progress of a pull, for people; changes count as progress of the deployment. */
   readonly pull?: { readonly doneBytes: number; readonly totalBytes: number; readonly text: string };
   readonly ipAddresses: readonly { readonly ipAddress: string; readonly protocol: 'IPv4' | 'IPv6' }[];
+  /** When its phase or its pull last changed, by the control plane's clock; set by status intake. */
+  readonly movedAt?: number;
   /** pid of the process or id of the container, for people and tests. */
   readonly handle?: string;
   /** Started by the agent itself while it had no session. */

@@ -7,9 +7,10 @@ import { isOutdated } from './classify.js';
 import { adjustCounts } from './counts.js';
 import { expungeLost, wakeForTimers } from './expunge.js';
 import { launchWaiting, upkeepDelay } from './launch.js';
+import { stopOverdueLaunches } from './overdue-launches.js';
 import { killUnhealthy, updateRoutes } from './routes.js';
 import { adoptIncarnations, noteEnds, noteReachability } from './take-note.js';
-import type { Deployment } from '#libs/model';
+import type { Deployment, Instance } from '#libs/model';
 
 /** Fills the draft with decisions. `deployment`: the running one of this app, as it is at this point of the pass. */
 export function reconcileApp(draft: AppDraft, deployment: Deployment | undefined): void {
@@ -18,11 +19,10 @@ export function reconcileApp(draft: AppDraft, deployment: Deployment | undefined
   noteEnds(draft);
   noteReachability(draft);
   const isBrakeOn = updateRoutes(draft);
-  if (!isBrakeOn) {
-    killUnhealthy(draft, (each) =>
-      work.kind === 'replace' && isOutdated(each, draft.app) ? 'remove' : 'relaunch',
-    );
-  }
+  const thenOf = (each: Instance): 'remove' | 'relaunch' =>
+    work.kind === 'replace' && isOutdated(each, draft.app) ? 'remove' : 'relaunch';
+  if (!isBrakeOn) killUnhealthy(draft, thenOf);
+  stopOverdueLaunches(draft, thenOf);
   adjustCounts(draft, work);
   expungeLost(draft, work);
   advanceStops(draft);

@@ -5,7 +5,7 @@ import type { AppSpec, Instance } from '#libs/model';
 import { healthCounts, isBraking } from './brake.js';
 import { CLASSIFICATION_RULES } from './classify.js';
 import { floorOf, requestStop } from './gatekeeper.js';
-import { SimulatedCluster } from './simulated-cluster.js';
+import { SimulatedCluster, TICK_MS } from './simulated-cluster.js';
 import { DEFAULT_RECONCILE_SETTINGS } from './snapshot.js';
 
 const WEB = asAppId('/web');
@@ -145,6 +145,41 @@ describe('a failing health check', () => {
     const counts = { healthy, turnedUnhealthyAt: turned.map((each) => each * 1000) };
     expect(isBraking(counts, DEFAULT_RECONCILE_SETTINGS.brake)).toBe(expected);
     expect(healthCounts([null, { kind: 'healthy' }])).toEqual({ healthy: 1, turnedUnhealthyAt: [] });
+  });
+});
+
+describe('a launch that stands still', () => {
+  const LIMIT_TICKS = DEFAULT_RECONCILE_SETTINGS.launchLimitMs / TICK_MS;
+
+  test('is killed after the limit and launched again without delay; one that pulls is left alone', () => {
+    const cluster = new SimulatedCluster({ agents: 1, proxies: 1, seed: 11 });
+    cluster.deploy(WEB, aSpec({ instances: 1, env: { BEHAVIOUR: 'pulls' } }));
+    ticks(cluster, 10);
+    const [before] = web(cluster);
+    expect(before).toMatchObject({ incarnation: 1, status: { phase: 'pulling' } });
+    for (let tick = 0; tick < LIMIT_TICKS + 20; tick += 1) {
+      if (tick % 100 === 0) cluster.pull();
+      cluster.tick();
+    }
+    expect(web(cluster)).toMatchObject([{ id: before?.id, incarnation: 1 }]);
+    ticks(cluster, LIMIT_TICKS);
+    expect(web(cluster)).toMatchObject([
+      { id: before?.id, incarnation: 2, cause: { kind: 'rejected' }, status: { phase: 'pulling' } },
+    ]);
+    expect(web(cluster)[0]?.taskId).not.toBe(before?.taskId);
+    expect(cluster.apps.get(WEB)?.launchDelay).toBeUndefined();
+  });
+
+  test('is not killed for the time in which its agent could not be heard', () => {
+    const cluster = new SimulatedCluster({ agents: 1, proxies: 1, seed: 11 });
+    const patient = { inactiveAfterSeconds: 3_600, expungeAfterSeconds: 7_200 };
+    cluster.deploy(WEB, aSpec({ instances: 1, env: { BEHAVIOUR: 'pulls' }, unreachableStrategy: patient }));
+    ticks(cluster, 10);
+    cluster.disconnect(0);
+    ticks(cluster, LIMIT_TICKS + 20);
+    cluster.reconnectAll();
+    ticks(cluster, 20);
+    expect(web(cluster)).toMatchObject([{ incarnation: 1 }]);
   });
 });
 

@@ -1,6 +1,6 @@
 // A whole cluster in memory for the simulation spec: rows, fake agents that run tasks, fake proxies that confirm late. It carries out
 // decisions as control-core does, and checks the promises against what *happens* (tasks, tables in use), not against the rows alone.
-import { acceptStatus, assignmentOf } from '#libs/lifecycle';
+import { acceptStatus, assignmentOf, datedStatus } from '#libs/lifecycle';
 import { asAgentId, asDeploymentId, asProxyId, newTaskId, timestampOf } from '#libs/model';
 import type {
   AgentId,
@@ -36,7 +36,7 @@ import { DEFAULT_RECONCILE_SETTINGS } from './snapshot.js';
 import type { ClusterSnapshot, FleetHealth, ReconcileSettings } from './snapshot.js';
 
 /** What a version's tasks do, by the environment variable BEHAVIOUR. */
-export type Behaviour = 'good' | 'crashes' | 'never-healthy' | 'slow';
+export type Behaviour = 'good' | 'crashes' | 'never-healthy' | 'slow' | 'pulls';
 
 interface FakeTask {
   readonly assignment: Assignment;
@@ -56,6 +56,8 @@ interface FakeTask {
   lastSuccessAt: number | undefined;
   isSick: boolean;
   reported: string;
+  /** Behaviour `pulls`: bytes so far; it never starts. */
+  pulledBytes: number;
 }
 
 interface FakeAgent {
@@ -174,6 +176,10 @@ export class SimulatedCluster implements ClusterSnapshot {
     const tasks = this.#liveTasks();
     const task = tasks[index % Math.max(1, tasks.length)];
     if (task) task.isSick = true;
+  }
+  /** Every pull gets on. */
+  pull(): void {
+    for (const task of this.#liveTasks()) if (task.phase === 'pulling') task.pulledBytes += 1;
   }
   disconnect(index: number): void {
     const agent = [...this.#agents.values()][index % this.#agents.size];
@@ -441,12 +447,15 @@ export class SimulatedCluster implements ClusterSnapshot {
       lastSuccessAt: undefined,
       isSick: false,
       reported: '',
+      pulledBytes: 0,
     };
   }
 
   #runTask(agent: FakeAgent, task: FakeTask): void {
     const behaviour = task.assignment.launch.env['BEHAVIOUR'] as Behaviour;
-    if (task.phase === 'waiting' && this.#random(3) > 0) {
+    if (behaviour === 'pulls' && task.phase === 'waiting') {
+      task.phase = 'pulling';
+    } else if (task.phase === 'waiting' && this.#random(3) > 0) {
       task.takenPort = this.#takenPort(agent, task);
       if (task.takenPort !== undefined) Object.assign(task, { phase: 'rejected', since: this.now });
       else Object.assign(task, { phase: 'running', since: this.now, startedAt: this.now });
@@ -483,7 +492,7 @@ export class SimulatedCluster implements ClusterSnapshot {
   }
 
   #report(agent: FakeAgent, task: FakeTask): void {
-    const content = [task.phase, task.firstSuccessAt, Math.min(task.failures, 5)].join();
+    const content = [task.phase, task.firstSuccessAt, Math.min(task.failures, 5), task.pulledBytes].join();
     if (content === task.reported) return;
     const id = task.assignment.instanceId;
     const instance = this.#instances.get(id);
@@ -491,7 +500,7 @@ export class SimulatedCluster implements ClusterSnapshot {
     task.reported = content;
     const status = this.#statusOf(agent, task);
     if (!instance || !acceptStatus(instance, status, agent.id)) return;
-    this.#noteInstance(instance, { ...instance, status });
+    this.#noteInstance(instance, { ...instance, status: datedStatus(status, instance.status, this.now) });
   }
 
   #statusOf(agent: FakeAgent, task: FakeTask): InstanceStatus {
@@ -512,6 +521,9 @@ export class SimulatedCluster implements ClusterSnapshot {
       autonomous,
       ...(task.startedAt === undefined ? {} : { startedAt: task.startedAt }),
       ...(task.exit ? { exit: task.exit } : {}),
+      ...(phase === 'pulling'
+        ? { pull: { doneBytes: task.pulledBytes, totalBytes: 1e9, text: 'pulling' } }
+        : {}),
       ...(task.takenPort === undefined
         ? {}
         : { reject: { reason: 'port-taken', message: 'in use', port: task.takenPort } }),

@@ -28,6 +28,8 @@ export interface ReconcileSettings {
   readonly drainMs: number;
   /** Least time without progress before a deployment fails. */
   readonly deadlineMs: number;
+  /** How long a launch may stand still before it is killed and launched again. */
+  readonly launchLimitMs: number;
   /** How long a successor without checks that does not accept holds back its predecessor's stop. */
   readonly acceptHoldMs: number;
   /** How often an app that found no place asks again, should nothing else wake it. */
@@ -38,6 +40,7 @@ export interface ReconcileSettings {
 export const DEFAULT_RECONCILE_SETTINGS: ReconcileSettings = {
   drainMs: 30_000,
   deadlineMs: 600_000,
+  launchLimitMs: 300_000,
   acceptHoldMs: 30_000,
   placementRetryMs: 5_000,
   brake: { minimumInstances: 4, share: 0.5, windowMs: 60_000 },

@@ -81,9 +81,15 @@ async function follow(
     if (entry.error) throw new Error(entry.error);
     layers.note(entry);
     unreported = true;
-    if (clock.now() - reportedAt >= PROGRESS_MS) report(`pulling ${image}: ${entry.status ?? ''}`);
+    if (clock.now() - reportedAt >= PROGRESS_MS) report(`pulling ${image}: ${wordsOf(entry)}`);
   }
   if (unreported && clock.now() - reportedAt >= PROGRESS_MS) report(`pulled ${image}`);
+}
+
+/** With the place in the layer, so that unpacking, which adds no bytes, is seen to move. */
+function wordsOf({ id, status = '', progressDetail }: PullLine): string {
+  const at = progressDetail?.current;
+  return at === undefined ? status : `${status} ${id ?? ''} at ${at}`;
 }
 
 /** Bytes per layer: a layer that is being unpacked or is done counts as downloaded. */

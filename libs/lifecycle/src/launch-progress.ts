@@ -1,0 +1,32 @@
+// How long ago a launch last moved, as its agent reported it, for the launch limit (behaviour.md 10.2). The time is the control
+// plane's and is stored with the report, so neither a wrong clock of the agent nor a new leader changes it.
+import type { AgentNode, Instance, InstanceStatus } from '#libs/model';
+import { conditionOf, currentStatus } from './condition.js';
+
+/** A report as it is stored: with the time at which its launch last moved. `before`: the stored one. */
+export function datedStatus(
+  status: InstanceStatus,
+  before: InstanceStatus | undefined,
+  now: number,
+): InstanceStatus {
+  const isStill = before?.movedAt !== undefined && isSameMoment(before, status);
+  return { ...status, movedAt: isStill ? before.movedAt : now };
+}
+
+/** A pull moves by its bytes, and by its words while layers are unpacked. */
+const isSameMoment = (before: InstanceStatus, after: InstanceStatus): boolean =>
+  before.taskId === after.taskId &&
+  before.phase === after.phase &&
+  before.pull?.doneBytes === after.pull?.doneBytes &&
+  before.pull?.text === after.pull?.text;
+
+/**
+ * When a launch that its agent has not confirmed last moved; null when the instance is not being launched, or its agent cannot be
+ * heard. Time without a session does not count.
+ */
+export function launchMovedAt(instance: Instance, agent: AgentNode | undefined, now: number): number | null {
+  if (instance.placedAt === undefined || agent?.liveness !== 'connected') return null;
+  const condition = conditionOf(instance, now);
+  if (condition !== 'Provisioned' && condition !== 'Staging' && condition !== 'Starting') return null;
+  return Math.max(instance.placedAt, agent.since, currentStatus(instance)?.movedAt ?? 0);
+}
