@@ -105,9 +105,14 @@ export function hasEnded(instance: Instance): boolean {
 
 function terminalCondition(status: InstanceStatus): Condition {
   if (status.phase === 'rejected') {
-    // port-taken and temporary may pass: Mesos calls a task that a transient error kept from starting "dropped"
-    const reason = status.reject?.reason;
-    return reason === 'port-taken' || reason === 'temporary' ? 'Dropped' : 'Error';
+    switch (status.reject?.reason) {
+      case 'port-taken': // nothing was tried yet: it goes elsewhere
+        return 'Dropped';
+      case 'temporary': // the engine tried, and may succeed another time
+        return 'Failed';
+      default:
+        return 'Error';
+    }
   }
   if (status.exit?.requested) return 'Killed';
   // an unknown exit counts as failed (decisions.md 21)

@@ -137,6 +137,12 @@ describe('condition and task state', () => {
       'TASK_ERROR',
     ],
     [
+      'a registry that does not answer',
+      anInstance({ phase: 'rejected', reject: { reason: 'temporary', message: '' } }),
+      'Failed',
+      'TASK_FAILED',
+    ],
+    [
       'port taken',
       anInstance({ phase: 'rejected', reject: { reason: 'port-taken', message: '' } }),
       'Dropped',
