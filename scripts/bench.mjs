@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { prepare, ROOT } from './prepare.mjs';
 
-prepare();
+await prepare();
 const NOT_A_BENCH = new Set(['figures']);
 const all = readdirSync(join(ROOT, 'bench'))
   .filter((file) => file.endsWith('.ts'))

@@ -1,81 +1,120 @@
 // Makes a checkout ready to run: installs what is missing, builds what is stale. Imports node: modules only, for it runs before any install.
+// Several may start at once on one checkout (a person's second terminal, CI): one prepares, the others wait. A checkout that is ready is
+// not written to, so it may belong to somebody else.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const NODE_NEEDED = [20, 19];
+const BUILT = join(ROOT, 'dist', '.built');
 
 const say = (line) => process.stderr.write(`${line}\n`);
+
+function fail(line, status = 1) {
+  say(line);
+  process.exit(status);
+}
 
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major > NODE_NEEDED[0] || (major === NODE_NEEDED[0] && minor >= NODE_NEEDED[1])) return;
-  say(`Longrun needs Node ${NODE_NEEDED.join('.')} or newer; this is ${process.version}`);
-  process.exit(2);
+  fail(`Longrun needs Node ${NODE_NEEDED.join('.')} or newer; this is ${process.version}`, 2);
 }
 
 function run(what, command, args) {
   say(`${what} …`);
   const { status, error } = spawnSync(command, args, { cwd: ROOT, stdio: ['ignore', 2, 2] });
-  if (status === 0) return;
-  say(`${what} failed${error ? `: ${error.message}` : ''}; the lines above say why`);
-  process.exit(1);
+  if (status !== 0) fail(`${what} failed${error ? `: ${error.message}` : ''}; the lines above say why`);
 }
 
+function read(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null; // absent: as good as empty for everything below
+  }
+}
+
+/** npm's own record of what it installed has all that the lock file asks for. */
+function isInstalled() {
+  const record = read(join(ROOT, 'node_modules', '.package-lock.json'));
+  if (!record) return false;
+  const wanted = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')).packages;
+  const installed = JSON.parse(record).packages;
+  return Object.entries(wanted).every(
+    ([path, { optional, integrity }]) => path === '' || optional || installed[path]?.integrity === integrity,
+  );
+}
+
+/** Nothing of ours needs install scripts, and one of a dependency reports to its maker. */
 function install() {
-  const lock = createHash('sha256')
-    .update(readFileSync(join(ROOT, 'package-lock.json')))
-    .digest('hex');
-  const stamp = join(ROOT, 'node_modules', '.longrun-installed');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
-  run('installing dependencies', 'npm', [
-    'ci',
-    '--include=dev',
-    '--no-audit',
-    '--no-fund',
-    '--loglevel=error',
-  ]);
-  writeFileSync(stamp, lock);
+  const what = ['--include=dev', '--include=optional', '--ignore-scripts'];
+  run('installing dependencies', 'npm', ['ci', ...what, '--no-audit', '--no-fund', '--loglevel=error']);
 }
 
 function* sources(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) yield* sources(path);
-    else if (entry.name.endsWith('.ts') || entry.name.endsWith('.sh')) yield path;
+    else if (entry.name.endsWith('.ts')) yield path;
   }
 }
 
+/** By content, so that a copy or a moved checkout is not built again. */
 function sourceMark() {
+  const settings = [
+    'package.json',
+    'package-lock.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'nest-cli.json',
+  ];
+  const folders = ['apps', 'libs', 'migrations', 'bench'].flatMap((name) => [...sources(join(ROOT, name))]);
   const hash = createHash('sha256');
-  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json'])
-    hash.update(readFileSync(join(ROOT, file)));
-  for (const folder of ['apps', 'libs', 'migrations', 'bench']) {
-    if (!existsSync(join(ROOT, folder))) continue;
-    for (const path of [...sources(join(ROOT, folder))].sort()) {
-      const { mtimeMs, size } = statSync(path);
-      hash.update(`${path} ${mtimeMs} ${size}\n`);
-    }
+  for (const path of [...settings.map((name) => join(ROOT, name)), ...folders.sort()]) {
+    const content = readFileSync(path);
+    hash.update(`${relative(ROOT, path)} ${content.length}\n`).update(content);
   }
   return hash.digest('hex');
 }
 
+const isBuilt = () => read(BUILT) === sourceMark();
+
 function build() {
-  const stamp = join(ROOT, 'dist', '.built');
   const mark = sourceMark();
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === mark) return;
-  run('building', process.execPath, [
-    join(ROOT, 'node_modules', '@nestjs', 'cli', 'bin', 'nest.js'),
-    'build',
-  ]);
-  writeFileSync(stamp, mark);
+  rmSync(BUILT, { force: true });
+  const nest = join(ROOT, 'node_modules', '@nestjs', 'cli', 'bin', 'nest.js');
+  run('building', process.execPath, [nest, 'build']);
+  writeFileSync(BUILT, mark);
 }
 
-export function prepare() {
+/** An abstract unix socket named after the checkout (ADR 5): the kernel frees it with its holder. Resolves when it is ours. */
+async function lock() {
+  const { dev, ino } = statSync(ROOT);
+  for (let said = false; ; said = true) {
+    const server = createServer();
+    server.listen(`\0longrun/prepare/${dev}-${ino}`);
+    const problem = await once(server, 'listening').then(
+      () => null,
+      (error) => error,
+    );
+    if (!problem) return server;
+    if (problem.code !== 'EADDRINUSE') throw problem;
+    if (!said) say('waiting for another command, which installs or builds here …');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+export async function prepare() {
   checkNode();
-  install();
-  build();
+  if (isInstalled() && isBuilt()) return;
+  const held = await lock();
+  if (!isInstalled()) install();
+  if (!isBuilt()) build();
+  held.close();
 }

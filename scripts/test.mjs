@@ -15,7 +15,7 @@ const chosen = process.argv.slice(2).filter((word) => PROJECTS.includes(word));
 const more = process.argv.slice(2).filter((word) => !PROJECTS.includes(word));
 const projects = chosen.length ? chosen : PROJECTS;
 
-prepare();
+await prepare();
 const { findOrStartDocker } = await import('../dist/libs/testkit/src/docker/index.js');
 const engine = projects.some((project) => NEEDS_DOCKER.has(project)) ? await findOrStartDocker() : null;
 const missing = engine && 'missing' in engine ? engine.missing : null;
