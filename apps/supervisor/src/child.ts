@@ -38,6 +38,8 @@ export class Child {
   #identity: ProcessIdentity | null = null;
   #wanted = false;
   #watching: Promise<void> | null = null;
+  /** False while the record of the running process could not be written: a full disk. */
+  #recorded = true;
 
   constructor(
     readonly spec: ChildSpec,
@@ -109,8 +111,19 @@ export class Child {
     } finally {
       closeSync(log);
     }
-    if (this.#identity)
+    this.#recorded = false;
+    this.#putRecord();
+  }
+
+  /** Without it the next supervisor would not find this process; what cannot be written now is tried again at each look. */
+  #putRecord(): void {
+    if (this.#recorded || !this.#identity) return;
+    try {
       this.folder.putRecord(this.spec.name, { identity: this.#identity, signature: this.#signature() });
+      this.#recorded = true;
+    } catch (error) {
+      this.logger.debug({ child: this.spec.name, error: String(error) }, 'its record could not be written');
+    }
   }
 
   #watch(startedAt: number): void {
@@ -123,6 +136,7 @@ export class Child {
     let delayMs = 0;
     while (this.#wanted) {
       if (this.isRunning) {
+        this.#putRecord();
         await pause(WATCH_MS);
         continue;
       }
@@ -139,7 +153,12 @@ export class Child {
         await pause(Math.min(50, delayMs));
       if (!this.#wanted) return;
       startedAt = performance.now();
-      this.#spawn();
+      try {
+        this.#spawn();
+      } catch (error) {
+        // no room for its log file, no process left for it: tried again, for nobody else would
+        this.logger.error({ child: this.spec.name, error: String(error) }, 'could not be started');
+      }
     }
   }
 }
