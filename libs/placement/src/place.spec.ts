@@ -106,6 +106,15 @@ describe('place', () => {
     expect(place(back, agents, ledger)).toEqual({ kind: 'placed', agentId: 'a', hostPorts: [31_001] });
   });
 
+  test('a nearly full disk takes nothing new, but what ran there comes back if no other agent has room', () => {
+    const ledger = new PlacementIndex(0);
+    const full = anAgent('a', { diskLow: true });
+    const back = aRequest(aSpec(), { preferredAgent: asAgentId('a') });
+    expect(place(aRequest(), agentsOf(full), ledger)).toMatchObject({ kind: 'impossible' });
+    expect(place(back, agentsOf(full), ledger)).toMatchObject({ kind: 'placed', agentId: 'a' });
+    expect(place(back, agentsOf(full, anAgent('b')), ledger)).toMatchObject({ agentId: 'b' });
+  });
+
   test('says for every agent what is missing, with amounts', () => {
     const ledger = new PlacementIndex(0);
     ledger.note(undefined, aPlaced('w1', 'a', []), aSpec({ cpus: 1.5 }), NOW);

@@ -52,7 +52,7 @@ function firstRejection(
 /** In Marathon's order of tests, ours first; ports are tested last, for they cost most. */
 function* rejections(
   agent: AgentNode,
-  { spec }: PlacementRequest,
+  { spec, preferredAgent }: PlacementRequest,
   context: ConstraintContext,
   ledger: PlacementLedger,
 ): Generator<Rejection, void> {
@@ -67,7 +67,9 @@ function* rejections(
       text: `needs the ${runtime} runtime, the agent has ${info.runtimes.join(', ') || 'none'}`,
     };
   }
-  if (agent.diskLow) yield { reason: 'DiskLow', text: 'less than 5 % of its disk is free' };
+  // what ran there may run there again: a crash on the only host must not take the service down until somebody tidies up
+  if (agent.diskLow && info.id !== preferredAgent)
+    yield { reason: 'DiskLow', text: 'less than 5 % of its disk is free' };
   for (const constraint of spec.constraints) {
     const text = constraintViolation(constraint, info, context);
     if (text) yield { reason: 'UnfulfilledConstraint', text };
@@ -106,9 +108,10 @@ function rank(
   ledger: PlacementLedger,
 ): readonly AgentNode[] {
   const score = new Map(
-    candidates.map(({ info }) => [
+    candidates.map(({ info, diskLow }) => [
       info.id,
       {
+        diskLow: diskLow ? 1 : 0,
         preferred: info.id === preferredAgent ? 0 : 1,
         sameApp: ledger.countOf(info.id, appId),
         load: loadWith(spec, info, ledger),
@@ -119,6 +122,7 @@ function rank(
     const [x, y] = [score.get(a.info.id), score.get(b.info.id)];
     if (!x || !y) return 0;
     return (
+      x.diskLow - y.diskLow ||
       x.preferred - y.preferred ||
       x.sameApp - y.sameApp ||
       x.load - y.load ||
