@@ -142,6 +142,18 @@ describe('the control plane over a memory store', () => {
     expect(cluster.types()).toContain('deployment_failed');
   });
 
+  it('says of a list of updates first what is malformed, then what is unknown, then what breaks a rule', async () => {
+    const cluster = await withApp();
+    const patch = { force: false, partial: true, mayCreate: false };
+    const sent = (...bodies: object[]) => cluster.core.apps.updateMany(bodies, patch);
+    const unknown = { id: '/nope', instances: 1 };
+    const broken = { id: WEB, args: ['a'] };
+    await expect(sent(unknown, broken)).rejects.toMatchObject({ code: 'not-found' });
+    await expect(sent(broken)).rejects.toMatchObject({ details: [{ path: '(0)' }] });
+    const malformed = { ...unknown, instances: -1 };
+    await expect(sent(broken, malformed)).rejects.toMatchObject({ details: [{ path: '(1)/instances' }] });
+  });
+
   it('ends a deployment that got nowhere and starts its rollback in one commit', async () => {
     const cluster = await withApp();
     const commits = recordedCommits(cluster);

@@ -1,5 +1,5 @@
 // `/v2/groups`: the tree that follows from the ids of the apps (api.md 4), to read and to empty. Groups of their own come later.
-import { Controller, Delete, Get, Inject, Post, Put, Req, Res } from '@nestjs/common';
+import { Controller, Delete, Get, Inject, Patch, Post, Put, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { embedsOfGroup, failures, presentApp, type AppInfo } from '#libs/api-contract';
@@ -32,8 +32,10 @@ export class GroupsController {
   }
 
   @Get('*')
-  @ApiOperation({ summary: 'One group' })
+  @ApiOperation({ summary: 'One group; with /apps at the end a list of all apps below it' })
   group(@Req() request: FastifyRequest): object {
+    const [, outer, apps] = /^(?:(.*)\/)?(apps)\/*$/.exec(restOf(request)) ?? [];
+    if (apps) return this.#appsBelow(outer ? groupIdOf(outer) : '/', request);
     return this.#tree(groupIdOf(restOf(request)), request);
   }
 
@@ -62,6 +64,20 @@ export class GroupsController {
   @ApiOperation({ summary: 'Refused: groups cannot be written yet' })
   replace(@Req() request: FastifyRequest): never {
     return refuseGroup(readJson(request));
+  }
+
+  @Patch(['', '*'])
+  @ApiOperation({ summary: 'Refused: groups cannot be written yet' })
+  change(@Req() request: FastifyRequest): never {
+    return refuseGroup(readJson(request));
+  }
+
+  /** Nothing below an unknown group (api.md 4.1). */
+  #appsBelow(group: string, request: FastifyRequest): readonly AppInfo[] {
+    const { state, clock } = this.core;
+    const now = clock.now();
+    const embeds = embedsOfGroup(values(request.query, 'embed'));
+    return appsBelow(group, state).map((app) => presentApp(appView(app, state, now), embeds, now));
   }
 
   async #remove(group: string, request: FastifyRequest, reply: FastifyReply): Promise<object> {

@@ -1,6 +1,6 @@
 // Pods do not exist yet. Clients ask with HEAD or GET and take a plain 404 for "no pods here" (clients.md); one that sends a pod gets
 // told what is wrong instead of a wrong method.
-import { Controller, Get, Post, Req } from '@nestjs/common';
+import { Controller, Get, Post, Put, Req } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { failures } from '#libs/api-contract';
@@ -18,10 +18,20 @@ export class PodsController {
   @Post()
   @ApiOperation({ summary: 'Refused: pods are not supported yet' })
   create(@Req() request: FastifyRequest): never {
-    readJson(request);
-    throw failures.ruleViolation(
-      '/',
-      'pods are not supported yet by this version of Longrun. Send their containers as apps to POST /v2/apps.',
-    );
+    return refusePod(request);
   }
+
+  @Put('*')
+  @ApiOperation({ summary: 'Refused: pods are not supported yet' })
+  replace(@Req() request: FastifyRequest): never {
+    return refusePod(request);
+  }
+}
+
+function refusePod(request: FastifyRequest): never {
+  readJson(request);
+  throw failures.ruleViolation(
+    '/',
+    'pods are not supported yet by this version of Longrun. Send their containers as apps to POST /v2/apps.',
+  );
 }

@@ -254,8 +254,7 @@ function readMany(body: unknown, options: UpdateOptions, workingSet: WorkingSet)
     throw failures.ruleViolation('/', text);
   }
   const targets: Target[] = [];
-  const problems: Problem[] = [];
-  let stage: 'schema' | 'rules' = 'rules';
+  const problems: Record<'schema' | 'rules', Problem[]> = { schema: [], rules: [] };
   let unknown: AppId | undefined;
   body.forEach((each: unknown, index) => {
     const idText = typeof each === 'object' && each !== null ? (each as Record<string, unknown>)['id'] : null;
@@ -263,20 +262,25 @@ function readMany(body: unknown, options: UpdateOptions, workingSet: WorkingSet)
     const id = typeof idText === 'string' ? resolveId(idText) : undefined;
     const stored = id === undefined ? undefined : livingApp(workingSet, id);
     const parsed = stored && options.partial ? mergeUpdate(stored.current.spec, each) : parseApp(each);
-    if (parsed.kind === 'problems') {
-      if (parsed.stage === 'schema') stage = 'schema';
-      for (const { path, errors } of parsed.problems) {
-        problems.push({ path: `(${index})${path === '/' ? '' : path}`, errors });
-      }
-      return;
-    }
-    if (!stored && !options.mayCreate) unknown ??= parsed.spec.id;
-    targets.push({ spec: parsed.spec, stored });
+    if (!stored && !options.mayCreate) unknown ??= id;
+    if (parsed.kind === 'ok') targets.push({ spec: parsed.spec, stored });
+    else problems[parsed.stage].push(...parsed.problems.map((problem) => inList(problem, index)));
   });
-  if (problems.length) throw failures.invalidDefinition({ kind: 'problems', stage, problems });
+  refuseProblems('schema', problems.schema);
+  // an update of an app that is not there cannot be complete, so that is said first (api.md 3.7)
   if (unknown !== undefined) throw failures.appNotFound(unknown);
+  refuseProblems('rules', problems.rules);
   const byId = new Map(targets.map((target) => [target.spec.id, target]));
   return [...byId.values()];
+}
+
+const inList = ({ path, errors }: Problem, index: number): Problem => ({
+  path: `(${index})${path === '/' ? '' : path}`,
+  errors,
+});
+
+function refuseProblems(stage: 'schema' | 'rules', problems: readonly Problem[]): void {
+  if (problems.length) throw failures.invalidDefinition({ kind: 'problems', stage, problems });
 }
 
 /** An id is an app or a group, never both (behaviour.md 1, step 4). */
