@@ -1,6 +1,7 @@
 // One HTTP request on its way to a task: choose a target, forward through http-proxy, and when that fails decide by what was
-// already sent. Nothing sent (connect failed): next target, any method. A *reused* connection that breaks before the first byte of
-// an answer: once more on a fresh one if the request is idempotent and its body untouched (decisions.md 13). Else 502.
+// already sent. Nothing sent (connect failed): next target, any method. A connection that breaks before the first byte of an answer:
+// once more if the request is idempotent and its body untouched, on another target, or on a fresh connection to the same one when only
+// the reused connection was bad (ADR 6). Else 502.
 import {
   METHODS,
   type Agent,
@@ -177,7 +178,7 @@ export class HttpExchange {
     }
     if (this.#mayRepeat(attempt)) {
       this.#repeated = true;
-      this.#tried.delete(attempt.pick.target.taskId);
+      if (!this.#hasUntried()) this.#tried.delete(attempt.pick.target.taskId);
       this.#next(true);
       return;
     }
@@ -188,10 +189,15 @@ export class HttpExchange {
     return (
       !this.#repeated &&
       !attempt.timedOut &&
-      attempt.upstream?.reusedSocket === true &&
       attempt.body?.consumed !== true &&
-      IDEMPOTENT.has(this.#req.method ?? '')
+      IDEMPOTENT.has(this.#req.method ?? '') &&
+      (attempt.upstream?.reusedSocket === true || this.#hasUntried())
     );
+  }
+
+  #hasUntried(): boolean {
+    const service = this.#parts.routes.matcher.counterpartOf(this.#route.service);
+    return service?.targets.some(({ taskId }) => !this.#tried.has(taskId)) ?? false;
   }
 
   #giveUp(attempt: Attempt, error: Error): void {

@@ -137,6 +137,29 @@ describe('HTTP through the engine', () => {
     });
   });
 
+  describe('when something accepts for a dead task and closes at once, as a port proxy does', () => {
+    const closesAtOnce = (): Promise<number> =>
+      rawBackend((socket) => socket.on('data', () => socket.resetAndDestroy()));
+
+    it('asks another target if the request is idempotent and without body', async () => {
+      const { port: alive } = await backend((_req, res) => void res.end('alive'));
+      await engine.swap(aTable(1, aService({ dead: await closesAtOnce(), alive })));
+      for (let round = 0; round < 10; round += 1) {
+        expect(await ask({ port })).toMatchObject({ status: 200, text: 'alive' });
+      }
+      const posts = await Promise.all(
+        Array.from({ length: 10 }, () => ask({ port, method: 'POST', body: 'pay' })),
+      );
+      expect(new Set(posts.map(({ status }) => status))).toEqual(new Set([200, 502]));
+    });
+
+    it('asks one other target only', async () => {
+      const [a, b, c] = await Promise.all([closesAtOnce(), closesAtOnce(), closesAtOnce()]);
+      await engine.swap(aTable(1, aService({ a, b, c })));
+      expect(await ask({ port })).toMatchObject({ status: 502 });
+    });
+  });
+
   it('goes on to another target when a connect is refused, also with a POST, and leaves that one out for a while', async () => {
     const { port: alive } = await backend((req, res) => void req.pipe(res));
     const dead = await freePort();
