@@ -35,6 +35,8 @@ export const failures = {
       'not-found',
       `App '${id}' does not exist${version === undefined ? '' : ` in version ${version}`}`,
     ),
+  podNotFound: (id: string) =>
+    new LongrunError('not-found', `Pod '/${id.replace(/^\/+/, '')}' does not exist`),
   groupNotFound: (id: string, version?: string) =>
     new LongrunError(
       'not-found',

@@ -14,6 +14,8 @@ export interface InfoView {
   readonly httpsPort: number | null;
   readonly servicePorts: { readonly from: number; readonly to: number };
   readonly features: readonly string[];
+  /** How long a launch may stand still. */
+  readonly launchLimitMs: number;
 }
 
 export type Info = Readonly<Record<string, unknown>>;
@@ -56,8 +58,6 @@ const UNUSED_KEYS = [
   'scale_apps_initial_delay',
   'scale_apps_interval',
   'store_cache',
-  'task_launch_confirm_timeout',
-  'task_launch_timeout',
   'task_lost_expunge_initial_delay',
   'task_lost_expunge_interval',
   'task_reservation_timeout',
@@ -86,6 +86,8 @@ export function presentInfo(view: InfoView): Info {
       maintenance_mode: false,
       mesos_role: '*',
       new_group_enforce_role: 'off',
+      task_launch_confirm_timeout: view.launchLimitMs,
+      task_launch_timeout: view.launchLimitMs,
     },
     zookeeper_config: nulls(ZOOKEEPER_KEYS),
     http_config: { http_port: view.apiPort, https_port: view.httpsPort },

@@ -400,13 +400,19 @@ describe('info and instances', () => {
       httpsPort: null,
       servicePorts: { from: 10000, to: 20000 },
       features: [],
+      launchLimitMs: 300_000,
     };
     expect(presentInfo(view)).toMatchObject({
       name: 'longrun',
       version: '0.1.0',
       leader: 'h:8080',
       frameworkId: 'c',
-      marathon_config: { mesos_leader_ui_url: null, local_port_min: 10000, local_port_max: 20000 },
+      marathon_config: {
+        mesos_leader_ui_url: null,
+        local_port_min: 10000,
+        local_port_max: 20000,
+        task_launch_timeout: 300_000,
+      },
       zookeeper_config: { zk: null },
       http_config: { http_port: 8080, https_port: null },
     });

@@ -148,6 +148,9 @@ export class ControlCore {
   get store(): Store {
     return this.#parts.store;
   }
+  get settings(): ReconcileSettings {
+    return this.#parts.settings ?? DEFAULT_RECONCILE_SETTINGS;
+  }
   get clock(): Clock {
     return this.#parts.clock;
   }
@@ -162,8 +165,8 @@ export class ControlCore {
   }
 
   async #load(epoch: number, officeSince: number): Promise<WorkingSet> {
-    const { store, settings = DEFAULT_RECONCILE_SETTINGS } = this.#parts;
-    return new WorkingSet(await store.load(), { epoch, now: officeSince, settings });
+    const { settings } = this;
+    return new WorkingSet(await this.store.load(), { epoch, now: officeSince, settings });
   }
 
   /** Within an office, after a conflict: somebody wrote beside us. */

@@ -1,10 +1,11 @@
 // Pods do not exist yet. Clients ask with HEAD or GET and take a plain 404 for "no pods here" (clients.md); one that sends a pod gets
 // told what is wrong instead of a wrong method.
-import { Controller, Get, Post, Put, Req } from '@nestjs/common';
+import { Controller, Delete, Get, Post, Put, Req } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { failures } from '#libs/api-contract';
 import { readJson } from '../http/json-body.js';
+import { restOf } from './answers.js';
 
 @ApiTags('pods')
 @Controller('v2/pods')
@@ -13,6 +14,18 @@ export class PodsController {
   @ApiOperation({ summary: '404: there are no pods' })
   list(): never {
     throw failures.uriNotFound();
+  }
+
+  @Get('*')
+  @ApiOperation({ summary: '404: there are no pods' })
+  one(@Req() request: FastifyRequest): never {
+    throw failures.podNotFound(restOf(request));
+  }
+
+  @Delete('*')
+  @ApiOperation({ summary: '404: there are no pods' })
+  remove(@Req() request: FastifyRequest): never {
+    throw failures.podNotFound(restOf(request));
   }
 
   @Post()

@@ -46,6 +46,7 @@ export class SystemController {
       httpsPort: null,
       servicePorts: this.settings.servicePorts,
       features: ['task_killing'],
+      launchLimitMs: this.core.settings.launchLimitMs,
     });
   }
 
