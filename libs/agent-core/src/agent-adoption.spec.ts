@@ -98,6 +98,19 @@ describe('a task that no assignment names', () => {
     expect(bench.session.of('agent-update').at(-1)?.agent.warnings).toEqual([]);
   });
 
+  it('is found also when it appears while the agent runs', async () => {
+    bench.automatic = { epoch: 1, set: [] };
+    await started();
+    const { launch: spec, ...task } = anAssignment();
+    await bench.runtime.start({ ...task, spec });
+    await bench.run(31_000);
+    expect(bench.session.of('agent-update').at(-1)?.agent.warnings).toEqual([
+      expect.stringContaining(INSTANCE),
+    ]);
+    await bench.run(60_000);
+    expect(bench.runtime.running()).toEqual([]);
+  });
+
   it('is safe while there is no session or no whole set', async () => {
     await started();
     bench.automatic = { epoch: 1, set: [] };

@@ -135,6 +135,14 @@ export class Agent {
       if (signal.aborted) return;
       const { warnings } = await runtime.health().catch((error: unknown) => ({ warnings: [wordsOf(error)] }));
       this.#runtimeWarnings.set(runtime.kind, warnings);
+      await this.#instances
+        .lookForUnknown(runtime)
+        .catch((error: unknown) =>
+          this.#parts.log.debug(
+            { runtime: runtime.kind, error: wordsOf(error) },
+            'tasks could not be listed',
+          ),
+        );
       this.#announce();
     }
   }

@@ -57,23 +57,24 @@ export class InstanceSet {
 
   /** Matches everything this runtime knows with the journal; workers of this runtime begin to work. */
   async adopt(runtime: Runtime): Promise<void> {
-    const seen = await runtime.list();
-    const byInstance = new Map<InstanceId, TaskObservation[]>();
-    for (const each of seen)
-      byInstance.set(each.instanceId, [...(byInstance.get(each.instanceId) ?? []), each]);
+    const byInstance = groupedByInstance(await runtime.list());
     this.#adopted.add(runtime.kind);
     for (const [id, worker] of this.#workers) {
       if (byInstance.has(id) || worker.runtime === runtime.kind || worker.runtime === null)
         worker.adopt(runtime.kind, byInstance.get(id) ?? []);
       byInstance.delete(id);
     }
-    for (const [id, tasks] of byInstance) {
-      const worker = new InstanceWorker(this.#parts, id, null, true);
-      this.#workers.set(id, worker);
-      this.#orphans.set(id, null);
-      worker.adopt(runtime.kind, tasks);
-    }
-    this.#armOrphans();
+    this.#takeIn(runtime.kind, byInstance);
+  }
+
+  /** Takes in what has appeared since, e.g. a container of ours that a person started; to be called now and then. */
+  async lookForUnknown(runtime: Runtime): Promise<void> {
+    const seen = await runtime.list();
+    // asked after the list: an assignment may have come meanwhile; what ended is just being cleared away
+    const unknown = seen.filter(
+      ({ state, instanceId }) => state === 'running' && !this.#workers.has(instanceId),
+    );
+    if (unknown.length) this.#takeIn(runtime.kind, groupedByInstance(unknown));
   }
 
   /** A whole set: resolves when all of it is on disk. What it does not name is forgotten if it ended, an orphan otherwise. */
@@ -105,6 +106,16 @@ export class InstanceSet {
     for (const id of [...this.#orphans.keys()]) this.#disarm(id, false);
     for (const id of [...this.#lingering.keys()]) this.#unlinger(id);
     await Promise.all([...this.#workers.values()].map((each) => each.close()));
+  }
+
+  #takeIn(runtime: RuntimeKind, unknown: ReadonlyMap<InstanceId, readonly TaskObservation[]>): void {
+    for (const [id, tasks] of unknown) {
+      const worker = new InstanceWorker(this.#parts, id, null, true);
+      this.#workers.set(id, worker);
+      this.#orphans.set(id, null);
+      worker.adopt(runtime, tasks);
+    }
+    this.#armOrphans();
   }
 
   async #assign(assignment: Assignment): Promise<void> {
@@ -202,4 +213,10 @@ export class InstanceSet {
     if (keep) this.#orphans.set(id, null);
     else this.#orphans.delete(id);
   }
+}
+
+function groupedByInstance(seen: readonly TaskObservation[]): Map<InstanceId, TaskObservation[]> {
+  const groups = new Map<InstanceId, TaskObservation[]>();
+  for (const each of seen) groups.set(each.instanceId, [...(groups.get(each.instanceId) ?? []), each]);
+  return groups;
 }
