@@ -73,7 +73,7 @@ export type {
   PortRange,
   ProxyNode,
 } from './agent-node.js';
-export { APP_ID_LENGTH_MAX, parseAppId, resolveId } from './parse/app-id.js';
+export { APP_ID_LENGTH_MAX, parseAppId, parseGroupId, resolveId } from './parse/app-id.js';
 export type { Problem, ProblemList, ProblemStage } from './parse/problems.js';
 export { parseApp } from './parse/parse-app.js';
 export type { ParseContext, ParsedApp } from './parse/parse-app.js';

@@ -4,7 +4,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { embedsOfGroup, failures, presentApp, type AppInfo } from '#libs/api-contract';
 import { parentGroupOf, type ControlCore } from '#libs/control-core';
-import { parseAppId, timestampOf, type App } from '#libs/model';
+import { parseGroupId, timestampOf, type App } from '#libs/model';
 import { readJson } from '../http/json-body.js';
 import { flag, values } from '../http/url-form.js';
 import { CORE } from '../tokens.js';
@@ -122,7 +122,7 @@ export class GroupsController {
 }
 
 function groupIdOf(text: string): string {
-  const id = parseAppId(text);
+  const id = parseGroupId(text);
   if (!id) throw failures.groupNotFound(`/${text.replace(/^\/+/, '')}`);
   return id;
 }

@@ -55,4 +55,11 @@ export function parseAppId(text: string): AppId | null {
   return appIdFault(id) === null ? id : null;
 }
 
+/** The same for a group, which may end in a reserved word; an empty path is the root. */
+export function parseGroupId(text: string): AppId | null {
+  if (text.length > 4 * APP_ID_LENGTH_MAX) return null;
+  const id = resolveId(`/${text}`);
+  return id === ROOT_ID || idFault(id) === null ? id : null;
+}
+
 const segmentsOf = (text: string): string[] => text.split('/').filter((segment) => segment !== '');
