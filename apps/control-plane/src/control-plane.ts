@@ -15,6 +15,7 @@ import { serveDocumentation } from './documentation.js';
 import { EventHub } from './events/event-hub.js';
 import { Access, tokenHash } from './http/access.js';
 import { ErrorFilter } from './http/error-filter.js';
+import { ignoreUpgrade } from './http/ignored-upgrade.js';
 import { KnownRoutes } from './http/known-routes.js';
 import { createServer } from './http/server.js';
 import { Metrics } from './metrics.js';
@@ -75,7 +76,9 @@ export async function startControlPlane(
   app.useGlobalFilters(filter);
   serveDocumentation(app);
   await app.init();
-  server.server.on('upgrade', (request, socket, head) => gateway.upgrade(request, socket, head));
+  server.server.on('upgrade', (request, socket, head) => {
+    if (!ignoreUpgrade(server.server, request, socket, head)) gateway.upgrade(request, socket, head);
+  });
   // the port first: it proves that no earlier process with this address is alive
   await app.listen(settings.apiPort, settings.bind);
   await core.start();

@@ -75,6 +75,12 @@ export class ProxyRegistry {
         `This proxy has seen epoch ${report.epoch}, this control plane has ${workingSet.epoch}.`,
       );
     }
+    // it would count as confirmed for every stop to come, and requests would be cut off
+    if (report.confirmed.number > workingSet.tableNumber) {
+      throw failures.conflict(
+        `This proxy confirms table ${report.confirmed.number}, this control plane has ${workingSet.tableNumber}.`,
+      );
+    }
   }
 }
 

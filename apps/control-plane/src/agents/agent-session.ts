@@ -16,9 +16,12 @@ import type { ControlCore, SendFrame } from '#libs/control-core';
 import type { AgentId } from '#libs/model';
 import type { Logger } from '#libs/telemetry';
 import type { Timer } from '#libs/time';
+import { readFrame } from './agent-frame.js';
 
 /** An agent that does not read this much is not worth keeping; it gets the whole set when it dials again. */
 const UNSENT_BYTES_MAX = 64 * 1024 * 1024;
+/** More frames with statuses than this wait for their commit: nothing is read from this agent until it is done. */
+const UNSTORED_FRAMES_MAX = 64;
 
 export interface SessionParts {
   readonly core: ControlCore;
@@ -34,6 +37,8 @@ export class AgentSession {
   readonly #logs = new Map<string, (chunk: LogChunk) => void>();
   readonly #sendAssignments: SendFrame = (frame) => this.#send(frame);
   #agent: AgentId | null = null;
+  #greeted = false;
+  #unstored = 0;
   #heardAt: number;
   #timer: Timer | null = null;
 
@@ -85,7 +90,7 @@ export class AgentSession {
   #read(text: string): void {
     this.#heardAt = this.#parts.core.clock.now();
     if (this.#agent) this.#parts.core.agents.heard(this.#agent);
-    const frame = parseFrame(text);
+    const frame = readFrame(text);
     if (!frame) return this.#fail('a frame could not be read', null);
     this.#take(frame).catch((error: unknown) => this.#fail(`${frame.type} could not be handled`, error));
   }
@@ -103,6 +108,8 @@ export class AgentSession {
 
   async #hello(hello: Hello): Promise<void> {
     const { core, logger, welcomed } = this.#parts;
+    if (this.#greeted) return this.#fail('a second hello', null);
+    this.#greeted = true;
     if (!core.leads) {
       const leader = core.leadership.leader;
       const elsewhere = leader && leader.holder !== core.leadership.holder ? { leader: leader.address } : {};
@@ -133,8 +140,15 @@ export class AgentSession {
   }
 
   async #store(agent: AgentId, { items }: Statuses): Promise<void> {
-    await this.#parts.core.statuses.store(agent, items);
-    const sequence = Math.max(0, ...items.map((each) => each.sequence));
+    this.#unstored += 1;
+    if (this.#unstored >= UNSTORED_FRAMES_MAX) this.#socket.pause();
+    try {
+      await this.#parts.core.statuses.store(agent, items);
+    } finally {
+      this.#unstored -= 1;
+      this.#socket.resume();
+    }
+    const sequence = items.reduce((highest, each) => Math.max(highest, each.sequence), 0);
     this.#send({ type: 'statuses-ack', sequence });
   }
 
@@ -157,14 +171,5 @@ export class AgentSession {
     }
     this.#logs.clear();
     this.#parts.closed(this);
-  }
-}
-
-function parseFrame(text: string): FromAgent | null {
-  try {
-    const frame: unknown = JSON.parse(text);
-    return typeof frame === 'object' && frame !== null && 'type' in frame ? (frame as FromAgent) : null;
-  } catch {
-    return null; // the caller ends the session and says so
   }
 }

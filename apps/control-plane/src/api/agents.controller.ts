@@ -11,6 +11,9 @@ import { flag, text } from '../http/url-form.js';
 import { AGENT_GATEWAY, CORE } from '../tokens.js';
 import { taskView } from './views.js';
 
+/** Of one log, for a reader that is slower than the agent. */
+const UNREAD_BYTES_MAX = 32 * 1024 * 1024;
+
 @ApiTags('agents')
 @Controller('v3')
 export class AgentsController {
@@ -96,6 +99,8 @@ export class AgentsController {
         ({ text: chunk, end, error }) => {
           if (error !== undefined && !began) return fail(error);
           begin();
+          // the session cannot wait, for it also carries heartbeats: a reader this far behind is cut off
+          if (raw.writableLength > UNREAD_BYTES_MAX) return void raw.destroy();
           raw.write(chunk);
           if (end) raw.end();
         },

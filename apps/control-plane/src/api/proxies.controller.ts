@@ -10,6 +10,18 @@ import type { RouteTable } from '#libs/routing';
 import type { Timer } from '#libs/time';
 import { requireRole } from '../http/access.js';
 import { readJson } from '../http/json-body.js';
+import {
+  either,
+  isCount,
+  isFlag,
+  isName,
+  isNull,
+  isText,
+  listOf,
+  mapOf,
+  optional,
+  shape,
+} from '../http/shape.js';
 import { text } from '../http/url-form.js';
 import type { OpenStreams } from '../open-streams.js';
 import { CORE, OPEN_STREAMS } from '../tokens.js';
@@ -50,7 +62,7 @@ export class ProxiesController {
     };
     const beat = (): void => {
       timer = this.core.clock.after(ROUTES_HEARTBEAT_MS, () => {
-        if (this.core.hasState) {
+        if (this.core.hasState && !raw.writableNeedDrain) {
           const { epoch: current, tableNumber } = this.core.state;
           write({ type: 'heartbeat', epoch: current, number: tableNumber });
         }
@@ -88,22 +100,23 @@ export class ProxiesController {
   @ApiOperation({ summary: 'Report of a proxy; renews its lease' })
   async report(@Param('id') id: string, @Req() request: FastifyRequest): Promise<object> {
     await requireRole(this.core.store, 'proxy', request.headers.authorization);
+    if (!isName(id)) throw failures.invalidArgument('This is no id of a proxy.');
     return this.core.proxies.report(asProxyId(id), proxyReport(readJson(request)));
   }
 }
 
-/** The sender has a token, but an older or newer proxy may still say something else. */
+const isReport = shape({
+  address: isName,
+  cluster: optional(either(isText, isNull)),
+  epoch: isCount,
+  confirmed: shape({ epoch: isCount, number: isCount }),
+  inFlight: mapOf(isCount),
+  warnings: listOf(isText),
+  leaving: optional(isFlag),
+});
+
 function proxyReport(body: unknown): ProxyReport {
-  const report = body as Partial<ProxyReport> | null;
-  const { confirmed } = report ?? {};
-  const valid =
-    typeof report?.address === 'string' &&
-    Number.isInteger(report.epoch) &&
-    Number.isInteger(confirmed?.epoch) &&
-    Number.isInteger(confirmed?.number) &&
-    typeof report.inFlight === 'object' &&
-    report.inFlight !== null &&
-    Array.isArray(report.warnings);
-  if (!valid) throw failures.invalidArgument('This is no report of a proxy of this release.');
-  return { ...(report as ProxyReport), leaving: report.leaving === true, cluster: report.cluster ?? null };
+  if (!isReport(body)) throw failures.invalidArgument('This is no report of a proxy of this release.');
+  const report = body as ProxyReport;
+  return { ...report, leaving: report.leaving === true, cluster: report.cluster ?? null };
 }

@@ -1,11 +1,14 @@
-// Hands committed events to the open streams (events.md 1). A slow client has a queue of 1024; one more and it is closed, for a
-// stream that silently skips would be worse. Its own attachment is the first thing a client reads.
+// Hands committed events to the open streams (events.md 1). A slow client has a queue of 1024 events and 8 MiB, whichever is full
+// first (an event with a large plan has megabytes); one more and it is closed, for a stream that silently skips would be worse.
+// Streams share the text of an event. Its own attachment is the first thing a client reads.
 import type { ServerResponse } from 'node:http';
 import { lightPlan, MARATHON_EVENT_TYPES, type NewEvent, type StoredEvent } from '#libs/events';
 import { timestampOf } from '#libs/model';
 import type { Clock, Timer } from '#libs/time';
 
 const QUEUE_MAX = 1024;
+/** Characters. A single larger event still passes when nothing else waits. */
+const QUEUE_LENGTH_MAX = 8 * 1024 * 1024;
 /** Comments in between keep proxies and clients from giving up; clients wait 30 s at least. */
 const KEEP_ALIVE_MS = 10_000;
 
@@ -36,13 +39,14 @@ export class EventHub {
     this.#streams.add(stream);
     response.once('close', () => this.#detach(stream));
     const attached = this.#streamEvent('event_stream_attached', options.remoteAddress);
-    stream.send(attached);
-    for (const other of this.#streams) if (other !== stream) other.send(attached);
+    const frames = new Frames(attached);
+    stream.send(frames);
+    for (const other of this.#streams) if (other !== stream) other.send(frames);
     this.#armKeepAlive();
   }
 
   publish(events: readonly StoredEvent[]): void {
-    for (const event of events) for (const stream of this.#streams) stream.send(event);
+    for (const event of events) this.#sendAll(event);
   }
 
   /** All streams end: this node no longer leads, or stops. */
@@ -62,8 +66,12 @@ export class EventHub {
   }
 
   #publishOwn(type: 'event_stream_detached', remoteAddress: string): void {
-    const event = this.#streamEvent(type, remoteAddress);
-    for (const stream of this.#streams) stream.send(event);
+    this.#sendAll(this.#streamEvent(type, remoteAddress));
+  }
+
+  #sendAll(event: NewEvent | StoredEvent): void {
+    const frames = new Frames(event);
+    for (const stream of this.#streams) stream.send(frames);
   }
 
   #streamEvent(type: 'event_stream_attached' | 'event_stream_detached', remoteAddress: string): NewEvent {
@@ -81,6 +89,7 @@ export class EventHub {
 
 class EventStream {
   readonly #queue: string[] = [];
+  #queuedLength = 0;
   #blocked = false;
 
   constructor(
@@ -90,9 +99,9 @@ class EventStream {
     response.on('drain', () => this.#flush());
   }
 
-  send(event: NewEvent | StoredEvent): void {
-    if (!this.#wants(event.type)) return;
-    this.#push(frameOf(this.options.lightPlans ? lightPlan(event) : event));
+  send(frames: Frames): void {
+    if (!this.#wants(frames.event.type)) return;
+    this.#push(this.options.lightPlans ? frames.light : frames.full);
   }
   comment(): void {
     this.#push(':\n\n');
@@ -107,21 +116,43 @@ class EventStream {
   }
 
   #push(text: string): void {
-    if (this.#blocked && this.#queue.length >= QUEUE_MAX) {
+    const isFull =
+      this.#queue.length >= QUEUE_MAX ||
+      (this.#queuedLength > 0 && this.#queuedLength + text.length > QUEUE_LENGTH_MAX);
+    if (this.#blocked && isFull) {
       this.response.destroy();
+      this.#queue.length = 0;
+      this.#queuedLength = 0;
       return;
     }
     this.#queue.push(text);
+    this.#queuedLength += text.length;
     if (!this.#blocked) this.#flush();
   }
 
   #flush(): void {
     this.#blocked = false;
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      this.#queuedLength -= next.length;
       if (this.response.write(next)) continue;
       this.#blocked = true;
       return;
     }
+  }
+}
+
+/** An event as text, made once for all streams that want it. */
+class Frames {
+  #full: string | null = null;
+  #light: string | null = null;
+
+  constructor(readonly event: NewEvent | StoredEvent) {}
+
+  get full(): string {
+    return (this.#full ??= frameOf(this.event));
+  }
+  get light(): string {
+    return (this.#light ??= frameOf(lightPlan(this.event)));
   }
 }
 

@@ -2,6 +2,7 @@
 // no API calls, and with --auth every call needs credentials. Agents and proxies always show their token instead.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { isIP } from 'node:net';
 import { failures } from '#libs/api-contract';
 import type { Store } from '#libs/store';
 import { isLoopback, type ApiSettings } from '../settings.js';
@@ -18,7 +19,7 @@ export class Access {
   readonly #open: boolean;
 
   constructor(settings: ApiSettings) {
-    this.#hosts = new Set(['localhost', '127.0.0.1', '[::1]', settings.bind, settings.hostname]);
+    this.#hosts = new Set(['localhost', settings.bind, settings.hostname].map((each) => each.toLowerCase()));
     this.#users = [...(settings.users ?? [])].map(([user, password]) => digest(`${user}:${password}`));
     this.#open = settings.users === undefined && isLoopback(settings.bind);
   }
@@ -26,7 +27,7 @@ export class Access {
   /** Throws what is to be answered. `path` without query. */
   check(method: string, path: string, headers: Headers): void {
     const host = headers.host ?? '';
-    if (!this.#hosts.has(nameOf(host))) throw failures.badHost(host);
+    if (!this.#isOurs(nameOf(host))) throw failures.badHost(host);
     if (headers.origin !== undefined && !isOwn(headers.origin, host)) {
       throw failures.foreignOrigin(headers.origin);
     }
@@ -37,6 +38,11 @@ export class Access {
     const hasToken = method !== 'DELETE' && TOKEN_PATHS.some((each) => path.startsWith(each));
     if (this.#open || path === '/ping' || hasToken) return;
     if (!this.#knows(headers.authorization)) throw failures.unauthorized();
+  }
+
+  /** Any address will do: only names can be pointed at this server by somebody else (DNS rebinding), and they are few. */
+  #isOurs(name: string): boolean {
+    return this.#hosts.has(name) || isIP(name.replace(/^\[(.*)\]$/, '$1')) !== 0;
   }
 
   #knows(authorization: string | undefined): boolean {

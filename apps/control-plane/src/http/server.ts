@@ -30,6 +30,9 @@ const ALWAYS: Readonly<Record<string, string>> = {
   'X-Content-Type-Options': 'nosniff',
 };
 
+/** For a whole request to arrive; whoever sends its body byte by byte must not hold it for ever. */
+const REQUEST_MS_MAX = 60_000;
+
 export function createServer(parts: ServerParts): FastifyInstance {
   const { core, access, filter, routes, address } = parts;
   const server = fastify({
@@ -37,6 +40,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     // an id in a path may be long; the model says what is too long
     routerOptions: { maxParamLength: 16_384 },
     forceCloseConnections: true,
+    requestTimeout: REQUEST_MS_MAX,
     frameworkErrors: (error, request, reply) => filter.answer(error, request, reply),
     logger: false,
   });
@@ -48,6 +52,8 @@ export function createServer(parts: ServerParts): FastifyInstance {
     const path = request.url.split('?')[0] ?? request.url;
     try {
       access.check(request.method, path, request.headers);
+      // nothing has such a name, and the store takes none
+      if (path.includes('%00')) throw failures.badRequest('The path must not hold a NUL character.');
       const { leader } = core.leadership;
       if (core.leads && leader) void reply.header('X-Marathon-Leader', `http://${leader.address}`);
       if (passToLeader(core, address, request, reply)) return reply;
