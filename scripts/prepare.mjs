@@ -1,16 +1,18 @@
 // Makes a checkout ready to run: installs what is missing, builds what is stale. Imports node: modules only, for it runs before any install.
 // Several may start at once on one checkout (a person's second terminal, CI): one prepares, the others wait. A checkout that is ready is
 // not written to, so it may belong to somebody else.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { constants } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const NODE_NEEDED = [20, 19];
+const SIGNALS = ['SIGINT', 'SIGTERM', ...(hangUpIsIgnored() ? [] : ['SIGHUP'])];
 const BUILT = join(ROOT, 'dist', '.built');
 
 const say = (line) => process.stderr.write(`${line}\n`);
@@ -26,9 +28,22 @@ function checkNode() {
   fail(`Longrun needs Node ${NODE_NEEDED.join('.')} or newer; this is ${process.version}`, 2);
 }
 
-function run(what, command, args) {
+/** A signal ends what runs here too, at once: both steps begin anew next time, and nothing of them may go on behind our back. */
+async function run(what, command, args) {
   say(`${what} …`);
-  const { status, error } = spawnSync(command, args, { cwd: ROOT, stdio: ['ignore', 2, 2] });
+  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 2, 2] });
+  let ended = null;
+  const end = (signal) => {
+    ended = signal;
+    child.kill('SIGKILL');
+  };
+  for (const signal of SIGNALS) process.on(signal, end);
+  const [status, error] = await once(child, 'close').then(
+    ([code]) => [code, null],
+    (problem) => [null, problem],
+  );
+  for (const signal of SIGNALS) process.off(signal, end);
+  if (ended) process.exit(128 + constants.signals[ended]);
   if (status !== 0) fail(`${what} failed${error ? `: ${error.message}` : ''}; the lines above say why`);
 }
 
@@ -38,6 +53,12 @@ function read(path) {
   } catch {
     return null; // absent: as good as empty for everything below
   }
+}
+
+/** By nohup. */
+function hangUpIsIgnored() {
+  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(read('/proc/self/status') ?? '')?.[1] ?? '0';
+  return (BigInt(`0x${mask}`) & 1n) === 1n;
 }
 
 /** npm's own record of what it installed has all that the lock file asks for. */
@@ -52,9 +73,9 @@ function isInstalled() {
 }
 
 /** Nothing of ours needs install scripts, and one of a dependency reports to its maker. */
-function install() {
+async function install() {
   const what = ['--include=dev', '--include=optional', '--ignore-scripts'];
-  run('installing dependencies', 'npm', ['ci', ...what, '--no-audit', '--no-fund', '--loglevel=error']);
+  await run('installing dependencies', 'npm', ['ci', ...what, '--no-audit', '--no-fund', '--loglevel=error']);
 }
 
 function* sources(folder) {
@@ -85,11 +106,11 @@ function sourceMark() {
 
 const isBuilt = () => read(BUILT) === sourceMark();
 
-function build() {
+async function build() {
   const mark = sourceMark();
   rmSync(BUILT, { force: true });
   const nest = join(ROOT, 'node_modules', '@nestjs', 'cli', 'bin', 'nest.js');
-  run('building', process.execPath, [nest, 'build']);
+  await run('building', process.execPath, [nest, 'build']);
   writeFileSync(BUILT, mark);
 }
 
@@ -114,7 +135,7 @@ export async function prepare() {
   checkNode();
   if (isInstalled() && isBuilt()) return;
   const held = await lock();
-  if (!isInstalled()) install();
-  if (!isBuilt()) build();
+  if (!isInstalled()) await install();
+  if (!isBuilt()) await build();
   held.close();
 }
