@@ -15,7 +15,7 @@ export function childSpecs(
   databaseUrl: string,
 ): Record<ChildName, ChildSpec & { name: ChildName }> {
   const tokens = folder.tokens();
-  const controlPlane = `http://127.0.0.1:${settings.port('api-port')}`;
+  const controlPlane = controlPlaneUrl(settings);
   return {
     'control-plane': {
       name: 'control-plane',
@@ -43,21 +43,30 @@ export function childSpecs(
       ],
       env: { LONGRUN_TOKEN: tokens.agent },
     },
-    proxy: {
-      name: 'proxy',
-      script: scriptOf('proxy'),
-      args: [
-        ...[
-          '--control-plane',
-          controlPlane,
-          '--data-dir',
-          folder.in('proxy'),
-          '--proxy-bind',
-          settings.text('proxy-bind'),
-        ],
-        ...['--proxy-port', settings.text('proxy-port'), '--service-ports', settings.text('service-ports')],
-      ],
-      env: { LONGRUN_TOKEN: tokens.proxy },
-    },
+    proxy: proxySpec(settings, folder),
   };
 }
+
+/** The proxy needs no database, so it can be the first to run. */
+export function proxySpec(settings: Settings, folder: DataFolder): ChildSpec & { name: ChildName } {
+  const tokens = folder.tokens();
+  const controlPlane = controlPlaneUrl(settings);
+  return {
+    name: 'proxy',
+    script: scriptOf('proxy'),
+    args: [
+      ...[
+        '--control-plane',
+        controlPlane,
+        '--data-dir',
+        folder.in('proxy'),
+        '--proxy-bind',
+        settings.text('proxy-bind'),
+      ],
+      ...['--proxy-port', settings.text('proxy-port'), '--service-ports', settings.text('service-ports')],
+    ],
+    env: { LONGRUN_TOKEN: tokens.proxy },
+  };
+}
+
+const controlPlaneUrl = (settings: Settings): string => `http://127.0.0.1:${settings.port('api-port')}`;

@@ -55,6 +55,12 @@ export class Child {
     return this.#identity !== null && isAlive(this.#identity);
   }
 
+  /** A process that an earlier supervisor left under this name runs, whatever it was started with. */
+  get wasLeftRunning(): boolean {
+    const record = this.folder.record(this.spec.name);
+    return record !== null && isAlive(record.identity);
+  }
+
   /** A process that an earlier supervisor left, started with the same words and environment. */
   takeOver(): boolean {
     const record = this.folder.record(this.spec.name);

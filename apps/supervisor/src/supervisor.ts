@@ -6,7 +6,7 @@ import { ApiClient } from '#libs/api-client';
 import { lockFolder, type FolderLock } from '#libs/folder-lock';
 import { isAlive } from '#libs/process-identity';
 import { Child } from './child.js';
-import { childSpecs, type ChildName } from './child-specs.js';
+import { childSpecs, proxySpec, type ChildName } from './child-specs.js';
 import { DataFolder } from './data-folder.js';
 import { Database } from './database.js';
 import { deployFiles } from './deploy-files.js';
@@ -57,6 +57,10 @@ export class Supervisor {
     await this.#checkPorts();
     if (signal.aborted) return;
 
+    const proxy = this.#child(proxySpec(this.settings, this.#folder));
+    const wasKilled = this.#folder.record('proxy') !== null && !proxy.wasLeftRunning;
+    // tasks may be running, and the proxy serves them from its last table, with nobody to tell it more
+    if (wasKilled) proxy.start();
     this.say('starting PostgreSQL …');
     await database.open();
     this.say(database.pid === null ? 'PostgreSQL is yours' : `PostgreSQL is up (pid ${database.pid})`);
@@ -74,8 +78,8 @@ export class Supervisor {
       async () => (await this.#api.get<{ leader?: string }>('/v2/leader')).leader,
     );
     if (signal.aborted) return;
-    const proxy = this.#child(specs.proxy);
-    if (proxy.takeOver()) this.say('proxy: taken over from the last run');
+    if (wasKilled) this.say('proxy: started first, with its last table');
+    else if (proxy.takeOver()) this.say('proxy: taken over from the last run');
     else {
       await proxy.endLeftOver(PROXY_STOP_MS);
       proxy.start();
@@ -102,7 +106,9 @@ export class Supervisor {
     if (this.#logTimer) clearInterval(this.#logTimer);
     const grace = (ms: number): number => (forced.aborted ? 0 : ms);
     let tasksLeft = 0;
-    if (this.#children.has('agent') && !this.settings.flag('keep-tasks')) {
+    const agent = this.#children.get('agent');
+    if (agent && !this.settings.flag('keep-tasks')) {
+      if (agent.pid === null) agent.start(); // tasks that an earlier run left cannot be stopped without it
       tasksLeft = await stopTasks(this.#api, this.say, forced);
     }
     for (const [name, ms] of [
