@@ -1,5 +1,5 @@
 // The event streams: `/v2/events` with Marathon's types only, `/v3/events` with all (events.md 1, decisions.md 6).
-import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
+import { Controller, Get, Inject, Options, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failures } from '#libs/api-contract';
@@ -26,6 +26,12 @@ export class EventsController {
   @ApiOperation({ summary: 'Server-sent events of all types' })
   all(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
     this.#open(request, reply, true);
+  }
+
+  @Options('v2/events')
+  @ApiOperation({ summary: 'The methods that the stream answers' })
+  methods(@Res() reply: FastifyReply): void {
+    void reply.status(200).header('Allow', 'GET, HEAD, OPTIONS').send();
   }
 
   #open(request: FastifyRequest, reply: FastifyReply, allTypes: boolean): void {

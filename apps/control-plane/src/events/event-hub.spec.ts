@@ -8,7 +8,9 @@ import { EventHub } from './event-hub.js';
 /** A client that takes its first event and nothing more. */
 class DeafResponse extends EventEmitter {
   destroyed = false;
-  write(): boolean {
+  readonly written: string[] = [];
+  write(text: string): boolean {
+    this.written.push(text);
     return false;
   }
   end(): void {}
@@ -25,13 +27,24 @@ const event = (number: number, length: number) => ({
 });
 
 describe('EventHub', () => {
-  const attached = (): { hub: EventHub; client: DeafResponse } => {
+  const attached = (allTypes = true): { hub: EventHub; client: DeafResponse } => {
     const hub = new EventHub(new ManualClock());
     const client = new DeafResponse();
-    const options = { remoteAddress: '', types: [], lightPlans: false, allTypes: true };
+    const options = { remoteAddress: '', types: [], lightPlans: false, allTypes };
     hub.attach(client as unknown as ServerResponse, options);
     return { hub, client };
   };
+
+  it.each([
+    ['Marathon: the type, the data, and nothing else', false, ''],
+    ['ours: with its number as id', true, 'id: 7\n'],
+  ])('a frame for clients of %s', (_, allTypes, id) => {
+    const { hub, client } = attached(allTypes);
+    hub.publish([event(7, 1)]);
+    client.emit('drain');
+    const data = JSON.stringify({ text: 'x', eventType: 'deployment_info', timestamp: timestampOf(0) });
+    expect(client.written.at(-1)).toBe(`${id}event: deployment_info\ndata: ${data}\n\n`);
+  });
 
   it('closes a stream that does not read after 8 MiB of large events', () => {
     const { hub, client } = attached();

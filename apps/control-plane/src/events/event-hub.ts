@@ -19,7 +19,7 @@ export interface StreamOptions {
   /** Exact names; empty: all. */
   readonly types: readonly string[];
   readonly lightPlans: boolean;
-  /** `/v3/events` has Longrun's own types too. */
+  /** `/v3/events` has Longrun's own types too, and the events' numbers as ids. */
   readonly allTypes: boolean;
 }
 
@@ -101,7 +101,10 @@ class EventStream {
 
   send(frames: Frames): void {
     if (!this.#wants(frames.event.type)) return;
-    this.#push(this.options.lightPlans ? frames.light : frames.full);
+    const { lightPlans, allTypes } = this.options;
+    const frame = lightPlans ? frames.light : frames.full;
+    // Marathon's frames begin with the type and have no id (events.md 1)
+    this.#push(allTypes ? frames.id + frame : frame);
   }
   comment(): void {
     this.#push(':\n\n');
@@ -148,6 +151,10 @@ class Frames {
 
   constructor(readonly event: NewEvent | StoredEvent) {}
 
+  /** The line before the frame, where there is a number. */
+  get id(): string {
+    return 'number' in this.event ? `id: ${this.event.number}\n` : '';
+  }
   get full(): string {
     return (this.#full ??= frameOf(this.event));
   }
@@ -157,7 +164,6 @@ class Frames {
 }
 
 function frameOf(event: NewEvent | StoredEvent): string {
-  const id = 'number' in event ? `id: ${event.number}\n` : '';
   const data = JSON.stringify({ ...event.payload, eventType: event.type, timestamp: event.timestamp });
-  return `${id}event: ${event.type}\ndata: ${data}\n\n`;
+  return `event: ${event.type}\ndata: ${data}\n\n`;
 }
