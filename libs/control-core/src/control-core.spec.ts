@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { LongrunError } from '#libs/api-contract';
+import { failures, LongrunError } from '#libs/api-contract';
 import { asAppId, type Deployment, type DeploymentId, type Instance } from '#libs/model';
 import type { Commit } from '#libs/store';
 import { ScriptedCluster } from './scripted-cluster.js';
@@ -194,6 +194,17 @@ describe('the control plane over a memory store', () => {
     await cluster.advance(3_000);
     expect([...cluster.core.state.deployments.keys()]).toEqual([]);
     expect(first(cluster).routing).toBe('in');
+  });
+
+  it('takes neither changes nor restarts while its disk is nearly full, but a removal', async () => {
+    const cluster = await withApp();
+    cluster.checkDisk = () => {
+      throw failures.diskFull('/data', 3);
+    };
+    const refused = (): Promise<unknown> => cluster.core.apps.restart(WEB, false);
+    expect(refused).toThrow(expect.objectContaining({ code: 'disk-full' }));
+    expect(() => cluster.core.apps.create({ id: '/b', cmd: 'x' }, false, CALL)).toThrow('3.0 % free');
+    await cluster.core.apps.remove([WEB], false, '/');
   });
 
   it('shuts down all tasks, launches nothing, and starts them again in the next process', async () => {

@@ -21,6 +21,8 @@ export class ScriptedCluster {
   readonly events: StoredEvent[] = [];
   readonly agent = new ScriptedAgent(this);
   officesLost = 0;
+  /** Throws when the disk of the control plane is nearly full. */
+  checkDisk = (): void => undefined;
   core!: ControlCore;
   #proxyNumber = -1;
   #proxy = false;
@@ -42,7 +44,7 @@ export class ScriptedCluster {
       address: '127.0.0.1:8080',
       seat: 'host-0/127.0.0.1:8080/',
       servicePorts: { from: 10_000, to: 10_010 },
-      checkDisk: () => undefined,
+      checkDisk: () => this.checkDisk(),
       publisher: {
         events: (events) => this.events.push(...events),
         officeLost: () => (this.officesLost += 1),

@@ -103,6 +103,7 @@ export class AppCommands {
   }
 
   restart(id: AppId, force: boolean): Promise<StartedDeployment> {
+    this.#parts.checkAccepts();
     return this.#change(parentGroupOf(id), (workingSet, now) => {
       const app = requireApp(workingSet, id);
       const version = workingSet.nextVersion(now);
