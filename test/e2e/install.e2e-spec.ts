@@ -1,7 +1,16 @@
 // `npm start` in checkouts as people have them: an ordinary user's, and root's under a folder that nobody else may enter, where the
 // account that PostgreSQL runs as cannot reach it by itself. Everything is installed and built already, so that no registry is needed.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+} from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
@@ -124,6 +133,14 @@ describe('npm start', () => {
       up.process.kill('SIGTERM'); // npm ends at once and tells nobody
       await up.exited();
       await until('the rest to end too', () => processesIn(here).length === 0, { withinMs: 60_000 });
+
+      if (isRoot && checkout.uid === undefined) return; // whom nothing is closed to
+      chmodSync(join(up.dataDir, 'logs'), 0o500);
+      up = await npmStart(here, checkout.uid, { ports: up.ports });
+      expect([await up.exited(), up.output]).toEqual([
+        2,
+        expect.stringContaining('choose another with --data-dir'),
+      ]);
     },
     180_000,
   );

@@ -1,6 +1,8 @@
 // The data folder of `longrun up`: tokens, logs and the records by which the next start finds what this one left running.
 import { randomBytes } from 'node:crypto';
 import {
+  accessSync,
+  constants,
   mkdirSync,
   openSync,
   readFileSync,
@@ -36,6 +38,7 @@ export class DataFolder {
     try {
       for (const part of ['', 'records', 'logs', 'agent', 'proxy', 'postgres']) {
         mkdirSync(join(this.path, part), { recursive: true, mode: part === '' ? 0o755 : 0o700 });
+        accessSync(join(this.path, part), constants.R_OK | constants.W_OK | constants.X_OK);
       }
     } catch (error) {
       throw new ConfigurationError(
