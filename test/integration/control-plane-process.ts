@@ -36,6 +36,11 @@ export class ControlPlaneProcess {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** The last of what it logged. */
+  get log(): string {
+    return this.#log;
+  }
+
   async start(): Promise<void> {
     const main = join(this.folder, MAIN.replace(/\.ts$/, '.js'));
     const child = spawn(process.execPath, [main, '--api-port', String(this.port)], {
@@ -48,7 +53,7 @@ export class ControlPlaneProcess {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#child = child;
-    child.stderr.on('data', (chunk: Buffer) => (this.#log = (this.#log + String(chunk)).slice(-4_000)));
+    child.stderr.on('data', (chunk: Buffer) => (this.#log = (this.#log + String(chunk)).slice(-100_000)));
     await until('the API', async () => {
       if (child.exitCode !== null) throw new Error(`the control plane ended: ${this.#log}`);
       return (await fetch(`${this.url}/v2/apps`)).ok;
