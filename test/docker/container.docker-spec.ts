@@ -51,6 +51,25 @@ describeDocker(engine, 'a container of a task', ({ socketPath }) => {
   );
 
   it(
+    'is the same task under another name: it lives, is stopped and cleared away',
+    async () => {
+      const { taskId, handle } = await agent.run({ cmd: 'exec sleep 1000' });
+      const container = docker.getContainer(handle);
+      await container.rename({ name: `renamed-${handle.slice(0, 12)}` });
+      const stopped = new AbortController();
+      const exit = agent.runtime.waitForExit(taskId, stopped.signal);
+      expect(await Promise.race([exit, agent.runtime.execute(taskId, 'echo alive', 20_000)])).toMatchObject({
+        output: expect.stringContaining('alive'),
+      });
+      await agent.runtime.stop(taskId, 0);
+      expect(await exit).toMatchObject({ requested: true });
+      await agent.runtime.forget(taskId, true);
+      await expect(container.inspect()).rejects.toMatchObject({ statusCode: 404 });
+    },
+    WAIT,
+  );
+
+  it(
     'tells a port that another container holds from every other failure',
     async () => {
       const hostPort = await freePort();

@@ -169,7 +169,7 @@ export class DockerRuntime implements Runtime {
   }
 
   async #start(launch: TaskLaunch): Promise<TaskObservation> {
-    const found = await this.#find(launch.taskId);
+    const found = await this.#findNamed(launch.taskId);
     if (found && found.State.Status !== 'created') return this.#adopt(found, launch);
     const definition = containerDefinition(launch, this.#owner());
     await testHostPorts(launch.spec.ports);
@@ -178,7 +178,7 @@ export class DockerRuntime implements Runtime {
       if (!found) await this.#create(definition, name);
       await this.#startCreated(name);
     });
-    const started = await this.#find(launch.taskId);
+    const started = await this.#findNamed(launch.taskId);
     if (!started) {
       throw new RuntimeError('temporary', 'temporary', `container ${name} was removed right after its start`);
     }
@@ -272,7 +272,16 @@ export class DockerRuntime implements Runtime {
     }
   }
 
+  /** By its names; only when there is none by its labels, for a person may have renamed it, or made it with labels of ours. */
   async #find(taskId: TaskId): Promise<Inspected | null> {
+    const named = await this.#findNamed(taskId);
+    if (named) return named;
+    const labelled = await this.#client.list([...ownershipFilter(this.#owner()), `${LABEL.task}=${taskId}`]);
+    const [found] = labelled.sort((a, b) => Number(b.State === 'running') - Number(a.State === 'running'));
+    return found ? this.#client.inspect(found.Id) : null;
+  }
+
+  async #findNamed(taskId: TaskId): Promise<Inspected | null> {
     return (await this.#client.inspect(containerName(taskId))) ?? this.#client.inspect(keptName(taskId));
   }
 
