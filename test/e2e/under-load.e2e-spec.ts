@@ -53,7 +53,9 @@ describe('under 100 requests per second', () => {
       expect(after.map((task) => task.id)).toContain(before[1]?.id);
       // a request may only fail if it was under way when the task died
       expect(steady.failures.filter(({ startedAt }) => startedAt > killedAt)).toEqual([]);
-      process.stderr.write(`${id}: ${steady.failures.length} of about ${inFlight} requests in flight failed\n`);
+      process.stderr.write(
+        `${id}: ${steady.failures.length} of about ${inFlight} requests in flight failed\n`,
+      );
     }
   }, 240_000);
 

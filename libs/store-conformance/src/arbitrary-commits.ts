@@ -16,12 +16,10 @@ const write: fc.Arbitrary<Write> = fc.oneof(
   fc
     .tuple(app, small)
     .map(([id, version]): Write => ({ kind: 'add-version', version: aVersion(id, version) })),
-  fc
-    .tuple(small, fc.option(small, { nil: undefined }), small)
-    .map(([id, end, revision]): Write => ({
-      kind: 'put-deployment',
-      deployment: aDeployment(`d-${id}`, end, revision),
-    })),
+  fc.tuple(small, fc.option(small, { nil: undefined }), small).map(([id, end, revision]): Write => ({
+    kind: 'put-deployment',
+    deployment: aDeployment(`d-${id}`, end, revision),
+  })),
   fc
     .record({
       id: instance,
@@ -41,13 +39,11 @@ const write: fc.Arbitrary<Write> = fc.oneof(
         agentId: asAgentId(`agent-${agent}`),
       }),
     })),
-  fc
-    .tuple(instance, small)
-    .map(([id, sequence]): Write => ({
-      kind: 'put-status',
-      id: asInstanceId(id),
-      status: aStatus(id, sequence),
-    })),
+  fc.tuple(instance, small).map(([id, sequence]): Write => ({
+    kind: 'put-status',
+    id: asInstanceId(id),
+    status: aStatus(id, sequence),
+  })),
   instance.map((id): Write => ({ kind: 'remove-instance', id: asInstanceId(id) })),
   fc.constantFrom<Write>(
     { kind: 'put-agent', agent: anAgent('agent-1') },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseAppId, parseGroupId, resolveId } from './app-id.js';
+import { parseAppId, resolveId } from './app-id.js';
 import { asAppId } from '../ids.js';
 import { parseAppFile } from './app-file.js';
 import { parseTimestamp } from './timestamp.js';
