@@ -41,6 +41,7 @@ function report(error: unknown): number {
   if (error instanceof ApiError) {
     process.stderr.write(`longrun: ${error.message}\n`);
     for (const { path, errors } of error.details) process.stderr.write(`  ${path}: ${errors.join('; ')}\n`);
+    if (error.message.includes('force=true')) process.stderr.write('--force does that here.\n');
     return 1;
   }
   if (error instanceof CommandFailed) {

@@ -29,7 +29,7 @@ export function usage(): string {
 
 export function usageOf(command: Command): string {
   return [
-    `usage: longrun ${command.name} ${command.operands} [options]`,
+    `usage: longrun ${[command.name, command.operands].filter(Boolean).join(' ')} [options]`,
     '',
     command.summary,
     '',

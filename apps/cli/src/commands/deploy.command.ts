@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { parse as parseYaml } from 'yaml';
 import { parseAppFile, type RawApp } from '#libs/model';
 import type { AppAnswer, DeploymentAnswer } from '#libs/api-client';
-import { finishChange, forceQuery } from '../change.js';
+import { finishChange, forceQuery, waitUntilWhole } from '../change.js';
 import { WAIT_OPTIONS, type Command, type CommandContext } from '../command.js';
 import { CommandFailed } from '../exit.js';
 import { healthWord, urlsOf } from '../output/app-lines.js';
@@ -27,9 +27,8 @@ async function deploy(context: CommandContext): Promise<number> {
     files.map(({ body }) => body),
   );
   return finishChange(context, answer, async () => {
-    const apps = await Promise.all(
-      files.map(async ({ id }) => (await api.get<{ app: AppAnswer }>(`/v2/apps${id}`)).app),
-    );
+    const ids = files.map(({ id }) => id);
+    const apps = await waitUntilWhole(context, ids, answer.version);
     return { value: { apps }, text: apps.map((app) => describe(app, settings.url('proxy-url'))).join('\n') };
   });
 }

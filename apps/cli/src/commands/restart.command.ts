@@ -1,6 +1,6 @@
 // `longrun restart APP`: replaces all instances under the app's upgrade strategy and waits for it.
-import type { AppAnswer, DeploymentAnswer } from '#libs/api-client';
-import { finishChange, forceQuery } from '../change.js';
+import type { DeploymentAnswer } from '#libs/api-client';
+import { finishChange, forceQuery, waitUntilWhole } from '../change.js';
 import { appPathOf, WAIT_OPTIONS, type Command } from '../command.js';
 import { healthWord } from '../output/app-lines.js';
 
@@ -15,8 +15,8 @@ export const restartCommand: Command = {
     const path = appPathOf(context.settings.operands[0] ?? '');
     const answer = await context.api.post<DeploymentAnswer>(`/v2/apps${path}/restart?${forceQuery(context)}`);
     return finishChange(context, answer, async () => {
-      const { app } = await context.api.get<{ app: AppAnswer }>(`/v2/apps${path}`);
-      return { value: { app }, text: `${app.id}: ${healthWord(app)}` };
+      const [app] = await waitUntilWhole(context, [path], answer.version);
+      return { value: { app }, text: app ? `${app.id}: ${healthWord(app)}` : '' };
     });
   },
 };

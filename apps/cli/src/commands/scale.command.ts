@@ -1,7 +1,7 @@
 // `longrun scale APP N`: changes the number of instances and waits for it.
-import type { AppAnswer, DeploymentAnswer } from '#libs/api-client';
+import type { DeploymentAnswer } from '#libs/api-client';
 import { ConfigurationError } from '#libs/configuration';
-import { finishChange, forceQuery } from '../change.js';
+import { finishChange, forceQuery, waitUntilWhole } from '../change.js';
 import { appPathOf, WAIT_OPTIONS, type Command } from '../command.js';
 import { healthWord } from '../output/app-lines.js';
 
@@ -22,8 +22,8 @@ export const scaleCommand: Command = {
       instances: Number(count),
     });
     return finishChange(context, answer, async () => {
-      const { app } = await api.get<{ app: AppAnswer }>(`/v2/apps${path}`);
-      return { value: { app }, text: `${app.id}: ${healthWord(app)}` };
+      const [app] = await waitUntilWhole(context, [path], answer.version);
+      return { value: { app }, text: app ? `${app.id}: ${healthWord(app)}` : '' };
     });
   },
 };

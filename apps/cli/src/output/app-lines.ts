@@ -7,6 +7,10 @@ export const healthWord = ({ tasksRunning, tasksHealthy, instances, healthChecks
   return `${good}/${instances} ${checked ? 'healthy' : 'running'}`;
 };
 
+/** As many instances are healthy (running, without health checks) as are wanted. */
+export const isWhole = ({ tasksRunning, tasksHealthy, instances, healthChecks }: AppAnswer): boolean =>
+  (healthChecks?.length ? tasksHealthy : tasksRunning) >= instances;
+
 /** URLs by path and by service port; virtual hosts as they are. */
 export function urlsOf(app: AppAnswer, proxyUrl: string): string[] {
   const { protocol, hostname } = new URL(proxyUrl);
