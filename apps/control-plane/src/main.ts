@@ -3,10 +3,11 @@
 import { ConfigurationError } from '#libs/configuration';
 import { createLogger } from '#libs/telemetry';
 import { startControlPlane } from './control-plane.js';
-import { readSettings } from './settings.js';
+import { controlPlaneUsage, readSettings } from './settings.js';
 
-async function main(): Promise<void> {
-  const settings = readSettings(process.argv.slice(2), process.env);
+async function main(argv: readonly string[]): Promise<void> {
+  if (argv.includes('--help') || argv.includes('-h')) return void process.stdout.write(controlPlaneUsage());
+  const settings = readSettings(argv, process.env);
   const logger = createLogger('control-plane', { level: settings.logLevel });
   process.on('unhandledRejection', (error) => {
     logger.error({ err: error }, 'unexpected rejection: the process ends');
@@ -33,7 +34,7 @@ async function main(): Promise<void> {
   }
 }
 
-await main().catch((error: unknown) => {
+await main(process.argv.slice(2)).catch((error: unknown) => {
   const text = error instanceof ConfigurationError ? error.message : String(error);
   process.stderr.write(`longrun control-plane: ${text}\n`);
   process.exit(1);

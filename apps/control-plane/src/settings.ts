@@ -36,6 +36,14 @@ export const CONTROL_PLANE_OPTIONS: readonly Option[] = [
   { name: 'log-level', kind: 'text', help: 'debug, info, warn or error', default: 'info' },
 ];
 
+export function controlPlaneUsage(): string {
+  const lines = CONTROL_PLANE_OPTIONS.map(
+    ({ name, help, default: usual }) =>
+      `  ${`--${name} VALUE`.padEnd(26)} ${help}${usual === undefined ? '' : ` (${usual})`}`,
+  );
+  return ['usage: longrun control-plane --database-url URL [options]', '', ...lines, ''].join('\n');
+}
+
 export interface ApiSettings {
   readonly databaseUrl: string;
   readonly bind: string;

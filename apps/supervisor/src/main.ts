@@ -69,7 +69,11 @@ async function up(): Promise<number> {
   try {
     await supervisor.start(stopping.signal);
     if (!stopping.signal.aborted)
-      say('Longrun is up. Ctrl-C stops it and its tasks (--keep-tasks leaves those running).');
+      say(
+        settings.flag('keep-tasks')
+          ? 'Longrun is up. Ctrl-C stops it and leaves its tasks running; the next start adopts them.'
+          : 'Longrun is up. Ctrl-C stops it and its tasks (--keep-tasks leaves those running).',
+      );
     await stopRequested;
   } catch (error) {
     failure = error;

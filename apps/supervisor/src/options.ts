@@ -3,7 +3,12 @@ import type { Option } from '#libs/configuration';
 
 export const UP_OPTIONS: readonly Option[] = [
   { name: 'data-dir', kind: 'path', default: '.longrun', help: 'where everything is kept' },
-  { name: 'api-port', kind: 'port', default: '8080', help: 'API and dashboard, on 127.0.0.1' },
+  {
+    name: 'api-port',
+    kind: 'port',
+    default: '8080',
+    help: 'API and its documentation (/docs), on 127.0.0.1',
+  },
   { name: 'proxy-port', kind: 'port', default: '8000', help: 'proxy, HTTP' },
   {
     name: 'proxy-https-port',

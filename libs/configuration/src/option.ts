@@ -40,7 +40,7 @@ export function parsePort(option: Option, source: string, text: string): number 
 
 export function parsePortRange(option: Option, source: string, text: string): PortSpan {
   const [from = '', to = '', ...rest] = text.split('-');
-  if (rest.length) wrong(option, source, 'a range of ports like 31000-32000', text);
+  if (!from || !to || rest.length) wrong(option, source, 'a range of ports like 31000-32000', text);
   const span = { from: parsePort(option, source, from), to: parsePort(option, source, to) };
   if (span.from > span.to) wrong(option, source, 'a range of ports from the lower to the higher one', text);
   return span;

@@ -36,6 +36,12 @@ describe('configuration', () => {
       undefined,
       'LONGRUN_TASK_PORTS must be a range of ports from the lower to the higher one (got "9-5")',
     ],
+    [
+      [],
+      { LONGRUN_TASK_PORTS: '9' },
+      undefined,
+      'LONGRUN_TASK_PORTS must be a range of ports like 31000-32000 (got "9")',
+    ],
     [[], {}, 'api_port: 5', 'unknown option api_port in longrun.yaml; did you mean api-port?'],
     [[], {}, 'a: [', 'longrun.yaml is not valid YAML'],
     [[], {}, '- 1', 'longrun.yaml must hold a map of options'],
