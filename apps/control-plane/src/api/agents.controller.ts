@@ -11,8 +11,8 @@ import { flag, text } from '../http/url-form.js';
 import { AGENT_GATEWAY, CORE } from '../tokens.js';
 import { taskView } from './views.js';
 
-/** Of one log, for a reader that is slower than the agent. */
-const UNREAD_BYTES_MAX = 32 * 1024 * 1024;
+/** Of one log, for a reader that is slower than the agent; more than a whole file of a log before it is rotated. */
+const UNREAD_BYTES_MAX = 16 * 1024 * 1024;
 
 @ApiTags('agents')
 @Controller('v3')
