@@ -73,8 +73,10 @@ export class Settings {
   #of(name: string): { option: Option; source: string; text: string } {
     const value = this.#values.get(name);
     if (value) return value;
-    if (!this.#options.has(name)) throw new Error(`no option is called ${name}`);
-    throw new ConfigurationError(`--${name} is missing (or ${variableOf(name)})`);
+    const option = this.#options.get(name);
+    if (!option) throw new Error(`no option is called ${name}`);
+    const variables = [option.env, variableOf(name)].filter((each) => each !== undefined);
+    throw new ConfigurationError(`--${name} is missing (or ${variables.join(', or ')})`);
   }
   #parsed<T>(name: string, parse: (option: Option, source: string, text: string) => T): T {
     const { option, source, text } = this.#of(name);
