@@ -80,10 +80,10 @@ export class OutputLog {
     return isCut && firstEnd >= 0 && firstEnd < text.length - 1 ? text.slice(firstEnd + 1) : text;
   }
 
-  /** When the file is over the limit: the newest `limit` bytes go aside, and of all pieces the newest `files` stay. */
-  async rotate(limit: number, files: number): Promise<void> {
+  /** When the file is over the limit: the newest `limit` bytes go aside, and of all pieces the newest `files` stay. Gives its size before. */
+  async rotate(limit: number, files: number): Promise<number> {
     const size = (await stat(this.path).catch(() => undefined))?.size ?? 0;
-    if (size <= limit) return;
+    if (size <= limit) return size;
     const pieces = await this.#pieces();
     const from = Math.max(0, size - Math.max(limit, REMAINDER_BYTES));
     const start = (pieces[pieces.length - 1]?.start ?? 0) + from;
@@ -99,6 +99,7 @@ export class OutputLog {
     const older = pieces.slice(0, -1);
     for (const piece of older.slice(0, Math.max(0, older.length + 2 - files)))
       await rm(piece.path, { force: true });
+    return size;
   }
 
   /** Cuts back to the size at the first call and gives the number of bytes dropped; `keepDropping` false ends it. */

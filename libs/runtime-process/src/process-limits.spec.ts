@@ -1,5 +1,5 @@
 // What is particular to plain processes: cgroups, logs on disk, refusals, and numbers of tasks.
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, statSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -143,6 +143,24 @@ describe('a process runtime', () => {
     expect(files.filter((name) => name.startsWith('stdout')).length).toBeLessThanOrEqual(3);
     const tail = await runtime.readLog(launch.taskId, 'stdout', -7, 100);
     expect(tail.text).toMatch(/^\d{6}\n$/);
+  }, 60_000);
+
+  it('looks sooner after a task that floods its log', async () => {
+    await reopen({ logBytesMax: 100_000, logFilesMax: 3 });
+    const launch = launchOf('while :; do head -c 200000 /dev/zero; sleep 0.05; done'); // 3 to 4 MB/s
+    await runtime.start(launch);
+    const folder = join(dataDir, 'sandboxes', 'shop_web', launch.taskId);
+    await until('the first rotation', () =>
+      readdirSync(folder).some((name) => /^stdout\.\d{15}$/.test(name)),
+    );
+    let most = 0;
+    const from = performance.now();
+    await until('some rounds', () => {
+      most = Math.max(most, statSync(join(folder, 'stdout')).size);
+      return performance.now() - from > 4_000;
+    });
+    expect(most).toBeLessThan(3_000_000); // every 2 s only, it would be 6 MB
+    await runtime.stop(launch.taskId, 0);
   }, 60_000);
 
   it('drops output on a full disk: the file stops growing, the bytes are counted', async () => {
