@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const NODE_NEEDED = [20, 19];
-const SIGNALS = ['SIGINT', 'SIGTERM', ...(hangUpIsIgnored() ? [] : ['SIGHUP'])];
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const BUILT = join(ROOT, 'dist', '.built');
 
 const say = (line) => process.stderr.write(`${line}\n`);
@@ -53,12 +53,6 @@ function read(path) {
   } catch {
     return null; // absent: as good as empty for everything below
   }
-}
-
-/** By nohup. */
-function hangUpIsIgnored() {
-  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(read('/proc/self/status') ?? '')?.[1] ?? '0';
-  return (BigInt(`0x${mask}`) & 1n) === 1n;
 }
 
 /** npm's own record of what it installed has all that the lock file asks for. */

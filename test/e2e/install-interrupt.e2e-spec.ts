@@ -47,4 +47,12 @@ describe('longrun up, interrupted while it starts', () => {
     expect(await again.stop()).toBe(0);
     expect(running()).toEqual([]);
   }, 180_000);
+
+  it('goes on when a terminal that it is not at hangs up (nohup)', async () => {
+    up = await LongrunUp.start();
+    await up.ready();
+    process.kill(-(up.process.pid ?? 0), 'SIGHUP');
+    expect(await up.stop('SIGTERM')).toBe(0);
+    expect(up.output).toContain('asked to end: stopping');
+  }, 120_000);
 });

@@ -1,5 +1,6 @@
 // `longrun up`: options, signals, exit code.
 import { readFileSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { ConfigurationError, readConfiguration, type Settings } from '#libs/configuration';
 import { UP_OPTIONS, upUsage } from './options.js';
 import { watchParents } from './parent-watch.js';
@@ -28,18 +29,14 @@ function readYaml(): string | undefined {
   }
 }
 
-/** Signals that our starter told us to ignore (nohup) stay ignored. */
-function isIgnored(signalNumber: number): boolean {
-  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
-  return (BigInt(`0x${mask}`) & (1n << BigInt(signalNumber - 1))) !== 0n;
-}
+/** nohup cannot be seen, for Node takes back that SIGHUP is ignored; but it leaves none of our streams at a terminal. */
+const isAtTerminal = [0, 1, 2].some((stream) => isatty(stream));
 
 async function up(): Promise<number> {
   if (process.argv.includes('--help') || process.argv.includes('-h')) {
     process.stdout.write(upUsage());
     return 0;
   }
-  const hangUpIgnored = isIgnored(1);
   const settings = readSettings();
   settings.warnings.forEach((warning) => say(`warning: ${warning}`));
   const supervisor = new Supervisor(settings, say);
@@ -62,8 +59,11 @@ async function up(): Promise<number> {
   };
   process.on('SIGINT', () => ask('interrupted'));
   process.on('SIGTERM', () => ask('asked to end'));
-  if (!hangUpIgnored) process.on('SIGHUP', () => ask('the terminal is gone'));
   const unwatch = watchParents(() => ask('npm is gone'));
+  process.on('SIGHUP', () => {
+    if (isAtTerminal) return ask('the terminal is gone');
+    unwatch(); // npm ends with the terminal, even under nohup
+  });
 
   let failure: unknown;
   try {

@@ -5,12 +5,13 @@ import { identityOf, isAlive, parentOf, type ProcessIdentity } from '#libs/proce
 
 const WATCH_MS = 500;
 
-/** Calls back once when a parent is gone. Without npm nothing is watched: a daemon's parent may go. */
+/** Calls back once when a parent is gone for a while (a hang-up that ends it may reach us a little later). Without npm nothing is watched: a daemon's parent may go. */
 export function watchParents(onGone: () => void): () => void {
   if (process.env['npm_lifecycle_event'] === undefined) return () => undefined;
   const watched = parents();
+  let missed = 0;
   const timer = setInterval(() => {
-    if (watched.every(isAlive)) return;
+    if (watched.every(isAlive) || (missed += 1) < 2) return;
     clearInterval(timer);
     onGone();
   }, WATCH_MS);
