@@ -81,15 +81,32 @@ describe('everything killed at once', () => {
   }, 180_000);
 });
 
-const folder = mkdtempSync(join(tmpdir(), 'longrun-small-'));
-const canMount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=320m', 'none', folder]).status === 0;
+/** A small disk of our own; null where we may not mount. */
+function smallDisk(): string | null {
+  const path = mkdtempSync(join(tmpdir(), 'longrun-small-'));
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=320m', 'none', path]).status === 0) return path;
+  rmSync(path, { recursive: true });
+  return null;
+}
+function removeDisk(path: string): void {
+  spawnSync('umount', ['-l', path]);
+  rmSync(path, { recursive: true, force: true });
+}
+function canMount(): boolean {
+  const path = smallDisk();
+  if (path !== null) removeDisk(path);
+  return path !== null;
+}
 
-(canMount ? describe : describe.skip)('a nearly full disk', () => {
+(canMount() ? describe : describe.skip)('a nearly full disk', () => {
   let up: LongrunUp;
+  let folder: string;
+  beforeAll(() => {
+    folder = smallDisk() ?? '';
+  });
   afterAll(async () => {
     await up?.stop();
-    spawnSync('umount', ['-l', folder]);
-    rmSync(folder, { recursive: true, force: true });
+    if (folder) removeDisk(folder);
   }, 120_000);
 
   /** Leaves so many MiB free. */
