@@ -1,5 +1,5 @@
 // The options of `longrun agent`.
-import type { Option } from '#libs/configuration';
+import { describeOptions, type Option } from '#libs/configuration';
 
 export const AGENT_OPTIONS: readonly Option[] = [
   {
@@ -36,9 +36,10 @@ export const FOREIGN_OPTIONS: readonly string[] = [
 ];
 
 export function agentUsage(): string {
-  const lines = AGENT_OPTIONS.map(
-    ({ name, help, default: usual }) =>
-      `  ${`--${name} VALUE`.padEnd(24)} ${help}${usual === undefined ? '' : ` (${usual})`}`,
-  );
-  return ['usage: longrun agent --control-plane URL [options]', '', ...lines, ''].join('\n');
+  return [
+    'usage: longrun agent --control-plane URL [options]',
+    '',
+    ...describeOptions(AGENT_OPTIONS),
+    '',
+  ].join('\n');
 }

@@ -22,12 +22,12 @@ export const COMMANDS: readonly Command[] = [
 ];
 
 export const COMMON_OPTIONS: readonly Option[] = [
-  { name: 'url', kind: 'url', help: 'address of the API', default: 'http://127.0.0.1:8080' },
+  { name: 'url', kind: 'url', help: 'address of the API (http://127.0.0.1:8080)' },
+  { name: 'api-port', kind: 'port', help: 'port of the API on this host, instead of --url', default: '8080' },
   {
     name: 'proxy-url',
     kind: 'url',
-    help: 'address of the proxy, for the URLs shown',
-    default: 'http://127.0.0.1:8000',
+    help: 'address of the proxy, for the URLs shown (what a proxy has registered)',
   },
   {
     name: 'credentials',
@@ -47,7 +47,7 @@ export async function runCommand(command: Command, argv: readonly string[]): Pro
   settings.warnings.forEach((warning) => process.stderr.write(`warning: ${warning}\n`));
   const credentials = settings.optional('credentials');
   const api = new ApiClient({
-    url: settings.url('url'),
+    url: settings.has('url') ? settings.url('url') : `http://127.0.0.1:${settings.port('api-port')}`,
     ...(credentials === undefined ? {} : { credentials }),
   });
   return command.run({ api, settings, output: new Output(settings.flag('json')) });

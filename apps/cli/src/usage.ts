@@ -1,5 +1,5 @@
 // Help texts, made from the command table.
-import type { Option } from '#libs/configuration';
+import { describeOptions } from '#libs/configuration';
 import type { Command } from './command.js';
 import { COMMANDS, COMMON_OPTIONS } from './command-table.js';
 
@@ -33,14 +33,9 @@ export function usageOf(command: Command): string {
     '',
     command.summary,
     '',
-    ...[...command.options, ...COMMON_OPTIONS].map(optionLine),
+    ...describeOptions([...command.options, ...COMMON_OPTIONS]),
     '',
     'Exit codes: 0 done, 1 refused or failed, 2 wrong use, 3 no server answers, 4 not done in time.',
     '',
   ].join('\n');
-}
-
-function optionLine({ name, short, kind, help, default: usual }: Option): string {
-  const flag = `${short === undefined ? '' : `-${short}, `}--${name}${kind === 'flag' ? '' : ' VALUE'}`;
-  return `  ${flag.padEnd(26)} ${help}${usual === undefined ? '' : ` (${usual})`}`;
 }

@@ -1,7 +1,13 @@
 // The options of `longrun control-plane`, read once into one frozen object; nothing else reads the environment.
 import { readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { ConfigurationError, readConfiguration, type Option, type PortSpan } from '#libs/configuration';
+import {
+  ConfigurationError,
+  describeOptions,
+  readConfiguration,
+  type Option,
+  type PortSpan,
+} from '#libs/configuration';
 
 export const CONTROL_PLANE_OPTIONS: readonly Option[] = [
   {
@@ -37,11 +43,12 @@ export const CONTROL_PLANE_OPTIONS: readonly Option[] = [
 ];
 
 export function controlPlaneUsage(): string {
-  const lines = CONTROL_PLANE_OPTIONS.map(
-    ({ name, help, default: usual }) =>
-      `  ${`--${name} VALUE`.padEnd(26)} ${help}${usual === undefined ? '' : ` (${usual})`}`,
-  );
-  return ['usage: longrun control-plane --database-url URL [options]', '', ...lines, ''].join('\n');
+  return [
+    'usage: longrun control-plane --database-url URL [options]',
+    '',
+    ...describeOptions(CONTROL_PLANE_OPTIONS),
+    '',
+  ].join('\n');
 }
 
 export interface ApiSettings {

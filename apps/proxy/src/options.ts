@@ -1,6 +1,12 @@
 // The options of `longrun proxy`, and what they come to.
 import { readFileSync } from 'node:fs';
-import { ConfigurationError, readConfiguration, type Option, type Settings } from '#libs/configuration';
+import {
+  ConfigurationError,
+  describeOptions,
+  readConfiguration,
+  type Option,
+  type Settings,
+} from '#libs/configuration';
 
 const PROXY_OPTIONS: readonly Option[] = [
   { name: 'control-plane', kind: 'url', required: true, help: 'URL of a control plane' },
@@ -67,10 +73,9 @@ export interface ProxySettings {
 }
 
 export const proxyUsage = (): string =>
-  `usage: longrun proxy --control-plane URL [options]\n\n${PROXY_OPTIONS.map(
-    ({ name, kind, default: preset, help }) =>
-      `  ${`--${name}${kind === 'flag' ? '' : ' …'}`.padEnd(24)}${help}${preset === undefined ? '' : ` (${preset})`}`,
-  ).join('\n')}\n`;
+  ['usage: longrun proxy --control-plane URL [options]', '', ...describeOptions(PROXY_OPTIONS), ''].join(
+    '\n',
+  );
 
 /** Throws ConfigurationError. */
 export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): ProxySettings {

@@ -1,5 +1,6 @@
 // The database of `longrun up`: the embedded Postgres, kept running, or one of your own that is only migrated.
 import { setTimeout as pause } from 'node:timers/promises';
+import { ConfigurationError } from '#libs/configuration';
 import { EmbeddedPostgres } from '#libs/embedded-postgres';
 import { migrate } from '#libs/persistence';
 import type { Logger } from '#libs/telemetry';
@@ -35,8 +36,16 @@ export class Database {
       this.#embedded = await EmbeddedPostgres.open({ dataDir: this.dataDir, logger: this.logger });
   }
 
-  migrate(): Promise<void> {
-    return migrate({ url: this.url, logger: this.logger });
+  /** Throws ConfigurationError when it is yours and cannot be used. */
+  async migrate(): Promise<void> {
+    try {
+      await migrate({ url: this.url, logger: this.logger });
+    } catch (error) {
+      if (this.ownUrl === undefined || !(error instanceof Error)) throw error;
+      throw new ConfigurationError(
+        `the Postgres that DATABASE_URL or --database-url names (${placeOf(this.ownUrl)}) cannot be used: ${error.message}`,
+      );
+    }
   }
 
   /** From now on a Postgres that dies is started again, with a growing delay. */
@@ -72,5 +81,15 @@ export class Database {
         );
       }
     }
+  }
+}
+
+/** Host and database, never user and password. */
+function placeOf(url: string): string {
+  try {
+    const { host, pathname, searchParams } = new URL(url);
+    return `${host || searchParams.get('host') || 'localhost'}${pathname}`;
+  } catch {
+    return 'which is not a URL like postgres://user:password@host/database';
   }
 }

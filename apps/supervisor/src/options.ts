@@ -1,5 +1,5 @@
 // The options of `longrun up`.
-import type { Option } from '#libs/configuration';
+import { describeOptions, type Option } from '#libs/configuration';
 
 export const UP_OPTIONS: readonly Option[] = [
   { name: 'data-dir', kind: 'path', default: '.longrun', help: 'where everything is kept' },
@@ -50,17 +50,13 @@ export const UP_OPTIONS: readonly Option[] = [
 ];
 
 export function upUsage(): string {
-  const lines = UP_OPTIONS.map(({ name, kind, help, default: usual }) => {
-    const flag = `--${name}${kind === 'flag' ? '' : ' VALUE'}`;
-    return `  ${flag.padEnd(28)} ${help}${usual === undefined ? '' : ` (${usual})`}`;
-  });
   return [
     'usage: longrun up [FILE…] [options]',
     '',
     'Starts PostgreSQL, control plane, agent and proxy on this host, deploys the files, and keeps all of it running.',
     'Ctrl-C stops everything in order.',
     '',
-    ...lines,
+    ...describeOptions(UP_OPTIONS),
     '',
   ].join('\n');
 }

@@ -61,9 +61,10 @@ export class Supervisor {
     const wasKilled = this.#folder.record('proxy') !== null && !proxy.wasLeftRunning;
     // tasks may be running, and the proxy serves them from its last table, with nobody to tell it more
     if (wasKilled) proxy.start();
-    this.say('starting PostgreSQL …');
+    const isOurs = !this.settings.has('database-url');
+    this.say(isOurs ? 'starting PostgreSQL …' : 'using your PostgreSQL …');
     await database.open();
-    this.say(database.pid === null ? 'PostgreSQL is yours' : `PostgreSQL is up (pid ${database.pid})`);
+    if (isOurs) this.say(`PostgreSQL is up (pid ${database.pid})`);
     await database.migrate();
     if (signal.aborted) return;
 

@@ -73,3 +73,8 @@ export interface EndedDeployment {
   readonly status: 'running' | 'succeeded' | 'failed' | 'cancelled';
   readonly reason?: string;
 }
+
+/** `/v3/proxies` */
+export interface ProxiesAnswer {
+  readonly proxies: readonly { readonly address: string; readonly live: boolean }[];
+}

@@ -5,6 +5,7 @@ export type {
   AppAnswer,
   DeploymentListItem,
   EndedDeployment,
+  ProxiesAnswer,
   QueueAnswer,
   TaskAnswer,
   WaitingAnswer,

@@ -2,6 +2,7 @@
 import type { AppAnswer } from '#libs/api-client';
 import type { Command } from '../command.js';
 import { healthWord, urlsOf } from '../output/app-lines.js';
+import { proxyUrlOf } from '../proxy-url.js';
 
 export const appsCommand: Command = {
   name: 'apps',
@@ -12,6 +13,7 @@ export const appsCommand: Command = {
   options: [],
   async run({ api, settings, output }) {
     const { apps } = await api.get<{ apps: AppAnswer[] }>('/v2/apps');
+    const proxyUrl = await proxyUrlOf({ api, settings });
     const rows = [...apps]
       .sort((a, b) => (a.id < b.id ? -1 : 1))
       .map((app) => [
@@ -20,7 +22,7 @@ export const appsCommand: Command = {
         String(app.cpus),
         `${app.mem} MiB`,
         app.deployments.length ? 'deploying' : '-',
-        urlsOf(app, settings.url('proxy-url'))[0] ?? '-',
+        urlsOf(app, proxyUrl)[0] ?? '-',
       ]);
     output.table(apps, ['APP', 'INSTANCES', 'CPUS', 'MEMORY', 'CHANGE', 'URL'], rows);
     return 0;

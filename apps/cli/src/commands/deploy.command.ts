@@ -7,6 +7,7 @@ import { finishChange, forceQuery, waitUntilWhole } from '../change.js';
 import { WAIT_OPTIONS, type Command, type CommandContext } from '../command.js';
 import { CommandFailed } from '../exit.js';
 import { healthWord, urlsOf } from '../output/app-lines.js';
+import { proxyUrlOf } from '../proxy-url.js';
 
 export const deployCommand: Command = {
   name: 'deploy',
@@ -29,7 +30,8 @@ async function deploy(context: CommandContext): Promise<number> {
   return finishChange(context, answer, async () => {
     const ids = files.map(({ id }) => id);
     const apps = await waitUntilWhole(context, ids, answer.version);
-    return { value: { apps }, text: apps.map((app) => describe(app, settings.url('proxy-url'))).join('\n') };
+    const proxyUrl = await proxyUrlOf(context);
+    return { value: { apps }, text: apps.map((app) => describe(app, proxyUrl)).join('\n') };
   });
 }
 

@@ -3,6 +3,7 @@ import type { AppAnswer, QueueAnswer, TaskAnswer, WaitingAnswer } from '#libs/ap
 import { appPathOf, type Command } from '../command.js';
 import { healthWord, urlsOf } from '../output/app-lines.js';
 import { ageOf, table } from '../output/table.js';
+import { proxyUrlOf } from '../proxy-url.js';
 
 export const statusCommand: Command = {
   name: 'status',
@@ -16,11 +17,12 @@ export const statusCommand: Command = {
     const { app } = await api.get<{ app: AppAnswer }>(`/v2/apps${path}`);
     const { queue } = await api.get<QueueAnswer>('/v2/queue');
     const { waiting } = await api.get<WaitingAnswer>(`/v3/apps${path}/waiting`);
+    const proxyUrl = await proxyUrlOf({ api, settings });
     const queued = queue.find((entry) => entry.app?.id === app.id);
     output.result({ app, queue: queued ?? null, waiting }, () => {
       const lines = [
         `${app.id}: ${healthWord(app)}, version ${app.version}`,
-        ...urlsOf(app, settings.url('proxy-url')).map((url) => `  ${url}`),
+        ...urlsOf(app, proxyUrl).map((url) => `  ${url}`),
       ];
       if (app.deployments.length)
         lines.push(`deployment ${app.deployments.map(({ id }) => id).join(', ')} is under way`);
