@@ -53,7 +53,7 @@ describeDocker(engine, 'a container of a task', ({ socketPath }) => {
   it(
     'is the same task under another name: it lives, is stopped and cleared away',
     async () => {
-      const { taskId, handle } = await agent.run({ cmd: 'exec sleep 1000' });
+      const { taskId, handle = '' } = await agent.run({ cmd: 'exec sleep 1000' });
       const container = docker.getContainer(handle);
       await container.rename({ name: `renamed-${handle.slice(0, 12)}` });
       const stopped = new AbortController();
