@@ -7,7 +7,7 @@ import type { InstanceId, LaunchSpec } from '#libs/model';
 import type { TaskLaunch, TaskObservation } from '#libs/runtime';
 import { DockerRuntime } from '#libs/runtime-docker';
 import { silentLogger } from '#libs/telemetry';
-import { findOrStartDocker, importBusyboxImage } from '#libs/testkit';
+import { aLaunchSpec, findOrStartDocker, importBusyboxImage } from '#libs/testkit';
 import { SystemClock } from '#libs/time';
 
 export const IMAGE = 'longrun/busybox:test';
@@ -61,12 +61,7 @@ export class Agent {
       appId: APP,
       appVersion: timestampOf(1_700_000_000_000),
       incarnation: 1,
-      spec: {
-        ...{ runtime: 'docker', image: IMAGE, env: {}, cpus: 0.1, mem: 32, disk: 0, network: 'host' },
-        ...{ ports: [], forcePullImage: false, privileged: false, parameters: [], volumes: [] },
-        ...{ healthChecks: [], killGraceMs: 5_000, labels: {} },
-        ...spec,
-      },
+      spec: aLaunchSpec({ runtime: 'docker', image: IMAGE, ...spec }),
     };
     this.#launched.push(launch);
     return launch;

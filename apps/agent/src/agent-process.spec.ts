@@ -10,7 +10,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import type { FromAgent, Hello, ToAgent } from '#libs/agent-protocol';
 import { asAppId, asClusterId, asInstanceId, asTaskId, timestampOf } from '#libs/model';
 import type { Assignment, InstanceStatus } from '#libs/model';
-import { compileProgram, freePort, until } from '#libs/testkit';
+import { aLaunchSpec, compileProgram, freePort, until } from '#libs/testkit';
 
 const TOKEN = 'the-token-of-this-spec';
 const INSTANCE = asInstanceId('spec_sleeper.instance-1');
@@ -115,25 +115,7 @@ function sleeper(goal: 'run' | 'stop', cmd: string): Assignment {
     incarnation: 1,
     taskId: asTaskId('spec_sleeper.task-1'),
     goal,
-    launch: {
-      ...{
-        runtime: 'process',
-        cmd,
-        env: { PATH: process.env['PATH'] ?? '/bin' },
-        cpus: 0.1,
-        mem: 32,
-        disk: 0,
-      },
-      ...{
-        network: 'host',
-        ports: [],
-        forcePullImage: false,
-        privileged: false,
-        parameters: [],
-        volumes: [],
-      },
-      ...{ healthChecks: [], killGraceMs: 2_000, labels: {} },
-    } as Assignment['launch'],
+    launch: aLaunchSpec({ cmd, env: { PATH: process.env['PATH'] ?? '/bin' }, killGraceMs: 2_000 }),
     backoff: { delayMs: 0, initialMs: 1_000, factor: 1.15, maxMs: 300_000 },
     cause: { kind: 'deployment', text: 'a spec wants it' },
   };

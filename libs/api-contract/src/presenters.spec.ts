@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import {
-  asAgentId,
   asAppId,
   asDeploymentId,
   asInstanceId,
@@ -8,12 +7,11 @@ import {
   parseApp,
   showApp,
   timestampOf,
-  type AgentInfo,
   type AppVersion,
   type Deployment,
   type Instance,
-  type InstanceStatus,
 } from '#libs/model';
+import { anAgentInfo, anInstance, aStatus } from '#libs/testkit';
 import { embedsOfGroup, embedsOfList, embedsOfSingle } from './app-embeds.js';
 import { matchesFilter, presentApp, presentCreatedApp, presentVersion } from './apps.js';
 import { presentDeployment, presentDeploymentStory } from './deployments.js';
@@ -46,45 +44,29 @@ const app = versionOf({
   portDefinitions: [{ port: 10001 }, { port: 10002 }],
   healthChecks: [{ portIndex: 0 }, { portIndex: 1 }],
 });
-const agent: AgentInfo = {
-  id: asAgentId('agent-1'),
-  hostname: 'host-1',
-  address: '10.0.0.1',
+const agent = anAgentInfo({
   attributes: { rack: 'a' },
   zone: 'z1',
   resources: { cpus: 4, mem: 1024, disk: 100, ports: [{ from: 31000, to: 32000 }] },
-  runtimes: ['process'],
-  version: '0.1.0',
-  warnings: [],
-};
+});
 
 function taskView(change: Partial<TaskView> = {}, placement: Partial<Instance> = {}): TaskView {
-  const instance: Instance = {
+  const instance = anInstance({
     id: asInstanceId('shop_web.instance-1'),
     appId: asAppId('/shop/web'),
     version: at(0),
-    goal: 'running',
-    incarnation: 1,
     taskId: asTaskId('shop_web.1'),
-    placed: true,
     agentId: agent.id,
     hostPorts: [31001, 31002],
     createdAt: start,
     placedAt: start + 1000,
-    cause: { kind: 'deployment', text: 'new app' },
     routing: 'in',
-    leftAt: 0,
-    goalRevision: 1,
     ...placement,
-  };
-  const status: InstanceStatus = {
+  });
+  const status = aStatus({
     instanceId: instance.id,
     appId: instance.appId,
     taskId: asTaskId('shop_web.1'),
-    incarnation: 1,
-    run: 1,
-    sequence: 1,
-    phase: 'running',
     startedAt: start + 2000,
     since: start + 2000,
     health: [
@@ -93,8 +75,7 @@ function taskView(change: Partial<TaskView> = {}, placement: Partial<Instance> =
     ],
     accepting: true,
     ipAddresses: [{ ipAddress: '10.0.0.1', protocol: 'IPv4' }],
-    autonomous: false,
-  };
+  });
   return {
     instance,
     status,

@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import {
-  asAgentId,
   asAppId,
   asDeploymentId,
   asInstanceId,
@@ -13,24 +12,14 @@ import {
   type Instance,
   type InstanceStatus,
 } from '#libs/model';
+import { aHealthCheck, anInstance, aStatus } from '#libs/testkit';
 import { deriveEvents, type ChangeSet } from './derive-events.js';
 import type { EventView } from './event-view.js';
 import { lightPlan } from './plan-view.js';
 
 const APP = asAppId('/shop/web');
 const NOW = timestampOf(1_700_000_000_000);
-const CHECK = {
-  protocol: 'HTTP',
-  path: '/health',
-  portIndex: 0,
-  gracePeriodSeconds: 10,
-  intervalSeconds: 1,
-  timeoutSeconds: 1,
-  maxConsecutiveFailures: 3,
-  delaySeconds: 0,
-  ignoreHttp1xx: false,
-  ipProtocol: 'IPv4',
-} as const;
+const CHECK = aHealthCheck({ path: '/health', portIndex: 0, gracePeriodSeconds: 10 });
 const version = {
   spec: { id: APP, healthChecks: [CHECK] } as unknown as AppSpec,
   version: NOW,
@@ -57,37 +46,14 @@ const view: EventView = {
   showApp: ({ spec }) => ({ id: spec.id }),
 };
 
-const placed: Instance = {
+const placed = anInstance({
   id: asInstanceId('shop_web.instance-1'),
   appId: APP,
   version: NOW,
-  goal: 'running',
-  incarnation: 1,
   taskId: asTaskId('shop_web.1'),
-  placed: true,
-  agentId: asAgentId('a1'),
-  hostPorts: [31_000],
-  createdAt: 0,
-  cause: { kind: 'deployment', text: 'wanted' },
-  routing: 'out',
-  leftAt: 0,
-  goalRevision: 1,
-};
-const status = (change: Partial<InstanceStatus>): InstanceStatus => ({
-  instanceId: placed.id,
-  appId: APP,
-  taskId: asTaskId('shop_web.1'),
-  incarnation: 1,
-  run: 1,
-  sequence: 1,
-  phase: 'running',
-  since: 0,
-  health: [null],
-  accepting: true,
-  ipAddresses: [],
-  autonomous: false,
-  ...change,
 });
+const status = (change: Partial<InstanceStatus>): InstanceStatus =>
+  aStatus({ instanceId: placed.id, appId: APP, taskId: asTaskId('shop_web.1'), health: [null], ...change });
 const health = (alive: boolean, consecutiveFailures: number): HealthResult => ({
   alive,
   consecutiveFailures,

@@ -9,6 +9,8 @@ import type {
   Instance,
   InstanceStatus,
 } from '#libs/model';
+import { aHealthCheck, anAppSpec } from '#libs/testkit';
+import { aStatus as anyStatus, aVersion as anyVersion, anInstance as anyInstance } from '#libs/testkit';
 import { assignmentOf, launchSpecOf } from './assignment.js';
 import { conditionOf, taskStateOf } from './condition.js';
 import { taskEnvironment } from './environment.js';
@@ -19,88 +21,27 @@ import { acceptStatus } from './status-order.js';
 
 const NOW = 1_700_000_000_000;
 const AGENT = asAgentId('agent-1');
+const APP = asAppId('/shop/web');
+const INSTANCE = asInstanceId('shop_web.instance-1');
+const TASK = asTaskId('shop_web.1');
 
-function aVersion(more: Partial<AppSpec> = {}): AppVersion {
-  const at = timestampOf(NOW);
-  return {
-    version: at,
-    lastScalingAt: at,
-    lastConfigChangeAt: at,
-    spec: {
-      id: asAppId('/shop/web'),
-      cmd: 'run',
-      env: {},
-      instances: 1,
-      cpus: 0.1,
-      mem: 128,
-      disk: 0,
-      constraints: [],
-      networks: [{ mode: 'host' }],
-      portDefinitions: [],
-      requirePorts: false,
-      healthChecks: [],
-      labels: {},
-      upgradeStrategy: { minimumHealthCapacity: 1, maximumOverCapacity: 1 },
-      backoffSeconds: 1,
-      backoffFactor: 1.15,
-      maxLaunchDelaySeconds: 300,
-      dependencies: [],
-      killSelection: 'YOUNGEST_FIRST',
-      unreachableStrategy: { inactiveAfterSeconds: 0, expungeAfterSeconds: 0 },
-      role: '*',
-      ...more,
-    },
-  };
-}
-const check = (more: Partial<HealthCheck> = {}): HealthCheck => ({
-  protocol: 'HTTP',
-  gracePeriodSeconds: 300,
-  intervalSeconds: 60,
-  timeoutSeconds: 20,
-  maxConsecutiveFailures: 3,
-  delaySeconds: 15,
-  ignoreHttp1xx: false,
-  ipProtocol: 'IPv4',
-  ...more,
-});
+const aVersion = (more: Partial<AppSpec> = {}): AppVersion =>
+  anyVersion(anAppSpec({ id: APP, cpus: 0.1, portDefinitions: [], ...more }), NOW);
 
 function aStatus(more: Partial<InstanceStatus> = {}): InstanceStatus {
-  return {
-    instanceId: asInstanceId('shop_web.instance-1'),
-    appId: asAppId('/shop/web'),
-    taskId: asTaskId('shop_web.1'),
-    incarnation: 2,
-    run: 1,
-    sequence: 5,
-    phase: 'running',
-    since: NOW,
-    health: [],
-    accepting: false,
-    ipAddresses: [],
-    autonomous: false,
+  return anyStatus({
+    ...{ instanceId: INSTANCE, appId: APP, taskId: TASK, incarnation: 2, sequence: 5, since: NOW },
     ...more,
-  };
+  });
 }
 function anInstance(status: Partial<InstanceStatus> | null, more: Partial<Instance> = {}): Instance {
-  return {
-    id: asInstanceId('shop_web.instance-1'),
-    appId: asAppId('/shop/web'),
-    version: timestampOf(NOW),
-    goal: 'running',
-    incarnation: 2,
-    taskId: asTaskId('shop_web.1'),
-    placed: true,
-    agentId: AGENT,
-    hostPorts: [31_000, 31_001],
-    createdAt: NOW,
-    placedAt: NOW,
+  return anyInstance({
+    ...{ id: INSTANCE, appId: APP, taskId: TASK, incarnation: 2, agentId: AGENT },
+    ...{ version: timestampOf(NOW), createdAt: NOW, placedAt: NOW, hostPorts: [31_000, 31_001] },
     cause: { kind: 'deployment', text: '' },
-    routing: 'out',
-    leftAt: 0,
-    goalRevision: 1,
     ...(status ? { status: aStatus(status) } : {}),
     ...more,
-  };
+  });
 }
 const stop = {
   phase: 'unrouting' as const,
@@ -165,7 +106,7 @@ describe('condition and task state', () => {
 describe('health and readiness', () => {
   const well: HealthResult = { alive: true, consecutiveFailures: 0 };
   const sick = (consecutiveFailures: number): HealthResult => ({ alive: false, consecutiveFailures });
-  const two = aVersion({ healthChecks: [check(), check()] });
+  const two = aVersion({ healthChecks: [aHealthCheck(), aHealthCheck()] });
 
   test.each<[readonly (HealthResult | null)[], boolean | null]>([
     [[well, well], true],
@@ -196,7 +137,7 @@ describe('health and readiness', () => {
     ['COMMAND', 3, 3, true],
     ['MESOS_HTTP', 0, 1, true],
   ])('%s with max %p after %p failures kills: %p', (protocol, maxConsecutiveFailures, failures, kills) => {
-    const version = aVersion({ healthChecks: [check({ protocol, maxConsecutiveFailures })] });
+    const version = aVersion({ healthChecks: [aHealthCheck({ protocol, maxConsecutiveFailures })] });
     expect(failedCheck(anInstance({ health: [sick(failures)] }), version) !== null).toBe(kills);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { asAgentId, asAppId, asInstanceId } from '#libs/model';
-import type { AgentNode, AppSpec, Constraint, Instance } from '#libs/model';
+import type { AgentNode, Constraint, Instance } from '#libs/model';
+import { anAgentInfo, anAgentNode, anAppSpec, anInstance } from '#libs/testkit';
 import { canonicalValue, constraintViolation } from './constraints.js';
 import { PORT_SHUN_MS, PlacementIndex } from './placement-index.js';
 import { place } from './place.js';
@@ -13,55 +14,16 @@ function anAgent(
   more: Partial<AgentNode> = {},
   info: Partial<AgentNode['info']> = {},
 ): AgentNode {
-  return {
-    info: {
-      id: asAgentId(name),
-      hostname: name,
-      address: '127.0.0.1',
-      attributes: {},
-      resources: { cpus: 2, mem: 1024, disk: 1000, ports: [{ from: 31_000, to: 31_003 }] },
-      runtimes: ['process'],
-      version: '1',
-      warnings: [],
-      ...info,
-    },
-    run: 1,
-    liveness: 'connected',
-    since: 0,
-    diskLow: false,
+  const resources = { cpus: 2, mem: 1024, disk: 1000, ports: [{ from: 31_000, to: 31_003 }] };
+  return anAgentNode({
+    info: anAgentInfo({ id: asAgentId(name), hostname: name, resources, ...info }),
     ...more,
-  };
+  });
 }
 const agentsOf = (...agents: readonly AgentNode[]): ReadonlyMap<AgentNode['info']['id'], AgentNode> =>
   new Map(agents.map((each) => [each.info.id, each]));
 
-function aSpec(more: Partial<AppSpec> = {}): AppSpec {
-  return {
-    id: asAppId('/web'),
-    cmd: 'run',
-    env: {},
-    instances: 1,
-    cpus: 1,
-    mem: 128,
-    disk: 0,
-    constraints: [],
-    networks: [{ mode: 'host' }],
-    portDefinitions: [{ port: 10_000, protocol: 'tcp', labels: {} }],
-    requirePorts: false,
-    healthChecks: [],
-    labels: {},
-    upgradeStrategy: { minimumHealthCapacity: 1, maximumOverCapacity: 1 },
-    backoffSeconds: 1,
-    backoffFactor: 1.15,
-    maxLaunchDelaySeconds: 300,
-    dependencies: [],
-    killSelection: 'YOUNGEST_FIRST',
-    unreachableStrategy: { inactiveAfterSeconds: 0, expungeAfterSeconds: 0 },
-    role: '*',
-    ...more,
-  };
-}
-const aRequest = (spec = aSpec(), more: Partial<PlacementRequest> = {}): PlacementRequest => ({
+const aRequest = (spec = anAppSpec(), more: Partial<PlacementRequest> = {}): PlacementRequest => ({
   appId: spec.id,
   spec,
   peers: [],
@@ -77,39 +39,24 @@ function aPlaced(
   hostPorts: readonly number[],
   more: Partial<Instance> = {},
 ): Instance {
-  return {
-    id: asInstanceId(name),
-    appId: asAppId('/web'),
-    version: '2026' as Instance['version'],
-    goal: 'running',
-    incarnation: 1,
-    placed: true,
-    agentId: asAgentId(agent),
-    hostPorts,
-    createdAt: 0,
-    cause: { kind: 'deployment', text: '' },
-    routing: 'out',
-    leftAt: 0,
-    goalRevision: 1,
-    ...more,
-  };
+  return anInstance({ id: asInstanceId(name), agentId: asAgentId(agent), hostPorts, ...more });
 }
 
 describe('place', () => {
   test('spreads an app, then takes the least loaded, and prefers where it ran before', () => {
     const ledger = new PlacementIndex(0);
     const agents = agentsOf(anAgent('a'), anAgent('b'), anAgent('c'));
-    ledger.note(undefined, aPlaced('w1', 'a', [31_000]), aSpec(), NOW);
-    ledger.note(undefined, aPlaced('x1', 'b', [31_000], { appId: asAppId('/x') }), aSpec(), NOW);
+    ledger.note(undefined, aPlaced('w1', 'a', [31_000]), anAppSpec(), NOW);
+    ledger.note(undefined, aPlaced('x1', 'b', [31_000], { appId: asAppId('/x') }), anAppSpec(), NOW);
     expect(place(aRequest(), agents, ledger)).toMatchObject({ kind: 'placed', agentId: 'c' });
-    const back = aRequest(aSpec(), { preferredAgent: asAgentId('a') });
+    const back = aRequest(anAppSpec(), { preferredAgent: asAgentId('a') });
     expect(place(back, agents, ledger)).toEqual({ kind: 'placed', agentId: 'a', hostPorts: [31_001] });
   });
 
   test('a nearly full disk takes nothing new, but what ran there comes back if no other agent has room', () => {
     const ledger = new PlacementIndex(0);
     const full = anAgent('a', { diskLow: true });
-    const back = aRequest(aSpec(), { preferredAgent: asAgentId('a') });
+    const back = aRequest(anAppSpec(), { preferredAgent: asAgentId('a') });
     expect(place(aRequest(), agentsOf(full), ledger)).toMatchObject({ kind: 'impossible' });
     expect(place(back, agentsOf(full), ledger)).toMatchObject({ kind: 'placed', agentId: 'a' });
     expect(place(back, agentsOf(full, anAgent('b')), ledger)).toMatchObject({ agentId: 'b' });
@@ -117,13 +64,13 @@ describe('place', () => {
 
   test('says for every agent what is missing, with amounts', () => {
     const ledger = new PlacementIndex(0);
-    ledger.note(undefined, aPlaced('w1', 'a', []), aSpec({ cpus: 1.5 }), NOW);
+    ledger.note(undefined, aPlaced('w1', 'a', []), anAppSpec({ cpus: 1.5 }), NOW);
     const agents = agentsOf(
       anAgent('a'),
       anAgent('b', { liveness: 'lost' }),
       anAgent('c', { diskLow: true }, { runtimes: ['docker'] }),
     );
-    const verdict = place(aRequest(aSpec({ mem: 2048, disk: 2000 })), agents, ledger);
+    const verdict = place(aRequest(anAppSpec({ mem: 2048, disk: 2000 })), agents, ledger);
     expect(verdict.kind === 'impossible' && verdict.perAgent.map((each) => each.reasons)).toEqual([
       [
         { reason: 'InsufficientCpus', text: 'needs 1 cpus, 0.5 of 2 are free' },
@@ -147,10 +94,10 @@ describe('place', () => {
   test('sums of fractions leave room for the last one', () => {
     const ledger = new PlacementIndex(0);
     for (let index = 0; index < 19; index += 1) {
-      ledger.note(undefined, aPlaced(`w${index}`, 'a', []), aSpec({ cpus: 0.1 }), NOW);
+      ledger.note(undefined, aPlaced(`w${index}`, 'a', []), anAppSpec({ cpus: 0.1 }), NOW);
     }
-    const request = aRequest(aSpec({ cpus: 0.1, mem: 1, portDefinitions: [] }));
-    ledger.note(aPlaced('w0', 'a', []), aPlaced('w0', 'a', []), aSpec({ cpus: 0.1, mem: 0 }), NOW);
+    const request = aRequest(anAppSpec({ cpus: 0.1, mem: 1, portDefinitions: [] }));
+    ledger.note(aPlaced('w0', 'a', []), aPlaced('w0', 'a', []), anAppSpec({ cpus: 0.1, mem: 0 }), NOW);
     expect(
       place(
         request,
@@ -171,8 +118,8 @@ describe('host ports', () => {
   };
   const use = (ledger: PlacementIndex, port: number, at: number, leftAt = 0, app = '/x'): void => {
     const row = aPlaced(`i${port}`, 'a', [port], { appId: asAppId(app), leftAt });
-    ledger.note(undefined, row, aSpec(), at);
-    ledger.note(row, undefined, aSpec(), at);
+    ledger.note(undefined, row, anAppSpec(), at);
+    ledger.note(row, undefined, anAppSpec(), at);
   };
 
   test('never used ones first, then the least recently used', () => {
@@ -187,9 +134,9 @@ describe('host ports', () => {
     const ledger = new PlacementIndex(0);
     for (const port of [31_000, 31_001, 31_002, 31_003]) use(ledger, port, port, 7);
     expect(portOf(aRequest(), ledger)).toEqual(['needs 1 free host ports, 0 are free']);
-    expect(portOf(aRequest(aSpec(), { confirmedTable: 7 }), ledger)).toEqual([31_000]);
-    expect(portOf(aRequest(aSpec(), { confirmedTable: null }), ledger)).toEqual([31_000]);
-    expect(portOf(aRequest(aSpec({ id: asAppId('/x') })), ledger)).toEqual([31_000]);
+    expect(portOf(aRequest(anAppSpec(), { confirmedTable: 7 }), ledger)).toEqual([31_000]);
+    expect(portOf(aRequest(anAppSpec(), { confirmedTable: null }), ledger)).toEqual([31_000]);
+    expect(portOf(aRequest(anAppSpec({ id: asAppId('/x') })), ledger)).toEqual([31_000]);
   });
 
   test('after taking office unknown ports wait for the table found then', () => {
@@ -202,9 +149,9 @@ describe('host ports', () => {
     const reject = { reason: 'port-taken' as const, message: 'taken', port: 31_000 };
     const status = { incarnation: 1, phase: 'rejected', reject } as Instance['status'];
     const row: Instance = { ...aPlaced('w1', 'a', [31_000]), ...(status ? { status } : {}) };
-    ledger.note(undefined, row, aSpec(), NOW);
-    ledger.note(row, { ...row, placed: false }, aSpec(), NOW);
-    const fixed = aSpec({
+    ledger.note(undefined, row, anAppSpec(), NOW);
+    ledger.note(row, { ...row, placed: false }, anAppSpec(), NOW);
+    const fixed = anAppSpec({
       requirePorts: true,
       portDefinitions: [{ port: 31_000, protocol: 'tcp', labels: {} }],
     });
@@ -216,14 +163,14 @@ describe('host ports', () => {
 
   test('requirePorts asks for exactly these', () => {
     const ledger = new PlacementIndex(0);
-    const fixed = aSpec({
+    const fixed = anAppSpec({
       requirePorts: true,
       portDefinitions: [{ port: 31_002, protocol: 'tcp', labels: {} }],
     });
     expect(portOf(aRequest(fixed), ledger)).toEqual([31_002]);
-    ledger.note(undefined, aPlaced('w1', 'a', [31_002]), aSpec(), NOW);
+    ledger.note(undefined, aPlaced('w1', 'a', [31_002]), anAppSpec(), NOW);
     expect(portOf(aRequest(fixed), ledger)).toEqual(['host port 31002 is used by w1']);
-    const outside = aSpec({
+    const outside = anAppSpec({
       requirePorts: true,
       portDefinitions: [{ port: 80, protocol: 'tcp', labels: {} }],
     });

@@ -1,38 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import { asAppId, asDeploymentId, timestampOf } from '#libs/model';
+import { asAppId, asDeploymentId, asInstanceId, timestampOf } from '#libs/model';
 import type { AppChange, AppSpec, AppVersion, Deployment } from '#libs/model';
+import { anAppSpec } from '#libs/testkit';
 import { conflictsWith, revertChanges } from './conflicts.js';
 import { nextVersion } from './next-version.js';
 import { planSteps } from './plan-steps.js';
 import { scaleNeeds, victimOrder } from './scaling.js';
-import { asInstanceId } from '#libs/model';
 
-function aSpec(id: string, more: Partial<AppSpec> = {}): AppSpec {
-  return {
-    id: asAppId(id),
-    cmd: 'run',
-    env: {},
-    instances: 1,
-    cpus: 1,
-    mem: 128,
-    disk: 0,
-    constraints: [],
-    networks: [{ mode: 'host' }],
-    portDefinitions: [],
-    requirePorts: false,
-    healthChecks: [],
-    labels: {},
-    upgradeStrategy: { minimumHealthCapacity: 1, maximumOverCapacity: 1 },
-    backoffSeconds: 1,
-    backoffFactor: 1.15,
-    maxLaunchDelaySeconds: 300,
-    dependencies: [],
-    killSelection: 'YOUNGEST_FIRST',
-    unreachableStrategy: { inactiveAfterSeconds: 0, expungeAfterSeconds: 0 },
-    role: '*',
-    ...more,
-  };
-}
+const aSpec = (id: string, more: Partial<AppSpec> = {}): AppSpec => anAppSpec({ id: asAppId(id), ...more });
 const [t1, t2, t3] = [timestampOf(1_000), timestampOf(2_000), timestampOf(3_000)];
 
 function version(before: AppVersion | null, spec: AppSpec, at = t1, restart = false): AppVersion {

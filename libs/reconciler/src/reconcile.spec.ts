@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { asAppId } from '#libs/model';
 import type { AppSpec, Instance } from '#libs/model';
+import { aHealthCheck, anAppSpec } from '#libs/testkit';
 import { healthCounts, isBraking } from './brake.js';
 import { CLASSIFICATION_RULES } from './classify.js';
 import { floorOf, requestStop } from './gatekeeper.js';
@@ -11,42 +12,18 @@ import { DEFAULT_RECONCILE_SETTINGS } from './snapshot.js';
 const WEB = asAppId('/web');
 
 function aSpec(more: Partial<AppSpec> = {}): AppSpec {
-  return {
+  return anAppSpec({
     id: WEB,
-    cmd: './serve',
     env: { BEHAVIOUR: 'good' },
     instances: 2,
     cpus: 0.5,
     mem: 64,
-    disk: 0,
-    constraints: [],
-    networks: [{ mode: 'host' }],
-    portDefinitions: [{ port: 10_000, protocol: 'tcp', labels: {} }],
-    requirePorts: false,
-    healthChecks: [
-      {
-        protocol: 'HTTP',
-        path: '/health',
-        gracePeriodSeconds: 300,
-        intervalSeconds: 1,
-        timeoutSeconds: 1,
-        maxConsecutiveFailures: 3,
-        delaySeconds: 0,
-        ignoreHttp1xx: false,
-        ipProtocol: 'IPv4',
-      },
-    ],
-    labels: {},
-    upgradeStrategy: { minimumHealthCapacity: 1, maximumOverCapacity: 1 },
+    healthChecks: [aHealthCheck({ path: '/health', intervalSeconds: 1, timeoutSeconds: 1, delaySeconds: 0 })],
     backoffSeconds: 5,
     backoffFactor: 2,
     maxLaunchDelaySeconds: 60,
-    dependencies: [],
-    killSelection: 'YOUNGEST_FIRST',
-    unreachableStrategy: { inactiveAfterSeconds: 0, expungeAfterSeconds: 0 },
-    role: '*',
     ...more,
-  };
+  });
 }
 
 /** Up and settled. */

@@ -4,7 +4,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { asAppId } from '#libs/model';
-import type { AppId, AppSpec, HealthCheck } from '#libs/model';
+import type { AppId, AppSpec } from '#libs/model';
+import { aHealthCheck, anAppSpec } from '#libs/testkit';
 import { SimulatedCluster, TICK_MS } from './simulated-cluster.js';
 import type { Behaviour } from './simulated-cluster.js';
 
@@ -12,17 +13,7 @@ const SEED = Number(process.env['LONGRUN_SIMULATION_SEED'] ?? 20_261_122);
 const RUNS = Number(process.env['LONGRUN_SIMULATION_RUNS'] ?? 120);
 const APPS = [asAppId('/web'), asAppId('/shop/api')] as const;
 
-const CHECK: HealthCheck = {
-  protocol: 'HTTP',
-  path: '/health',
-  gracePeriodSeconds: 300,
-  intervalSeconds: 1,
-  timeoutSeconds: 1,
-  maxConsecutiveFailures: 3,
-  delaySeconds: 0,
-  ignoreHttp1xx: false,
-  ipProtocol: 'IPv4',
-};
+const CHECK = aHealthCheck({ path: '/health', intervalSeconds: 1, timeoutSeconds: 1, delaySeconds: 0 });
 
 interface Wish {
   readonly app: AppId;
@@ -34,29 +25,16 @@ interface Wish {
 }
 
 function specOf(wish: Wish): AppSpec {
-  return {
+  return anAppSpec({
     id: wish.app,
-    cmd: './serve',
     env: { BEHAVIOUR: wish.behaviour },
     instances: wish.instances,
     cpus: 0.5,
     mem: 64,
-    disk: 0,
-    constraints: [],
-    networks: [{ mode: 'host' }],
-    portDefinitions: [{ port: 10_000, protocol: 'tcp', labels: {} }],
-    requirePorts: false,
     healthChecks: wish.checked ? [CHECK] : [],
-    labels: {},
     upgradeStrategy: wish,
-    backoffSeconds: 1,
-    backoffFactor: 1.15,
     maxLaunchDelaySeconds: 20,
-    dependencies: [],
-    killSelection: 'YOUNGEST_FIRST',
-    unreachableStrategy: { inactiveAfterSeconds: 0, expungeAfterSeconds: 0 },
-    role: '*',
-  };
+  });
 }
 
 type Step =

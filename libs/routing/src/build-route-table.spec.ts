@@ -5,51 +5,28 @@ import {
   asInstanceId,
   asTaskId,
   timestampOf,
-  type AgentInfo,
   type App,
   type AppSpec,
   type AppVersion,
   type Instance,
   type PortDefinition,
 } from '#libs/model';
+import {
+  anAgentInfo,
+  anAppSpec,
+  anInstance as anyInstance,
+  aPortDefinition,
+  aStatus,
+  aVersion as anyVersion,
+} from '#libs/testkit';
 import { buildRouteTable, routeWarnings, type RoutedApp } from './build-route-table.js';
 
-const port = (more: Partial<PortDefinition> = {}): PortDefinition => ({
-  port: 10_001,
-  protocol: 'tcp',
-  labels: {},
-  ...more,
-});
+const port = (more: Partial<PortDefinition> = {}): PortDefinition =>
+  aPortDefinition({ port: 10_001, ...more });
 
 function aVersion(id: string, spec: Partial<AppSpec> = {}, changedAt = 0): AppVersion {
-  return {
-    version: timestampOf(changedAt),
-    lastScalingAt: timestampOf(changedAt),
-    lastConfigChangeAt: timestampOf(changedAt),
-    spec: {
-      id: asAppId(id),
-      env: {},
-      instances: 2,
-      cpus: 0.1,
-      mem: 32,
-      disk: 0,
-      constraints: [],
-      networks: [{ mode: 'host' }],
-      portDefinitions: [port()],
-      requirePorts: false,
-      healthChecks: [],
-      labels: {},
-      upgradeStrategy: { minimumHealthCapacity: 1, maximumOverCapacity: 1 },
-      backoffSeconds: 1,
-      backoffFactor: 1.15,
-      maxLaunchDelaySeconds: 300,
-      dependencies: [],
-      killSelection: 'YOUNGEST_FIRST',
-      unreachableStrategy: 'disabled',
-      role: '*',
-      ...spec,
-    },
-  };
+  const more = { id: asAppId(id), instances: 2, portDefinitions: [port()], ...spec };
+  return anyVersion(anAppSpec(more), changedAt);
 }
 
 const anApp = (current: AppVersion, more: Partial<App> = {}): App => ({
@@ -61,35 +38,18 @@ const anApp = (current: AppVersion, more: Partial<App> = {}): App => ({
 });
 
 function anInstance(name: string, more: Partial<Instance> = {}): Instance {
-  return {
+  return anyInstance({
     id: asInstanceId(`web.instance-${name}`),
-    appId: asAppId('/web'),
     version: timestampOf(0),
-    goal: 'running',
-    incarnation: 1,
     taskId: asTaskId(`web.${name}`),
-    placed: true,
-    agentId: asAgentId('agent-1'),
     hostPorts: [31_001],
-    createdAt: 0,
     cause: { kind: 'deployment', text: 'deployed' },
     routing: 'in',
-    leftAt: 0,
-    goalRevision: 1,
     ...more,
-  };
+  });
 }
 
-const agent: AgentInfo = {
-  id: asAgentId('agent-1'),
-  hostname: 'host-1',
-  address: '192.0.2.7',
-  attributes: {},
-  resources: { cpus: 1, mem: 1, disk: 1, ports: [] },
-  runtimes: ['process'],
-  version: '1',
-  warnings: [],
-};
+const agent = anAgentInfo({ id: asAgentId('agent-1'), address: '192.0.2.7' });
 
 const routed = (
   app: App,
@@ -235,20 +195,11 @@ describe('route table', () => {
   });
 
   describe('says why a service has no target', () => {
-    const status = {
+    const status = aStatus({
       instanceId: asInstanceId('web.instance-a'),
-      appId: asAppId('/web'),
       taskId: asTaskId('web.a'),
-      incarnation: 1,
-      run: 1,
-      sequence: 1,
-      phase: 'running',
-      since: 0,
-      health: [],
       accepting: true,
-      ipAddresses: [],
-      autonomous: false,
-    } as const;
+    });
 
     it('from the states of its instances', () => {
       expect(reason(anInstance('a'))).toBe('1 instance starting');

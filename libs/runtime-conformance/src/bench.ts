@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { asAppId, newInstanceId, newTaskId, timestampOf } from '#libs/model';
 import type { InstanceId, LaunchSpec, TaskExit, TaskId } from '#libs/model';
 import type { Runtime, TaskLaunch, TaskObservation } from '#libs/runtime';
-import { until } from '#libs/testkit';
+import { aLaunchSpec, until } from '#libs/testkit';
 
 export interface ConformanceOptions {
   /** Laid over the default spec of every launch: runtime kind, image, network. Commands in it are ignored. */
@@ -18,23 +18,6 @@ export interface ConformanceOptions {
 const APP = asAppId('/conformance/app');
 /** Until the test ends; a process that is stopped by nothing but a signal. */
 export const FOREVER = 'exec sleep 1000';
-
-const DEFAULT_SPEC: LaunchSpec = {
-  runtime: 'process',
-  env: {},
-  cpus: 0.1,
-  mem: 64,
-  disk: 0,
-  network: 'host',
-  ports: [],
-  forcePullImage: false,
-  privileged: false,
-  parameters: [],
-  volumes: [],
-  healthChecks: [],
-  killGraceMs: 5_000,
-  labels: {},
-};
 
 export class Bench {
   readonly never = new AbortController().signal;
@@ -64,7 +47,7 @@ export class Bench {
   }
 
   launch(spec: Partial<LaunchSpec>, instanceId: InstanceId = newInstanceId(APP, randomUUID())): TaskLaunch {
-    const base: LaunchSpec = { ...DEFAULT_SPEC, ...this.options.spec };
+    const base: LaunchSpec = aLaunchSpec(this.options.spec);
     const { cmd: _cmd, args: _args, ...plain } = base;
     const launch: TaskLaunch = {
       taskId: newTaskId(APP, randomUUID()),

@@ -1,4 +1,15 @@
 // Table of contents: what tests share.
+export {
+  aHealthCheck,
+  aLaunchSpec,
+  anAgentInfo,
+  anAgentNode,
+  anAppSpec,
+  anInstance,
+  aPortDefinition,
+  aStatus,
+  aVersion,
+} from './builders/index.js';
 export { compileProgram } from './compile-program.js';
 export type { ProgramOptions } from './compile-program.js';
 export { canStartDockerd, findOrStartDocker, importBusyboxImage, PrivateDockerd } from './docker/index.js';
