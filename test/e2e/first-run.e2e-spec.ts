@@ -1,6 +1,6 @@
 // `npm start -- examples/hello.json`, Ctrl-C, and again: what a new user sees first.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { freePort, until } from '#libs/testkit';
 import { LONGRUN, LongrunUp, somePorts } from './longrun-up.js';
@@ -33,6 +33,7 @@ describe('longrun up', () => {
   let up: LongrunUp | undefined;
   afterEach(async () => {
     await up?.dispose();
+    if (up) rmSync(`${up.dataDir}-other`, { recursive: true, force: true });
     up = undefined;
   });
 
