@@ -51,6 +51,20 @@ describe('the control plane over a memory store', () => {
     expect(service?.targets).toHaveLength(1);
   });
 
+  it('sends fresh words of why an app has no target without a new number, at most once a second', async () => {
+    const cluster = await ScriptedCluster.started();
+    const { core } = cluster;
+    const table = () => core.routes.table(core.state);
+    await core.apps.create(body(), false, CALL);
+    const before = table();
+    let announced = 0;
+    core.routes.listen(() => (announced += 1));
+    await cluster.advance(3_000);
+    expect(table()).toMatchObject({ number: before.number, epoch: before.epoch });
+    expect(table().services[0]?.emptyReason).toContain('waiting to be launched');
+    expect(announced).toBe(1);
+  });
+
   it('tells it in the order that clients know', async () => {
     const cluster = await withApp();
     const told = cluster.events.filter(({ type }) => !/^(agent|routing|leader)/.test(type));

@@ -100,7 +100,12 @@ export class ControlCore {
     });
     this.alarms = new Alarms(lane, log);
     this.agents = new AgentRegistry({ lane, clock, log, cluster, alarms: this.alarms });
-    this.routes = new RouteFeed(cluster, parts.servicePorts);
+    this.routes = new RouteFeed({
+      cluster,
+      servicePortRange: parts.servicePorts,
+      clock,
+      state: () => (this.hasState ? this.state : null),
+    });
     this.statuses = new StatusIntake(lane);
     this.apps = new AppCommands({
       lane,

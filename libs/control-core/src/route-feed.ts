@@ -1,41 +1,47 @@
-// The route table as proxies get it: built whole from the working set, once per number, and announced when the number moves.
-import type { ClusterId, PortRange, Timestamp } from '#libs/model';
+// The route table as proxies get it: built whole from the working set, once per number, and announced when the number moves. The words
+// that say why an app has no target go stale without a new number; then the same table goes out again with fresh ones, now and then.
+import type { AppId, ClusterId, PortRange, Timestamp } from '#libs/model';
 import { timestampOf } from '#libs/model';
 import { buildRouteTable, routeWarnings, type RouteTable, type RouteWarning } from '#libs/routing';
+import type { Clock, Timer } from '#libs/time';
 import type { Committed } from './lane.js';
 import type { WorkingSet } from './working-set.js';
 
 export type TableListener = () => void;
 
+/** Fresh words at most this often: a crash loop must not send whole tables all the time. */
+const REWORD_MS = 1_000;
+
+export interface RouteFeedParts {
+  readonly cluster: ClusterId;
+  readonly servicePortRange: PortRange;
+  readonly clock: Clock;
+  /** Null while this process has none. */
+  readonly state: () => WorkingSet | null;
+}
+
 export class RouteFeed {
+  readonly #parts: RouteFeedParts;
   readonly #listeners = new Set<TableListener>();
   #table: RouteTable | null = null;
+  #rewording: Timer | null = null;
 
-  constructor(
-    private readonly cluster: ClusterId,
-    private readonly servicePortRange: PortRange,
-  ) {}
+  constructor(parts: RouteFeedParts) {
+    this.#parts = parts;
+  }
 
   table(workingSet: WorkingSet): RouteTable {
     const known = this.#table;
     if (known && known.number === workingSet.tableNumber && known.epoch === workingSet.epoch) return known;
-    this.#table = buildRouteTable({
-      cluster: this.cluster,
-      epoch: workingSet.epoch,
-      number: workingSet.tableNumber,
-      madeAt: newestVersion(workingSet),
-      apps: routedApps(workingSet),
-      agentOf: (id) => workingSet.agents.get(id)?.info,
-      servicePortRange: this.servicePortRange,
-    });
+    this.#table = this.#build(workingSet);
     return this.#table;
   }
 
   warnings(workingSet: WorkingSet): readonly RouteWarning[] {
-    return routeWarnings({ apps: routedApps(workingSet), servicePortRange: this.servicePortRange });
+    return routeWarnings({ apps: routedApps(workingSet), servicePortRange: this.#parts.servicePortRange });
   }
 
-  /** Called after each new number, until the returned function is. */
+  /** Called after each new number, and when the words of the same one are new, until the returned function is. */
   listen(listener: TableListener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -43,12 +49,46 @@ export class RouteFeed {
 
   committed({ touched }: Committed): void {
     if (touched.table) this.announce();
+    else if (this.#explains(touched.apps))
+      this.#rewording ??= this.#parts.clock.after(REWORD_MS, () => this.#reword());
   }
   /** Also on taking office: the epoch is new, and so is the table. */
   announce(): void {
     for (const listener of this.#listeners) listener();
   }
+
+  #build(workingSet: WorkingSet): RouteTable {
+    return buildRouteTable({
+      cluster: this.#parts.cluster,
+      epoch: workingSet.epoch,
+      number: workingSet.tableNumber,
+      madeAt: newestVersion(workingSet),
+      apps: routedApps(workingSet),
+      agentOf: (id) => workingSet.agents.get(id)?.info,
+      servicePortRange: this.#parts.servicePortRange,
+    });
+  }
+
+  /** Does the table say of one of these apps why it has no target? */
+  #explains(apps: ReadonlySet<AppId>): boolean {
+    return this.#table?.services.some(({ appId, targets }) => !targets.length && apps.has(appId)) ?? false;
+  }
+
+  #reword(): void {
+    this.#rewording = null;
+    const workingSet = this.#parts.state();
+    const known = this.#table;
+    if (!workingSet || !known || known.number !== workingSet.tableNumber || known.epoch !== workingSet.epoch)
+      return;
+    const fresh = this.#build(workingSet);
+    if (wordsOf(fresh) === wordsOf(known)) return;
+    this.#table = fresh;
+    this.announce();
+  }
 }
+
+const wordsOf = ({ services }: RouteTable): string =>
+  services.map(({ emptyReason }) => emptyReason).join('\n');
 
 const routedApps = (workingSet: WorkingSet) =>
   [...workingSet.apps.values()].map((app) => ({

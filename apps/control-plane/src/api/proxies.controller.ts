@@ -50,13 +50,17 @@ export class ProxiesController {
     request.raw.socket.setNoDelay(true);
     this.streams.add(raw);
     let known = { epoch, number: Number.isFinite(after) ? after : -1 };
+    let sent: RouteTable | null = null;
     let timer: Timer | null = null;
     const write = (line: RoutesLine<RouteTable>): boolean => raw.write(`${JSON.stringify(line)}\n`);
     const sendNews = (): void => {
       // one that does not read gets the newest table once it does, not all in between
       if (!this.core.hasState || raw.writableNeedDrain) return;
       const table = this.core.routes.table(this.core.state);
-      if (table.epoch === known.epoch && table.number <= known.number) return;
+      const isSame = table.epoch === known.epoch && table.number <= known.number;
+      // the same number again only when its words for people are new
+      if (isSame && (sent === null || table === sent || table.number < known.number)) return;
+      sent = table;
       known = { epoch: table.epoch, number: table.number };
       write({ type: 'table', table });
     };
