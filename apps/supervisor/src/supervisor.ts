@@ -71,7 +71,7 @@ export class Supervisor {
     const specs = childSpecs(this.settings, this.#folder, database.url);
     for (const name of ['control-plane', 'agent'] as const)
       await this.#child(specs[name]).endLeftOver(STOP_MS);
-    this.#start('control-plane');
+    this.#child(specs['control-plane']).start();
     this.say(`control plane: ${this.#url} (documentation of the API at ${this.#url}/docs)`);
     await this.#until(
       'the control plane',
@@ -120,8 +120,7 @@ export class Supervisor {
       const child = this.#children.get(name);
       if (!child) continue;
       this.say(`stopping ${name} …`);
-      const stopping = child.stop(grace(ms));
-      await stopping;
+      await child.stop(grace(ms));
     }
     await this.#database.close();
     await this.#lock?.release();
@@ -146,10 +145,6 @@ export class Supervisor {
     const child = new Child(spec, this.#folder, this.#logger, this.say);
     this.#children.set(spec.name, child);
     return child;
-  }
-
-  #start(name: ChildName): void {
-    this.#children.get(name)?.start();
   }
 
   #until(what: string, signal: AbortSignal, probe: () => Promise<unknown>): Promise<void> {

@@ -49,8 +49,8 @@ export class RouteFeed {
 
   committed({ touched }: Committed): void {
     if (touched.table) this.announce();
-    else if (this.#explains(touched.apps))
-      this.#rewording ??= this.#parts.clock.after(REWORD_MS, () => this.#reword());
+    else if (!this.#rewording && this.#explains(touched.apps))
+      this.#rewording = this.#parts.clock.after(REWORD_MS, () => this.#reword());
   }
   /** Also on taking office: the epoch is new, and so is the table. */
   announce(): void {
