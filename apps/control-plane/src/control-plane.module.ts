@@ -1,6 +1,7 @@
 // Nest's view of the process: controllers, and the parts that were made by hand under their tokens.
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AgentsController } from './api/agents.controller.js';
+import { AppChangesController } from './api/app-changes.controller.js';
 import { AppsController } from './api/apps.controller.js';
 import { DeploymentsController } from './api/deployments.controller.js';
 import { EventsController } from './api/events.controller.js';
@@ -21,6 +22,7 @@ export class ControlPlaneModule {
       controllers: [
         SystemController,
         AppsController,
+        AppChangesController,
         TasksController,
         DeploymentsController,
         QueueController,

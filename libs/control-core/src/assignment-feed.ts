@@ -2,7 +2,7 @@
 // afterwards (decisions.md 20). Nothing is remembered but what was sent, so a lost frame costs a reconnect and never truth.
 import { MAX_FRAME_BYTES, type Assignments } from '#libs/agent-protocol';
 import { assignmentOf } from '#libs/lifecycle';
-import type { AgentId, Assignment, Instance, InstanceId } from '#libs/model';
+import { asAppId, type AgentId, type Assignment, type Instance, type InstanceId } from '#libs/model';
 import type { Committed } from './lane.js';
 import type { WorkingSet } from './working-set.js';
 
@@ -99,7 +99,10 @@ export class AssignmentFeed {
 function assignmentFor(instance: Instance, agent: AgentId, workingSet: WorkingSet): Assignment | null {
   const info = workingSet.agents.get(agent)?.info;
   if (!info || instance.agentId !== agent) return null;
-  return assignmentOf(instance, workingSet.versionOf(instance), workingSet.apps.get(instance.appId), info);
+  const topLevel = asAppId(`/${instance.appId.split('/')[1] ?? ''}`);
+  const enforceGroupRole = workingSet.groups.get(topLevel)?.enforceRole ?? false;
+  const place = { hostname: info.hostname, enforceGroupRole };
+  return assignmentOf(instance, workingSet.versionOf(instance), workingSet.apps.get(instance.appId), place);
 }
 
 /** What makes an assignment another one; the backoff moves with every crash of a sibling and travels along with the next change. */

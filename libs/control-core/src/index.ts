@@ -23,5 +23,6 @@ export { DeploymentCommands } from './commands/deployment-commands.js';
 export { TaskCommands, requireTask, tasksOnHost } from './commands/task-commands.js';
 export type { Selection } from './commands/task-commands.js';
 export { Shutdown } from './commands/shutdown.js';
-export { DEPLOYMENTS_MAX, parentGroupOf } from './commands/start-deployment.js';
+export { groupsAbove, groupsUpFrom, parentGroupOf } from './commands/group-ids.js';
+export { DEPLOYMENTS_MAX } from './commands/start-deployment.js';
 export type { StartedDeployment } from './commands/start-deployment.js';

@@ -81,6 +81,12 @@ export class Lane {
     });
   }
 
+  /** What `decide` would answer now, without a commit: for dry runs. Refusals are those of the real call. */
+  async preview<T>(decide: Decide<T>): Promise<T> {
+    if (!this.#workingSet) throw this.#closed();
+    return decide(this.#workingSet, this.#parts.clock.now()).value;
+  }
+
   async #pump(): Promise<void> {
     this.#pumping = true;
     for (let next = this.#queue.shift(); next; next = this.#queue.shift()) await next();
@@ -178,6 +184,11 @@ function guardOf(write: Write, workingSet: WorkingSet): Guard | null {
     case 'remove-app': {
       const id = write.kind === 'put-app' ? write.app.id : write.id;
       return { kind: 'app', id, revision: workingSet.apps.get(id)?.revision ?? null };
+    }
+    case 'put-group':
+    case 'remove-group': {
+      const id = write.kind === 'put-group' ? write.group.id : write.id;
+      return { kind: 'group', id, revision: workingSet.groups.get(id)?.revision ?? null };
     }
     case 'put-deployment': {
       const { id } = write.deployment;

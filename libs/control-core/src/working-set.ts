@@ -10,6 +10,8 @@ import {
   type AppVersion,
   type Deployment,
   type DeploymentId,
+  type Group,
+  type GroupId,
   type Instance,
   type InstanceId,
   type ProxyId,
@@ -49,6 +51,7 @@ export interface Office {
 
 export class WorkingSet implements ClusterSnapshot {
   readonly apps = new Map<AppId, App>();
+  readonly groups = new Map<GroupId, Group>();
   readonly agents = new Map<AgentId, AgentNode>();
   readonly proxies = new Map<ProxyId, ProxyNode>();
   /** Those running. */
@@ -76,6 +79,7 @@ export class WorkingSet implements ClusterSnapshot {
     this.#ledger = new PlacementIndex(state.tableNumber);
     this.#lastVersion = state.lastVersion;
     for (const app of state.apps) this.#setApp(app);
+    for (const group of state.groups) this.#setGroup(group);
     for (const version of state.versions) this.#setVersion(version);
     for (const agent of state.agents) this.agents.set(agent.info.id, agent);
     for (const proxy of state.proxies) this.proxies.set(proxy.id, proxy);
@@ -183,7 +187,7 @@ export class WorkingSet implements ClusterSnapshot {
         case 'remove-agent':
           agents.put(write.id, null);
           break;
-        default: // proxies and the table number have no events of their own
+        default: // groups, proxies and the table number have no events of their own
       }
     }
     return {
@@ -220,10 +224,18 @@ export class WorkingSet implements ClusterSnapshot {
       if (after) this.agents.set(after.info.id, after);
       else if (before) this.agents.delete(before.info.id);
     }
+    this.#applyGroups(writes);
     const { proxies, table } = this.#applyRouting(writes);
     for (const app of touchedApps) this.#dropUnusedVersions(app);
     const agents = new Set(changes.agents.map(({ before, after }) => (after ?? before)?.info.id as AgentId));
     return { apps: touchedApps, instances: changes.instances, agents, proxies, table };
+  }
+
+  #applyGroups(writes: readonly Write[]): void {
+    for (const write of writes) {
+      if (write.kind === 'put-group') this.#setGroup(write.group);
+      else if (write.kind === 'remove-group') this.groups.delete(write.id);
+    }
   }
 
   #applyRouting(writes: readonly Write[]): { proxies: boolean; table: boolean } {
@@ -253,6 +265,10 @@ export class WorkingSet implements ClusterSnapshot {
   }
   #dropApp(app: App): void {
     this.apps.delete(app.id);
+  }
+  #setGroup(group: Group): void {
+    this.groups.set(group.id, group);
+    this.#noteVersion(group.version);
   }
   #setVersion(version: AppVersion): void {
     const { id } = version.spec;

@@ -1,7 +1,16 @@
 // What the agent gets for one incarnation: a launch spec that stands on its own, and the assignment around it.
 // Pure functions of stored rows, so every leader sends the same.
 import { portsOf, runtimeOf } from '#libs/model';
-import type { AgentInfo, App, AppVersion, Assignment, Instance, LaunchSpec, TaskId } from '#libs/model';
+import type {
+  AgentInfo,
+  App,
+  AppSpec,
+  AppVersion,
+  Assignment,
+  Instance,
+  LaunchSpec,
+  TaskId,
+} from '#libs/model';
 import { backoffOf } from './launch-delay.js';
 import { taskEnvironment } from './environment.js';
 
@@ -10,38 +19,50 @@ export const DEFAULT_KILL_GRACE_MS = 10_000;
 /** App label with the most seconds that requests in flight get before a stop; read by the control plane, not sent to agents. */
 export const DRAIN_LABEL = 'longrun.io/drain-seconds';
 
-export type LaunchAgent = Pick<AgentInfo, 'hostname'>;
+/** Where it is launched. `enforceGroupRole`: of the app's top-level group. */
+export type LaunchPlace = Pick<AgentInfo, 'hostname'> & { readonly enforceGroupRole?: boolean };
 
-/** `taskId` and `hostPorts` as placed. */
+/** The incarnation as placed. */
+export type PlacedTask = Pick<Instance, 'hostPorts' | 'asksReadiness'> & { readonly taskId: TaskId };
+
 export function launchSpecOf(
-  { taskId, hostPorts }: { readonly taskId: TaskId; readonly hostPorts: readonly number[] },
+  { taskId, hostPorts, asksReadiness }: PlacedTask,
   version: AppVersion,
-  agent: LaunchAgent,
+  place: LaunchPlace,
 ): LaunchSpec {
   const { spec } = version;
   const docker = spec.container?.docker;
+  const [readinessCheck] = asksReadiness ? (spec.readinessChecks ?? []) : [];
   const { [DRAIN_LABEL]: _, ...labels } = spec.labels;
   return {
     runtime: runtimeOf(spec),
     ...(spec.cmd === undefined ? {} : { cmd: spec.cmd }),
     ...(spec.args === undefined ? {} : { args: spec.args }),
-    env: taskEnvironment({ version, taskId, hostname: agent.hostname, hostPorts }),
+    ...(spec.user === undefined ? {} : { user: spec.user }),
+    ...(spec.tty === undefined ? {} : { tty: spec.tty }),
+    ...(spec.fetch?.length ? { fetch: spec.fetch } : {}),
+    env: taskEnvironment({ version, taskId, hostPorts, ...place }),
     cpus: spec.cpus,
     mem: spec.mem,
     disk: spec.disk,
-    network: spec.networks.some((each) => each.mode === 'container/bridge') ? 'bridge' : 'host',
+    ...(spec.resourceLimits ? { limits: spec.resourceLimits } : {}),
+    ...networkOf(spec),
     ports: portsOf(spec).map((each) => {
       const hostPort = hostPorts[each.index] ?? 0;
       const container =
         each.containerPort === undefined ? {} : { containerPort: each.containerPort || hostPort };
-      return { index: each.index, hostPort, protocol: each.protocol, ...container };
+      const name = each.name === undefined ? {} : { name: each.name };
+      return { index: each.index, hostPort, protocol: each.protocol, ...name, ...container };
     }),
     ...(docker ? { image: docker.image } : {}),
     forcePullImage: docker?.forcePullImage ?? false,
     privileged: docker?.privileged ?? false,
     parameters: docker?.parameters ?? [],
     volumes: spec.container?.volumes ?? [],
+    ...(spec.container?.linuxInfo ? { linuxInfo: spec.container.linuxInfo } : {}),
     healthChecks: spec.healthChecks,
+    ...(spec.check ? { check: spec.check } : {}),
+    ...(readinessCheck ? { readinessCheck } : {}),
     killGraceMs:
       spec.taskKillGracePeriodSeconds === undefined
         ? DEFAULT_KILL_GRACE_MS
@@ -50,12 +71,18 @@ export function launchSpecOf(
   };
 }
 
+function networkOf({ networks }: AppSpec): Pick<LaunchSpec, 'network' | 'networkNames'> {
+  const names = networks.flatMap(({ mode, name }) => (mode === 'container' ? [name ?? ''] : []));
+  if (names.length) return { network: 'container', networkNames: names };
+  return { network: networks.some(({ mode }) => mode === 'container/bridge') ? 'bridge' : 'host' };
+}
+
 /** The assignment of a placed instance, or null: one that waits to be launched has none. The agent is told to stop in phase `killing` only. */
 export function assignmentOf(
   instance: Instance,
   version: AppVersion,
   app: Pick<App, 'launchDelay'> | undefined,
-  agent: LaunchAgent,
+  place: LaunchPlace,
 ): Assignment | null {
   const { taskId } = instance;
   if (!instance.placed || taskId === undefined) return null;
@@ -67,7 +94,7 @@ export function assignmentOf(
     incarnation: instance.incarnation,
     taskId,
     goal: instance.stop?.phase === 'killing' ? 'stop' : 'run',
-    launch: launchSpecOf({ taskId, hostPorts: instance.hostPorts }, version, agent),
+    launch: launchSpecOf({ ...instance, taskId }, version, place),
     backoff: {
       ...backoffOf(version),
       delayMs: delay && delay.configVersion === version.lastConfigChangeAt ? delay.delayMs : 0,

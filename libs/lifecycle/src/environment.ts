@@ -9,6 +9,8 @@ export interface EnvironmentInput {
   readonly hostname: string;
   /** As assigned, in definition order. */
   readonly hostPorts: readonly number[];
+  /** Of the app's top-level group. */
+  readonly enforceGroupRole?: boolean;
 }
 
 /** Marathon's limits: 512 bytes per name, of which 19 are the prefix; 512 per value. */
@@ -21,6 +23,7 @@ export function taskEnvironment({
   taskId,
   hostname,
   hostPorts,
+  enforceGroupRole = false,
 }: EnvironmentInput): Record<string, string> {
   const { spec } = version;
   const image = spec.container?.type === 'DOCKER' ? spec.container.docker?.image : undefined;
@@ -32,7 +35,7 @@ export function taskEnvironment({
     MARATHON_APP_RESOURCE_MEM: decimalText(spec.mem),
     MARATHON_APP_RESOURCE_DISK: decimalText(spec.disk),
     MARATHON_APP_RESOURCE_GPUS: '0',
-    MARATHON_APP_ENFORCE_GROUP_ROLE: 'FALSE',
+    MARATHON_APP_ENFORCE_GROUP_ROLE: enforceGroupRole ? 'TRUE' : 'FALSE',
     ...labelVariables(spec.labels),
     MESOS_TASK_ID: taskId,
     HOST: hostname,

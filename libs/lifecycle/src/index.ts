@@ -24,7 +24,7 @@ export type { FailedCheck } from './readiness.js';
 export { taskEnvironment } from './environment.js';
 export type { EnvironmentInput } from './environment.js';
 export { DEFAULT_KILL_GRACE_MS, DRAIN_LABEL, assignmentOf, launchSpecOf } from './assignment.js';
-export type { LaunchAgent } from './assignment.js';
+export type { LaunchPlace, PlacedTask } from './assignment.js';
 export { countsForDelay, failureOf } from './failure.js';
 export { datedStatus, launchMovedAt } from './launch-progress.js';
 export { acceptStatus } from './status-order.js';

@@ -12,19 +12,30 @@ export interface PortDefinition {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** Bridge networking. `hostPort` 0 = any free one of the agent; `containerPort` 0 = the same number as the host port. */
+/**
+ * Bridge and container networking. `containerPort` 0 = the same number as the host port, or without one a number that only the task
+ * learns (behaviour.md 12.1).
+ */
 export interface PortMapping {
   readonly containerPort: number;
-  readonly hostPort: number;
+  /** 0 = any free one of the agent. Absent only on a container network: no host port, the task is reached by its own address. */
+  readonly hostPort?: number;
   /** 0 = assign one. */
   readonly servicePort: number;
   readonly protocol: PortProtocol;
   readonly name?: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Networks of the app that it applies to; absent = all. */
+  readonly networkNames?: readonly string[];
 }
 
+/** `container`: the Docker network of that name on the agent. */
 export interface Network {
-  readonly mode: 'host' | 'container/bridge';
+  readonly mode: 'host' | 'container/bridge' | 'container';
+  /** Exactly with mode `container`. */
+  readonly name?: string;
+  /** Kept and shown; absent when empty. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 export interface HostVolume {
@@ -40,13 +51,23 @@ export interface DockerSettings {
   readonly parameters: readonly { readonly key: string; readonly value: string }[];
 }
 
+/** Security and shared memory of a container of type MESOS (app.md A4). */
+export interface LinuxInfo {
+  /** Exactly one of the two. */
+  readonly seccomp?: { readonly profileName?: string; readonly unconfined: boolean };
+  /** `shmSize` in MiB, with mode PRIVATE only. */
+  readonly ipcInfo?: { readonly mode: 'PRIVATE' | 'SHARE_PARENT'; readonly shmSize?: number };
+}
+
 export interface Container {
   readonly type: 'DOCKER' | 'MESOS';
   /** Always there with type DOCKER. */
   readonly docker?: DockerSettings;
   readonly volumes: readonly HostVolume[];
-  /** Only with bridge networking. */
+  /** Exactly with bridge and container networking. */
   readonly portMappings?: readonly PortMapping[];
+  /** Type MESOS only. */
+  readonly linuxInfo?: LinuxInfo;
 }
 
 export type HealthProtocol =
@@ -65,6 +86,56 @@ export interface HealthCheck {
   readonly delaySeconds: number;
   readonly ignoreHttp1xx: boolean;
   readonly ipProtocol: 'IPv4' | 'IPv6';
+}
+
+/** Asked while a deployment starts new instances, until it answers ready once (behaviour.md 8). */
+export interface ReadinessCheck {
+  readonly name: string;
+  readonly protocol: 'HTTP' | 'HTTPS';
+  readonly path: string;
+  /** Name of a port of the app. */
+  readonly portName: string;
+  readonly intervalSeconds: number;
+  readonly timeoutSeconds: number;
+  /** Status codes that mean ready; never empty. */
+  readonly httpStatusCodesForReady: readonly number[];
+  readonly preserveLastResponse: boolean;
+}
+
+/** A check whose result is only shown (`checkResult` of a task); it never kills and never blocks (behaviour.md 8). Exactly one kind. */
+export interface AgentCheck {
+  readonly http?: {
+    readonly port?: number;
+    readonly portIndex?: number;
+    readonly path?: string;
+    readonly scheme: 'HTTP';
+  };
+  readonly tcp?: { readonly port?: number; readonly portIndex?: number };
+  readonly exec?: {
+    readonly command: { readonly shell: string } | { readonly argv: readonly string[] };
+  };
+  readonly intervalSeconds: number;
+  readonly timeoutSeconds: number;
+  readonly delaySeconds: number;
+}
+
+/** A file that the agent downloads into the sandbox before each start (app.md A1, behaviour.md 18). */
+export interface FetchItem {
+  readonly uri: string;
+  /** Unpack archives by their ending. */
+  readonly extract: boolean;
+  readonly executable: boolean;
+  /** Keep the download on the agent for other tasks. */
+  readonly cache: boolean;
+  /** Relative to the sandbox. */
+  readonly destPath?: string;
+}
+
+/** Hard limits above `cpus` and `mem`; absent = the request is the limit where the runtime limits at all. */
+export interface ResourceLimits {
+  readonly cpus?: number | 'unlimited';
+  /** MiB */
+  readonly mem?: number | 'unlimited';
 }
 
 export type ConstraintOperator = 'UNIQUE' | 'CLUSTER' | 'GROUP_BY' | 'LIKE' | 'UNLIKE' | 'MAX_PER' | 'IS';
@@ -88,6 +159,8 @@ export interface AppSpec {
   readonly id: AppId;
   readonly cmd?: string;
   readonly args?: readonly string[];
+  /** Account that the task runs as; absent = that of the agent or image. */
+  readonly user?: string;
   readonly env: Readonly<Record<string, string>>;
   readonly instances: number;
   readonly cpus: number;
@@ -95,6 +168,13 @@ export interface AppSpec {
   readonly mem: number;
   /** MiB */
   readonly disk: number;
+  readonly resourceLimits?: ResourceLimits;
+  /** Kept and shown without effect: there are no executors. Absent: the default, shown as an empty text. */
+  readonly executor?: string;
+  /** Kept and shown without effect; not a change that restarts anything. */
+  readonly executorResources?: { readonly cpus: number; readonly mem: number; readonly disk: number };
+  /** Absent when empty. */
+  readonly fetch?: readonly FetchItem[];
   readonly constraints: readonly Constraint[];
   readonly networks: readonly Network[];
   /** Present exactly with host networking. */
@@ -102,6 +182,9 @@ export interface AppSpec {
   readonly requirePorts: boolean;
   readonly container?: Container;
   readonly healthChecks: readonly HealthCheck[];
+  readonly check?: AgentCheck;
+  /** Exactly one; absent when there is none. */
+  readonly readinessChecks?: readonly ReadinessCheck[];
   readonly labels: Readonly<Record<string, string>>;
   readonly upgradeStrategy: UpgradeStrategy;
   readonly backoffSeconds: number;
@@ -114,6 +197,8 @@ export interface AppSpec {
   /** Kept and shown, used as a label only (promises.md). */
   readonly role: string;
   readonly acceptedResourceRoles?: readonly string[];
+  /** Absent when not given. */
+  readonly tty?: boolean;
 }
 
 /** One stored version of an app. Immutable; a change is a new one. */
@@ -137,8 +222,8 @@ export interface ServicePort {
   readonly protocol: PortProtocol;
   readonly name?: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Wanted host port; 0 = any of the agent's range. */
-  readonly hostPort: number;
+  /** Wanted host port; 0 = any of the agent's range; null = it gets none (container networks). */
+  readonly hostPort: number | null;
   /** The port inside the container; absent with host networking. 0 = the same as the host port. */
   readonly containerPort?: number;
 }
@@ -161,7 +246,7 @@ export function portsOf(spec: AppSpec): readonly ServicePort[] {
     servicePort: each.servicePort,
     protocol: each.protocol,
     labels: each.labels,
-    hostPort: each.hostPort,
+    hostPort: each.hostPort ?? null,
     containerPort: each.containerPort,
     ...named(each.name),
   }));

@@ -1,6 +1,7 @@
 // A deployment: an ordered plan from one state of some apps to another, and how far it is.
 import type { AppId, DeploymentId, InstanceId, Timestamp } from './ids.js';
 import type { AppVersion } from './app-spec.js';
+import type { Group, GroupId } from './group.js';
 
 export type DeploymentActionKind =
   'StartApplication' | 'StopApplication' | 'ScaleApplication' | 'RestartApplication';
@@ -20,6 +21,15 @@ export interface AppChange {
   readonly after: AppVersion | null;
 }
 
+/** The part of a group that a plan changes. */
+export type GroupState = Pick<Group, 'dependencies' | 'enforceRole'>;
+/** A group that came, went or got other dependencies. */
+export interface GroupChange {
+  readonly groupId: GroupId;
+  readonly before: GroupState | null;
+  readonly after: GroupState | null;
+}
+
 export type DeploymentStatus = 'running' | 'succeeded' | 'failed' | 'cancelled';
 
 export interface Deployment {
@@ -30,6 +40,8 @@ export interface Deployment {
   /** 0 before the first step, then 1-based. */
   readonly currentStep: number;
   readonly changes: readonly AppChange[];
+  /** Absent: none. */
+  readonly groupChanges?: readonly GroupChange[];
   /** Chosen by a person (kill and scale): these go first. */
   readonly victims: readonly InstanceId[];
   readonly startedAt: number;

@@ -25,19 +25,24 @@ export type {
 } from './ids.js';
 export { portsOf, runtimeOf } from './app-spec.js';
 export type {
+  AgentCheck,
   AppSpec,
   AppVersion,
   Constraint,
   ConstraintOperator,
   Container,
   DockerSettings,
+  FetchItem,
   HealthCheck,
   HealthProtocol,
   HostVolume,
+  LinuxInfo,
   Network,
   PortDefinition,
   PortMapping,
   PortProtocol,
+  ReadinessCheck,
+  ResourceLimits,
   RuntimeKind,
   ServicePort,
   UnreachableStrategy,
@@ -46,10 +51,12 @@ export type {
 export type { Cause, CauseKind } from './cause.js';
 export type { Assignment, LaunchBackoff, LaunchPort, LaunchSpec } from './launch.js';
 export type {
+  CheckResult,
   HealthResult,
   Instance,
   InstanceStatus,
   InstanceStop,
+  ReadinessResult,
   RejectReason,
   Routing,
   StopPhase,
@@ -57,6 +64,7 @@ export type {
   TaskPhase,
 } from './instance.js';
 export type { App, LaunchDelay, TaskFailure } from './app.js';
+export type { Group, GroupId } from './group.js';
 export type {
   AppChange,
   Deployment,
@@ -64,6 +72,8 @@ export type {
   DeploymentActionKind,
   DeploymentStatus,
   DeploymentStep,
+  GroupChange,
+  GroupState,
 } from './deployment.js';
 export type {
   AgentInfo,

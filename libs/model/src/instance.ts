@@ -38,6 +38,20 @@ export interface TaskExit {
   readonly message: string;
 }
 
+/** What a readiness check last got (behaviour.md 8). */
+export interface ReadinessResult {
+  readonly ready: boolean;
+  /** With `preserveLastResponse` only. A task that could not be asked is 504, `text/plain`. */
+  readonly lastResponse?: { readonly status: number; readonly contentType: string; readonly body: string };
+}
+
+/** Result of `check` as tasks show it (api.md 3.10); one member, as the check's kind. An empty object: asked, and no answer. */
+export interface CheckResult {
+  readonly http?: { readonly statusCode?: number };
+  readonly tcp?: { readonly succeeded: boolean };
+  readonly command?: { readonly exitCode?: number };
+}
+
 /** A full report about one instance; the newest one (run, sequence) wins and replaces all earlier ones. */
 export interface InstanceStatus {
   readonly instanceId: InstanceId;
@@ -58,6 +72,10 @@ export interface InstanceStatus {
   readonly health: readonly (HealthResult | null)[];
   /** For ports without a health check of their own: every port accepted a TCP connection since this start. */
   readonly accepting: boolean;
+  /** Answers of the readiness check of the assignment, once asked; `ready` stays true from the first ready answer on. */
+  readonly readiness?: ReadinessResult;
+  /** Newest result of the app's `check`. */
+  readonly check?: CheckResult;
   /** Progress of a pull, for people; changes count as progress of the deployment. */
   readonly pull?: { readonly doneBytes: number; readonly totalBytes: number; readonly text: string };
   readonly ipAddresses: readonly { readonly ipAddress: string; readonly protocol: 'IPv4' | 'IPv6' }[];
@@ -108,7 +126,10 @@ export interface Instance {
    */
   readonly placed: boolean;
   readonly agentId?: AgentId;
+  /** As `portsOf` lists the ports; 0 = that port has none (container networks). */
   readonly hostPorts: readonly number[];
+  /** This incarnation was started for a deployment of an app with a readiness check, so it must answer ready once (behaviour.md 8). */
+  readonly asksReadiness?: true;
   readonly createdAt: number;
   readonly placedAt?: number;
   /** Why this incarnation was started (or the instance created). */

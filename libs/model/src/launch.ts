@@ -1,13 +1,25 @@
 // What an agent needs to run one incarnation of an instance: resolved, with ports and the whole environment.
 // It stands on its own, so that an agent without a control plane can start the next incarnation (decisions.md 15).
 import type { AppId, InstanceId, TaskId, Timestamp } from './ids.js';
-import type { HealthCheck, HostVolume, PortProtocol, RuntimeKind } from './app-spec.js';
+import type {
+  AgentCheck,
+  FetchItem,
+  HealthCheck,
+  HostVolume,
+  LinuxInfo,
+  PortProtocol,
+  ReadinessCheck,
+  ResourceLimits,
+  RuntimeKind,
+} from './app-spec.js';
 import type { Cause } from './cause.js';
 
 export interface LaunchPort {
   readonly index: number;
+  readonly name?: string;
+  /** 0 = none: the task is reached at its own address and `containerPort`. */
   readonly hostPort: number;
-  /** Absent with host networking. Never 0: resolved to the host port. */
+  /** Absent with host networking. Never 0: resolved to the host port, or to a number that only the task learns. */
   readonly containerPort?: number;
   readonly protocol: PortProtocol;
 }
@@ -24,14 +36,27 @@ export interface LaunchSpec {
   readonly mem: number;
   /** MiB */
   readonly disk: number;
-  readonly network: 'host' | 'bridge';
+  /** Hard limits; absent members: the request is the limit. */
+  readonly limits?: ResourceLimits;
+  /** Account to run as; absent: the agent's, or the image's. */
+  readonly user?: string;
+  readonly tty?: boolean;
+  /** Downloaded into the sandbox before each start; absent when there is nothing. */
+  readonly fetch?: readonly FetchItem[];
+  readonly network: 'host' | 'bridge' | 'container';
+  /** The Docker networks to join, exactly with `container`; the first one is the main one. */
+  readonly networkNames?: readonly string[];
   readonly ports: readonly LaunchPort[];
   readonly image?: string;
   readonly forcePullImage: boolean;
   readonly privileged: boolean;
   readonly parameters: readonly { readonly key: string; readonly value: string }[];
   readonly volumes: readonly HostVolume[];
+  readonly linuxInfo?: LinuxInfo;
   readonly healthChecks: readonly HealthCheck[];
+  readonly check?: AgentCheck;
+  /** Asked until it answers ready once; absent when this start has not to be asked. */
+  readonly readinessCheck?: ReadinessCheck;
   /** SIGTERM to SIGKILL. */
   readonly killGraceMs: number;
   /** The app's labels; the docker runtime puts them on the container. */

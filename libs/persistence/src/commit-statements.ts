@@ -30,6 +30,12 @@ export const TRIM_VERSIONS: Statement = {
            and not exists (select from instances i where i.app_id = old.app_id and i.version = old.version)`,
 };
 
+export const PUT_GROUPS: Statement = {
+  name: 'commit.put-group',
+  text: `insert into groups (id, revision, document) select * from unnest($1::text[], $2::bigint[], $3::json[])
+         on conflict (id) do update set revision = excluded.revision, document = excluded.document`,
+};
+
 export const PUT_DEPLOYMENTS: Statement = {
   name: 'commit.put-deployment',
   text: `insert into deployments (id, version, status, ended_at, revision, document)
@@ -88,6 +94,7 @@ const removeRows = (table: string): Statement => ({
   name: `commit.remove-${table}`,
   text: `delete from ${table} where id = any($1::text[])`,
 });
+export const REMOVE_GROUPS = removeRows('groups');
 export const PUT_AGENTS = putDocuments('agents');
 export const REMOVE_AGENTS = removeRows('agents');
 export const PUT_PROXIES = putDocuments('proxies');
@@ -120,6 +127,7 @@ const guard = (kind: string, table: string, column: string): Statement => ({
 /** Give the 1-based place of the first guard that does not hold. */
 export const GUARDS = {
   app: guard('app', 'apps', 'revision'),
+  group: guard('group', 'groups', 'revision'),
   deployment: guard('deployment', 'deployments', 'revision'),
   instance: guard('instance', 'instances', 'goal_revision'),
 } as const;

@@ -39,7 +39,7 @@ async function attempt(
 }
 
 async function firstFailed(transaction: Transaction, guards: readonly Guard[]): Promise<Guard | undefined> {
-  for (const kind of ['app', 'deployment', 'instance'] as const) {
+  for (const kind of ['app', 'group', 'deployment', 'instance'] as const) {
     const ofKind = guards.filter((guard) => guard.kind === kind);
     if (!ofKind.length) continue;
     const revisions = ofKind.map((guard) =>
@@ -54,6 +54,13 @@ async function firstFailed(transaction: Transaction, guards: readonly Guard[]): 
 
 async function writeDefinitions(transaction: Transaction, plan: WritePlan): Promise<void> {
   await forKeys(transaction, sql.REMOVE_APPS, plan.apps.removed);
+  await forKeys(transaction, sql.REMOVE_GROUPS, plan.groups.removed);
+  await forRows(
+    transaction,
+    sql.PUT_GROUPS,
+    [...plan.groups.puts.values()],
+    [(group) => group.id, (group) => group.revision, (group) => JSON.stringify(group)],
+  );
   await forRows(
     transaction,
     sql.PUT_APPS,
@@ -122,7 +129,7 @@ async function claimPorts(
   const claims = puts.flatMap((instance): Claim[] => {
     const { agentId: agent, hostPorts, placed } = instance;
     return placed && agent !== undefined
-      ? [...new Set(hostPorts)].map((port) => ({ agent, port, instance }))
+      ? [...new Set(hostPorts)].filter((port) => port !== 0).map((port) => ({ agent, port, instance }))
       : [];
   });
   const got = await forRows<Claim, { agent_id: string; port: number; instance_id: string }>(

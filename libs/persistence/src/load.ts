@@ -1,10 +1,11 @@
-// Reads everything a new leader needs in one snapshot, table by table: six statements, whatever the size.
+// Reads everything a new leader needs in one snapshot, table by table: a statement each, whatever the size.
 import type { Pool } from 'pg';
 import type {
   AgentNode,
   App,
   AppVersion,
   Deployment,
+  Group,
   Instance,
   InstanceStatus,
   ProxyNode,
@@ -19,6 +20,7 @@ import type { Statement, Transaction } from './transaction.js';
 const BEGIN: Statement = { name: 'load.begin', text: 'begin isolation level repeatable read, read only' };
 const COMMIT: Statement = { name: 'load.commit', text: 'commit' };
 const APPS: Statement = { name: 'load.apps', text: 'select document from apps' };
+const GROUPS: Statement = { name: 'load.groups', text: 'select document from groups' };
 const VERSIONS: Statement = {
   name: 'load.versions',
   text: `select document from app_versions v
@@ -58,6 +60,7 @@ export function loadState(pool: Pool): Promise<StoredState> {
     const [counters] = await transaction.run<Counters>(COUNTERS);
     const state = {
       apps: await documents<App>(transaction, APPS),
+      groups: await documents<Group>(transaction, GROUPS),
       versions: await documents<AppVersion>(transaction, VERSIONS),
       instances: await instances(transaction),
       deployments: await documents<Deployment>(transaction, DEPLOYMENTS),

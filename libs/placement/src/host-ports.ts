@@ -9,14 +9,14 @@ export type PortChoice =
   | { readonly kind: 'ports'; readonly hostPorts: readonly number[] }
   | { readonly kind: 'none'; readonly text: string };
 
-/** One host port per port of the app, in definition order, none twice. */
+/** One host port per port of the app, in definition order, none twice; 0 for a port that gets none. */
 export function choosePorts(request: PlacementRequest, info: AgentInfo, ledger: PlacementLedger): PortChoice {
   const wanted = portsOf(request.spec);
   if (!wanted.length) return { kind: 'ports', hostPorts: [] };
   const records = ledger.ports(info.id);
   const fixed = new Set<number>();
   for (const { hostPort } of wanted) {
-    if (hostPort === 0) continue;
+    if (hostPort === 0 || hostPort === null) continue;
     const problem = fixed.has(hostPort)
       ? `host port ${hostPort} is asked for twice`
       : fixedProblem(hostPort, request, info, records, ledger);
@@ -31,7 +31,7 @@ export function choosePorts(request: PlacementRequest, info: AgentInfo, ledger: 
   const rest = free.values();
   return {
     kind: 'ports',
-    hostPorts: wanted.map((each) => (each.hostPort === 0 ? (rest.next().value ?? 0) : each.hostPort)),
+    hostPorts: wanted.map(({ hostPort }) => (hostPort === 0 ? (rest.next().value ?? 0) : (hostPort ?? 0))),
   };
 }
 

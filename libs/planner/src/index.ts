@@ -2,7 +2,7 @@
 export { isRestartRelevant, nextVersion } from './next-version.js';
 export type { NextVersion } from './next-version.js';
 export { planSteps } from './plan-steps.js';
-export type { PlannedSteps } from './plan-steps.js';
+export type { GroupDependencies, PlannedSteps, Wanted } from './plan-steps.js';
 export { conflictsWith, lockedApps, revertChanges } from './conflicts.js';
 export { shareRoundedDown, shareRoundedUp } from './exact-share.js';
 export { minimumHealthy, rollingWindow } from './rolling-window.js';

@@ -52,7 +52,10 @@ describe('planSteps', () => {
     const db = version(null, aSpec('/db'));
     const web = version(null, aSpec('/web', { dependencies: [asAppId('/db')] }));
     const gone = version(null, aSpec('/gone'));
-    const planned = planSteps([change(null, web), change(null, db), change(gone, null)], [web.spec, db.spec]);
+    const planned = planSteps([change(null, web), change(null, db), change(gone, null)], {
+      specs: [web.spec, db.spec],
+      groups: [],
+    });
     expect(planned).toEqual({
       kind: 'steps',
       steps: [
@@ -75,7 +78,7 @@ describe('planSteps', () => {
     const stopped = version(before, aSpec('/a', { cmd: 'other', instances: 0 }), t2);
     const scaled = version(before, aSpec('/a', { instances: 2 }), t2);
     const actionOf = (after: AppVersion): unknown => {
-      const planned = planSteps([change(before, after)], [after.spec]);
+      const planned = planSteps([change(before, after)], { specs: [after.spec], groups: [] });
       return planned.kind === 'steps' ? planned.steps.map((step) => step.actions[0]?.action) : planned;
     };
     expect(actionOf(restarted)).toEqual(['RestartApplication']);
@@ -87,7 +90,10 @@ describe('planSteps', () => {
   test('a dependency on a group means every app in it; a cycle is named', () => {
     const web = aSpec('/web', { dependencies: [asAppId('/backend')] });
     const api = aSpec('/backend/api', { dependencies: [asAppId('/web')] });
-    expect(planSteps([], [web, api])).toEqual({ kind: 'cycle', cycle: ['/web', '/backend/api'] });
+    expect(planSteps([], { specs: [web, api], groups: [] })).toEqual({
+      kind: 'cycle',
+      cycle: ['/web', '/backend/api'],
+    });
   });
 });
 

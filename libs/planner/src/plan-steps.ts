@@ -1,15 +1,23 @@
 // The ordered plan of a deployment (behaviour.md 2): removals, then the 0-instance starts that clients count, then one step
 // per dependency layer. Dependencies order a plan; they restart nothing.
-import type { AppChange, AppId, AppSpec, DeploymentAction, DeploymentStep } from '#libs/model';
+import type { AppChange, AppId, AppSpec, DeploymentAction, DeploymentStep, Group } from '#libs/model';
 
 export type PlannedSteps =
   | { readonly kind: 'steps'; readonly steps: readonly DeploymentStep[] }
   /** The apps of one dependency cycle, in order: a 422. */
   | { readonly kind: 'cycle'; readonly cycle: readonly AppId[] };
 
-/** `specsAfter`: every app as it is wanted afterwards; dependencies are read from these only. */
-export function planSteps(changes: readonly AppChange[], specsAfter: readonly AppSpec[]): PlannedSteps {
-  const layers = dependencyLayers(specsAfter);
+/** What an app depends on by a group above it. */
+export type GroupDependencies = Pick<Group, 'id' | 'dependencies'>;
+
+/** Every app and group as it is wanted afterwards; dependencies are read from these only. */
+export interface Wanted {
+  readonly specs: readonly AppSpec[];
+  readonly groups: readonly GroupDependencies[];
+}
+
+export function planSteps(changes: readonly AppChange[], wanted: Wanted): PlannedSteps {
+  const layers = dependencyLayers(wanted);
   if (layers.kind === 'cycle') return layers;
   const stops = changes
     .filter((each) => each.before && !each.after)
@@ -48,16 +56,20 @@ type Layers =
   | { readonly kind: 'cycle'; readonly cycle: readonly AppId[] };
 
 /** Layer = number of apps on the longest dependency chain down from the app, itself included. */
-function dependencyLayers(specs: readonly AppSpec[]): Layers {
+function dependencyLayers({ specs, groups }: Wanted): Layers {
   const layerOf = new Map<AppId, number>();
   const path: AppId[] = [];
-  const byId = new Map(specs.map((each) => [each.id, each]));
+  const graph: Graph = {
+    specs,
+    byId: new Map(specs.map((each) => [each.id, each])),
+    byGroup: new Map(groups.filter((each) => each.dependencies.length).map((each) => [each.id, each])),
+  };
   const visit = (spec: AppSpec): readonly AppId[] | null => {
     if (layerOf.has(spec.id)) return null;
     if (path.includes(spec.id)) return path.slice(path.indexOf(spec.id));
     path.push(spec.id);
     let layer = 1;
-    for (const dependency of dependenciesOf(spec, specs, byId)) {
+    for (const dependency of dependenciesOf(spec, graph)) {
       const cycle = visit(dependency);
       if (cycle) return cycle;
       layer = Math.max(layer, 1 + (layerOf.get(dependency.id) ?? 0));
@@ -73,16 +85,32 @@ function dependencyLayers(specs: readonly AppSpec[]): Layers {
   return { kind: 'layers', layerOf };
 }
 
-/** A dependency names an app, or a group and with it every app below. An app's own group does not mean the app itself. */
-function dependenciesOf(
-  spec: AppSpec,
-  specs: readonly AppSpec[],
-  byId: ReadonlyMap<AppId, AppSpec>,
-): readonly AppSpec[] {
-  return spec.dependencies.flatMap((name) => {
+interface Graph {
+  readonly specs: readonly AppSpec[];
+  readonly byId: ReadonlyMap<AppId, AppSpec>;
+  /** Those with dependencies. */
+  readonly byGroup: ReadonlyMap<AppId, GroupDependencies>;
+}
+
+/**
+ * A dependency names an app, or a group and with it every app below; it is the app's own, or that of a group above it. A group that
+ * an app is in does not mean the app itself.
+ */
+function dependenciesOf(spec: AppSpec, { specs, byId, byGroup }: Graph): readonly AppSpec[] {
+  const inherited = byGroup.size
+    ? idsAbove(spec.id).flatMap((id) => byGroup.get(id)?.dependencies ?? [])
+    : [];
+  return [...spec.dependencies, ...inherited].flatMap((name) => {
     const app = byId.get(name);
-    if (app) return [app];
+    if (app) return app.id === spec.id ? [] : [app];
     const prefix = name.endsWith('/') ? name : `${name}/`;
     return specs.filter((each) => each.id !== spec.id && each.id.startsWith(prefix));
   });
+}
+
+/** `/a/b/c` -> `/a/b`, `/a`, `/`. */
+function idsAbove(id: string): AppId[] {
+  const ids: string[] = [];
+  for (let at = id.lastIndexOf('/'); at > 0; at = id.lastIndexOf('/', at - 1)) ids.push(id.slice(0, at));
+  return [...ids, '/'] as AppId[];
 }

@@ -336,7 +336,7 @@ export class SimulatedCluster implements ClusterSnapshot {
     const specs = [...this.apps.values()]
       .filter((each) => each.id !== appId)
       .map((each) => each.current.spec);
-    const planned = planSteps([change], after ? [...specs, after.spec] : specs);
+    const planned = planSteps([change], { specs: after ? [...specs, after.spec] : specs, groups: [] });
     if (planned.kind === 'cycle') throw new Error('cycle');
     for (const id of conflictsWith(planned.steps, this.deployments.values())) this.deployments.delete(id);
     const current = after ?? before;

@@ -2,7 +2,17 @@
 import fc from 'fast-check';
 import { asAgentId, asAppId, asDeploymentId, asInstanceId, asProxyId } from '#libs/model';
 import type { Commit, Guard, Write } from '#libs/store';
-import { aDeployment, anAgent, anApp, anEvent, anInstance, aProxy, aStatus, aVersion } from './rows.js';
+import {
+  aDeployment,
+  aGroup,
+  anAgent,
+  anApp,
+  anEvent,
+  anInstance,
+  aProxy,
+  aStatus,
+  aVersion,
+} from './rows.js';
 
 const app = fc.constantFrom('/web', '/api');
 const instance = fc.constantFrom('i-1', 'i-2', 'i-3');
@@ -16,6 +26,10 @@ const write: fc.Arbitrary<Write> = fc.oneof(
   fc
     .tuple(app, small)
     .map(([id, version]): Write => ({ kind: 'add-version', version: aVersion(id, version) })),
+  fc
+    .tuple(app, small, small)
+    .map(([id, revision, version]): Write => ({ kind: 'put-group', group: aGroup(id, revision, version) })),
+  app.map((id): Write => ({ kind: 'remove-group', id: asAppId(id) })),
   fc.tuple(small, fc.option(small, { nil: undefined }), small).map(([id, end, revision]): Write => ({
     kind: 'put-deployment',
     deployment: aDeployment(`d-${id}`, end, revision),
@@ -56,6 +70,7 @@ const write: fc.Arbitrary<Write> = fc.oneof(
 
 const guard: fc.Arbitrary<Guard> = fc.oneof(
   fc.tuple(app, small).map(([id, revision]): Guard => ({ kind: 'app', id: asAppId(id), revision })),
+  fc.tuple(app, small).map(([id, revision]): Guard => ({ kind: 'group', id: asAppId(id), revision })),
   small.map((id): Guard => ({ kind: 'deployment', id: asDeploymentId(`d-${id}`), revision: null })),
   fc
     .tuple(instance, small)

@@ -3,7 +3,17 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { asAgentId, asAppId, asDeploymentId, asInstanceId, asProxyId } from '#libs/model';
 import type { Guard, Store, StoredState, Write } from '#libs/store';
 import type { StoreBench } from './bench.js';
-import { aDeployment, anAgent, anApp, anEvent, anInstance, aProxy, aStatus, aVersion } from './rows.js';
+import {
+  aDeployment,
+  aGroup,
+  anAgent,
+  anApp,
+  anEvent,
+  anInstance,
+  aProxy,
+  aStatus,
+  aVersion,
+} from './rows.js';
 
 export function commitConformance(newBench: () => Promise<StoreBench>): void {
   describe('commit', () => {
@@ -27,6 +37,7 @@ export function commitConformance(newBench: () => Promise<StoreBench>): void {
       const status = aStatus('web.instance-1');
       const written: Write[] = [
         { kind: 'put-app', app: anApp('/web', 7, 2) },
+        { kind: 'put-group', group: aGroup('/') },
         { kind: 'add-version', version: aVersion('/web', 1) },
         { kind: 'add-version', version: aVersion('/web', 2) },
         { kind: 'put-deployment', deployment: aDeployment('d-1') },
@@ -44,6 +55,7 @@ export function commitConformance(newBench: () => Promise<StoreBench>): void {
       });
       const expected: StoredState = {
         apps: [anApp('/web', 7, 2)],
+        groups: [aGroup('/')],
         versions: [aVersion('/web', 1)],
         instances: [{ ...instance, status }],
         deployments: [aDeployment('d-1')],

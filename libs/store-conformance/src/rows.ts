@@ -14,6 +14,7 @@ import type {
   AppSpec,
   AppVersion,
   Deployment,
+  Group,
   Instance,
   InstanceStatus,
   ProxyNode,
@@ -45,6 +46,14 @@ export const anApp = (app: string, revision = 1, version = 1): App => ({
   id: asAppId(app),
   current: aVersion(app, version),
   removing: false,
+  revision,
+});
+
+export const aGroup = (id: string, revision = 1, version = 1): Group => ({
+  id: asAppId(id),
+  dependencies: [asAppId('/elsewhere')],
+  version: timestampOf(START + version),
+  enforceRole: false,
   revision,
 });
 

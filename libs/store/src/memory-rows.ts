@@ -7,6 +7,8 @@ import type {
   AppVersion,
   Deployment,
   DeploymentId,
+  Group,
+  GroupId,
   Instance,
   InstanceId,
   InstanceStatus,
@@ -20,6 +22,7 @@ import { DEPLOYMENTS_KEPT, VERSIONS_KEPT } from './retention.js';
 
 export interface MemoryRows {
   readonly apps: Map<AppId, App>;
+  readonly groups: Map<GroupId, Group>;
   /** By app, then by version. */
   readonly versions: Map<AppId, Map<Timestamp, AppVersion>>;
   readonly deployments: Map<DeploymentId, Deployment>;
@@ -38,6 +41,7 @@ export interface MemoryRows {
 
 export const emptyRows = (): MemoryRows => ({
   apps: new Map(),
+  groups: new Map(),
   versions: new Map(),
   deployments: new Map(),
   instances: new Map(),
@@ -54,12 +58,15 @@ export const emptyRows = (): MemoryRows => ({
 /** The host ports of its agent that this row holds: those of a placed instance. */
 export function claimsOf(instance: Instance): string[] {
   if (!instance.placed || instance.agentId === undefined) return [];
-  return [...new Set(instance.hostPorts)].map((port) => `${instance.agentId} ${port}`);
+  return [...new Set(instance.hostPorts)]
+    .filter((port) => port !== 0)
+    .map((port) => `${instance.agentId} ${port}`);
 }
 
 export function applyPlan(rows: MemoryRows, plan: WritePlan): void {
   for (const id of plan.apps.removed) rows.versions.delete(id);
   apply(rows.apps, plan.apps);
+  apply(rows.groups, plan.groups);
   apply(rows.deployments, plan.deployments);
   apply(rows.agents, plan.agents);
   apply(rows.proxies, plan.proxies);

@@ -78,6 +78,7 @@ export class MemoryStore implements Store {
     const instances = [...rows.instances.values()];
     return {
       apps: [...rows.apps.values()],
+      groups: [...rows.groups.values()],
       versions: usedVersions(rows, instances),
       instances,
       deployments: [...rows.deployments.values()].filter((each) => each.status === 'running'),
@@ -176,6 +177,8 @@ function revisionOf(rows: MemoryRows, guard: Guard): number | null {
   switch (guard.kind) {
     case 'app':
       return rows.apps.get(guard.id)?.revision ?? null;
+    case 'group':
+      return rows.groups.get(guard.id)?.revision ?? null;
     case 'deployment':
       return rows.deployments.get(guard.id)?.revision ?? null;
     case 'instance':

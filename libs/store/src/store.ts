@@ -9,6 +9,8 @@ import type {
   ClusterId,
   Deployment,
   DeploymentId,
+  Group,
+  GroupId,
   Instance,
   InstanceId,
   InstanceStatus,
@@ -21,6 +23,8 @@ import type { NewEvent, StoredEvent } from '#libs/events';
 /** Everything a leader needs, read in one transaction (repeatable read) on taking office. */
 export interface StoredState {
   readonly apps: readonly App[];
+  /** Every group that exists, the root among them once anything was written. */
+  readonly groups: readonly Group[];
   /** The versions that instances run and that are not any app's current one. */
   readonly versions: readonly AppVersion[];
   readonly instances: readonly Instance[];
@@ -40,6 +44,8 @@ export type Write =
   | { readonly kind: 'put-app'; readonly app: App }
   | { readonly kind: 'remove-app'; readonly id: AppId } // its versions go too
   | { readonly kind: 'add-version'; readonly version: AppVersion } // keeps the newest 50 and those still in use
+  | { readonly kind: 'put-group'; readonly group: Group }
+  | { readonly kind: 'remove-group'; readonly id: GroupId }
   | { readonly kind: 'put-deployment'; readonly deployment: Deployment }
   | { readonly kind: 'put-instance'; readonly instance: Instance } // all but `status`
   | { readonly kind: 'put-status'; readonly id: InstanceId; readonly status: InstanceStatus } // `status` only; unknown id: nothing
@@ -53,6 +59,7 @@ export type Write =
 /** The row must have this revision now (null: must not exist), else the whole commit is a conflict. Only goal revisions guard (decisions.md 3). */
 export type Guard =
   | { readonly kind: 'app'; readonly id: AppId; readonly revision: number | null }
+  | { readonly kind: 'group'; readonly id: GroupId; readonly revision: number | null }
   | { readonly kind: 'deployment'; readonly id: DeploymentId; readonly revision: number | null }
   | { readonly kind: 'instance'; readonly id: InstanceId; readonly goalRevision: number | null };
 

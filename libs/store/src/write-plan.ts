@@ -8,6 +8,8 @@ import type {
   AppVersion,
   Deployment,
   DeploymentId,
+  Group,
+  GroupId,
   Instance,
   InstanceId,
   InstanceStatus,
@@ -35,6 +37,7 @@ export class RowChanges<Key extends string, Row> {
 export interface WritePlan {
   /** Removing an app removes its stored versions. */
   readonly apps: RowChanges<AppId, App>;
+  readonly groups: RowChanges<GroupId, Group>;
   /** By app and version; nothing is removed through this one. */
   readonly versions: RowChanges<string, AppVersion>;
   readonly deployments: RowChanges<DeploymentId, Deployment>;
@@ -55,6 +58,7 @@ type Draft = { -readonly [Member in keyof WritePlan]: WritePlan[Member] };
 export function planWrites(writes: readonly Write[]): WritePlan {
   const plan: Draft = {
     apps: new RowChanges(),
+    groups: new RowChanges(),
     versions: new RowChanges(),
     deployments: new RowChanges(),
     instances: new RowChanges(),
@@ -78,6 +82,11 @@ function fold(plan: Draft, write: Write): void {
       return removeApp(plan, write.id);
     case 'add-version':
       return addVersion(plan, write.version);
+    case 'put-group':
+      plan.lastVersion = newer(plan.lastVersion, write.group.version);
+      return plan.groups.put(write.group.id, write.group);
+    case 'remove-group':
+      return plan.groups.remove(write.id);
     case 'put-deployment':
       plan.lastVersion = newer(plan.lastVersion, write.deployment.version);
       return plan.deployments.put(write.deployment.id, write.deployment);

@@ -1,6 +1,6 @@
-// `/v2/apps` and everything below it (api.md 3). Ids hold slashes, so one route per method takes the rest of the path and
-// `readAppPath` says what it means. Parse, call, present: nothing is decided here.
-import { Controller, Delete, Get, HttpCode, Inject, Patch, Post, Put, Req, Res } from '@nestjs/common';
+// Reading `/v2/apps` and everything below it (api.md 3). Ids hold slashes, so one route per method takes the rest of the path and
+// `readAppPath` says what it means. Changes: app-changes.controller.ts.
+import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
@@ -10,25 +10,16 @@ import {
   matchesFilter,
   parseLabelSelector,
   presentApp,
-  presentCreatedApp,
   presentVersion,
 } from '#libs/api-contract';
-import {
-  parentGroupOf,
-  requireApp,
-  requireTask,
-  tasksOnHost,
-  type ControlCore,
-  type StartedDeployment,
-} from '#libs/control-core';
-import { asTaskId, parseTimestamp, showApp, type AppId } from '#libs/model';
+import { requireApp, type ControlCore } from '#libs/control-core';
+import { parseTimestamp, type AppId } from '#libs/model';
 import { bestType } from '../http/accept.js';
-import { readJson } from '../http/json-body.js';
-import { flag, text, values } from '../http/url-form.js';
+import { text, values } from '../http/url-form.js';
 import { CORE } from '../tokens.js';
 import { readAppPath, type AppPath } from './app-path.js';
-import { answerChange, callOf, restOf } from './answers.js';
-import { appIdOf, appsBelow, appView, shownApps, taskOf, tasksOf, taskViews } from './views.js';
+import { restOf } from './answers.js';
+import { appIdOf, appsBelow, appView, shownApps, taskViews } from './views.js';
 import { sendTasks } from './task-lists.js';
 
 @ApiTags('apps')
@@ -55,40 +46,6 @@ export class AppsController {
     return { apps: apps.map((app) => presentApp(appView(app, state, now), embeds, now)) };
   }
 
-  @Post('v2/apps')
-  @ApiOperation({ summary: 'Create an app; answers 201 at once with the deployment' })
-  async create(
-    @Req() request: FastifyRequest,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<object> {
-    const body = readJson(request);
-    const app = await this.core.apps.create(body, flag(request.query, 'force'), callOf(request));
-    answerChange(reply, app, 201);
-    void reply.header('Location', `/v2/apps${app.asked.id}`);
-    return presentCreatedApp(showApp(app.asked), app.version, app.deploymentId);
-  }
-
-  @Put('v2/apps')
-  @ApiOperation({ summary: 'Create or change many apps in one deployment' })
-  async putMany(
-    @Req() request: FastifyRequest,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<object> {
-    return answerChange(
-      reply,
-      await this.#updateMany(request, flag(request.query, 'partialUpdate', true), true),
-    );
-  }
-
-  @Patch('v2/apps')
-  @ApiOperation({ summary: 'Change many apps in one deployment; unknown ones are refused' })
-  async patchMany(
-    @Req() request: FastifyRequest,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<object> {
-    return answerChange(reply, await this.#updateMany(request, true, false));
-  }
-
   @Get('v2/apps/*')
   @ApiOperation({
     summary: 'One app: ID, ID/tasks, ID/versions, ID/versions/VERSION, GROUP/*, GROUP/*/tasks',
@@ -113,50 +70,6 @@ export class AppsController {
       default:
         throw failures.methodNotAllowed();
     }
-  }
-
-  @Put('v2/apps/*')
-  @ApiOperation({
-    summary: 'Change an app (partialUpdate=true by default), roll back with {"version"}, or create it',
-  })
-  put(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
-    return this.#update(request, reply, flag(request.query, 'partialUpdate', true), true);
-  }
-
-  @Patch('v2/apps/*')
-  @ApiOperation({ summary: 'Change an app that exists' })
-  patch(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
-    return this.#update(request, reply, true, false);
-  }
-
-  @Post('v2/apps/*')
-  @HttpCode(200)
-  @ApiOperation({ summary: 'ID/restart: replace all instances under the upgrade strategy' })
-  async restart(
-    @Req() request: FastifyRequest,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<object> {
-    const path = readAppPath(restOf(request));
-    if (path.kind !== 'restart') throw failures.methodNotAllowed();
-    const started = await this.core.apps.restart(appIdOf(path.id), flag(request.query, 'force'));
-    return answerChange(reply, started);
-  }
-
-  @Delete('v2/apps/*')
-  @ApiOperation({
-    summary: 'Remove ID, or kill its tasks: ID/tasks, ID/tasks/TASK (host, scale, wipe, force)',
-  })
-  async remove(
-    @Req() request: FastifyRequest,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<object> {
-    const path = readAppPath(restOf(request));
-    if (path.kind === 'tasks') return this.#killAll(appIdOf(path.id), request, reply);
-    if (path.kind === 'task') return this.#killOne(appIdOf(path.id), path.task, request, reply);
-    if (path.kind !== 'app' && path.kind !== 'restart') throw failures.methodNotAllowed();
-    const id = appIdOf(path.kind === 'restart' ? `${path.id}/restart` : path.id);
-    const force = flag(request.query, 'force', true);
-    return answerChange(reply, await this.core.apps.remove([id], force, parentGroupOf(id)));
   }
 
   #present(id: AppId, request: FastifyRequest): object {
@@ -204,73 +117,4 @@ export class AppsController {
     if (!found) throw failures.appNotFound(id, version);
     return presentVersion(found);
   }
-
-  async #update(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    partial: boolean,
-    mayCreate: boolean,
-  ): Promise<object> {
-    const path = readAppPath(restOf(request));
-    if (path.kind !== 'app') throw failures.methodNotAllowed();
-    const body = readJson(request);
-    const options = { force: flag(request.query, 'force'), partial, mayCreate };
-    const app = await this.core.apps.update(appIdOf(path.id), body, options, callOf(request));
-    return answerChange(reply, app, app.created ? 201 : 200);
-  }
-
-  #updateMany(request: FastifyRequest, partial: boolean, mayCreate: boolean): Promise<StartedDeployment> {
-    const options = { force: flag(request.query, 'force'), partial, mayCreate };
-    return this.core.apps.updateMany(readJson(request), options);
-  }
-
-  async #killAll(id: AppId, request: FastifyRequest, reply: FastifyReply): Promise<object> {
-    const { scale, wipe, force } = killOptions(request);
-    const host = text(request.query, 'host');
-    if (!scale) {
-      const killed = await this.core.tasks.kill((state) => {
-        requireApp(state, id);
-        return tasksOnHost(state, id, host);
-      }, wipe);
-      return { tasks: tasksOf(killed, this.core.state, this.core.clock.now()) };
-    }
-    const started = await this.core.tasks.killAndScale(
-      (state) => {
-        requireApp(state, id);
-        const selected = tasksOnHost(state, id, host);
-        if (!selected.length) throw failures.pathNotFound(id);
-        return selected;
-      },
-      [id],
-      force,
-    );
-    return answerChange(reply, started);
-  }
-
-  async #killOne(id: AppId, task: string, request: FastifyRequest, reply: FastifyReply): Promise<object> {
-    const { scale, wipe, force } = killOptions(request);
-    if (scale) {
-      const started = await this.core.tasks.killAndScale(
-        (state) => {
-          requireApp(state, id);
-          return state.instancesOf(id).filter((each) => each.taskId === task);
-        },
-        [id],
-        force,
-      );
-      return answerChange(reply, started);
-    }
-    const { state, clock } = this.core;
-    requireApp(state, id);
-    const shown = taskOf(requireTask(state, id, task), state, clock.now());
-    await this.core.tasks.kill((current) => [requireTask(current, id, task)], wipe);
-    const after = this.core.state.instanceOfTask(asTaskId(shown.id));
-    return { task: after ? taskOf(after, this.core.state, clock.now()) : shown };
-  }
-}
-
-function killOptions({ query }: FastifyRequest): { scale: boolean; wipe: boolean; force: boolean } {
-  const options = { scale: flag(query, 'scale'), wipe: flag(query, 'wipe'), force: flag(query, 'force') };
-  if (options.scale && options.wipe) throw failures.scaleAndWipe();
-  return options;
 }

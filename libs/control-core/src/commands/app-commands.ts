@@ -26,7 +26,8 @@ import type { Ids } from '#libs/time';
 import type { Decide, Lane } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
 import { PortUsers } from './port-users.js';
-import { groupsAbove, parentGroupOf, startDeployment, type StartedDeployment } from './start-deployment.js';
+import { groupsAbove, parentGroupOf } from './group-ids.js';
+import { startDeployment, type StartedDeployment } from './start-deployment.js';
 
 /** Decided in one turn, during which nobody else is served: about a second for this many. */
 export const APPS_PER_CALL_MAX = 4_000;

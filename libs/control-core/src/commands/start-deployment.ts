@@ -3,21 +3,21 @@
 import { failures } from '#libs/api-contract';
 import { groupChangeSuccess, type NewEvent } from '#libs/events';
 import {
-  asAppId,
   timestampOf,
   type App,
   type AppChange,
-  type AppId,
-  type AppSpec,
   type Deployment,
   type DeploymentId,
+  type DeploymentStep,
+  type GroupChange,
   type InstanceId,
   type Timestamp,
 } from '#libs/model';
-import { conflictsWith, planSteps } from '#libs/planner';
+import { conflictsWith, planSteps, type Wanted } from '#libs/planner';
 import type { Write } from '#libs/store';
 import type { Proposal } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
+import { groupWrites } from './group-writes.js';
 
 /** Marathon's limit (behaviour.md 17). */
 export const DEPLOYMENTS_MAX = 100;
@@ -27,6 +27,8 @@ export interface DeploymentRequest {
   /** Of the change; newer than every version given out before. */
   readonly version: Timestamp;
   readonly changes: readonly AppChange[];
+  /** Groups that come, go or change by themselves; those above new apps are made without being named. */
+  readonly groupChanges?: readonly GroupChange[];
   readonly force: boolean;
   /** For `group_change_success`. */
   readonly groupId: string;
@@ -40,6 +42,8 @@ export interface DeploymentRequest {
 export interface StartedDeployment {
   readonly deploymentId: DeploymentId;
   readonly version: Timestamp;
+  /** The plan, for dry runs. */
+  readonly steps: readonly DeploymentStep[];
 }
 
 export function startDeployment(
@@ -53,7 +57,8 @@ export function startDeployment(
     throw failures.tooManyDeployments(DEPLOYMENTS_MAX);
   }
   const changes = request.changes.filter(({ before, after }) => before?.version !== after?.version);
-  const planned = planSteps(changes, specsAfter(changes, workingSet));
+  const groups = groupWrites(changes, request.groupChanges ?? [], workingSet, request.version);
+  const planned = planSteps(changes, wantedAfter(changes, groups.changes, workingSet));
   if (planned.kind === 'cycle') {
     throw failures.ruleViolation('/', `dependencies form a cycle: ${planned.cycle.join(' -> ')}`);
   }
@@ -68,6 +73,7 @@ export function startDeployment(
     steps: planned.steps,
     currentStep: 0,
     changes,
+    ...(groups.changes.length ? { groupChanges: groups.changes } : {}),
     victims: request.victims ?? [],
     ...(takesBack ? { revertOf: takesBack.id } : {}),
     startedAt: now,
@@ -81,18 +87,23 @@ export function startDeployment(
       ...(takesBack ? [{ kind: 'put-deployment', deployment: takesBack } as const] : []),
       ...conflicting.flatMap((id) => endWrites(workingSet.deployments.get(id), request.id, now)),
       ...changes.flatMap((change) => appWrites(change, workingSet)),
+      ...groups.writes,
       { kind: 'put-deployment', deployment },
     ],
     events: [
       ...(request.events ?? []),
       groupChangeSuccess(request.groupId, request.version, timestampOf(now)),
     ],
-    value: { deploymentId: request.id, version: request.version },
+    value: { deploymentId: request.id, version: request.version, steps: planned.steps },
   };
 }
 
-/** Every app as it is wanted once the changes are carried out. */
-function specsAfter(changes: readonly AppChange[], workingSet: WorkingSet): AppSpec[] {
+/** Every app and group as it is wanted once the changes are carried out. */
+function wantedAfter(
+  changes: readonly AppChange[],
+  groupChanges: readonly GroupChange[],
+  workingSet: WorkingSet,
+): Wanted {
   const specs = new Map(
     [...workingSet.apps.values()]
       .filter(({ removing }) => !removing)
@@ -102,7 +113,15 @@ function specsAfter(changes: readonly AppChange[], workingSet: WorkingSet): AppS
     if (after) specs.set(appId, after.spec);
     else specs.delete(appId);
   }
-  return [...specs.values()];
+  const groups = new Map([...workingSet.groups].map(([id, { dependencies }]) => [id, dependencies]));
+  for (const { groupId, after } of groupChanges) {
+    if (after) groups.set(groupId, after.dependencies);
+    else groups.delete(groupId);
+  }
+  return {
+    specs: [...specs.values()],
+    groups: [...groups].map(([id, dependencies]) => ({ id, dependencies })),
+  };
 }
 
 function appWrites({ appId, before, after }: AppChange, workingSet: WorkingSet): Write[] {
@@ -134,13 +153,4 @@ function endWrites(deployment: Deployment | undefined, by: DeploymentId, now: nu
   if (!deployment) return [];
   const ended = cancelled(deployment, `cancelled: replaced by deployment ${by}`, now);
   return [{ kind: 'put-deployment', deployment: ended }];
-}
-
-/** `/shop/web` -> `/shop`, `/web` -> `/`. */
-export const parentGroupOf = (id: string): string => id.slice(0, Math.max(1, id.lastIndexOf('/')));
-
-/** Every group that holds this app: `/a/b/c` -> `/a/b`, `/a`. The root is none of them. */
-export function groupsAbove(id: AppId): AppId[] {
-  const parent = parentGroupOf(id);
-  return parent === '/' ? [] : [asAppId(parent), ...groupsAbove(asAppId(parent))];
 }

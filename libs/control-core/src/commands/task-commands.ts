@@ -9,7 +9,8 @@ import type { Ids } from '#libs/time';
 import type { Lane } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
 import { livingApp } from './app-commands.js';
-import { parentGroupOf, startDeployment, type StartedDeployment } from './start-deployment.js';
+import { parentGroupOf } from './group-ids.js';
+import { startDeployment, type StartedDeployment } from './start-deployment.js';
 
 /** Picks the instances to kill; throws when what the caller named is not there. */
 export type Selection = (workingSet: WorkingSet) => readonly Instance[];

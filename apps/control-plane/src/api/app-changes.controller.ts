@@ -1,0 +1,173 @@
+// Changing apps and killing their tasks: the writing half of `/v2/apps` (api.md 3.4-3.10). Parse, call, present: nothing is decided here.
+import { Controller, Delete, HttpCode, Inject, Patch, Post, Put, Req, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { failures, presentCreatedApp } from '#libs/api-contract';
+import {
+  parentGroupOf,
+  requireApp,
+  requireTask,
+  tasksOnHost,
+  type ControlCore,
+  type StartedDeployment,
+} from '#libs/control-core';
+import { asTaskId, showApp, type AppId } from '#libs/model';
+import { readJson } from '../http/json-body.js';
+import { flag, text } from '../http/url-form.js';
+import { CORE } from '../tokens.js';
+import { readAppPath } from './app-path.js';
+import { answerChange, callOf, restOf } from './answers.js';
+import { appIdOf, taskOf, tasksOf } from './views.js';
+
+@ApiTags('apps')
+@Controller()
+export class AppChangesController {
+  constructor(@Inject(CORE) private readonly core: ControlCore) {}
+
+  @Post('v2/apps')
+  @ApiOperation({ summary: 'Create an app; answers 201 at once with the deployment' })
+  async create(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const body = readJson(request);
+    const app = await this.core.apps.create(body, flag(request.query, 'force'), callOf(request));
+    answerChange(reply, app, 201);
+    void reply.header('Location', `/v2/apps${app.asked.id}`);
+    return presentCreatedApp(showApp(app.asked), app.version, app.deploymentId);
+  }
+
+  @Put('v2/apps')
+  @ApiOperation({ summary: 'Create or change many apps in one deployment' })
+  async putMany(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    return answerChange(
+      reply,
+      await this.#updateMany(request, flag(request.query, 'partialUpdate', true), true),
+    );
+  }
+
+  @Patch('v2/apps')
+  @ApiOperation({ summary: 'Change many apps in one deployment; unknown ones are refused' })
+  async patchMany(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    return answerChange(reply, await this.#updateMany(request, true, false));
+  }
+
+  @Put('v2/apps/*')
+  @ApiOperation({
+    summary: 'Change an app (partialUpdate=true by default), roll back with {"version"}, or create it',
+  })
+  put(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
+    return this.#update(request, reply, flag(request.query, 'partialUpdate', true), true);
+  }
+
+  @Patch('v2/apps/*')
+  @ApiOperation({ summary: 'Change an app that exists' })
+  patch(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
+    return this.#update(request, reply, true, false);
+  }
+
+  @Post('v2/apps/*')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'ID/restart: replace all instances under the upgrade strategy' })
+  async restart(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const path = readAppPath(restOf(request));
+    if (path.kind !== 'restart') throw failures.methodNotAllowed();
+    const started = await this.core.apps.restart(appIdOf(path.id), flag(request.query, 'force'));
+    return answerChange(reply, started);
+  }
+
+  @Delete('v2/apps/*')
+  @ApiOperation({
+    summary: 'Remove ID, or kill its tasks: ID/tasks, ID/tasks/TASK (host, scale, wipe, force)',
+  })
+  async remove(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const path = readAppPath(restOf(request));
+    if (path.kind === 'tasks') return this.#killAll(appIdOf(path.id), request, reply);
+    if (path.kind === 'task') return this.#killOne(appIdOf(path.id), path.task, request, reply);
+    if (path.kind !== 'app' && path.kind !== 'restart') throw failures.methodNotAllowed();
+    const id = appIdOf(path.kind === 'restart' ? `${path.id}/restart` : path.id);
+    const force = flag(request.query, 'force', true);
+    return answerChange(reply, await this.core.apps.remove([id], force, parentGroupOf(id)));
+  }
+
+  async #update(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    partial: boolean,
+    mayCreate: boolean,
+  ): Promise<object> {
+    const path = readAppPath(restOf(request));
+    if (path.kind !== 'app') throw failures.methodNotAllowed();
+    const body = readJson(request);
+    const options = { force: flag(request.query, 'force'), partial, mayCreate };
+    const app = await this.core.apps.update(appIdOf(path.id), body, options, callOf(request));
+    return answerChange(reply, app, app.created ? 201 : 200);
+  }
+
+  #updateMany(request: FastifyRequest, partial: boolean, mayCreate: boolean): Promise<StartedDeployment> {
+    const options = { force: flag(request.query, 'force'), partial, mayCreate };
+    return this.core.apps.updateMany(readJson(request), options);
+  }
+
+  async #killAll(id: AppId, request: FastifyRequest, reply: FastifyReply): Promise<object> {
+    const { scale, wipe, force } = killOptions(request);
+    const host = text(request.query, 'host');
+    if (!scale) {
+      const killed = await this.core.tasks.kill((state) => {
+        requireApp(state, id);
+        return tasksOnHost(state, id, host);
+      }, wipe);
+      return { tasks: tasksOf(killed, this.core.state, this.core.clock.now()) };
+    }
+    const started = await this.core.tasks.killAndScale(
+      (state) => {
+        requireApp(state, id);
+        const selected = tasksOnHost(state, id, host);
+        if (!selected.length) throw failures.pathNotFound(id);
+        return selected;
+      },
+      [id],
+      force,
+    );
+    return answerChange(reply, started);
+  }
+
+  async #killOne(id: AppId, task: string, request: FastifyRequest, reply: FastifyReply): Promise<object> {
+    const { scale, wipe, force } = killOptions(request);
+    if (scale) {
+      const started = await this.core.tasks.killAndScale(
+        (state) => {
+          requireApp(state, id);
+          return state.instancesOf(id).filter((each) => each.taskId === task);
+        },
+        [id],
+        force,
+      );
+      return answerChange(reply, started);
+    }
+    const { state, clock } = this.core;
+    requireApp(state, id);
+    const shown = taskOf(requireTask(state, id, task), state, clock.now());
+    await this.core.tasks.kill((current) => [requireTask(current, id, task)], wipe);
+    const after = this.core.state.instanceOfTask(asTaskId(shown.id));
+    return { task: after ? taskOf(after, this.core.state, clock.now()) : shown };
+  }
+}
+
+function killOptions({ query }: FastifyRequest): { scale: boolean; wipe: boolean; force: boolean } {
+  const options = { scale: flag(query, 'scale'), wipe: flag(query, 'wipe'), force: flag(query, 'force') };
+  if (options.scale && options.wipe) throw failures.scaleAndWipe();
+  return options;
+}
