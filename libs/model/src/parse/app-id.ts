@@ -12,6 +12,10 @@ const RESERVED = ['restart', 'tasks', 'versions', '.', '..'] as const;
 
 export const ROOT_ID = asAppId('/');
 
+const PART = '[a-z0-9](?:[a-z0-9-]*[a-z0-9])?';
+/** `matchesIdPattern` as one regular expression, for the published schema. */
+export const ID_PATTERN = `^/*(?:(?:\\.\\.|${PART}(?:\\.${PART})*)(?:/+|$))*$`;
+
 /** What the schema asks of an id: each segment legal or `..`; slashes may be doubled or trail. */
 export const matchesIdPattern = (text: string): boolean =>
   segmentsOf(text).every((segment) => segment === '..' || SEGMENT.test(segment));

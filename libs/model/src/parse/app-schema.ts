@@ -1,7 +1,7 @@
 // The schema stage of an app (app.md A1): every member that Marathon 1.11 knows, with its type, range and default.
 // Members that Longrun does not support yet are read all the same, so that their mistakes are reported like everywhere else;
 // `unsupported.ts` then refuses them by name.
-import { APP_ID_LENGTH_MAX, matchesIdPattern } from './app-id.js';
+import { APP_ID_LENGTH_MAX, ID_PATTERN, matchesIdPattern } from './app-id.js';
 import { container, network } from './container-schema.js';
 import { check, healthCheck, readinessCheck } from './check-schema.js';
 import {
@@ -16,16 +16,25 @@ import {
   object,
   oneOf,
   optional,
+  reader,
   required,
+  schemaOf,
   text,
   type ReadBy,
   type Reader,
 } from './reader.js';
+import type { JsonSchema } from './json-schema.js';
 import { labels, portDefinition } from './port-schema.js';
 
 const readId = text({ min: 1 });
+const ID_SCHEMA = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 4 * APP_ID_LENGTH_MAX,
+  pattern: ID_PATTERN,
+} as const;
 /** Long ids are refused before the pattern looks at them. */
-const idText: Reader<string> = (value, path, problems) => {
+const idText: Reader<string> = reader(ID_SCHEMA, (value, path, problems) => {
   const id = readId(value, path, problems);
   if (id === undefined) return undefined;
   if (id.length > 4 * APP_ID_LENGTH_MAX) {
@@ -35,12 +44,15 @@ const idText: Reader<string> = (value, path, problems) => {
   if (matchesIdPattern(id)) return id;
   problems.add(path, 'error.pattern');
   return undefined;
-};
+});
 
 const secretReference = object({ secret: required(text()) });
 const readText = text();
-const envValue: Reader<string | { secret: string }> = (value, path, problems) =>
-  isObject(value) ? secretReference(value, path, problems) : readText(value, path, problems);
+const envValue: Reader<string | { secret: string }> = reader(
+  { anyOf: [schemaOf(readText), schemaOf(secretReference)] },
+  (value, path, problems) =>
+    isObject(value) ? secretReference(value, path, problems) : readText(value, path, problems),
+);
 
 /** A number of seconds. */
 export const seconds = integer({ min: 0 });
@@ -59,10 +71,12 @@ const unreachableTimes = object({
 });
 type UnreachableMember = 'disabled' | ReadBy<typeof unreachableTimes>;
 /** Marathon takes any other text as `disabled` too; a typing mistake would change what happens, so only that word is taken. */
-const unreachableStrategy: Reader<UnreachableMember> = (value, path, problems) =>
-  typeof value === 'string'
-    ? oneOf('disabled')(value, path, problems)
-    : unreachableTimes(value, path, problems);
+const disabled = oneOf('disabled');
+const unreachableStrategy: Reader<UnreachableMember> = reader(
+  { anyOf: [schemaOf(disabled), schemaOf(unreachableTimes)] },
+  (value, path, problems) =>
+    typeof value === 'string' ? disabled(value, path, problems) : unreachableTimes(value, path, problems),
+);
 
 const fetchItem = object({
   uri: required(text({ min: 1, max: 1024 })),
@@ -149,3 +163,5 @@ export const appSchema = object({
 });
 
 export type AppInput = ReadBy<typeof appSchema>;
+
+export const appSchemaJson = (): JsonSchema => schemaOf(appSchema);

@@ -11,7 +11,9 @@ import {
   object,
   oneOf,
   optional,
+  reader,
   required,
+  schemaOf,
   text,
   type ReadBy,
   type Reader,
@@ -69,14 +71,17 @@ export type VolumeInput =
   | ({ readonly form: 'host' } & ReadBy<typeof hostVolume>);
 
 /** The members that are there choose the form; without any of them it is a host volume, and its errors are reported. */
-const volume: Reader<VolumeInput> = (value, path, problems) => {
-  const has = (name: string): boolean =>
-    isObject(value) && Object.hasOwn(value, name) && value[name] !== null && value[name] !== undefined;
-  if (has('persistent')) return tagged('persistent', persistentVolume(value, path, problems));
-  if (has('external')) return tagged('external', externalVolume(value, path, problems));
-  if (has('secret')) return tagged('secret', secretVolume(value, path, problems));
-  return tagged('host', hostVolume(value, path, problems));
-};
+const volume: Reader<VolumeInput> = reader(
+  { anyOf: [hostVolume, persistentVolume, externalVolume, secretVolume].map(schemaOf) },
+  (value, path, problems) => {
+    const has = (name: string): boolean =>
+      isObject(value) && Object.hasOwn(value, name) && value[name] !== null && value[name] !== undefined;
+    if (has('persistent')) return tagged('persistent', persistentVolume(value, path, problems));
+    if (has('external')) return tagged('external', externalVolume(value, path, problems));
+    if (has('secret')) return tagged('secret', secretVolume(value, path, problems));
+    return tagged('host', hostVolume(value, path, problems));
+  },
+);
 const tagged = <F extends string, T extends object>(
   form: F,
   read: T | undefined,
