@@ -24,6 +24,8 @@ export type {
   Timestamp,
 } from './ids.js';
 export { portsOf, runtimeOf } from './app-spec.js';
+export { heldPorts, needsOwnAddress, ownAddressOf, taskPortsOf } from './task-ports.js';
+export type { TaskPort } from './task-ports.js';
 export type {
   AgentCheck,
   AppSpec,
