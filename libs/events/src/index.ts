@@ -1,6 +1,8 @@
 // Table of contents: what an event is and which there are.
 export { LONGRUN_EVENT_TYPES, MARATHON_EVENT_TYPES } from './event.js';
 export type { LongrunEventType, MarathonEventType, NewEvent, StoredEvent } from './event.js';
+export { EVENT_CATALOGUE } from './catalogue.js';
+export type { EventDescription } from './catalogue.js';
 export { agentEvents, apiPostEvent, groupChangeFailed, groupChangeSuccess } from './api-events.js';
 export { deriveEvents } from './derive-events.js';
 export type { ChangeSet } from './derive-events.js';
