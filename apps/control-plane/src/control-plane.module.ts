@@ -6,13 +6,24 @@ import { AppsController } from './api/apps.controller.js';
 import { DeploymentsController } from './api/deployments.controller.js';
 import { EventsController } from './api/events.controller.js';
 import { GroupsController } from './api/groups.controller.js';
+import { PagesController } from './api/pages.controller.js';
 import { PodsController } from './api/pods.controller.js';
+import { ProcessController } from './api/process.controller.js';
 import { ProxiesController } from './api/proxies.controller.js';
 import { QueueController } from './api/queue.controller.js';
 import { ShutdownController } from './api/shutdown.controller.js';
 import { SystemController } from './api/system.controller.js';
 import { TasksController } from './api/tasks.controller.js';
-import { AGENT_GATEWAY, CORE, EVENT_HUB, METRICS, OPEN_STREAMS, SETTINGS, type Parts } from './tokens.js';
+import {
+  AGENT_GATEWAY,
+  CORE,
+  EVENT_HUB,
+  LOG_LEVELS,
+  METRICS,
+  OPEN_STREAMS,
+  SETTINGS,
+  type Parts,
+} from './tokens.js';
 
 @Module({})
 export class ControlPlaneModule {
@@ -21,6 +32,8 @@ export class ControlPlaneModule {
       module: ControlPlaneModule,
       controllers: [
         SystemController,
+        ProcessController,
+        PagesController,
         AppsController,
         AppChangesController,
         TasksController,
@@ -38,6 +51,7 @@ export class ControlPlaneModule {
         { provide: SETTINGS, useValue: parts.settings },
         { provide: EVENT_HUB, useValue: parts.hub },
         { provide: AGENT_GATEWAY, useValue: parts.gateway },
+        { provide: LOG_LEVELS, useValue: parts.levels },
         { provide: METRICS, useValue: parts.metrics },
         { provide: OPEN_STREAMS, useValue: parts.streams },
       ],

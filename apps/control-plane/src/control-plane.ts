@@ -14,10 +14,13 @@ import { diskCheck } from './disk.js';
 import { serveDocumentation } from './documentation.js';
 import { EventHub } from './events/event-hub.js';
 import { Access, tokenHash } from './http/access.js';
+import { Cors } from './http/cors.js';
 import { ErrorFilter } from './http/error-filter.js';
 import { ignoreUpgrade } from './http/ignored-upgrade.js';
 import { KnownRoutes } from './http/known-routes.js';
+import { RequestLimit } from './http/request-limit.js';
 import { createServer } from './http/server.js';
+import { LogLevels } from './log-levels.js';
 import { Metrics } from './metrics.js';
 import { OpenStreams } from './open-streams.js';
 import type { ApiSettings } from './settings.js';
@@ -64,10 +67,19 @@ export async function startControlPlane(
   gateway.serve(core);
   const routes = new KnownRoutes();
   const filter = new ErrorFilter(logger, routes);
-  const server = createServer({ core, access: new Access(settings), filter, routes, address });
+  const server = createServer({
+    core,
+    access: new Access(settings),
+    cors: new Cors(settings.allowedOrigins),
+    limit: new RequestLimit(settings.maxConcurrentRequests),
+    filter,
+    routes,
+    address,
+  });
   const counts = { streams: () => hub.count, sessions: () => gateway.connected };
   const metrics = new Metrics(core, VERSION, counts);
-  const parts = { core, settings, hub, gateway, logger, metrics, streams };
+  const levels = new LogLevels(logger, clock);
+  const parts = { core, settings, hub, gateway, logger, levels, metrics, streams };
   const app = await NestFactory.create(
     ControlPlaneModule.of(parts),
     new FastifyAdapter(server as FastifyInstance),
@@ -87,6 +99,7 @@ export async function startControlPlane(
     url: `http://${address}`,
     stop: async () => {
       await core.stop();
+      levels.stop();
       gateway.close();
       hub.closeAll();
       streams.endAll();

@@ -39,7 +39,17 @@ export const CONTROL_PLANE_OPTIONS: readonly Option[] = [
     help: 'host ports of tasks, shown in /v2/info',
     default: '31000-32000',
   },
-  { name: 'log-level', kind: 'text', help: 'debug, info, warn or error', default: 'info' },
+  {
+    name: 'access-control-allow-origin',
+    kind: 'list',
+    help: 'origins of web pages that may read the API (CORS), e.g. https://ui.example.com',
+  },
+  {
+    name: 'http-max-concurrent-requests',
+    kind: 'number',
+    help: 'calls of the API under way at once; more get 503 (no limit unless given)',
+  },
+  { name: 'log-level', kind: 'text', help: 'trace, debug, info, warn or error', default: 'info' },
 ];
 
 export function controlPlaneUsage(): string {
@@ -64,7 +74,13 @@ export interface ApiSettings {
   readonly agentToken?: string;
   readonly proxyToken?: string;
   readonly dataDir?: string;
+  /** Of web pages that may read; empty: none. */
+  readonly allowedOrigins: readonly string[];
+  /** Absent: no limit. */
+  readonly maxConcurrentRequests?: number;
   readonly logLevel: string;
+  /** All options by name as they are in force, without secrets. */
+  readonly effective: Readonly<Record<string, string | null>>;
   readonly warnings: readonly string[];
 }
 
@@ -86,6 +102,12 @@ export function readSettings(
   const agentToken = secretOf('agent-token');
   const proxyToken = secretOf('proxy-token');
   const dataDir = settings.optional('data-dir');
+  const limit = settings.has('http-max-concurrent-requests')
+    ? settings.number('http-max-concurrent-requests')
+    : undefined;
+  if (limit !== undefined && (!Number.isInteger(limit) || limit < 1)) {
+    throw new ConfigurationError('--http-max-concurrent-requests must be a whole number, 1 or more');
+  }
   const wildcard = bind === '0.0.0.0' || bind === '::';
   return Object.freeze({
     databaseUrl: settings.text('database-url'),
@@ -98,7 +120,12 @@ export function readSettings(
     ...(agentToken === undefined ? {} : { agentToken }),
     ...(proxyToken === undefined ? {} : { proxyToken }),
     ...(dataDir === undefined ? {} : { dataDir }),
+    allowedOrigins: settings.list('access-control-allow-origin'),
+    ...(limit === undefined ? {} : { maxConcurrentRequests: limit }),
     logLevel: settings.text('log-level'),
+    effective: Object.fromEntries(
+      CONTROL_PLANE_OPTIONS.map((option) => [option.name, shown(option, settings.optional(option.name))]),
+    ),
     warnings: settings.warnings,
   });
 
@@ -106,6 +133,15 @@ export function readSettings(
     const file = settings.optional(`${name}-file`);
     return file === undefined ? settings.optional(name) : privateFile(`--${name}-file`, file).trim();
   }
+}
+
+/** The value of an option for everybody to read: of a secret only that there is one, of a URL all but its credentials. */
+function shown({ name, secret }: Option, value: string | undefined): string | null {
+  if (value === undefined) return null;
+  if (!secret) return value;
+  if (name !== 'database-url' || !URL.canParse(value)) return '***';
+  const url = new URL(value);
+  return `${url.protocol}//${url.username || url.password ? '***@' : ''}${url.host}${url.pathname}`;
 }
 
 /** Content of a file that only its owner can read. */

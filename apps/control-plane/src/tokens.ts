@@ -4,6 +4,7 @@ import type { EventHub } from './events/event-hub.js';
 import type { ControlCore } from '#libs/control-core';
 import type { Logger } from '#libs/telemetry';
 import type { ApiSettings } from './settings.js';
+import type { LogLevels } from './log-levels.js';
 import type { Metrics } from './metrics.js';
 import type { OpenStreams } from './open-streams.js';
 
@@ -12,6 +13,7 @@ export const SETTINGS = Symbol('settings');
 export const EVENT_HUB = Symbol('event-hub');
 export const AGENT_GATEWAY = Symbol('agent-gateway');
 export const OPEN_STREAMS = Symbol('open-streams');
+export const LOG_LEVELS = Symbol('log-levels');
 export const METRICS = Symbol('metrics');
 
 /** What the module is made with. */
@@ -21,6 +23,7 @@ export interface Parts {
   readonly hub: EventHub;
   readonly gateway: AgentGateway;
   readonly logger: Logger;
+  readonly levels: LogLevels;
   readonly metrics: Metrics;
   readonly streams: OpenStreams;
 }

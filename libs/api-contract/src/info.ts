@@ -13,6 +13,8 @@ export interface InfoView {
   /** Null while no HTTPS port is open. */
   readonly httpsPort: number | null;
   readonly servicePorts: { readonly from: number; readonly to: number };
+  /** Of web pages that may read (CORS). */
+  readonly allowedOrigins: readonly string[];
   readonly features: readonly string[];
   /** How long a launch may stand still. */
   readonly launchLimitMs: number;
@@ -33,7 +35,6 @@ const ZOOKEEPER_KEYS = [
 
 /** Keys of `marathon_config` without a meaning here. */
 const UNUSED_KEYS = [
-  'access_control_allow_origin',
   'decline_offer_duration',
   'default_network_name',
   'env_vars_prefix',
@@ -76,6 +77,7 @@ export function presentInfo(view: InfoView): Info {
     frameworkId: view.clusterId,
     marathon_config: {
       ...nulls(UNUSED_KEYS),
+      access_control_allow_origin: view.allowedOrigins.length ? view.allowedOrigins : null,
       checkpoint: true,
       features: view.features,
       framework_name: 'longrun',

@@ -380,6 +380,7 @@ describe('info and instances', () => {
       apiPort: 8080,
       httpsPort: null,
       servicePorts: { from: 10000, to: 20000 },
+      allowedOrigins: [],
       features: [],
       launchLimitMs: 300_000,
     };

@@ -7,6 +7,10 @@ import type { Log } from './log.js';
 
 export const LEASE_MS = 10_000;
 export const RENEW_MS = 3_000;
+/** Between the answer to whoever asked for it and the step down (api.md 9). */
+const ABDICATE_AFTER_MS = 500;
+/** Longer than a standby's pause between two campaigns, so that another node gets its chance. */
+const ABDICATED_MS = RENEW_MS + 1_500;
 /** While the store is away: soon back in office once it answers. */
 const RETRY_MS = 1_000;
 
@@ -65,12 +69,29 @@ export class Leadership {
     await this.#campaign;
     const led = this.#epoch !== null;
     this.lose('resigned');
-    if (!led) return;
+    if (led) await this.#resign();
+  }
+
+  async #resign(): Promise<void> {
     try {
       await this.#parts.store.resign(this.#parts.holder);
     } catch (error) {
       this.#parts.log.warn({ err: error }, 'the lease could not be given up; it ends by itself within 10 s');
     }
+  }
+
+  /** Steps down soon, and campaigns again once others had their chance. */
+  abdicate(): void {
+    this.#parts.clock.after(ABDICATE_AFTER_MS, () => {
+      this.#campaign = this.#campaign.then(() => this.#giveUp());
+    });
+  }
+
+  async #giveUp(): Promise<void> {
+    if (this.#epoch === null || this.#stopped) return;
+    this.lose('resigned');
+    this.#next(ABDICATED_MS);
+    await this.#resign();
   }
 
   /** Called by whoever learns it first: the next campaign, a fenced commit, a store that went away. */

@@ -3,6 +3,8 @@ import { pino } from 'pino';
 import { logDestination } from './log-destination.js';
 
 export interface Logger {
+  /** trace, debug, info, warn or error; may be set at any time. Absent: it has none. */
+  level?: string;
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

@@ -1,11 +1,12 @@
 // What is asked about the server itself: ping, info, leader, metrics, plugins, alarms (api.md 9).
-import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
+import { All, Controller, Delete, Get, Inject, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failures, presentInfo } from '#libs/api-contract';
 import type { ControlCore } from '#libs/control-core';
 import { timestampOf } from '#libs/model';
 import { bestType } from '../http/accept.js';
+import { text } from '../http/url-form.js';
 import type { Metrics } from '../metrics.js';
 import type { ApiSettings } from '../settings.js';
 import { CORE, METRICS, SETTINGS } from '../tokens.js';
@@ -45,6 +46,7 @@ export class SystemController {
       apiPort: this.settings.apiPort,
       httpsPort: null,
       servicePorts: this.settings.servicePorts,
+      allowedOrigins: this.settings.allowedOrigins,
       features: ['task_killing'],
       launchLimitMs: this.core.settings.launchLimitMs,
     });
@@ -56,6 +58,22 @@ export class SystemController {
     const { leader } = this.core.leadership;
     if (!leader) throw failures.leaderNotFound();
     return { leader: leader.address };
+  }
+
+  @Delete('v2/leader')
+  @ApiOperation({
+    summary: 'The leader steps down; another node, or the same after some seconds, takes over',
+  })
+  abdicate(@Req() request: FastifyRequest): object {
+    for (const name of ['backup', 'restore']) {
+      if (text(request.query, name) === undefined) continue;
+      throw failures.invalidArgument(
+        `'${name}' is not a storage that this server can use: everything it knows is in Postgres. Use pg_dump and pg_restore.`,
+      );
+    }
+    if (!this.core.leads) throw failures.leaderNotFound();
+    this.core.leadership.abdicate();
+    return { message: 'Leadership abdicated' };
   }
 
   @Get('metrics')
@@ -82,7 +100,7 @@ export class SystemController {
     return { plugins: [] };
   }
 
-  @Get('v2/plugins/*')
+  @All('v2/plugins/*')
   @ApiOperation({ summary: 'There are none' })
   plugin(@Req() request: FastifyRequest): never {
     throw failures.noPlugin(restOf(request).split('/')[0] ?? '');

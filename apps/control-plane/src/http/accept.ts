@@ -10,7 +10,7 @@ const JSON_ONLY = ['application/json'];
 /** These pick for themselves. */
 const FREE = ['*/*'];
 const OFFERS: readonly Offer[] = [
-  { path: /^\/$|^\/(ping|docs|ui)($|\/|-)/, types: FREE },
+  { path: /^\/$|^\/(ping|docs|ui|help|api-console)($|\/|-)/, types: FREE },
   { path: /^\/metrics/, types: FREE },
   { path: /^\/v[23]\/events$/, types: FREE },
   { path: /^\/v2\/tasks$|^\/v2\/apps\/.+\/tasks$/, types: ['application/json', 'text/plain'] },

@@ -10,6 +10,8 @@ const settings: ApiSettings = {
   servicePorts: { from: 1, to: 2 },
   taskPorts: { from: 1, to: 2 },
   users: new Map(),
+  allowedOrigins: [],
+  effective: {},
   logLevel: 'info',
   warnings: [],
 };

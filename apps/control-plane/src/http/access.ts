@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { failures } from '#libs/api-contract';
 import type { Store } from '#libs/store';
 import { isLoopback, type ApiSettings } from '../settings.js';
+import { CORS_METHODS } from './cors.js';
 
 type Headers = Pick<IncomingHttpHeaders, 'host' | 'origin' | 'authorization' | 'content-type'>;
 
@@ -17,10 +18,12 @@ export class Access {
   readonly #hosts: ReadonlySet<string>;
   readonly #users: readonly Buffer[];
   readonly #open: boolean;
+  readonly #origins: readonly string[];
 
   constructor(settings: ApiSettings) {
     this.#hosts = new Set(['localhost', settings.bind, settings.hostname].map((each) => each.toLowerCase()));
     this.#users = [...(settings.users ?? [])].map(([user, password]) => digest(`${user}:${password}`));
+    this.#origins = settings.allowedOrigins;
     this.#open = settings.users === undefined && isLoopback(settings.bind);
   }
 
@@ -28,21 +31,28 @@ export class Access {
   check(method: string, path: string, headers: Headers): void {
     const host = headers.host ?? '';
     if (!this.#isOurs(nameOf(host))) throw failures.badHost(host);
-    if (headers.origin !== undefined && !isOwn(headers.origin, host)) {
-      throw failures.foreignOrigin(headers.origin);
+    const { origin } = headers;
+    if (origin !== undefined && !isOwn(origin, host) && !this.#mayRead(method, origin)) {
+      throw failures.foreignOrigin(origin);
     }
     const type = (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
     if (method !== 'GET' && method !== 'HEAD' && FORM_TYPES.includes(type)) {
       throw failures.unsupportedMediaType();
     }
     const hasToken = method !== 'DELETE' && TOKEN_PATHS.some((each) => path.startsWith(each));
-    if (this.#open || path === '/ping' || hasToken) return;
+    // a preflight brings no credentials, and nothing is behind OPTIONS
+    if (this.#open || path === '/ping' || method === 'OPTIONS' || hasToken) return;
     if (!this.#knows(headers.authorization)) throw failures.unauthorized();
   }
 
   /** Any address will do: only names can be pointed at this server by somebody else (DNS rebinding), and they are few. */
   #isOurs(name: string): boolean {
     return this.#hosts.has(name) || isIP(name.replace(/^\[(.*)\]$/, '$1')) !== 0;
+  }
+
+  /** Pages of configured origins may read; changes stay with those that this server sent itself. */
+  #mayRead(method: string, origin: string): boolean {
+    return CORS_METHODS.includes(method) && this.#origins.some((each) => each === '*' || each === origin);
   }
 
   #knows(authorization: string | undefined): boolean {

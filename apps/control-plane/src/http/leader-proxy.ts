@@ -7,7 +7,18 @@ import type { ControlCore } from '#libs/control-core';
 
 const VIA = 'x-marathon-via';
 /** Answered by every node itself. */
-const LOCAL = ['/ping', '/metrics', '/docs', '/v2/leader', '/v2/info'];
+const LOCAL = [
+  '/ping',
+  '/metrics',
+  '/docs',
+  '/ui',
+  '/help',
+  '/api-console',
+  '/logging',
+  '/config',
+  '/v2/leader',
+  '/v2/info',
+];
 
 /** True: the answer is on its way. False: this node answers. Throws when there is nobody to answer. */
 export function passToLeader(
@@ -17,8 +28,8 @@ export function passToLeader(
   reply: FastifyReply,
 ): boolean {
   const path = request.url.split('?')[0] ?? request.url;
-  if (core.leads || LOCAL.some((each) => path === each || path.startsWith(`${each}/`))) return false;
   const { leader } = core.leadership;
+  if (core.leads || (isLocal(path) && (request.method !== 'DELETE' || !leader))) return false;
   // with the store away nobody else leads either: what was true last can still be read, and writes say 503
   if (core.hasState) return false;
   if (!leader) throw failures.noLeader();
@@ -32,6 +43,9 @@ export function passToLeader(
   forward(leader.address, via === '' ? address : `${via}, ${address}`, request, reply);
   return true;
 }
+
+const isLocal = (path: string): boolean =>
+  path === '/' || LOCAL.some((each) => path === each || path.startsWith(`${each}/`));
 
 function forward(leader: string, via: string, request: FastifyRequest, reply: FastifyReply): void {
   reply.hijack();

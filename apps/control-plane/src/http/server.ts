@@ -6,15 +6,19 @@ import type { ControlCore } from '#libs/control-core';
 import { isAcceptable } from './accept.js';
 import type { Access } from './access.js';
 import { compressed } from './compression.js';
+import type { Cors } from './cors.js';
 import type { ErrorFilter } from './error-filter.js';
 import type { KnownRoutes } from './known-routes.js';
 import { passToLeader } from './leader-proxy.js';
 import { collectBody } from './raw-body.js';
+import type { RequestLimit } from './request-limit.js';
 import { tidyUrl } from './url-form.js';
 
 export interface ServerParts {
   readonly core: ControlCore;
   readonly access: Access;
+  readonly cors: Cors;
+  readonly limit: RequestLimit;
   readonly filter: ErrorFilter;
   readonly routes: KnownRoutes;
   /** `host:port` of this node. */
@@ -34,7 +38,7 @@ const ALWAYS: Readonly<Record<string, string>> = {
 const REQUEST_MS_MAX = 60_000;
 
 export function createServer(parts: ServerParts): FastifyInstance {
-  const { core, access, filter, routes, address } = parts;
+  const { core, access, cors, limit, filter, routes, address } = parts;
   const server = fastify({
     rewriteUrl: (request) => tidyUrl(request.url ?? '/'),
     // an id in a path may be long; the model says what is too long
@@ -48,10 +52,12 @@ export function createServer(parts: ServerParts): FastifyInstance {
   server.addContentTypeParser('*', (_request, stream, done) => collectBody(stream, done));
   server.addHook('onRoute', ({ method, url }) => routes.note(method, url));
   server.addHook('onRequest', async (request, reply) => {
-    void reply.headers(ALWAYS);
+    void reply.headers({ ...ALWAYS, ...cors.headers(request.headers) });
     const path = request.url.split('?')[0] ?? request.url;
     try {
       access.check(request.method, path, request.headers);
+      if (cors.isPreflight(request.method, request.headers)) return reply.status(200).send();
+      limit.enter(path, reply.raw);
       // nothing has such a name, and the store takes none
       if (path.includes('%00')) throw failures.badRequest('The path must not hold a NUL character.');
       const { leader } = core.leadership;
