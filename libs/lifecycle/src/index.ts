@@ -15,6 +15,7 @@ export {
   failedCheck,
   hasRoutablePorts,
   healthOf,
+  isAwaitingReadiness,
   isReady,
   isReportedUnready,
   isRunning,

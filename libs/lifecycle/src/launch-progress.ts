@@ -3,14 +3,25 @@
 import type { AgentNode, Instance, InstanceStatus } from '#libs/model';
 import { conditionOf, currentStatus } from './condition.js';
 
-/** A report as it is stored: with the time at which its launch last moved. `before`: the stored one. */
+/**
+ * A report as it is stored: with the time at which its launch last moved, and still ready if its task was ready once, whether the
+ * agent remembers that or not (behaviour.md 8). `before`: the stored one.
+ */
 export function datedStatus(
   status: InstanceStatus,
   before: InstanceStatus | undefined,
   now: number,
 ): InstanceStatus {
   const isStill = before?.movedAt !== undefined && isSameMoment(before, status);
-  return { ...status, movedAt: isStill ? before.movedAt : now };
+  return { ...status, ...readyOnce(status, before), movedAt: isStill ? before.movedAt : now };
+}
+
+function readyOnce(
+  status: InstanceStatus,
+  before: InstanceStatus | undefined,
+): Pick<InstanceStatus, 'readiness'> {
+  const wasReady = before?.taskId === status.taskId && before.readiness?.ready === true;
+  return wasReady && status.readiness?.ready !== true ? { readiness: before.readiness } : {};
 }
 
 /** A pull moves by its bytes, and by its words while layers are unpacked. */

@@ -22,12 +22,19 @@ export const hasRoutablePorts = (spec: AppSpec): boolean =>
   portsOf(spec).some((each) => each.protocol !== 'udp');
 
 /**
+ * Started for a deployment of an app with a readiness check, and it has not answered ready yet: neither routed nor counted, whatever
+ * its health says (behaviour.md 8, promise 1).
+ */
+export const isAwaitingReadiness = (instance: Instance): boolean =>
+  instance.asksReadiness === true && currentStatus(instance)?.readiness?.ready !== true;
+
+/**
  * May it be in the route table? With health checks: all alive. Without, but with ports: every port accepted a TCP connection.
- * With neither: it runs.
+ * With neither: it runs. And in each case: it answered ready once, if this incarnation is asked.
  */
 export function isReady(instance: Instance, version: AppVersion, _now: number): boolean {
   const status = currentStatus(instance);
-  if (status?.phase !== 'running') return false;
+  if (status?.phase !== 'running' || isAwaitingReadiness(instance)) return false;
   if (version.spec.healthChecks.length) return healthOf(instance, version) === true;
   return !hasRoutablePorts(version.spec) || status.accepting;
 }

@@ -32,3 +32,11 @@ const currentAction = (app: AppId, { steps, currentStep }: Deployment): Deployme
 
 const isStillToCome = (app: AppId, { steps, currentStep }: Deployment): boolean =>
   steps.slice(currentStep).some((step) => step.actions.some((each) => each.app === app));
+
+/** Does it start instances of this app, now or in a step to come? What is placed meanwhile is asked whether it is ready (behaviour.md 8). */
+export const startsInstances = (app: AppId, { steps, currentStep }: Deployment): boolean =>
+  steps
+    .slice(Math.max(0, currentStep - 1))
+    .some((step) => step.actions.some((each) => each.app === app && STARTING.has(each.action)));
+
+const STARTING: ReadonlySet<DeploymentAction['action']> = new Set(['ScaleApplication', 'RestartApplication']);

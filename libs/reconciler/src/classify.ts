@@ -4,6 +4,7 @@ import {
   hasEnded,
   hasRoutablePorts,
   healthOf,
+  isAwaitingReadiness,
   isReportedUnready,
   isRunning,
   runningSince,
@@ -137,6 +138,7 @@ function unreachableDeadline(
 function answers(instance: Instance, situation: AppSituation): boolean {
   const version = situation.versionOf(instance);
   if (version.spec.healthChecks.length && healthOf(instance, version) !== true) return false;
+  if (isAwaitingReadiness(instance)) return false;
   if (!hasRoutablePorts(version.spec) || instance.routing === 'in') return true;
   // with checks it enters the table as soon as they pass; without, Marathon calls it healthy when it runs
   return !version.spec.healthChecks.length && situation.now >= acceptHoldUntil(instance, situation);

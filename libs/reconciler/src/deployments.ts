@@ -1,7 +1,9 @@
 // Running deployments in a pass: one step at a time, its end, or its failure at the deadline (promise 4). At most one move per
 // deployment and pass, so that every step is seen by whoever follows the events.
+import { isAwaitingReadiness, isRunning } from '#libs/lifecycle';
 import type { AppId, Cause, Deployment } from '#libs/model';
 import { revertChanges } from '#libs/planner';
+import type { AppSituation } from './classify.js';
 import type { Decision } from './decision.js';
 import { deadlineMsOf, isActionDone, progressMark } from './progress.js';
 import type { SituationOf } from './progress.js';
@@ -116,12 +118,19 @@ function failureText(deployment: Deployment, situationOf: SituationOf, idleMs: n
     (each) => !isActionDone(each, situationOf(each), deployment),
   );
   const texts = open.map((action) => {
-    const failure = situationOf(action)?.app.lastTaskFailure;
+    const situation = situationOf(action);
+    const failure = situation?.app.lastTaskFailure;
     const last = failure ? `, last failure: ${failure.message || failure.state}` : '';
-    return `${action.action} ${action.app} is not done${last}`;
+    return `${action.action} ${action.app} is not done${unreadyText(situation)}${last}`;
   });
   const step = `step ${deployment.currentStep} of ${deployment.steps.length}`;
   return `no progress for ${Math.round(idleMs / 1000)} s in ${step}: ${texts.join('; ')}`;
+}
+
+function unreadyText(situation: AppSituation | null): string {
+  const running = situation?.instances.filter((each) => !each.stop && isRunning(each)) ?? [];
+  const unready = running.filter(isAwaitingReadiness).length;
+  return unready ? `, ${unready} running instances did not answer their readiness check` : '';
 }
 
 function decisionOf(kind: Decision['kind'], deployment: Deployment, appId: AppId, text: string): Decision {

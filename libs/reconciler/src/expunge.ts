@@ -1,5 +1,6 @@
 // Forgetting unreachable instances (behaviour.md 10.4): after expungeAfterSeconds, but a suspect stays in the table until its
 // replacement is routed (decisions.md 17). Also sets the wake-ups that waiting by time needs.
+import { isAwaitingReadiness } from '#libs/lifecycle';
 import type { Cause } from '#libs/model';
 import type { AppDraft } from './app-draft.js';
 import type { AppWork } from './app-work.js';
@@ -29,6 +30,6 @@ export function wakeForTimers(draft: AppDraft): void {
     const set = classify(each, situation);
     if (set === 'unreachable') draft.wake(inactiveAt(each, situation));
     const isHeld = set === 'unready' && !draft.versionOf(each).spec.healthChecks.length;
-    if (isHeld) draft.wake(acceptHoldUntil(each, situation));
+    if (isHeld && !isAwaitingReadiness(each)) draft.wake(acceptHoldUntil(each, situation));
   }
 }

@@ -1,6 +1,6 @@
 // The promises, checked once more on the finished draft of an app, independently of the rules that made it. A violation is a bug:
 // the app's decisions are dropped and reported, the others go on (decisions.md 3).
-import { hasRoutablePorts } from '#libs/lifecycle';
+import { hasRoutablePorts, isAwaitingReadiness } from '#libs/lifecycle';
 import { shareRoundedDown } from '#libs/planner';
 import type { Instance, InstanceId } from '#libs/model';
 import type { AppDraft } from './app-draft.js';
@@ -29,6 +29,7 @@ const INVARIANTS: readonly Invariant[] = [
   { rule: 'capacity', broken: capacityBroken },
   { rule: 'one-owner-per-port', broken: portBroken },
   { rule: 'no-kill-before-confirmation', broken: killBroken },
+  { rule: 'no-route-before-ready', broken: routeBroken },
   { rule: 'incarnations-only-grow', broken: incarnationBroken },
 ];
 
@@ -111,6 +112,15 @@ function killBroken(draft: AppDraft): string | null {
     }
   }
   return null;
+}
+
+/** Promise 1, for what must answer a readiness check first. */
+function routeBroken(draft: AppDraft): string | null {
+  const routed = draft.decisions.flatMap(({ kind, instanceId }) =>
+    kind === 'route-in' && instanceId !== undefined ? [draft.instance(instanceId)] : [],
+  );
+  const early = routed.find((each) => each?.routing === 'in' && isAwaitingReadiness(each));
+  return early ? `${early.id} would be routed before it is ready` : null;
 }
 
 function incarnationBroken(draft: AppDraft): string | null {

@@ -9,14 +9,17 @@ import type { AppDraft } from './app-draft.js';
 import { isOutdated } from './classify.js';
 import { confirmedTable } from './confirmation.js';
 
-/** Places every waiting instance that may start now; what fits nowhere is listed in the draft. */
-export function launchWaiting(draft: AppDraft): void {
+/**
+ * Places every waiting instance that may start now; what fits nowhere is listed in the draft. `asksReadiness`: a deployment starts
+ * them, so that those of an app with a readiness check must answer it first; a relaunch without a deployment is never asked.
+ */
+export function launchWaiting(draft: AppDraft, asksReadiness: boolean): void {
   const delayed = draft.app;
   for (const instance of draft.instances) {
     if (instance.placed || instance.goal === 'stopped') continue;
     const delay = currentDelay(delayed, draft.now, draft.versionOf(instance));
     if (delay && delay.until > draft.now) draft.wake(delay.until);
-    else if (!isAgentPausing(draft, instance)) launch(draft, instance);
+    else if (!isAgentPausing(draft, instance)) launch(draft, instance, asksReadiness);
   }
   if (draft.unplaced) draft.wake(draft.now + draft.context.snapshot.settings.placementRetryMs);
 }
@@ -29,7 +32,7 @@ function isAgentPausing(draft: AppDraft, { agentId }: Instance): boolean {
   return agentId !== undefined && draft.context.snapshot.agents.get(agentId)?.liveness === 'disconnected';
 }
 
-function launch(draft: AppDraft, instance: Instance): void {
+function launch(draft: AppDraft, instance: Instance, asksReadiness: boolean): void {
   const { snapshot, ledger, ids } = draft.context;
   const verdict = place(requestFor(draft, instance), snapshot.agents, ledger);
   if (verdict.kind === 'impossible') {
@@ -38,8 +41,10 @@ function launch(draft: AppDraft, instance: Instance): void {
   }
   const { agentId, hostPorts } = verdict;
   const taskId = newTaskId(draft.id, ids.uuid());
-  const launched = (row: Instance): Instance => ({
+  const isAsked = asksReadiness && Boolean(draft.versionOf(instance).spec.readinessChecks?.length);
+  const launched = ({ asksReadiness: _, ...row }: Instance): Instance => ({
     ...row,
+    ...(isAsked ? { asksReadiness: true } : {}),
     incarnation: row.incarnation + 1,
     taskId,
     placed: true,

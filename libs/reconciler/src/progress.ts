@@ -1,6 +1,6 @@
 // How far a deployment is: which actions are done (behaviour.md 4, 5), and whether anything moved (decisions.md 18). Progress is
 // the best seen so far within a step: flapping health or a task that crashes again and again is none, so every deployment ends.
-import { isRunning } from '#libs/lifecycle';
+import { healthOf, isRunning } from '#libs/lifecycle';
 import type { AppVersion, Deployment, DeploymentAction } from '#libs/model';
 import { isAvailable, isOutdated } from './classify.js';
 import type { AppSituation } from './classify.js';
@@ -60,7 +60,7 @@ export function progressMark(deployment: Deployment, situationOf: SituationOf): 
 }
 
 function measure(deployment: Deployment, situationOf: SituationOf): Marks {
-  let [done, available, running, placed, gone, pulled] = [0, 0, 0, 0, 0, 0];
+  let [done, available, running, placed, gone, pulled, healthy] = [0, 0, 0, 0, 0, 0, 0];
   for (const action of deployment.steps[deployment.currentStep - 1]?.actions ?? []) {
     const situation = situationOf(action);
     if (isActionDone(action, situation, deployment)) done += 1;
@@ -72,10 +72,12 @@ function measure(deployment: Deployment, situationOf: SituationOf): Marks {
       if (each.placed) placed += 1;
       if (isRunning(each)) running += 1;
       if (isAvailable(each, situation)) available += 1;
+      // healthy, and perhaps not ready yet
+      if (healthOf(each, situation.versionOf(each))) healthy += 1;
       pulled += each.status?.pull?.doneBytes ?? 0;
     }
   }
-  return [done, available, running, placed, gone, pulled];
+  return [done, available, running, placed, gone, pulled, healthy];
 }
 
 function parseMark(text: string): Marks {
@@ -88,16 +90,22 @@ function parseMark(text: string): Marks {
   }
 }
 
+/** An app that is asked once an hour whether it is ready gets a few hours. */
+const READINESS_POLLS = 5;
+
 /** Longest time without progress: at least the setting, and enough for an app's checks to pass or fail; waiting for backoff is allowed for. */
 export function deadlineMsOf(versions: readonly AppVersion[], delayMs: number, leastMs: number): number {
-  const perCheck = versions.flatMap(({ spec }) =>
-    spec.healthChecks.map(
+  const perCheck = versions.flatMap(({ spec }) => [
+    ...spec.healthChecks.map(
       (check) =>
         check.gracePeriodSeconds +
         check.intervalSeconds * (check.maxConsecutiveFailures + 1) +
         check.timeoutSeconds +
         60,
     ),
-  );
+    ...(spec.readinessChecks ?? []).map(
+      (check) => READINESS_POLLS * (check.intervalSeconds + check.timeoutSeconds) + 60,
+    ),
+  ]);
   return Math.max(leastMs, ...perCheck.map((seconds) => seconds * 1000)) + delayMs;
 }

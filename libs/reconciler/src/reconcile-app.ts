@@ -2,7 +2,7 @@
 // ones before it decided, and none needs to know why.
 import type { AppDraft } from './app-draft.js';
 import { advanceStops } from './advance-stops.js';
-import { workOf } from './app-work.js';
+import { startsInstances, workOf } from './app-work.js';
 import { isOutdated } from './classify.js';
 import { adjustCounts } from './counts.js';
 import { expungeLost, wakeForTimers } from './expunge.js';
@@ -26,7 +26,7 @@ export function reconcileApp(draft: AppDraft, deployment: Deployment | undefined
   adjustCounts(draft, work);
   expungeLost(draft, work);
   advanceStops(draft);
-  launchWaiting(draft);
+  launchWaiting(draft, deployment !== undefined && startsInstances(draft.id, deployment));
   upkeepDelay(draft);
   wakeForTimers(draft);
   if (draft.app.removing && !draft.instances.length) {

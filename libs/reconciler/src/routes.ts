@@ -1,5 +1,12 @@
 // Who is in the route table (promises 1 and 5), and health kills, which the brake may hold.
-import { failedCheck, hasRoutablePorts, isReady, isReportedUnready, isRunning } from '#libs/lifecycle';
+import {
+  failedCheck,
+  hasRoutablePorts,
+  isAwaitingReadiness,
+  isReady,
+  isReportedUnready,
+  isRunning,
+} from '#libs/lifecycle';
 import type { Cause, Instance } from '#libs/model';
 import type { AppDraft } from './app-draft.js';
 import { healthCounts, healthMark, isBraking } from './brake.js';
@@ -19,7 +26,9 @@ export function updateRoutes(draft: AppDraft): boolean {
 function updateRoute(draft: AppDraft, instance: Instance, isBrakeOn: boolean): void {
   const version = draft.versionOf(instance);
   const ref = instance.taskId === undefined ? {} : { ref: instance.taskId };
-  const isHeld = isBrakeOn && isRunning(instance) && healthMark(instance, version)?.kind === 'turned';
+  // the brake suspects health checks; an app that has not called itself ready gets no traffic all the same
+  const mayServe = isRunning(instance) && !isAwaitingReadiness(instance);
+  const isHeld = isBrakeOn && mayServe && healthMark(instance, version)?.kind === 'turned';
   if (instance.routing !== 'in' && (isReady(instance, version, draft.now) || isHeld)) {
     const text = isHeld ? 'the mass-kill brake is on: traffic goes to all' : 'it is ready';
     const cause: Cause = { kind: isHeld ? 'health' : instance.cause.kind, text, ...ref };

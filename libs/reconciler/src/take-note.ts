@@ -24,8 +24,8 @@ export function adoptIncarnations(draft: AppDraft): void {
 }
 
 function adopted(draft: AppDraft, row: Instance, status: InstanceStatus, cause: Cause): Instance {
-  // a stop with relaunch has happened: another task runs; a removal goes on with the new task
-  const { stop, ...rest } = row;
+  // a stop with relaunch has happened: another task runs; a removal goes on with the new task, which no deployment started
+  const { stop, asksReadiness: _, ...rest } = row;
   const next: Instance = {
     ...rest,
     ...(stop?.then === 'remove' ? { stop } : {}),
