@@ -1,167 +1,108 @@
 // The schema stage of an app (app.md A1): every member that Marathon 1.11 knows, with its type, range and default.
 // Members that Longrun does not support yet are read all the same, so that their mistakes are reported like everywhere else;
-// `unsupported.ts` then refuses them by name.
-import { APP_ID_LENGTH_MAX, ID_PATTERN, matchesIdPattern } from './app-id.js';
-import { container, network } from './container-schema.js';
+// `unsupported.ts` then refuses them by name. The descriptions are published with the schema.
 import { check, healthCheck, readinessCheck } from './check-schema.js';
+import { container, ipAddress, network } from './container-schema.js';
+import { environmentValue, secrets } from './environment-schema.js';
+import { fetchItem } from './fetch-schema.js';
+import { idText } from './id-schema.js';
+import type { JsonSchema } from './json-schema.js';
+import { labels, portDefinition } from './port-schema.js';
 import {
-  anything,
   decimal,
   filled,
   flag,
   integer,
-  isObject,
   list,
   mapOf,
   object,
   oneOf,
   optional,
-  reader,
   required,
   schemaOf,
   text,
   type ReadBy,
-  type Reader,
 } from './reader.js';
-import type { JsonSchema } from './json-schema.js';
-import { labels, portDefinition } from './port-schema.js';
-
-const readId = text({ min: 1 });
-const ID_SCHEMA = {
-  type: 'string',
-  minLength: 1,
-  maxLength: 4 * APP_ID_LENGTH_MAX,
-  pattern: ID_PATTERN,
-} as const;
-/** Long ids are refused before the pattern looks at them. */
-const idText: Reader<string> = reader(ID_SCHEMA, (value, path, problems) => {
-  const id = readId(value, path, problems);
-  if (id === undefined) return undefined;
-  if (id.length > 4 * APP_ID_LENGTH_MAX) {
-    problems.add(path, `must not be longer than ${APP_ID_LENGTH_MAX} characters`);
-    return undefined;
-  }
-  if (matchesIdPattern(id)) return id;
-  problems.add(path, 'error.pattern');
-  return undefined;
-});
-
-const secretReference = object({ secret: required(text()) });
-const readText = text();
-const envValue: Reader<string | { secret: string }> = reader(
-  { anyOf: [schemaOf(readText), schemaOf(secretReference)] },
-  (value, path, problems) =>
-    isObject(value) ? secretReference(value, path, problems) : readText(value, path, problems),
-);
-
-/** A number of seconds. */
-export const seconds = integer({ min: 0 });
-const share = decimal({ min: 0, max: 1 });
-/** Own limits: far above any host, far below where sums lose whole numbers. */
-const cpus = decimal({ min: 0, max: 1_000_000 });
-const mebibytes = decimal({ min: 0, max: 1_000_000_000_000 });
-
-const upgradeStrategy = object({
-  minimumHealthCapacity: required(share),
-  maximumOverCapacity: required(share),
-});
-const unreachableTimes = object({
-  inactiveAfterSeconds: filled(seconds, 0),
-  expungeAfterSeconds: filled(seconds, 0),
-});
-type UnreachableMember = 'disabled' | ReadBy<typeof unreachableTimes>;
-/** Marathon takes any other text as `disabled` too; a typing mistake would change what happens, so only that word is taken. */
-const disabled = oneOf('disabled');
-const unreachableStrategy: Reader<UnreachableMember> = reader(
-  { anyOf: [schemaOf(disabled), schemaOf(unreachableTimes)] },
-  (value, path, problems) =>
-    typeof value === 'string' ? disabled(value, path, problems) : unreachableTimes(value, path, problems),
-);
-
-const fetchItem = object({
-  uri: required(text({ min: 1, max: 1024 })),
-  extract: filled(flag, true),
-  executable: filled(flag, false),
-  cache: filled(flag, false),
-  destPath: optional(text({ min: 1, max: 1024 })),
-});
+import { cpus, executorResources, mebibytes, resourceLimits } from './resource-schema.js';
+import {
+  killSelection,
+  seconds,
+  UNREACHABLE_DEFAULT,
+  unreachableStrategy,
+  upgradeStrategy,
+} from './strategy-schema.js';
 
 const EXECUTOR = /^(?:|\/\/cmd|\/?[^/]+(?:\/[^/]+)*)$/;
+const OLD = 'Old style, read and translated, never shown:';
+
+const residency = object({
+  relaunchEscalationTimeoutSeconds: filled(seconds, 3600),
+  taskLostBehavior: filled(oneOf('WAIT_FOREVER', 'RELAUNCH_AFTER_TIMEOUT'), 'WAIT_FOREVER'),
+});
 
 /** A whole definition, schema-clean; `null` members are gone. */
 export const appSchema = object({
-  id: required(idText),
-  cmd: optional(text({ min: 1 })),
-  args: optional(list(text())),
-  user: optional(text()),
-  env: filled(mapOf(envValue), {}),
-  instances: filled(integer({ min: 0 }), 1),
-  cpus: filled(cpus, 1),
-  mem: filled(mebibytes, 128),
-  disk: filled(mebibytes, 0),
-  gpus: filled(integer({ min: 0 }), 0),
-  executor: filled(text({ pattern: EXECUTOR }), ''),
-  executorResources: optional(
-    object({
-      cpus: filled(decimal({ min: 0 }), 0.1),
-      mem: filled(decimal({ min: 32 }), 32),
-      disk: filled(decimal({ min: 10 }), 10),
-    }),
+  id: required(idText, 'Absolute, or relative to the enclosing group.', '/shop/web'),
+  cmd: optional(text({ min: 1 }), 'Run by /bin/sh -c. Excludes args.', 'exec ./server --port $PORT0'),
+  args: optional(
+    list(text()),
+    'Run without a shell; with an image appended to its entry point. Excludes cmd.',
+    ['./server', '--verbose'],
   ),
-  constraints: filled(list(list(text())), []),
-  fetch: filled(list(fetchItem), []),
-  uris: optional(list(text())),
-  ports: optional(list(integer())),
-  portDefinitions: optional(list(portDefinition)),
-  requirePorts: filled(flag, false),
-  networks: filled(list(network), []),
-  ipAddress: optional(
-    object({
-      networkName: optional(text()),
-      labels: filled(labels, {}),
-      groups: optional(anything),
-      discovery: optional(
-        object({
-          ports: filled(
-            list(
-              object({
-                number: filled(integer({ min: 0, max: 65535 }), 0),
-                name: required(text()),
-                protocol: optional(oneOf('tcp', 'udp', 'udp,tcp')),
-              }),
-            ),
-            [],
-          ),
-        }),
-      ),
-    }),
+  user: optional(text(), 'Account to run as; absent: that of the agent or image.', 'nobody'),
+  env: filled(mapOf(environmentValue), {}, 'Environment variables.', { LEVEL: 'info' }),
+  instances: filled(integer({ min: 0 }), 1, 'How many instances run.', 3),
+  cpus: filled(cpus, 1, 'CPU cores for each instance.', 0.5),
+  mem: filled(mebibytes, 128, 'Memory of each instance in MiB.', 256),
+  disk: filled(mebibytes, 0, 'Disk of each instance in MiB.', 100),
+  gpus: filled(integer({ min: 0 }), 0, 'Not supported: must be 0.'),
+  executor: filled(text({ pattern: EXECUTOR }), '', 'Kept and shown without effect.', '//cmd'),
+  executorResources: optional(executorResources, 'Kept and shown without effect.'),
+  constraints: filled(
+    list(list(text())),
+    [],
+    'Where instances may run: lists of field, operator and value.',
+    [['hostname', 'UNIQUE']],
   ),
-  container: optional(container),
-  healthChecks: filled(list(healthCheck), []),
-  check: optional(check),
-  readinessChecks: filled(list(readinessCheck), []),
-  backoffSeconds: filled(seconds, 1),
-  backoffFactor: filled(decimal({ min: 1 }), 1.15),
-  maxLaunchDelaySeconds: filled(seconds, 300),
-  taskKillGracePeriodSeconds: optional(seconds),
-  upgradeStrategy: optional(upgradeStrategy),
-  unreachableStrategy: filled(unreachableStrategy, { inactiveAfterSeconds: 0, expungeAfterSeconds: 0 }),
-  killSelection: filled(oneOf('YOUNGEST_FIRST', 'OLDEST_FIRST'), 'YOUNGEST_FIRST'),
-  dependencies: filled(list(text()), []),
-  labels: filled(labels, {}),
-  acceptedResourceRoles: optional(list(text())),
-  role: filled(text(), ''),
-  residency: optional(
-    object({
-      relaunchEscalationTimeoutSeconds: filled(seconds, 3600),
-      taskLostBehavior: filled(oneOf('WAIT_FOREVER', 'RELAUNCH_AFTER_TIMEOUT'), 'WAIT_FOREVER'),
-    }),
+  fetch: filled(list(fetchItem), [], 'Files that are downloaded into the sandbox before each start.'),
+  uris: optional(list(text()), `${OLD} 'fetch'.`, ['https://example.com/site.tar.gz']),
+  ports: optional(list(integer()), `${OLD} 'portDefinitions'.`, [0]),
+  portDefinitions: optional(
+    list(portDefinition),
+    'Ports with host networking. Absent: one; an empty list: none.',
   ),
-  secrets: filled(mapOf(object({ source: required(text({ min: 1 })) })), {}),
-  resourceLimits: optional(object({ cpus: optional(anything), mem: optional(anything) })),
-  tty: filled(flag, false),
+  requirePorts: filled(flag, false, 'Use the port numbers as host ports too (host networking only).'),
+  networks: filled(list(network), [], 'One host network, one bridge network, or container networks.', [
+    { mode: 'container/bridge' },
+  ]),
+  ipAddress: optional(ipAddress, `${OLD} 'networks' and 'container.portMappings'.`),
+  container: optional(container, 'Image, volumes and ports of a container.'),
+  healthChecks: filled(list(healthCheck), [], 'Instances that fail them are replaced and get no traffic.'),
+  check: optional(check, 'Its result is only shown with the task. Not with a DOCKER container.'),
+  readinessChecks: filled(list(readinessCheck), [], 'One at most; asked while a deployment starts instances.'),
+  backoffSeconds: filled(seconds, 1, 'Delay before a failed instance is started again, the first time.'),
+  backoffFactor: filled(decimal({ min: 1 }), 1.15, 'The delay grows by this factor with each failure.'),
+  maxLaunchDelaySeconds: filled(seconds, 300, 'The delay grows up to this one.'),
+  taskKillGracePeriodSeconds: optional(seconds, 'From SIGTERM to SIGKILL.', 10),
+  upgradeStrategy: optional(upgradeStrategy, 'How instances are replaced. Absent: 1 and 1.'),
+  unreachableStrategy: filled(
+    unreachableStrategy,
+    UNREACHABLE_DEFAULT,
+    'What is done about instances whose agent is lost.',
+    'disabled',
+  ),
+  killSelection: filled(killSelection, 'YOUNGEST_FIRST', 'Which instances are stopped first.'),
+  dependencies: filled(list(text()), [], 'Apps and groups that are started before this one.', ['/shop/db']),
+  labels: filled(labels, {}, 'Any texts; some have a meaning to proxies.', { HAPROXY_GROUP: 'external' }),
+  acceptedResourceRoles: optional(list(text()), 'Kept and shown.', ['*']),
+  role: filled(text(), '', "Kept and shown; '' is the default role.", 'prod'),
+  residency: optional(residency, 'Read without effect.'),
+  secrets: filled(secrets, {}, 'Not supported: must be empty.'),
+  resourceLimits: optional(resourceLimits, 'Hard limits above cpus and mem.', { mem: 'unlimited' }),
+  tty: optional(flag, 'Give the task a terminal.'),
 });
 
 export type AppInput = ReadBy<typeof appSchema>;
 
+/** What `parseApp` reads, as JSON Schema. Rules between members are not in it. */
 export const appSchemaJson = (): JsonSchema => schemaOf(appSchema);

@@ -23,10 +23,15 @@ export interface ParseContext {
   readonly base?: AppId;
   /** The id of the URL; one in the body is ignored then. */
   readonly id?: AppId;
+  /** Of apps that name no role: that of the group above; `*` if absent (app.md A9). */
+  readonly defaultRole?: string;
 }
 
 /** Reads an app definition (app.md part A). Never throws, whatever the input; `input` is not changed. */
-export function parseApp(input: unknown, { base = ROOT_ID, id }: ParseContext = {}): ParsedApp {
+export function parseApp(
+  input: unknown,
+  { base = ROOT_ID, id, defaultRole = '*' }: ParseContext = {},
+): ParsedApp {
   const found = new Problems();
   const app = appSchema(id !== undefined && isObject(input) ? { ...input, id } : input, '', found);
   if (found.any || !app) return found.as('schema');
@@ -51,7 +56,10 @@ export function parseApp(input: unknown, { base = ROOT_ID, id }: ParseContext = 
   checkLimits(app, found);
   refuseUnsupported(app, found);
   if (found.any) return found.as('rules');
-  return { kind: 'ok', spec: specOf(app, { id: appId, dependencies, constraints, mode, ports }) };
+  return {
+    kind: 'ok',
+    spec: specOf(app, { id: appId, dependencies, constraints, mode, ports, defaultRole }),
+  };
 }
 
 interface Derived {
@@ -60,10 +68,14 @@ interface Derived {
   readonly constraints: AppSpec['constraints'];
   readonly mode: NetworkMode;
   readonly ports: AppPorts;
+  readonly defaultRole: string;
 }
 
 /** Only for input that passed every rule. */
-function specOf(app: AppInput, { id, dependencies, constraints, mode, ports }: Derived): AppSpec {
+function specOf(
+  app: AppInput,
+  { id, dependencies, constraints, mode, ports, defaultRole }: Derived,
+): AppSpec {
   const isHost = mode === 'host';
   return {
     id: asAppId(id),
@@ -91,7 +103,7 @@ function specOf(app: AppInput, { id, dependencies, constraints, mode, ports }: D
     dependencies,
     killSelection: app.killSelection,
     unreachableStrategy: app.unreachableStrategy,
-    role: app.role === '' ? '*' : app.role,
+    role: app.role === '' ? defaultRole : app.role,
     ...(app.acceptedResourceRoles ? { acceptedResourceRoles: [...new Set(app.acceptedResourceRoles)] } : {}),
   };
 }
