@@ -10,6 +10,7 @@ import type { Clock, Ids, Timer } from '#libs/time';
 import { AgentRegistry } from './agent-registry.js';
 import { Alarms } from './alarms.js';
 import { AssignmentFeed } from './assignment-feed.js';
+import { ChangeCount } from './change-count.js';
 import { AppCommands } from './commands/app-commands.js';
 import { DeploymentCommands } from './commands/deployment-commands.js';
 import { Shutdown } from './commands/shutdown.js';
@@ -30,6 +31,8 @@ const TRIM_MS = 600_000;
 export interface Publisher {
   /** In the order of their numbers, after the state that made them true can be read. */
   events(events: readonly StoredEvent[]): void;
+  /** The state of all events up to this number can be read; some of them may never come through `events`. */
+  stateLoaded?(newestEvent: number): void;
   /** Another process leads now, or this one ends: its streams end and agents dial the leader. Not when only the store is away. */
   officeLost(): void;
   /** A new epoch in the same process: agents must say hello again, other streams go on. */
@@ -67,6 +70,7 @@ export class ControlCore {
   readonly deployments: DeploymentCommands;
   readonly shutdown: Shutdown;
   readonly loop: ReconcileLoop;
+  readonly #count = new ChangeCount();
   readonly #parts: ControlCoreParts;
   readonly #lane: Lane;
   #workingSet: WorkingSet | null = null;
@@ -171,7 +175,7 @@ export class ControlCore {
 
   async #load(epoch: number, officeSince: number): Promise<WorkingSet> {
     const { settings } = this;
-    return new WorkingSet(await this.store.load(), { epoch, now: officeSince, settings });
+    return new WorkingSet(await this.store.load(), { epoch, now: officeSince, settings, count: this.#count });
   }
 
   /** Within an office, after a conflict: somebody wrote beside us. */
@@ -183,6 +187,7 @@ export class ControlCore {
     this.assignments.reload(workingSet);
     this.routes.announce();
     this.loop.takeOffice(workingSet);
+    this.#parts.publisher.stateLoaded?.(workingSet.loadedEvent);
     return workingSet;
   }
 
@@ -193,6 +198,7 @@ export class ControlCore {
     if (before && before.epoch !== epoch) this.#parts.publisher.epochChanged();
     this.proxies.takeOffice(workingSet, now, null);
     this.#workingSet = workingSet;
+    this.#parts.publisher.stateLoaded?.(workingSet.loadedEvent);
     this.alarms.reset();
     this.#lane.open(workingSet);
     this.agents.takeOffice(now);

@@ -30,6 +30,7 @@ import {
 } from '#libs/reconciler';
 import type { StoredState, Write } from '#libs/store';
 import type { ChangeSet, RowChange } from '#libs/events';
+import { ChangeCount } from './change-count.js';
 import { GroupIndex } from './group-index.js';
 
 /** What a commit touched, for those who follow: reconcile loop, assignment feed, route feed, waiting requests. */
@@ -47,6 +48,8 @@ export interface Office {
   /** Control plane's clock, epoch ms. */
   readonly now: number;
   readonly settings: ReconcileSettings;
+  /** Shared by all copies that a process ever makes. */
+  readonly count?: ChangeCount;
 }
 
 export class WorkingSet implements ClusterSnapshot {
@@ -58,6 +61,8 @@ export class WorkingSet implements ClusterSnapshot {
   readonly deployments = new Map<DeploymentId, Deployment>();
   readonly epoch: number;
   readonly officeSince: number;
+  /** Number of the newest event when it was loaded. */
+  readonly loadedEvent: number;
   readonly settings: ReconcileSettings;
   readonly #ledger: PlacementIndex;
   readonly #versions = new Map<AppId, Map<Timestamp, AppVersion>>();
@@ -66,14 +71,21 @@ export class WorkingSet implements ClusterSnapshot {
   readonly #byAgent = new GroupIndex<AgentId, InstanceId>();
   readonly #byTask = new Map<TaskId, InstanceId>();
   readonly #deploymentsByApp = new GroupIndex<AppId, DeploymentId>();
+  readonly #unreachable = new Set<InstanceId>();
+  readonly #count: ChangeCount;
   readonly #healthMarks = new Map<InstanceId, HealthMark>();
   #fleetHealth: FleetHealth | null = null;
   #tableNumber: number;
   #lastVersion: Timestamp | null;
+  #change: number;
+  #sortedApps: readonly AppId[] | null = null;
 
-  constructor(state: StoredState, { epoch, now, settings }: Office) {
+  constructor(state: StoredState, { epoch, now, settings, count = new ChangeCount() }: Office) {
+    this.#count = count;
+    this.#change = count.next();
     this.epoch = epoch;
     this.officeSince = now;
+    this.loadedEvent = state.eventNumber;
     this.settings = settings;
     this.#tableNumber = state.tableNumber;
     this.#ledger = new PlacementIndex(state.tableNumber);
@@ -99,6 +111,19 @@ export class WorkingSet implements ClusterSnapshot {
   }
   get tableNumber(): number {
     return this.#tableNumber;
+  }
+  /** Another number after every commit and for every copy; `noteProxy` alone does not move it. */
+  get change(): number {
+    return this.#change;
+  }
+  /** In the order of their ids. */
+  appsInOrder(): readonly App[] {
+    this.#sortedApps ??= [...this.apps.keys()].sort();
+    return this.#sortedApps.flatMap((id) => this.apps.get(id) ?? []);
+  }
+  /** Those on lost agents: what is shown of them may change by time alone. */
+  unreachable(): readonly Instance[] {
+    return this.#rows(this.#unreachable);
   }
   /** The current version, one that an instance runs, or one of a running deployment. */
   version(app: AppId, version: Timestamp): AppVersion | undefined {
@@ -201,6 +226,7 @@ export class WorkingSet implements ClusterSnapshot {
 
   /** Only for writes that are committed. */
   apply(writes: readonly Write[], now: number): Touched {
+    this.#change = this.#count.next();
     const changes = this.changesOf(writes);
     const touchedApps = new Set<AppId>();
     for (const version of changes.versions) this.#setVersion(version);
@@ -260,11 +286,13 @@ export class WorkingSet implements ClusterSnapshot {
     return [...ids].flatMap((id) => this.#instances.get(id) ?? []);
   }
   #setApp(app: App): void {
+    if (!this.apps.has(app.id)) this.#sortedApps = null;
     this.apps.set(app.id, app);
     this.#setVersion(app.current);
   }
   #dropApp(app: App): void {
     this.apps.delete(app.id);
+    this.#sortedApps = null;
   }
   #setGroup(group: Group): void {
     this.groups.set(group.id, group);
@@ -296,12 +324,14 @@ export class WorkingSet implements ClusterSnapshot {
     this.#instances.set(instance.id, instance);
     this.#byApp.add(instance.appId, instance.id);
     if (instance.agentId) this.#byAgent.add(instance.agentId, instance.id);
+    if (instance.unreachableSince !== undefined) this.#unreachable.add(instance.id);
     for (const task of tasksOf(instance)) this.#byTask.set(task, instance.id);
   }
   #dropInstance(instance: Instance): void {
     this.#instances.delete(instance.id);
     this.#byApp.remove(instance.appId, instance.id);
     if (instance.agentId) this.#byAgent.remove(instance.agentId, instance.id);
+    this.#unreachable.delete(instance.id);
     for (const task of tasksOf(instance)) this.#byTask.delete(task);
   }
   #setDeployment(deployment: Deployment): void {
