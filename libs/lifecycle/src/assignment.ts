@@ -1,6 +1,6 @@
 // What the agent gets for one incarnation: a launch spec that stands on its own, and the assignment around it.
 // Pure functions of stored rows, so every leader sends the same.
-import { portsOf, runtimeOf } from '#libs/model';
+import { runtimeOf, taskPortsOf } from '#libs/model';
 import type {
   AgentInfo,
   App,
@@ -23,10 +23,10 @@ export const DRAIN_LABEL = 'longrun.io/drain-seconds';
 export type LaunchPlace = Pick<AgentInfo, 'hostname'> & { readonly enforceGroupRole?: boolean };
 
 /** The incarnation as placed. */
-export type PlacedTask = Pick<Instance, 'hostPorts' | 'asksReadiness'> & { readonly taskId: TaskId };
+export type PlacedTask = Pick<Instance, 'id' | 'hostPorts' | 'asksReadiness'> & { readonly taskId: TaskId };
 
 export function launchSpecOf(
-  { taskId, hostPorts, asksReadiness }: PlacedTask,
+  { id, taskId, hostPorts, asksReadiness }: PlacedTask,
   version: AppVersion,
   place: LaunchPlace,
 ): LaunchSpec {
@@ -41,19 +41,19 @@ export function launchSpecOf(
     ...(spec.user === undefined ? {} : { user: spec.user }),
     ...(spec.tty === undefined ? {} : { tty: spec.tty }),
     ...(spec.fetch?.length ? { fetch: spec.fetch } : {}),
-    env: taskEnvironment({ version, taskId, hostPorts, ...place }),
+    env: taskEnvironment({ version, taskId, instanceId: id, hostPorts, ...place }),
     cpus: spec.cpus,
     mem: spec.mem,
     disk: spec.disk,
     ...(spec.resourceLimits ? { limits: spec.resourceLimits } : {}),
     ...networkOf(spec),
-    ports: portsOf(spec).map((each) => {
-      const hostPort = hostPorts[each.index] ?? 0;
-      const container =
-        each.containerPort === undefined ? {} : { containerPort: each.containerPort || hostPort };
-      const name = each.name === undefined ? {} : { name: each.name };
-      return { index: each.index, hostPort, protocol: each.protocol, ...name, ...container };
-    }),
+    ports: taskPortsOf(spec, { id, hostPorts }).map(({ index, hostPort, protocol, name, containerPort }) => ({
+      index,
+      hostPort,
+      protocol,
+      ...(name === undefined ? {} : { name }),
+      ...(containerPort === undefined ? {} : { containerPort }),
+    })),
     ...(docker ? { image: docker.image } : {}),
     forcePullImage: docker?.forcePullImage ?? false,
     privileged: docker?.privileged ?? false,

@@ -1,13 +1,14 @@
 // The environment of an app's task, exactly as Marathon's (behaviour.md 12.1): names upper case, the user's `env` on top.
-import { portsOf } from '#libs/model';
-import type { AppVersion, TaskId } from '#libs/model';
+import { taskPortsOf } from '#libs/model';
+import type { AppVersion, InstanceId, TaskId } from '#libs/model';
 
 export interface EnvironmentInput {
   readonly version: AppVersion;
   readonly taskId: TaskId;
+  readonly instanceId: InstanceId;
   /** The agent's host name. */
   readonly hostname: string;
-  /** As assigned, in definition order. */
+  /** As assigned, in definition order; 0 = none. */
   readonly hostPorts: readonly number[];
   /** Of the app's top-level group. */
   readonly enforceGroupRole?: boolean;
@@ -21,6 +22,7 @@ const MAX_LABEL_VALUE = 512;
 export function taskEnvironment({
   version,
   taskId,
+  instanceId,
   hostname,
   hostPorts,
   enforceGroupRole = false,
@@ -39,7 +41,7 @@ export function taskEnvironment({
     ...labelVariables(spec.labels),
     MESOS_TASK_ID: taskId,
     HOST: hostname,
-    ...portVariables(version, hostPorts),
+    ...portVariables(version, instanceId, hostPorts),
     ...spec.env,
   };
 }
@@ -54,20 +56,29 @@ function labelVariables(labels: Readonly<Record<string, string>>): Record<string
   };
 }
 
-function portVariables({ spec }: AppVersion, hostPorts: readonly number[]): Record<string, string> {
-  const ports = portsOf(spec);
+/**
+ * Without a host port a port's number is the one inside the container. `PORTS` are the host ports, then the generated numbers; fixed
+ * container ports without a host port are not in it, and when it is empty there is no `PORT`.
+ */
+function portVariables(
+  { spec }: AppVersion,
+  id: InstanceId,
+  hostPorts: readonly number[],
+): Record<string, string> {
+  const ports = taskPortsOf(spec, { id, hostPorts });
   if (!ports.length) return {};
   const variables: Record<string, string> = {};
   for (const each of ports) {
-    const assigned = String(hostPorts[each.index] ?? 0);
+    const assigned = String(each.hostPort || (each.containerPort ?? 0));
     // with a mapping the number asked for is the container's, otherwise the service port
     const requested = each.containerPort ?? each.servicePort;
     variables[`PORT${each.index}`] = assigned;
     variables[`PORT_${requested || assigned}`] = assigned;
     if (each.name !== undefined) variables[`PORT_${each.name.toUpperCase()}`] = assigned;
   }
-  const all = ports.map((each) => String(hostPorts[each.index] ?? 0));
-  return { ...variables, PORT: all[0] ?? '', PORTS: all.join(',') };
+  const generated = ports.flatMap((each) => (each.isGenerated ? [each.containerPort] : []));
+  const all = [...ports.flatMap((each) => each.hostPort || []), ...generated].map(String);
+  return { ...variables, ...(all[0] === undefined ? {} : { PORT: all[0] }), PORTS: all.join(',') };
 }
 
 const cleanName = (name: string): string => name.replaceAll(/[^A-Za-z0-9_]+/g, '_').toUpperCase();

@@ -13,6 +13,7 @@ export { conditionOf, currentStatus, hasEnded, isActive, isTerminal, taskStateOf
 export type { Condition } from './condition.js';
 export {
   failedCheck,
+  hasNoAddress,
   hasRoutablePorts,
   healthOf,
   isAwaitingReadiness,

@@ -183,6 +183,7 @@ describe('the environment of a task', () => {
     taskEnvironment({
       version: aVersion(more),
       taskId: asTaskId('shop_web.1'),
+      instanceId: INSTANCE,
       hostname: 'node-1',
       hostPorts: [31_000, 31_001],
     });
@@ -238,7 +239,7 @@ describe('the environment of a task', () => {
         },
       },
     };
-    const placed = { taskId: asTaskId('shop_web.1'), hostPorts: [31_000, 31_001] };
+    const placed = { id: INSTANCE, taskId: asTaskId('shop_web.1'), hostPorts: [31_000, 31_001] };
     const launch = launchSpecOf(placed, version, { hostname: 'node-1' });
     expect(launch).toMatchObject({
       runtime: 'docker',

@@ -1,6 +1,6 @@
 // Health of an instance over all its checks (behaviour.md 7.4), and whether it may enter the route table (promise 1).
 // Both speak about the current incarnation only.
-import { portsOf } from '#libs/model';
+import { needsOwnAddress, ownAddressOf, portsOf } from '#libs/model';
 import type { AppSpec, AppVersion, HealthCheck, HealthResult, Instance } from '#libs/model';
 import { currentStatus } from './condition.js';
 
@@ -30,22 +30,30 @@ export const isAwaitingReadiness = (instance: Instance): boolean =>
 
 /**
  * May it be in the route table? With health checks: all alive. Without, but with ports: every port accepted a TCP connection.
- * With neither: it runs. And in each case: it answered ready once, if this incarnation is asked.
+ * With neither: it runs. And in each case: it answered ready once, if this incarnation is asked; a
+ * port without host port is reached at the task's own address, so that is known.
  */
 export function isReady(instance: Instance, version: AppVersion, _now: number): boolean {
   const status = currentStatus(instance);
-  if (status?.phase !== 'running' || isAwaitingReadiness(instance)) return false;
+  if (status?.phase !== 'running' || isAwaitingReadiness(instance) || hasNoAddress(instance)) return false;
   if (version.spec.healthChecks.length) return healthOf(instance, version) === true;
   return !hasRoutablePorts(version.spec) || status.accepting;
 }
 
-/** Must it leave the table? Only what was reported does it: a check that failed, or that it runs no longer; `unknown` never. */
+/**
+ * Must it leave the table? Only what was reported does it: a check that failed, that it runs no longer, or that its container has left
+ * the network on which it is reached; `unknown` never.
+ */
 export function isReportedUnready(instance: Instance, version: AppVersion): boolean {
   const status = currentStatus(instance);
   if (!status) return false;
-  if (status.phase !== 'running') return true;
+  if (status.phase !== 'running' || hasNoAddress(instance)) return true;
   return version.spec.healthChecks.some((_, index) => status.health[index]?.alive === false);
 }
+
+/** Reached at an address of its own, and it was reported without one. */
+export const hasNoAddress = (instance: Instance): boolean =>
+  needsOwnAddress(instance) && ownAddressOf(instance) === undefined;
 
 export interface FailedCheck {
   readonly index: number;
