@@ -1,7 +1,8 @@
 // The schema stage of a group update (api.md 4.2): a tree of groups whose apps are whole definitions. `version` and `scaleBy` are
 // read at every level, so that the rules can say that they stand alone.
 import type { Timestamp } from '../ids.js';
-import { appSchema, idText } from './app-schema.js';
+import { appSchema } from './app-schema.js';
+import { idText } from './id-schema.js';
 import { type JsonSchema } from './json-schema.js';
 import {
   anything,
