@@ -1,10 +1,14 @@
 // Table of contents: the shapes of the REST API and its errors.
-export { ERROR_CODES, LongrunError, errorBody } from './errors.js';
-export type { ErrorBody, ErrorCode, ErrorDetail, LongrunErrorOptions } from './errors.js';
+export { ERROR_CODES } from './error-codes.js';
+export type { ErrorCode } from './error-codes.js';
+export { LongrunError, errorBody } from './errors.js';
+export type { ErrorBody, ErrorDetail, LongrunErrorOptions } from './errors.js';
+export { ERROR_EXAMPLES } from './error-examples.js';
 export { failures } from './failures.js';
+export { definitionWarnings } from './definition-warnings.js';
 export { embedsOfGroup, embedsOfList, embedsOfSingle } from './app-embeds.js';
 export type { AppEmbed } from './app-embeds.js';
-export { matchesFilter, presentApp, presentCreatedApp, presentVersion } from './apps.js';
+export { appAsJson, matchesFilter, presentApp, presentCreatedApp, presentVersion } from './apps.js';
 export type { AppFilter, AppInfo, AppView, VersionedApp } from './apps.js';
 export {
   matchesTaskStatus,
@@ -20,7 +24,9 @@ export type { TaskCounts, TaskStats, TaskStatsSummary } from './task-stats.js';
 export { presentAgent, presentInstance } from './instances.js';
 export type { AgentAnswer, InstanceStory, WaitExplanation } from './instances.js';
 export { presentDeployment, presentDeploymentResult, presentDeploymentStory } from './deployments.js';
-export type { DeploymentInfo, DeploymentResult, DeploymentStory } from './deployments.js';
+export type { DeploymentInfo, DeploymentResult, DeploymentStory, ReadinessOf } from './deployments.js';
+export { presentReadiness } from './readiness.js';
+export type { ReadinessInfo } from './readiness.js';
 export { DECLINE_REASONS, NOTHING_DECLINED, addAttempt, funnelOf, presentQueueItem } from './queue.js';
 export type {
   DeclineReason,

@@ -2,7 +2,13 @@
 import { Controller, Delete, Get, HttpCode, Inject, Req } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { failures, presentQueueItem, type OfferView, type QueueItem } from '#libs/api-contract';
+import {
+  definitionWarnings,
+  failures,
+  presentQueueItem,
+  type OfferView,
+  type QueueItem,
+} from '#libs/api-contract';
 import { requireApp, type ControlCore } from '#libs/control-core';
 import { currentDelay, hasEnded } from '#libs/lifecycle';
 import type { App, Instance } from '#libs/model';
@@ -43,8 +49,9 @@ export class QueueController {
     if (id === undefined) throw failures.uriNotFound();
     const app = requireApp(state, appIdOf(id));
     if (what === 'warnings') {
-      const warnings = routes.warnings(state).filter(({ appId }) => appId === app.id);
-      return { appId: app.id, warnings: warnings.map(({ text }) => text) };
+      const routing = routes.warnings(state).filter(({ appId }) => appId === app.id);
+      const texts = [...routing.map(({ text }) => text), ...definitionWarnings(app.current.spec)];
+      return { appId: app.id, warnings: texts };
     }
     const explanation = this.core.loop.waiting(app.id);
     return {

@@ -1,0 +1,25 @@
+// What a definition asks for and does not get, in sentences for `/v3/apps/ID/warnings`: members that Marathon knows, that are kept and
+// shown, and that have no effect here. Nothing is dropped silently.
+import { runtimeOf, type AppSpec } from '#libs/model';
+
+/** Empty for most apps. What has no effect on routing is told by libs/routing. */
+export function definitionWarnings(spec: AppSpec): readonly string[] {
+  const warnings: string[] = [];
+  if (spec.executor !== undefined && spec.executor !== '') {
+    warnings.push("'executor' has no effect: there are no executors, the task is started by the agent itself");
+  }
+  if (spec.executorResources) warnings.push("'executorResources' has no effect: there are no executors");
+  if (spec.tty === true && runtimeOf(spec) === 'process') {
+    warnings.push("'tty' has no effect without an image: a process gets no terminal");
+  }
+  if (spec.acceptedResourceRoles) {
+    warnings.push("'acceptedResourceRoles' is kept as a label only: resources are not reserved by role");
+  }
+  const unreachable = (spec.container?.portMappings ?? []).filter(({ hostPort }) => hostPort === undefined);
+  if (spec.networks.some(({ mode }) => mode === 'container') && unreachable.length) {
+    warnings.push(
+      'ports without hostPort are reached at the address of the container: a proxy on another host needs a route to that network',
+    );
+  }
+  return warnings;
+}
