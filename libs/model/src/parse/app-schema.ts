@@ -2,11 +2,12 @@
 // Members that Longrun does not support yet are read all the same, so that their mistakes are reported like everywhere else;
 // `unsupported.ts` then refuses them by name. The descriptions are published with the schema.
 import { check, healthCheck, readinessCheck } from './check-schema.js';
-import { container, ipAddress, network } from './container-schema.js';
+import { container } from './container-schema.js';
 import { environmentValue, secrets } from './environment-schema.js';
 import { fetchItem } from './fetch-schema.js';
 import { idText } from './id-schema.js';
 import type { JsonSchema } from './json-schema.js';
+import { ipAddress, network } from './network-schema.js';
 import { labels, portDefinition } from './port-schema.js';
 import {
   decimal,
@@ -79,7 +80,11 @@ export const appSchema = object({
   container: optional(container, 'Image, volumes and ports of a container.'),
   healthChecks: filled(list(healthCheck), [], 'Instances that fail them are replaced and get no traffic.'),
   check: optional(check, 'Its result is only shown with the task. Not with a DOCKER container.'),
-  readinessChecks: filled(list(readinessCheck), [], 'One at most; asked while a deployment starts instances.'),
+  readinessChecks: filled(
+    list(readinessCheck),
+    [],
+    'One at most; asked while a deployment starts instances.',
+  ),
   backoffSeconds: filled(seconds, 1, 'Delay before a failed instance is started again, the first time.'),
   backoffFactor: filled(decimal({ min: 1 }), 1.15, 'The delay grows by this factor with each failure.'),
   maxLaunchDelaySeconds: filled(seconds, 300, 'The delay grows up to this one.'),

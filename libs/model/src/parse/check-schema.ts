@@ -1,6 +1,7 @@
 // The schema of health checks, readiness checks and `check` (app.md A7).
+import { command } from './command-schema.js';
+import { portNumber } from './port-schema.js';
 import {
-  anything,
   filled,
   flag,
   integer,
@@ -12,26 +13,34 @@ import {
   text,
   type ReadBy,
 } from './reader.js';
-import { portNumber } from './port-schema.js';
+import { seconds } from './strategy-schema.js';
 
-const seconds = integer({ min: 0 });
+const portIndex = optional(integer({ min: 0 }), 'Index of a port of the app, from 0.');
+const port = optional(portNumber, 'A fixed port number; wins over portIndex.', 8080);
 
 export const healthCheck = object({
   protocol: filled(
     oneOf('HTTP', 'HTTPS', 'TCP', 'MESOS_HTTP', 'MESOS_HTTPS', 'MESOS_TCP', 'COMMAND'),
     'HTTP',
   ),
-  path: optional(text({ max: 65_536 })),
-  port: optional(portNumber),
-  portIndex: optional(integer({ min: 0 })),
-  command: optional(object({ value: required(text({ min: 1, max: 65_536 })) })),
-  gracePeriodSeconds: filled(seconds, 300),
+  path: optional(text({ max: 65_536 }), 'HTTP kinds only; absent: /.', '/health'),
+  port,
+  portIndex,
+  command: optional(
+    object({ value: required(text({ min: 1, max: 65_536 }), 'Run by /bin/sh -c.', 'test -f ready') }),
+    'Mandatory with COMMAND.',
+  ),
+  gracePeriodSeconds: filled(seconds, 300, 'Failures in this time after the start do not count.'),
   intervalSeconds: filled(seconds, 60),
   timeoutSeconds: filled(seconds, 20),
-  maxConsecutiveFailures: filled(seconds, 3),
-  delaySeconds: filled(seconds, 15),
-  ignoreHttp1xx: filled(flag, false),
-  ipProtocol: filled(oneOf('IPv4', 'IPv6'), 'IPv4'),
+  maxConsecutiveFailures: filled(
+    seconds,
+    3,
+    'So many failures on end and the instance is replaced; 0: never.',
+  ),
+  delaySeconds: filled(seconds, 15, 'Time before the first check; MESOS_* and COMMAND only.'),
+  ignoreHttp1xx: filled(flag, false, 'Answers 100 to 199 are neither success nor failure.'),
+  ipProtocol: filled(oneOf('IPv4', 'IPv6'), 'IPv4', 'IPv6 for MESOS_* kinds with type DOCKER only.'),
 });
 export type HealthCheckInput = ReadBy<typeof healthCheck>;
 
@@ -39,19 +48,25 @@ export const readinessCheck = object({
   name: filled(text({ min: 1 }), 'readinessCheck'),
   protocol: filled(oneOf('HTTP', 'HTTPS'), 'HTTP'),
   path: filled(text({ min: 1, max: 1024 }), '/'),
-  portName: filled(text(), 'http-api'),
+  portName: filled(text(), 'http-api', 'Name of a port of the app.'),
   intervalSeconds: filled(seconds, 30),
-  timeoutSeconds: filled(integer({ min: 1 }), 10),
-  httpStatusCodesForReady: optional(list(integer({ min: 100, max: 999 }))),
-  preserveLastResponse: filled(flag, false),
+  timeoutSeconds: filled(integer({ min: 1 }), 10, 'Less than intervalSeconds.'),
+  httpStatusCodesForReady: optional(
+    list(integer({ min: 100, max: 999 })),
+    'Absent: 200. Not empty.',
+    [200, 204],
+  ),
+  preserveLastResponse: filled(flag, false, 'Show the last answer in readinessCheckResults.'),
 });
 export type ReadinessCheckInput = ReadBy<typeof readinessCheck>;
 
-const port = { portIndex: optional(integer({ min: 0 })), port: optional(portNumber) };
 export const check = object({
-  http: optional(object({ ...port, path: optional(text()), scheme: filled(oneOf('HTTP', 'HTTPS'), 'HTTP') })),
-  tcp: optional(object(port)),
-  exec: optional(object({ command: required(anything) })),
+  http: optional(
+    object({ portIndex, port, path: optional(text()), scheme: filled(oneOf('HTTP', 'HTTPS'), 'HTTP') }),
+    'Exactly one of http, tcp and exec.',
+  ),
+  tcp: optional(object({ portIndex, port })),
+  exec: optional(object({ command: required(command) })),
   intervalSeconds: filled(seconds, 60),
   timeoutSeconds: filled(seconds, 20),
   delaySeconds: filled(seconds, 15),

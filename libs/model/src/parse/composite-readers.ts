@@ -16,13 +16,24 @@ export function list<T>(item: Reader<T>, { min = 0 }: Count = {}): Reader<T[]> {
   });
 }
 
-/** Any names, one kind of value. Names like `__proto__` are plain data: the result has own members only. */
-export function mapOf<T>(item: Reader<T>): Reader<Record<string, T>> {
-  return reader({ type: 'object', additionalProperties: item.schema }, (value, path, problems) => {
+interface Names {
+  /** Without it any text is a name. */
+  readonly names?: RegExp;
+}
+
+/** One kind of value. Names like `__proto__` are plain data: the result has own members only. */
+export function mapOf<T>(item: Reader<T>, { names }: Names = {}): Reader<Record<string, T>> {
+  const schema: JsonSchema = {
+    type: 'object',
+    ...(names ? { propertyNames: { pattern: names.source } } : {}),
+    additionalProperties: item.schema,
+  };
+  return reader(schema, (value, path, problems) => {
     if (!isObject(value)) return refuse(problems, path, 'error.expected.jsobject');
     const entries = Object.entries(value).map(([name, each], index) => {
       const fault = textFault(name);
       if (fault !== null) problems.add(`${path}/keys(${index})`, fault);
+      if (names && !names.test(name)) problems.add(`${path}/${name}`, 'error.pattern');
       return [name, item(each, `${path}/${name}`, problems)];
     });
     return Object.fromEntries(entries) as Record<string, T>;

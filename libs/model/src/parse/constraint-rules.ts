@@ -5,7 +5,7 @@ import type { Constraint, ConstraintOperator } from '../app-spec.js';
 import { LIMITS } from './limits.js';
 import type { Problems } from './problems.js';
 
-const OPERATORS: readonly ConstraintOperator[] = [
+export const CONSTRAINT_OPERATORS = [
   'UNIQUE',
   'CLUSTER',
   'GROUP_BY',
@@ -13,7 +13,7 @@ const OPERATORS: readonly ConstraintOperator[] = [
   'UNLIKE',
   'MAX_PER',
   'IS',
-];
+] as const satisfies readonly ConstraintOperator[];
 const WHOLE_NUMBER = /^[+-]?\d{1,10}$/;
 const IS_VALUE = /^[a-zA-Z0-9_/.-]*$/;
 
@@ -35,8 +35,8 @@ export function constraintsOf(
 function constraintOf([field, operatorText, value, ...more]: readonly string[]): Constraint | string {
   if (field === undefined || operatorText === undefined || more.length) return 'must have 2 or 3 texts';
   if (field === '') return 'must name a field';
-  const operator = OPERATORS.find((each) => each === operatorText.toUpperCase());
-  if (!operator) return `the operator must be one of ${OPERATORS.join(', ')}`;
+  const operator = CONSTRAINT_OPERATORS.find((each) => each === operatorText.toUpperCase());
+  if (!operator) return `the operator must be one of ${CONSTRAINT_OPERATORS.join(', ')}`;
   const fault = valueFault(operator, value);
   if (fault !== null) return fault;
   const isEmpty = value === undefined || (value === '' && (operator === 'CLUSTER' || operator === 'UNIQUE'));

@@ -1,28 +1,28 @@
-// The schema of ports (app.md A6), shared by host and bridge networking.
+// The schema of ports (app.md A6), shared by host, bridge and container networking.
 import { filled, integer, list, mapOf, object, oneOf, optional, text, type ReadBy } from './reader.js';
 
 export const labels = mapOf(text());
 export const portNumber = integer({ min: 0, max: 65535 });
 /** Lower-case letters, digits and inner dashes. */
-const portName = text({ min: 1, pattern: /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/ });
+export const portName = text({ min: 1, pattern: /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/ });
 /** `tcp,udp` is refused: one order only, for clients compare the text. */
-const protocol = oneOf('tcp', 'udp', 'udp,tcp');
+export const protocol = oneOf('tcp', 'udp', 'udp,tcp');
 
 export const portDefinition = object({
-  port: filled(portNumber, 0),
+  port: filled(portNumber, 0, 'The service port, 0: assign one. With requirePorts also the host port.'),
   protocol: filled(protocol, 'tcp'),
-  name: optional(portName),
+  name: optional(portName, undefined, 'http'),
   labels: filled(labels, {}),
 });
 export type PortDefinitionInput = ReadBy<typeof portDefinition>;
 
 export const portMapping = object({
-  containerPort: filled(portNumber, 0),
-  hostPort: optional(portNumber),
-  servicePort: filled(portNumber, 0),
+  containerPort: filled(portNumber, 0, 'What the task listens on; 0: the same as the host port.', 80),
+  hostPort: optional(portNumber, '0: any free one. Absent: 0 on a bridge, none on a container network.'),
+  servicePort: filled(portNumber, 0, '0: assign one.'),
   protocol: filled(protocol, 'tcp'),
-  name: optional(portName),
+  name: optional(portName, undefined, 'http'),
   labels: filled(labels, {}),
-  networkNames: filled(list(text()), []),
+  networkNames: filled(list(text()), [], 'Container networks of the app that it is for; empty: all.'),
 });
 export type PortMappingInput = ReadBy<typeof portMapping>;

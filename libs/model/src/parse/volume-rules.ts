@@ -1,7 +1,7 @@
 // Rules of volumes, secrets and Linux settings (app.md A4, A10, A11). Longrun does not support these yet and says so; their own mistakes
 // are listed beside that refusal at the paths that Marathon gives, so that a definition is mended once.
 import type { AppInput } from './app-schema.js';
-import type { VolumeInput } from './container-schema.js';
+import type { VolumeInput } from './volume-schema.js';
 import type { Problems } from './problems.js';
 
 type PersistentVolume = Extract<VolumeInput, { form: 'persistent' }>;
