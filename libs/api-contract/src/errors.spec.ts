@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseApp } from '#libs/model';
-import { ERROR_CODES, LongrunError, errorBody } from './errors.js';
+import { ERROR_CODES } from './error-codes.js';
+import { LongrunError, errorBody } from './errors.js';
+import { ERROR_EXAMPLES } from './error-examples.js';
 import { failures } from './failures.js';
 
 const refusal = (input: unknown): LongrunError => {
@@ -56,9 +58,19 @@ describe('errors of the API', () => {
     expect(JSON.stringify(errorBody(error))).not.toContain('refused');
   });
 
-  it('have a meaning each, and a status of the 4xx and 5xx', () => {
-    for (const { status, meaning } of Object.values(ERROR_CODES)) {
-      expect([status >= 400 && status < 600, meaning.length > 0]).toEqual([true, true]);
+  it('have a meaning and a remedy each, and a status of the 4xx and 5xx', () => {
+    for (const { status, meaning, remedy } of Object.values(ERROR_CODES)) {
+      expect([status >= 400 && status < 600, meaning.length > 0, remedy.length > 0]).toEqual([
+        true,
+        true,
+        true,
+      ]);
     }
+  });
+
+  it('have an example each', () => {
+    expect(Object.keys(failures).filter((name) => !(name in ERROR_EXAMPLES))).toEqual([]);
+    const shown = new Set(Object.values(ERROR_EXAMPLES).map(({ code }) => code));
+    expect(Object.keys(ERROR_CODES).filter((code) => !([...shown] as string[]).includes(code))).toEqual([]);
   });
 });
