@@ -1,5 +1,6 @@
 // Events about one instance whose row changed: task states, condition and goal, in the order in which Marathon's
 // clients see them (events.md 4 and 8): for a placement the condition first, for a report the task state first.
+import { heldPorts } from '#libs/model';
 import type { Instance } from '#libs/model';
 import type { NewEvent } from './event.js';
 import { healthEvents } from './health-events.js';
@@ -126,7 +127,7 @@ function statusUpdate(instance: Instance, view: EventView): NewEvent {
       appId: instance.appId,
       host: hostOf(instance, view) ?? 'unknown',
       ipAddresses: addressesOf(instance, view),
-      ports: instance.hostPorts,
+      ports: heldPorts(instance),
       version: instance.version,
     },
   };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { asAgentId, asAppId, asInstanceId } from '#libs/model';
-import type { AgentNode, Constraint, Instance } from '#libs/model';
+import type { AgentNode, AppSpec, Constraint, Instance } from '#libs/model';
 import { anAgentInfo, anAgentNode, anAppSpec, anInstance } from '#libs/testkit';
 import { canonicalValue, constraintViolation } from './constraints.js';
 import { PORT_SHUN_MS, PlacementIndex } from './placement-index.js';
@@ -175,6 +175,41 @@ describe('host ports', () => {
       portDefinitions: [{ port: 80, protocol: 'tcp', labels: {} }],
     });
     expect(portOf(aRequest(outside), ledger)).toEqual(["host port 80 is outside the agent's range"]);
+  });
+});
+
+describe('ports without a host port', () => {
+  const onNetwork = (name: string, ...hostPorts: (number | null)[]): AppSpec => {
+    const { portDefinitions: _, ...spec } = anAppSpec({ id: asAppId(name) });
+    const mapping = { containerPort: 80, servicePort: 0, protocol: 'tcp' as const, labels: {} };
+    return {
+      ...spec,
+      networks: [{ mode: 'container', name: 'shop' }],
+      container: {
+        type: 'MESOS',
+        volumes: [],
+        portMappings: hostPorts.map((hostPort) => (hostPort === null ? mapping : { ...mapping, hostPort })),
+      },
+    };
+  };
+
+  test('take none, however many tasks there are and however few ports the agent has', () => {
+    const ledger = new PlacementIndex(0);
+    const agents = agentsOf(anAgent('a'));
+    for (let index = 0; index < 6; index += 1) {
+      const verdict = place(aRequest({ ...onNetwork('/web', null, null), cpus: 0 }), agents, ledger);
+      expect(verdict).toEqual({ kind: 'placed', agentId: 'a', hostPorts: [0, 0] });
+      ledger.note(undefined, aPlaced(`w${index}`, 'a', [0, 0]), anAppSpec({ cpus: 0, mem: 0 }), NOW);
+    }
+    expect([...ledger.ports(asAgentId('a')).keys()]).toEqual([]);
+    ledger.note(aPlaced('w0', 'a', [0, 0]), undefined, anAppSpec({ cpus: 0, mem: 0 }), NOW);
+    expect([...ledger.ports(asAgentId('a')).keys()]).toEqual([]);
+  });
+
+  test('stand beside fixed and free ones in definition order', () => {
+    const ledger = new PlacementIndex(0);
+    const verdict = place(aRequest(onNetwork('/web', null, 0, 31_000, null)), agentsOf(anAgent('a')), ledger);
+    expect(verdict).toMatchObject({ hostPorts: [0, 31_001, 31_000, 0] });
   });
 });
 

@@ -1,5 +1,6 @@
 // The ledger that a working set keeps current: one `note` per row that changed, before and after. What an agent's instances
 // take is held per instance and summed on demand of the agent, so nothing drifts (promise 10).
+import { heldPorts } from '#libs/model';
 import type { AgentId, AppId, AppSpec, Instance, InstanceId } from '#libs/model';
 import { NOTHING_USED } from './ledger.js';
 import type { PlacementLedger, PortRecord, ResourceAmounts } from './ledger.js';
@@ -65,7 +66,7 @@ export class PlacementIndex implements PlacementLedger {
     const book = this.#book(agent);
     book.placed.set(instance.id, { appId: instance.appId, demand });
     book.sum = null;
-    for (const port of instance.hostPorts) {
+    for (const port of heldPorts(instance)) {
       book.ports.set(port, {
         appId: instance.appId,
         heldBy: instance.id,
@@ -81,7 +82,7 @@ export class PlacementIndex implements PlacementLedger {
     book.sum = null;
     const last = after ?? before;
     const reject = last.status?.incarnation === before.incarnation ? last.status.reject : undefined;
-    for (const port of before.hostPorts) {
+    for (const port of heldPorts(before)) {
       if (book.ports.get(port)?.heldBy !== before.id) continue;
       const isTaken = reject?.reason === 'port-taken' && (reject.port ?? port) === port;
       book.ports.set(port, {

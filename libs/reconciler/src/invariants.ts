@@ -1,6 +1,7 @@
 // The promises, checked once more on the finished draft of an app, independently of the rules that made it. A violation is a bug:
 // the app's decisions are dropped and reported, the others go on (decisions.md 3).
 import { hasRoutablePorts, isAwaitingReadiness } from '#libs/lifecycle';
+import { heldPorts } from '#libs/model';
 import { shareRoundedDown } from '#libs/planner';
 import type { Instance, InstanceId } from '#libs/model';
 import type { AppDraft } from './app-draft.js';
@@ -79,9 +80,9 @@ function portBroken(draft: AppDraft, _: AppWork, pass: PassRows): string | null 
   for (const instance of newlyPlaced(draft)) {
     const { agentId } = instance;
     if (agentId === undefined) continue;
-    const own = new Set(instance.hostPorts);
-    if (own.size < instance.hostPorts.length) return `${instance.id} has one host port twice`;
-    for (const port of instance.hostPorts) {
+    const held = heldPorts(instance);
+    if (new Set(held).size < held.length) return `${instance.id} has one host port twice`;
+    for (const port of held) {
       const holder = snapshot.ledger.ports(agentId).get(port)?.heldBy;
       const isOpen = holder === undefined || holder === instance.id || isFreed(draft, holder, pass);
       const claimedBy = pass.claims.get(`${agentId}:${port}`);
@@ -139,4 +140,4 @@ function newlyPlaced(draft: AppDraft): readonly Instance[] {
 }
 
 const portKeys = (instance: Instance): readonly string[] =>
-  instance.hostPorts.map((port) => `${instance.agentId ?? ''}:${port}`);
+  heldPorts(instance).map((port) => `${instance.agentId ?? ''}:${port}`);

@@ -1,4 +1,5 @@
 // The placement ledger of a pass: the snapshot's, with what this pass itself has placed and released so far on top.
+import { heldPorts } from '#libs/model';
 import type { AgentId, AppId, AppSpec, Instance } from '#libs/model';
 import type { PlacementLedger, PortRecord, ResourceAmounts } from '#libs/placement';
 
@@ -45,7 +46,7 @@ export class LedgerOverlay implements PlacementLedger {
   note(before: Instance | undefined, after: Instance | undefined, demand: AppSpec, now: number): void {
     if (before?.placed && before.agentId !== undefined) {
       const change = this.#book(before.agentId, before.appId, demand, -1);
-      for (const port of before.hostPorts) {
+      for (const port of heldPorts(before)) {
         const held = change.ports.get(port);
         if (held?.heldBy !== before.id) continue;
         const { heldBy: _, ...free } = held;
@@ -62,7 +63,7 @@ export class LedgerOverlay implements PlacementLedger {
     }
     if (after?.placed && after.agentId !== undefined) {
       const change = this.#book(after.agentId, after.appId, demand, 1);
-      for (const port of after.hostPorts) {
+      for (const port of heldPorts(after)) {
         const { appId, leftAt } = after;
         change.ports.set(port, { appId, heldBy: after.id, lastUsedAt: now, leftAt });
       }

@@ -1,6 +1,7 @@
 // Who is in the route table (promises 1 and 5), and health kills, which the brake may hold.
 import {
   failedCheck,
+  hasNoAddress,
   hasRoutablePorts,
   isAwaitingReadiness,
   isReady,
@@ -40,6 +41,7 @@ function updateRoute(draft: AppDraft, instance: Instance, isBrakeOn: boolean): v
 }
 
 function unreadyText(draft: AppDraft, instance: Instance): string {
+  if (isRunning(instance) && hasNoAddress(instance)) return 'it has no address on its container network';
   const failing = draft
     .versionOf(instance)
     .spec.healthChecks.map((_, index) => instance.status?.health[index])
