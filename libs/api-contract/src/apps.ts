@@ -43,9 +43,33 @@ export const presentVersion = ({
 
 /** `now`: epoch ms, for the life times in taskStats. */
 export function presentApp(view: AppView, embeds: ReadonlySet<AppEmbed>, now: number): AppInfo {
-  const { version, tasks, deployments, lastTaskFailure } = view;
+  return { ...presentVersion(view.version), ...presentRunning(view, embeds, now) };
+}
+
+/** `JSON.stringify(presentApp(…))`, with the JSON of a version made only once: lists of all apps are asked for all the time. */
+export function appAsJson(view: AppView, embeds: ReadonlySet<AppEmbed>, now: number): string {
+  const definition = versionAsJson(view.version);
+  const running = JSON.stringify(presentRunning(view, embeds, now));
+  return running === '{}' ? definition : `${definition.slice(0, -1)},${running.slice(1)}`;
+}
+
+const versionTexts = new WeakMap<AppVersion, string>();
+
+function versionAsJson(version: AppVersion): string {
+  const known = versionTexts.get(version);
+  if (known !== undefined) return known;
+  const made = JSON.stringify(presentVersion(version));
+  versionTexts.set(version, made);
+  return made;
+}
+
+/** What was asked for besides the definition. */
+function presentRunning(
+  { version, tasks, deployments, lastTaskFailure }: AppView,
+  embeds: ReadonlySet<AppEmbed>,
+  now: number,
+): Omit<AppInfo, keyof VersionedApp> {
   return {
-    ...presentVersion(version),
     ...(embeds.has('counts') ? countTasks(tasks) : {}),
     ...(embeds.has('deployments') ? { deployments: deployments.map((id) => ({ id })) } : {}),
     ...(embeds.has('tasks') ? { tasks: presentTasks(tasks) } : {}),

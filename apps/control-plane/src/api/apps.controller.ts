@@ -15,11 +15,13 @@ import {
 import { requireApp, type ControlCore } from '#libs/control-core';
 import { parseTimestamp, type AppId } from '#libs/model';
 import { bestType } from '../http/accept.js';
+import { pageOf } from '../http/page.js';
+import { SlicedJson } from '../http/sliced-json.js';
 import { text, values } from '../http/url-form.js';
 import { CORE } from '../tokens.js';
 import { readAppPath, type AppPath } from './app-path.js';
 import { restOf } from './answers.js';
-import { appIdOf, appsBelow, appView, shownApps, taskViews } from './views.js';
+import { appIdOf, appsBelow, appText, appView, groupIdOf, shownApps, taskViews } from './views.js';
 import { sendTasks } from './task-lists.js';
 
 @ApiTags('apps')
@@ -28,8 +30,11 @@ export class AppsController {
   constructor(@Inject(CORE) private readonly core: ControlCore) {}
 
   @Get('v2/apps')
-  @ApiOperation({ summary: 'All apps; filters id, cmd, label; embed=apps.tasks, apps.counts, …' })
-  list(@Req() request: FastifyRequest): object {
+  @ApiOperation({
+    summary:
+      'All apps; filters id, cmd, label; pages with limit and cursor; embed=apps.tasks, apps.counts, …',
+  })
+  list(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): object {
     const { state, clock } = this.core;
     const { query } = request;
     const [id, cmd, label] = [text(query, 'id'), text(query, 'cmd'), text(query, 'label')];
@@ -42,8 +47,9 @@ export class AppsController {
     };
     const embeds = embedsOfList(values(query, 'embed'));
     const now = clock.now();
-    const apps = shownApps(state).filter(({ current }) => matchesFilter(current, filter));
-    return { apps: apps.map((app) => presentApp(appView(app, state, now), embeds, now)) };
+    const matching = shownApps(state).filter(({ current }) => matchesFilter(current, filter));
+    const apps = pageOf(matching, { keyOf: (app) => [app.id] }, request, reply);
+    return new SlicedJson({ apps: apps.map((app) => appText(app, embeds, state, now)) });
   }
 
   @Get('v2/apps/*')
@@ -84,12 +90,14 @@ export class AppsController {
     const now = clock.now();
     const embeds = embedsOfSingle(values(request.query, 'embed'));
     const apps = this.#groupApps(path);
-    return { '*': apps.map((app) => presentApp(appView(app, state, now), embeds, now)) };
+    return new SlicedJson({ '*': apps.map((app) => appText(app, embeds, state, now)) });
   }
 
   #groupApps(path: string): ReturnType<typeof appsBelow> {
-    const apps = appsBelow(`/${path}`, this.core.state);
-    if (!apps.length && path !== '') throw failures.groupNotFound(`/${path}`);
+    const { state } = this.core;
+    const group = groupIdOf(path);
+    const apps = appsBelow(group, state);
+    if (!apps.length && group !== '/' && !state.groups.has(group)) throw failures.groupNotFound(group);
     return apps;
   }
 

@@ -1,9 +1,11 @@
 // From rows of the working set to what the presenters of api-contract show. Reads only; nothing is decided here.
 import { isIP } from 'node:net';
 import {
+  appAsJson,
   failures,
   presentTask,
   presentTasks,
+  type AppEmbed,
   type AppView,
   type TaskInfo,
   type TaskView,
@@ -12,13 +14,17 @@ import type { WorkingSet } from '#libs/control-core';
 import { conditionOf, currentStatus, healthOf, isActive, taskStateOf } from '#libs/lifecycle';
 import {
   parseAppId,
+  parseGroupId,
   type App,
   type AppId,
   type Instance,
   type InstanceId,
   type AgentInfo,
+  type GroupId,
   type InstanceStatus,
 } from '#libs/model';
+
+import { JsonText } from '../http/sliced-json.js';
 
 export function taskView(instance: Instance, state: WorkingSet, now: number): TaskView {
   const version = state.versionOf(instance);
@@ -56,9 +62,15 @@ export function appView(app: App, state: WorkingSet, now: number): AppView {
   };
 }
 
+/** AppInfo as it is now, written when its turn comes. */
+export function appText(app: App, embeds: ReadonlySet<AppEmbed>, state: WorkingSet, now: number): JsonText {
+  const view = appView(app, state, now);
+  return new JsonText(() => appAsJson(view, embeds, now));
+}
+
 /** Those that are not being removed, by id. */
 export const shownApps = (state: WorkingSet): App[] =>
-  [...state.apps.values()].filter(({ removing }) => !removing).sort((a, b) => (a.id < b.id ? -1 : 1));
+  state.appsInOrder().filter(({ removing }) => !removing);
 
 /** Apps below a group, at any depth; all of them for `/`. */
 export const appsBelow = (group: string, state: WorkingSet): App[] =>
@@ -83,5 +95,12 @@ export function taskOf(instance: Instance, state: WorkingSet, now: number): Task
 export function appIdOf(text: string): AppId {
   const id = parseAppId(text);
   if (!id) throw failures.appNotFound(`/${text.replace(/^\/+/, '')}`);
+  return id;
+}
+
+/** The same for a group; the empty text is the root. */
+export function groupIdOf(text: string): GroupId {
+  const id = parseGroupId(text);
+  if (!id) throw failures.groupNotFound(`/${text.replace(/^\/+/, '')}`);
   return id;
 }

@@ -7,11 +7,13 @@ import { isAcceptable } from './accept.js';
 import type { Access } from './access.js';
 import { compressed } from './compression.js';
 import type { Cors } from './cors.js';
+import { entityTag, isKnown } from './entity-tags.js';
 import type { ErrorFilter } from './error-filter.js';
 import type { KnownRoutes } from './known-routes.js';
 import { passToLeader } from './leader-proxy.js';
 import { collectBody } from './raw-body.js';
 import type { RequestLimit } from './request-limit.js';
+import { SlicedJson, Turns } from './sliced-json.js';
 import { tidyUrl } from './url-form.js';
 
 export interface ServerParts {
@@ -64,11 +66,26 @@ export function createServer(parts: ServerParts): FastifyInstance {
       if (core.leads && leader) void reply.header('X-Marathon-Leader', `http://${leader.address}`);
       if (passToLeader(core, address, request, reply)) return reply;
       if (!isAcceptable(path, request.headers.accept)) throw failures.notAcceptable();
+      const tag = entityTag(core, request);
+      if (tag !== null) void reply.header('ETag', tag);
+      if (tag !== null && isKnown(request.headers['if-none-match'], tag)) return reply.status(304).send();
     } catch (error) {
       filter.answer(error, request, reply);
       return reply;
     }
     return undefined;
+  });
+  const turns = new Turns();
+  server.addHook('preSerialization', async (_request, reply, payload) => {
+    if (!(payload instanceof SlicedJson)) return payload;
+    void reply
+      .header('content-type', 'application/json; charset=utf-8')
+      .serializer((bytes: Buffer) => bytes as unknown as string);
+    return payload.bytes(turns);
+  });
+  server.addHook('onSend', async (_request, reply) => {
+    // only an answer to the question itself has the tag, no refusal
+    if (reply.statusCode !== 200 && reply.statusCode !== 304) void reply.removeHeader('ETag');
   });
   server.addHook('onSend', (request: FastifyRequest, reply: FastifyReply, payload: unknown) =>
     compressed(request, reply, payload),

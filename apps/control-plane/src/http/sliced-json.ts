@@ -1,0 +1,85 @@
+// Long JSON answers written in slices of the event loop. A list of thousands of apps takes hundreds of milliseconds to write, and the
+// same process renews its lease and hears its agents; so one slice of one answer runs per turn of the loop, however many clients ask.
+import { setImmediate } from 'node:timers';
+
+/** What is said in one go; many of these make a heartbeat late, one does not. */
+const SLICE_MS = 10;
+
+/** A part whose JSON is made when its turn comes. It must speak of rows that do not change. */
+export class JsonText {
+  constructor(readonly make: () => string) {}
+}
+
+/** Containers are walked, everything else is written at once. */
+export type JsonTree = JsonText | readonly JsonTree[] | { readonly [name: string]: JsonTree | Plain };
+type Plain = string | number | boolean | null | undefined | readonly string[];
+
+/** Returned by a controller instead of the value itself. */
+export class SlicedJson {
+  constructor(readonly tree: JsonTree) {}
+
+  async bytes(turns: Turns): Promise<Buffer> {
+    const slices: Buffer[] = [];
+    const pieces = piecesOf(this.tree);
+    for (let isDone = false; !isDone;) {
+      await turns.next();
+      const until = performance.now() + SLICE_MS;
+      let slice = '';
+      while (performance.now() < until && !isDone) {
+        const { value, done } = pieces.next();
+        if (done) isDone = true;
+        else slice += value;
+      }
+      slices.push(Buffer.from(slice));
+    }
+    return Buffer.concat(slices);
+  }
+}
+
+/** Hands out turns of the event loop, one per round: with `setImmediate` alone all that wait would run in the same round. */
+export class Turns {
+  readonly #waiting: (() => void)[] = [];
+
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      if (this.#waiting.length === 1) this.#arm();
+    });
+  }
+
+  #arm(): void {
+    setImmediate(() => {
+      this.#waiting.shift()?.();
+      if (this.#waiting.length) this.#arm();
+    });
+  }
+}
+
+function* piecesOf(tree: JsonTree | Plain): Generator<string, void> {
+  if (tree instanceof JsonText) yield tree.make();
+  else if (Array.isArray(tree)) yield* listPieces(tree as readonly JsonTree[]);
+  else if (typeof tree === 'object' && tree !== null)
+    yield* memberPieces(tree as Readonly<Record<string, JsonTree>>);
+  else yield JSON.stringify(tree);
+}
+
+function* listPieces(items: readonly JsonTree[]): Generator<string, void> {
+  let before = '[';
+  for (const item of items) {
+    yield before;
+    yield* piecesOf(item);
+    before = ',';
+  }
+  yield items.length ? ']' : '[]';
+}
+
+function* memberPieces(object: Readonly<Record<string, JsonTree>>): Generator<string, void> {
+  let before = '{';
+  for (const [name, value] of Object.entries(object)) {
+    if (value === undefined) continue;
+    yield `${before}${JSON.stringify(name)}:`;
+    yield* piecesOf(value);
+    before = ',';
+  }
+  yield before === '{' ? '{}' : '}';
+}
