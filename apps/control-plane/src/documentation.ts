@@ -1,16 +1,10 @@
-// OpenAPI of everything the controllers declare, as a page and as JSON at `/docs` and `/docs-json`.
+// OpenAPI as a page at `/docs` and as JSON at `/docs/json`. The document is built from the tables in documentation/.
 import type { INestApplication } from '@nestjs/common';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { openApi } from './documentation/open-api.js';
 import { VERSION } from './version.js';
 
 export function serveDocumentation(app: INestApplication): void {
-  const document = SwaggerModule.createDocument(
-    app,
-    new DocumentBuilder()
-      .setTitle('Longrun')
-      .setDescription("Marathon's v2 API, and under /v3 what Marathon lacks.")
-      .setVersion(VERSION)
-      .build(),
-  );
+  const document = openApi(VERSION) as unknown as OpenAPIObject;
   SwaggerModule.setup('docs', app, document, { jsonDocumentUrl: 'docs/json' });
 }

@@ -1,0 +1,255 @@
+// The endpoints of apps: their definitions, versions and tasks.
+import { ref, shapes } from './answer-schemas.js';
+import type { Answer, Endpoint } from './endpoint.js';
+import * as parameters from './parameters.js';
+
+const { object, listOf, time } = shapes;
+const DEPLOYMENT_HEADER = { 'Marathon-Deployment-Id': 'Id of the deployment that was started.' };
+
+/** The usual answer to a change. */
+export const started = (status = 200, meaning = 'The deployment that was started.'): Answer => ({
+  status,
+  meaning,
+  schema: 'DeploymentResult',
+  headers: DEPLOYMENT_HEADER,
+});
+export const CHANGE_ERRORS = [
+  'schema-violation',
+  'rule-violation',
+  'deployment-lock',
+  'too-many-deployments',
+  'conflict',
+  'service-ports-exhausted',
+  'disk-full',
+] as const;
+
+const tag = 'Apps';
+const tasksOrDeployment: Answer = {
+  status: 200,
+  meaning: 'The tasks that are killed; with `scale=true` the deployment that was started.',
+  schema: { oneOf: [object({ tasks: listOf(ref('Task')) }), ref('DeploymentResult')] },
+};
+
+const HELLO = {
+  id: '/shop/web',
+  cmd: 'exec python3 -m http.server $PORT0',
+  instances: 2,
+  cpus: 0.1,
+  mem: 64,
+};
+
+export const APP_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: 'GET',
+    path: '/v2/apps',
+    tag,
+    summary: 'All apps',
+    detail: 'The filters must all hold.',
+    parameters: [parameters.idFilter, parameters.cmdFilter, parameters.labelFilter, parameters.appEmbed],
+    answers: [{ status: 200, meaning: 'The apps.', schema: object({ apps: listOf(ref('AppInfo')) }) }],
+    errors: ['invalid-argument'],
+    example: { target: '/v2/apps?embed=apps.tasks&label=team==shop' },
+  },
+  {
+    method: 'POST',
+    path: '/v2/apps',
+    tag,
+    summary: 'Create an app',
+    detail:
+      'Answers at once; the deployment goes on. Service ports that Longrun assigns still read 0 in this answer, a GET shows them. Groups on ' +
+      'the way to the app are created.',
+    parameters: [parameters.force, parameters.dryRun],
+    body: {
+      schema: 'App',
+      meaning: 'A definition; see [app-definition.md](app-definition.md).',
+      required: true,
+    },
+    answers: [
+      {
+        status: 201,
+        meaning: 'The app as it was asked for, with its deployment.',
+        schema: 'AppInfo',
+        headers: { ...DEPLOYMENT_HEADER, Location: 'Address of the app.' },
+      },
+      { status: 200, meaning: 'With `dryRun=true`: the plan.', schema: 'Plan' },
+    ],
+    errors: ['already-exists', ...CHANGE_ERRORS],
+    example: { target: '/v2/apps', body: HELLO },
+  },
+  {
+    method: 'PUT',
+    path: '/v2/apps',
+    tag,
+    summary: 'Create or change several apps in one deployment',
+    parameters: [parameters.force, parameters.partialUpdate, parameters.dryRun],
+    body: {
+      schema: { type: 'array', items: ref('AppUpdate') },
+      meaning: 'Updates or definitions, each with its `id`.',
+      required: true,
+    },
+    answers: [started()],
+    errors: ['not-found', 'invalid-argument', ...CHANGE_ERRORS],
+    example: {
+      target: '/v2/apps',
+      body: [
+        { id: '/shop/web', instances: 3 },
+        { ...HELLO, id: '/shop/api' },
+      ],
+    },
+  },
+  {
+    method: 'PATCH',
+    path: '/v2/apps',
+    tag,
+    summary: 'Change several apps in one deployment',
+    detail: 'Like PUT with `partialUpdate=true`, but an unknown app is 404, and then nothing is changed.',
+    parameters: [parameters.force, parameters.dryRun],
+    body: {
+      schema: { type: 'array', items: ref('AppUpdate') },
+      meaning: 'Updates, each with its `id`.',
+      required: true,
+    },
+    answers: [started()],
+    errors: ['not-found', 'invalid-argument', ...CHANGE_ERRORS],
+  },
+  {
+    method: 'GET',
+    path: '/v2/apps/{id}',
+    tag,
+    summary: 'One app',
+    parameters: [parameters.appEmbed],
+    answers: [{ status: 200, meaning: 'The app.', schema: object({ app: ref('AppInfo') }) }],
+    errors: ['not-found'],
+    example: { target: '/v2/apps/shop/web' },
+  },
+  {
+    method: 'GET',
+    path: '/v2/apps/{group}/*',
+    tag,
+    summary: 'All apps below a group',
+    parameters: [parameters.appEmbed],
+    answers: [{ status: 200, meaning: 'The apps.', schema: object({ '*': listOf(ref('AppInfo')) }) }],
+    errors: ['not-found'],
+    example: { target: '/v2/apps/shop/*' },
+  },
+  {
+    method: 'PUT',
+    path: '/v2/apps/{id}',
+    tag,
+    summary: 'Change an app, create it, or put an older version back',
+    detail:
+      'An `id` in the body is ignored. `{"version": "…"}` alone puts that version back. In a partial update lists and maps replace the stored ' +
+      'as a whole, and `null` means "not given"; to unset a member use `partialUpdate=false`. What restarts instances: everything but `instances` ' +
+      'and `executorResources`.',
+    parameters: [parameters.force, parameters.partialUpdate, parameters.dryRun],
+    body: { schema: 'AppUpdate', meaning: 'Some members of a definition, or a whole one.', required: true },
+    answers: [started(), started(201, 'It did not exist and was created.')],
+    errors: ['not-found', ...CHANGE_ERRORS],
+    example: { target: '/v2/apps/shop/web', body: { instances: 4 } },
+  },
+  {
+    method: 'PATCH',
+    path: '/v2/apps/{id}',
+    tag,
+    summary: 'Change an app that exists',
+    detail: 'As PUT with `partialUpdate=true`, but never creates.',
+    parameters: [parameters.force, parameters.dryRun],
+    body: { schema: 'AppUpdate', meaning: 'Some members of a definition.', required: true },
+    answers: [started()],
+    errors: ['not-found', ...CHANGE_ERRORS],
+  },
+  {
+    method: 'DELETE',
+    path: '/v2/apps/{id}',
+    tag,
+    summary: 'Remove an app and its stored versions',
+    parameters: [parameters.forceByDefault, parameters.dryRun],
+    answers: [started()],
+    errors: ['not-found', 'deployment-lock', 'too-many-deployments', 'conflict'],
+    example: { target: '/v2/apps/shop/web' },
+  },
+  {
+    method: 'POST',
+    path: '/v2/apps/{id}/restart',
+    tag,
+    summary: 'Replace all instances under the upgrade strategy',
+    parameters: [parameters.force, parameters.dryRun],
+    answers: [started()],
+    errors: ['not-found', 'deployment-lock', 'too-many-deployments', 'conflict', 'disk-full'],
+    example: { target: '/v2/apps/shop/web/restart' },
+  },
+  {
+    method: 'DELETE',
+    path: '/v2/apps/{id}/restart',
+    tag,
+    summary: 'Remove an app whose id ends in `/restart`',
+    detail: 'No new app can have such an id.',
+    parameters: [parameters.forceByDefault, parameters.dryRun],
+    answers: [started()],
+    errors: ['not-found', 'deployment-lock', 'too-many-deployments', 'conflict'],
+  },
+  {
+    method: 'GET',
+    path: '/v2/apps/{id}/tasks',
+    tag,
+    summary: 'Tasks of an app',
+    detail:
+      'With `Accept: text/plain` as lines of tab-separated fields: name of the app, service port, and `host:port` of each running task.',
+    answers: [{ status: 200, meaning: 'The tasks.', schema: object({ tasks: listOf(ref('Task')) }) }],
+    errors: ['not-found'],
+    example: { target: '/v2/apps/shop/web/tasks' },
+  },
+  {
+    method: 'GET',
+    path: '/v2/apps/{group}/*/tasks',
+    tag,
+    summary: 'Tasks of all apps below a group',
+    answers: [{ status: 200, meaning: 'The tasks.', schema: object({ tasks: listOf(ref('Task')) }) }],
+    errors: ['not-found'],
+  },
+  {
+    method: 'DELETE',
+    path: '/v2/apps/{id}/tasks',
+    tag,
+    summary: 'Kill tasks of an app',
+    detail: 'They leave the route table and finish their requests first. Without `scale` they are replaced.',
+    parameters: [parameters.host, parameters.scale, parameters.wipe, parameters.force],
+    answers: [tasksOrDeployment],
+    errors: ['not-found', 'deployment-lock', 'too-many-deployments', 'conflict'],
+    example: { target: '/v2/apps/shop/web/tasks?scale=true' },
+  },
+  {
+    method: 'DELETE',
+    path: '/v2/apps/{id}/tasks/{taskId}',
+    tag,
+    summary: 'Kill one task',
+    parameters: [parameters.scale, parameters.wipe, parameters.force],
+    answers: [
+      {
+        status: 200,
+        meaning: 'The task; with `scale=true` the deployment that was started.',
+        schema: { oneOf: [object({ task: ref('Task') }), ref('DeploymentResult')] },
+      },
+    ],
+    errors: ['not-found', 'deployment-lock', 'too-many-deployments', 'conflict'],
+  },
+  {
+    method: 'GET',
+    path: '/v2/apps/{id}/versions',
+    tag,
+    summary: 'Versions of an app, newest first',
+    answers: [
+      { status: 200, meaning: 'The first is the present one.', schema: object({ versions: listOf(time) }) },
+    ],
+    errors: ['not-found', 'storage-unavailable'],
+    example: { target: '/v2/apps/shop/web/versions' },
+  },
+  {
+    method: 'GET',
+    path: '/v2/apps/{id}/versions/{version}',
+    tag,
+    summary: 'The definition of one version',
+    answers: [{ status: 200, meaning: 'The definition.', schema: 'AppInfo' }],
+    errors: ['not-found', 'invalid-argument', 'storage-unavailable'],
+  },
+];

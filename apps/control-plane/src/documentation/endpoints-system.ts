@@ -1,0 +1,354 @@
+// The endpoints about the server, its agents and its proxies.
+import { shapes } from './answer-schemas.js';
+import type { Answer, Endpoint } from './endpoint.js';
+import * as parameters from './parameters.js';
+
+const { object, listOf, text, texts, count, flag, time, mapOf } = shapes;
+const anyText = { type: 'string' };
+
+const logLevel = object(
+  {
+    level: { type: 'string', enum: ['trace', 'debug', 'info', 'warn', 'error'] },
+    logger: { type: 'string', enum: ['ROOT', 'control-plane'] },
+    durationSeconds: { type: 'integer', minimum: 1 },
+  },
+  'durationSeconds',
+);
+const page = (path: string, summary: string, answer: Answer): Endpoint => ({
+  method: 'GET',
+  path,
+  tag: 'System',
+  summary,
+  answers: [answer],
+});
+const toDocs: Answer = { status: 302, meaning: 'To `/docs`.' };
+
+export const SYSTEM_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: 'GET',
+    path: '/ping',
+    tag: 'System',
+    summary: 'Whether the process answers',
+    detail:
+      'Needs no credentials, no leader and no database. `Accept` chooses `text/plain`, `text/html` or JSON.',
+    answers: [
+      { status: 200, meaning: '`pong`', type: 'text/plain', schema: anyText },
+      { status: 204, meaning: 'The client takes none of these types.' },
+    ],
+    example: { target: '/ping' },
+  },
+  {
+    method: 'GET',
+    path: '/v2/info',
+    tag: 'System',
+    summary: "Version, leader and settings, in Marathon's shape",
+    detail: 'What has no meaning without Mesos and ZooKeeper is `null`.',
+    answers: [
+      {
+        status: 200,
+        meaning: 'The information.',
+        schema: object(
+          {
+            name: text,
+            version: { type: 'string', pattern: '^\\d+\\.\\d+\\.\\d+' },
+            buildref: text,
+            elected: flag,
+            leader: text,
+            frameworkId: text,
+            marathon_config: object({}),
+            zookeeper_config: object({}),
+            http_config: object({}),
+          },
+          'leader',
+        ),
+      },
+    ],
+    example: { target: '/v2/info' },
+  },
+  {
+    method: 'GET',
+    path: '/v2/leader',
+    tag: 'System',
+    summary: 'Address of the leader',
+    answers: [{ status: 200, meaning: '`host:port`.', schema: object({ leader: text }) }],
+    errors: ['not-found'],
+  },
+  {
+    method: 'DELETE',
+    path: '/v2/leader',
+    tag: 'System',
+    summary: 'The leader steps down',
+    detail: 'Another node takes over, or the same after some seconds. Tasks and traffic go on.',
+    parameters: [parameters.backup, parameters.restore],
+    answers: [{ status: 200, meaning: 'It will, within a second.', schema: 'Message' }],
+    errors: ['not-found', 'invalid-argument'],
+  },
+  {
+    method: 'GET',
+    path: '/config',
+    tag: 'System',
+    summary: 'Options in force, without secrets',
+    answers: [{ status: 200, meaning: 'By their names.', schema: mapOf({ type: ['string', 'null'] }) }],
+  },
+  {
+    method: 'GET',
+    path: '/logging',
+    tag: 'System',
+    summary: 'Loggers with their levels',
+    answers: [{ status: 200, meaning: 'Level by logger.', schema: mapOf(text) }],
+    example: { target: '/logging' },
+  },
+  {
+    method: 'POST',
+    path: '/logging',
+    tag: 'System',
+    summary: 'Change the level of a logger, for good or for some seconds',
+    body: { schema: logLevel, meaning: 'The logger is `ROOT`.', required: true },
+    answers: [{ status: 200, meaning: 'The change.', schema: logLevel }],
+    errors: ['schema-violation', 'invalid-argument'],
+    example: { target: '/logging', body: { logger: 'ROOT', level: 'debug', durationSeconds: 600 } },
+  },
+  {
+    method: 'GET',
+    path: '/metrics',
+    tag: 'System',
+    summary: 'Figures, as JSON or as text for Prometheus',
+    detail: 'JSON unless `Accept` prefers `text/plain` or OpenMetrics, as Prometheus does.',
+    answers: [
+      {
+        status: 200,
+        meaning: 'The figures.',
+        schema: object({
+          version: text,
+          gauges: object({}),
+          counters: object({}),
+          histograms: object({}),
+          meters: object({}),
+          timers: object({}),
+        }),
+      },
+    ],
+    errors: ['not-acceptable'],
+  },
+  {
+    method: 'GET',
+    path: '/metrics/prometheus',
+    tag: 'System',
+    summary: 'Figures as text for Prometheus',
+    answers: [{ status: 200, meaning: 'The figures.', type: 'text/plain', schema: anyText }],
+  },
+  {
+    method: 'GET',
+    path: '/v2/plugins',
+    tag: 'System',
+    summary: 'There are no plugins',
+    answers: [{ status: 200, meaning: 'An empty list.', schema: object({ plugins: listOf(object({})) }) }],
+  },
+  ...(['GET', 'PUT', 'POST', 'DELETE'] as const).map((method): Endpoint => ({
+    method,
+    path: '/v2/plugins/{pluginId}/{path}',
+    tag: 'System',
+    summary: 'There are no plugins',
+    answers: [],
+    errors: ['not-found'],
+  })),
+  {
+    method: 'GET',
+    path: '/v3/alarms',
+    tag: 'System',
+    summary: 'What needs a person now',
+    answers: [
+      {
+        status: 200,
+        meaning: 'The alarms.',
+        schema: object({ alarms: listOf(object({ id: text, kind: text, text, since: time })) }),
+      },
+    ],
+    example: { target: '/v3/alarms' },
+  },
+  {
+    method: 'POST',
+    path: '/v3/shutdown',
+    tag: 'System',
+    summary: 'Stop all tasks',
+    detail:
+      'For an ordered end of the whole: nothing is launched until this control plane starts again. What should run stays stored.',
+    answers: [
+      { status: 200, meaning: 'How many tasks are left.', schema: object({ underWay: flag, left: count }) },
+    ],
+    errors: ['conflict'],
+  },
+  {
+    method: 'GET',
+    path: '/v3/shutdown',
+    tag: 'System',
+    summary: 'How many tasks are left to stop',
+    answers: [{ status: 200, meaning: 'The number.', schema: object({ underWay: flag, left: count }) }],
+  },
+];
+
+export const PAGE_ENDPOINTS: readonly Endpoint[] = [
+  page('/', 'The way to the page', { status: 302, meaning: 'To `/ui/`.' }),
+  page('/ui', 'A page for browsers', {
+    status: 200,
+    meaning: 'The page.',
+    type: 'text/html',
+    schema: anyText,
+  }),
+  page('/help', 'The way to the documentation', toDocs),
+  page('/api-console', 'The way to the documentation', toDocs),
+];
+
+const log = (): Pick<Endpoint, 'answers' | 'detail'> => ({
+  detail: 'Read from its agent, at this moment. With 503 the agent is not connected.',
+  answers: [{ status: 200, meaning: 'The output.', type: 'text/plain', schema: anyText }],
+});
+const logParameters = [parameters.logStream, parameters.logFrom, parameters.logFollow];
+
+export const AGENT_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: 'GET',
+    path: '/v3/agents',
+    tag: 'Agents and instances',
+    summary: 'Agents with their resources, liveness and warnings',
+    answers: [
+      {
+        status: 200,
+        meaning: 'The agents.',
+        schema: object({ agents: listOf(object({ id: text, hostname: text, liveness: text })) }),
+      },
+    ],
+    example: { target: '/v3/agents' },
+  },
+  {
+    method: 'DELETE',
+    path: '/v3/agents/{agentId}',
+    tag: 'Agents and instances',
+    summary: 'Say that an agent will not come back',
+    detail: 'What ran there is replaced at once, without waiting for anything.',
+    answers: [{ status: 200, meaning: 'Done.', schema: 'Message' }],
+    errors: ['not-found', 'conflict'],
+  },
+  {
+    method: 'GET',
+    path: '/v3/agents/session',
+    tag: 'Agents and instances',
+    summary: 'Where agents dial in, a WebSocket',
+    answers: [{ status: 101, meaning: 'The WebSocket.' }],
+    errors: ['uri-not-found'],
+    token: 'agent',
+  },
+  {
+    method: 'GET',
+    path: '/v3/instances',
+    tag: 'Agents and instances',
+    summary: 'Instances, each with the reason why it is as it is',
+    parameters: [parameters.appOfInstances],
+    answers: [
+      {
+        status: 200,
+        meaning: 'The instances.',
+        schema: object({ instances: listOf(object({ id: text, appId: text })) }),
+      },
+    ],
+    example: { target: '/v3/instances?app=/shop/web' },
+  },
+  {
+    method: 'GET',
+    path: '/v3/instances/{instanceId}',
+    tag: 'Agents and instances',
+    summary: 'One instance',
+    answers: [{ status: 200, meaning: 'The instance.', schema: object({ id: text, appId: text }) }],
+    errors: ['not-found'],
+  },
+  {
+    method: 'GET',
+    path: '/v3/instances/{instanceId}/logs',
+    tag: 'Agents and instances',
+    summary: 'Output of the task of an instance',
+    ...log(),
+    parameters: [...logParameters, parameters.logTask],
+    errors: ['not-found'],
+  },
+  {
+    method: 'GET',
+    path: '/v3/tasks/{taskId}/logs',
+    tag: 'Agents and instances',
+    summary: 'Output of a task',
+    ...log(),
+    parameters: logParameters,
+    errors: ['not-found'],
+  },
+];
+
+const report = object(
+  {
+    address: text,
+    cluster: { type: ['string', 'null'] },
+    epoch: count,
+    confirmed: object({ epoch: count, number: count }),
+    inFlight: mapOf(count),
+    warnings: texts,
+    leaving: flag,
+  },
+  'cluster',
+  'leaving',
+);
+
+export const PROXY_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: 'GET',
+    path: '/v3/proxies',
+    tag: 'Proxies',
+    summary: 'Registered proxies',
+    answers: [
+      {
+        status: 200,
+        meaning: 'The proxies.',
+        schema: object({ proxies: listOf(object({ id: text, live: flag })) }),
+      },
+    ],
+  },
+  {
+    method: 'DELETE',
+    path: '/v3/proxies/{proxyId}',
+    tag: 'Proxies',
+    summary: 'Say that a proxy will not come back',
+    detail: 'Host ports that it may still route to can then be used again.',
+    answers: [{ status: 200, meaning: 'Done.', schema: 'Message' }],
+    errors: ['not-found', 'conflict'],
+  },
+  {
+    method: 'GET',
+    path: '/v3/routes',
+    tag: 'Proxies',
+    summary: 'Route tables, one JSON line each; held open',
+    parameters: [parameters.routesEpoch, parameters.routesAfter],
+    answers: [
+      {
+        status: 200,
+        meaning: 'Lines `table` and `heartbeat`.',
+        type: 'application/x-ndjson',
+        schema: anyText,
+      },
+    ],
+    errors: ['conflict'],
+    token: 'proxy',
+  },
+  {
+    method: 'POST',
+    path: '/v3/proxies/{proxyId}',
+    tag: 'Proxies',
+    summary: 'Report of a proxy; renews its lease',
+    body: { schema: report, meaning: 'What it has confirmed, and what is in flight.', required: true },
+    answers: [
+      {
+        status: 200,
+        meaning: 'The newest table.',
+        schema: object({ cluster: text, epoch: count, number: count }),
+      },
+    ],
+    errors: ['invalid-argument', 'conflict'],
+    token: 'proxy',
+  },
+];
