@@ -36,7 +36,9 @@ function adopted(
   if (match) {
     if (task && isTerminal(task) && match.state === 'ended') return task;
     const record = task ?? recordOf(match, runtime, assignment, now);
-    const runs = running({ ...record, health: record.health.map(() => null) }, match, now);
+    // health and `check` are measured anew; that it was ready once stays true
+    const { check: _, ...remembered } = record;
+    const runs = running({ ...remembered, health: record.health.map(() => null) }, match, now);
     if (match.state === 'running') return runs;
     const exit = match.exit ?? vanished;
     return ended(runs, { ...exit, requested: exit.requested || task?.phase === 'stopping' }, now);

@@ -312,12 +312,11 @@ export class InstanceWorker {
     const watching = new AbortController();
     this.#watching?.abort();
     this.#watching = watching;
-    this.#parts.monitor.start(task, (health, accepting) => {
+    this.#parts.monitor.start(task, (news) => {
       if (this.#task?.taskId !== task.taskId || this.#task.phase !== 'running') return;
-      const news = this.#task.accepting !== accepting;
-      this.#task = { ...this.#task, health, accepting };
-      // it is true since the start of the task, also for an agent that starts later
-      if (news) this.#saver.soon();
+      this.#task = { ...this.#task, ...news };
+      // these stay true from the start of the task to its end, also for an agent that starts later
+      if (news.accepting || news.readiness?.ready) this.#saver.soon();
       this.#tell(this.#task);
     });
     void this.#watchExit(task, watching.signal);

@@ -9,8 +9,11 @@ export interface ProbeTarget {
 
 export const isTcp = (port: LaunchPort): boolean => port.protocol !== 'udp';
 
+/** What of a check says where it is asked. */
+export type TargetChoice = Pick<HealthCheck, 'protocol' | 'port' | 'portIndex' | 'ipProtocol'>;
+
 /** Null: the check has no port (a COMMAND check, or no port at its index). */
-export function probeTarget(check: HealthCheck, spec: LaunchSpec, address: string): ProbeTarget | null {
+export function probeTarget(check: TargetChoice, spec: LaunchSpec, address: string): ProbeTarget | null {
   if (check.protocol === 'COMMAND') return null;
   const port = portOf(check, spec);
   if (port === undefined) return null;
@@ -18,7 +21,7 @@ export function probeTarget(check: HealthCheck, spec: LaunchSpec, address: strin
   return { host: inside ? '::1' : address, port };
 }
 
-function portOf(check: HealthCheck, spec: LaunchSpec): number | undefined {
+function portOf(check: TargetChoice, spec: LaunchSpec): number | undefined {
   if (check.port === undefined)
     return spec.ports.find(({ index }) => index === (check.portIndex ?? 0))?.hostPort;
   const published = spec.ports.find(({ containerPort }) => containerPort === check.port);

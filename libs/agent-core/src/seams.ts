@@ -71,9 +71,27 @@ export interface TcpProbe {
   readonly port: number;
   readonly timeoutMs: number;
 }
+/** What a task itself answers to a GET, redirects not followed, certificates not verified. */
+export interface HttpQuestion extends Omit<HttpProbe, 'ignoreHttp1xx'> {
+  /** Most bytes of the body that are read; 0: decided on the head. */
+  readonly bodyBytesMax: number;
+}
+export type HttpAnswer =
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      /** As sent; an empty text when it was not. */
+      readonly contentType: string;
+      /** Text without NUL, cut at the limit; empty when it is no text. */
+      readonly body: string;
+    }
+  /** `connected`: somebody listened, and gave no answer in time. */
+  | { readonly kind: 'none'; readonly cause: string; readonly connected: boolean };
+
 /** Never reject; a failure carries its cause in words. An aborted one may answer anything. */
 export interface Probes {
   http(probe: HttpProbe, signal: AbortSignal): Promise<ProbeOutcome>;
+  ask(question: HttpQuestion, signal: AbortSignal): Promise<HttpAnswer>;
   tcp(probe: TcpProbe, signal: AbortSignal): Promise<ProbeOutcome>;
 }
 

@@ -1,14 +1,17 @@
-// Watches the readiness of running tasks: their health checks, and for ports without one whether they accept connections. Reports
-// changes only (decisions.md 16); what follows from them is decided by the control plane.
+// Watches running tasks: their health checks, for ports without one whether they accept connections, their readiness check and the
+// app's `check`. Reports changes only (decisions.md 16); what follows from them is decided by the control plane.
 import type { ProbeOutcome } from '#libs/lifecycle';
 import type { HealthCheck, HealthResult, InstanceId, LaunchSpec } from '#libs/model';
 import type { Clock } from '#libs/time';
+import { runAgentCheck } from './agent-check-loop.js';
 import { runCheck } from './health-check-loop.js';
 import { pause, wordsOf } from './pause.js';
 import { ProbeSlots } from './probe-slots.js';
 import { probeTarget, uncheckedPorts } from './probe-target.js';
+import { askUntilReady } from './readiness-loop.js';
 import type { Probes, Runtimes } from './seams.js';
-import type { TaskRecord } from './task-record.js';
+import { TaskQuestions } from './task-questions.js';
+import type { TaskRecord, TaskReport } from './task-record.js';
 
 /** Sockets are cheap, processes are not: a COMMAND check starts one. */
 const SOCKET_PROBES_MAX = 64;
@@ -28,47 +31,83 @@ export interface MonitorParts {
   readonly address: string;
 }
 
-export type ReadinessListener = (health: readonly (HealthResult | null)[], accepting: boolean) => void;
+/** What has changed about a running task; the other members are as they were. */
+export type TaskNews = Partial<Pick<TaskReport, 'health' | 'accepting' | 'readiness' | 'check'>>;
 
 export class TaskMonitor {
   readonly #parts: MonitorParts;
   readonly #sockets = new ProbeSlots(SOCKET_PROBES_MAX);
   readonly #commands = new ProbeSlots(COMMAND_PROBES_MAX);
   readonly #running = new Map<InstanceId, AbortController>();
+  readonly #questions: TaskQuestions;
 
   constructor(parts: MonitorParts) {
     this.#parts = parts;
+    this.#questions = new TaskQuestions({ ...parts, sockets: this.#sockets, commands: this.#commands });
   }
 
-  /** Begins anew for this task: nothing is known about it yet. The listener is never called after `stop`. */
-  start(task: TaskRecord, listener: ReadinessListener): void {
+  /**
+   * Begins anew for this task: nothing is known about its health yet, and it is asked again only what it did not answer. The listener
+   * is never called after `stop`.
+   */
+  start(task: TaskRecord, listener: (news: TaskNews) => void): void {
     this.stop(task.instanceId);
     if (!task.launch) return;
     const { launch } = task;
     const aborter = new AbortController();
     this.#running.set(task.instanceId, aborter);
-    let health: readonly (HealthResult | null)[] = launch.healthChecks.map(() => null);
-    let { accepting } = task;
-    const tell = (): void => {
-      if (!aborter.signal.aborted) listener(health, accepting);
+    const tell = (news: TaskNews): void => {
+      if (!aborter.signal.aborted) listener(news);
     };
+    this.#watchHealth(task, launch, aborter.signal, tell);
+    this.#ask(task, launch, aborter.signal, tell);
+    if (!task.accepting) {
+      void this.#watchPorts(launch, aborter.signal, () => tell({ accepting: true }));
+    }
+  }
+
+  #watchHealth(
+    task: TaskRecord,
+    launch: LaunchSpec,
+    signal: AbortSignal,
+    tell: (news: TaskNews) => void,
+  ): void {
+    let health: readonly (HealthResult | null)[] = launch.healthChecks.map(() => null);
     launch.healthChecks.forEach((check, index) => {
       void runCheck({
         clock: this.#parts.clock,
         check,
         runningSince: task.startedAt ?? task.since,
-        signal: aborter.signal,
-        probe: (timeoutMs) => this.#probe(task, launch, check, timeoutMs, aborter.signal),
+        signal,
+        probe: (timeoutMs) => this.#probe(task, launch, check, timeoutMs, signal),
         changed: (result) => {
           health = health.with(index, result);
-          tell();
+          tell({ health });
         },
       });
     });
-    if (accepting) return;
-    void this.#watchPorts(launch, aborter.signal, () => {
-      accepting = true;
-      tell();
+  }
+
+  #ask(task: TaskRecord, launch: LaunchSpec, signal: AbortSignal, tell: (news: TaskNews) => void): void {
+    const { clock } = this.#parts;
+    const { readinessCheck, check } = launch;
+    if (readinessCheck && !task.readiness?.ready) {
+      void askUntilReady({
+        clock,
+        check: readinessCheck,
+        signal,
+        ask: () => this.#questions.readiness(readinessCheck, launch, signal),
+        changed: (readiness) => tell({ readiness }),
+      });
+    }
+    if (!check) return;
+    void runAgentCheck({
+      clock,
+      check,
+      runningSince: task.startedAt ?? task.since,
+      signal,
+      ask: (timeoutMs) => this.#questions.check(check, task, launch, timeoutMs, signal),
+      changed: (result) => tell({ check: result }),
     });
   }
 

@@ -47,7 +47,9 @@ export function beginAutonomous(
   taskId: TaskId,
   now: number,
 ): TaskRecord {
-  const launch = { ...assignment.launch, env: { ...assignment.launch.env, MESOS_TASK_ID: taskId } };
+  // no deployment starts it, so it is not asked whether it is ready (behaviour.md 8)
+  const { readinessCheck: _, ...rest } = assignment.launch;
+  const launch = { ...rest, env: { ...rest.env, MESOS_TASK_ID: taskId } };
   const incarnation = Math.max(previous.incarnation, assignment.incarnation) + 1;
   return { ...beginTask({ ...assignment, incarnation, taskId, launch }, now), autonomous: true };
 }

@@ -1,17 +1,17 @@
 // One HTTP or HTTPS health probe (behaviour.md 7.2): status 200 to 399 is good, redirects are not followed, certificates not verified.
 // Decided on the head of the answer; the body is not read, for it may be endless.
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HttpProbe } from '#libs/agent-core';
 import type { ProbeOutcome } from '#libs/lifecycle';
+import { startRequest } from './http-request.js';
 import { causeOf, isSelfConnection } from './self-connection.js';
 
 /** Never rejects; an aborted one answers a failure. */
 export function httpProbe(probe: HttpProbe, signal: AbortSignal): Promise<ProbeOutcome> {
   return new Promise((resolve) => {
     const { host, port, timeoutMs } = probe;
-    const request = start(probe);
+    const request = startRequest(probe);
     const answer = (outcome: ProbeOutcome): void => {
       clearTimeout(timer);
       signal.removeEventListener('abort', abort);
@@ -40,27 +40,6 @@ export function httpProbe(probe: HttpProbe, signal: AbortSignal): Promise<ProbeO
     request.end();
     if (signal.aborted) abort();
   });
-}
-
-function start({ scheme, host, port, path }: HttpProbe): ReturnType<typeof httpRequest> {
-  const options: RequestOptions = {
-    host,
-    port,
-    path: requestTarget(path),
-    agent: false,
-    headers: { 'user-agent': 'longrun-health-check', accept: '*/*', connection: 'close' },
-  };
-  return scheme === 'https' ? httpsRequest({ ...options, rejectUnauthorized: false }) : httpRequest(options);
-}
-
-/** As given, it may be encoded already; only bytes that no request line may hold are escaped. */
-function requestTarget(path: string): string {
-  const bytes = [...Buffer.from(path.startsWith('/') ? path : `/${path}`)];
-  return bytes
-    .map((byte) =>
-      byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `%${byte.toString(16).padStart(2, '0')}`,
-    )
-    .join('');
 }
 
 function outcomeOf({ statusCode = 0, statusMessage = '' }: IncomingMessage, probe: HttpProbe): ProbeOutcome {

@@ -42,6 +42,8 @@ export class FakeRuntime implements Runtime {
   dropping = false;
   /** Answers of `execute`. */
   commandExit: number | null = 0;
+  /** Every command that was executed, in order. */
+  readonly executed: string[] = [];
 
   constructor(
     clock: Clock,
@@ -145,7 +147,8 @@ export class FakeRuntime implements Runtime {
     return Promise.resolve();
   }
 
-  execute(): Promise<{ code: number | null; output: string }> {
+  execute(_taskId: TaskId, command: string): Promise<{ code: number | null; output: string }> {
+    this.executed.push(command);
     return Promise.resolve({ code: this.commandExit, output: 'from the fake' });
   }
 
