@@ -2,6 +2,7 @@
 import type { AppVersion, ShownApp, TaskFailure } from '#libs/model';
 import { showApp } from '#libs/model';
 import type { AppEmbed } from './app-embeds.js';
+import { presentReadiness, type ReadinessInfo } from './readiness.js';
 import { countTasks, taskStatsOf, type TaskCounts, type TaskStats } from './task-stats.js';
 import { presentTasks, type TaskInfo, type TaskView } from './tasks.js';
 
@@ -26,7 +27,7 @@ export type AppInfo = VersionedApp &
     readonly deployments?: readonly { readonly id: string }[];
     readonly tasks?: readonly TaskInfo[];
     readonly lastTaskFailure?: TaskFailure;
-    readonly readinessCheckResults?: readonly never[];
+    readonly readinessCheckResults?: readonly ReadinessInfo[];
     readonly taskStats?: TaskStats;
   };
 
@@ -74,7 +75,7 @@ function presentRunning(
     ...(embeds.has('deployments') ? { deployments: deployments.map((id) => ({ id })) } : {}),
     ...(embeds.has('tasks') ? { tasks: presentTasks(tasks) } : {}),
     ...(embeds.has('lastTaskFailure') && lastTaskFailure ? { lastTaskFailure } : {}),
-    ...(embeds.has('readiness') ? { readinessCheckResults: [] } : {}),
+    ...(embeds.has('readiness') ? { readinessCheckResults: presentReadiness(tasks) } : {}),
     ...(embeds.has('taskStats') ? { taskStats: taskStatsOf(tasks, version, now) } : {}),
   };
 }

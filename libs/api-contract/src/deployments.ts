@@ -1,6 +1,7 @@
 // Deployments as Marathon shows them (api.md 1.4, 7), and how they ended, which only `/v3` tells.
-import type { Deployment, DeploymentActionKind } from '#libs/model';
+import type { AppId, Deployment, DeploymentActionKind } from '#libs/model';
 import { timestampOf } from '#libs/model';
+import type { ReadinessInfo } from './readiness.js';
 
 /** Answer to every change. */
 export interface DeploymentResult {
@@ -19,7 +20,7 @@ export interface DeploymentInfo {
   readonly currentActions: readonly {
     readonly action: DeploymentActionKind;
     readonly app: string;
-    readonly readinessCheckResults: readonly never[];
+    readonly readinessCheckResults: readonly ReadinessInfo[];
   }[];
   /** 1-based; 0 while it waits to start. */
   readonly currentStep: number;
@@ -34,8 +35,15 @@ export const presentDeploymentResult = ({
   deploymentId: id,
 });
 
+/** What the instances of an app have answered to its readiness check. */
+export type ReadinessOf = (app: AppId) => readonly ReadinessInfo[];
+const NOBODY_ASKED: ReadinessOf = () => [];
+
 /** An item of `GET /v2/deployments`. */
-export function presentDeployment({ id, version, steps, currentStep }: Deployment): DeploymentInfo {
+export function presentDeployment(
+  { id, version, steps, currentStep }: Deployment,
+  readinessOf: ReadinessOf = NOBODY_ASKED,
+): DeploymentInfo {
   const shown = steps.map(({ actions }) => ({
     actions: actions.map(({ action, app }) => ({ action, app })),
   }));
@@ -46,7 +54,11 @@ export function presentDeployment({ id, version, steps, currentStep }: Deploymen
     affectedApps: [...new Set(steps.flatMap(({ actions }) => actions.map(({ app }) => app)))],
     affectedPods: [],
     steps: shown,
-    currentActions: current.map(({ action, app }) => ({ action, app, readinessCheckResults: [] })),
+    currentActions: current.map(({ action, app }) => ({
+      action,
+      app,
+      readinessCheckResults: readinessOf(app),
+    })),
     currentStep,
     totalSteps: steps.length,
   };
@@ -60,10 +72,10 @@ export interface DeploymentStory extends DeploymentInfo {
   readonly endedAt?: string;
 }
 
-export function presentDeploymentStory(deployment: Deployment): DeploymentStory {
+export function presentDeploymentStory(deployment: Deployment, readinessOf?: ReadinessOf): DeploymentStory {
   const { status, reason, startedAt, endedAt } = deployment;
   return {
-    ...presentDeployment(deployment),
+    ...presentDeployment(deployment, readinessOf),
     status,
     ...(reason === undefined ? {} : { reason }),
     startedAt: timestampOf(startedAt),

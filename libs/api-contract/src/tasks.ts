@@ -1,6 +1,6 @@
 // Task and Health as Marathon shows them (api.md 3.10). What a condition or the health of an instance *is*, libs/lifecycle decides;
 // here it only gets its shape. Unset members are left out, for strict clients fail on null.
-import type { AgentInfo, AppSpec, HealthResult, Instance, InstanceStatus } from '#libs/model';
+import type { AgentInfo, AppSpec, CheckResult, HealthResult, Instance, InstanceStatus } from '#libs/model';
 import { portsOf, timestampOf } from '#libs/model';
 
 /** One instance with all that is needed to show its task. */
@@ -43,6 +43,8 @@ export interface TaskInfo {
   readonly servicePorts: readonly number[];
   readonly ipAddresses: readonly { readonly ipAddress: string; readonly protocol: 'IPv4' | 'IPv6' }[];
   readonly healthCheckResults: readonly HealthInfo[];
+  /** Newest result of the app's `check`. */
+  readonly checkResult?: CheckResult;
   readonly localVolumes: readonly never[];
   readonly region?: string;
   readonly zone?: string;
@@ -71,6 +73,7 @@ export function presentTask(view: TaskView, { withServicePorts = false }: TaskOp
     servicePorts: withServicePorts && isActive ? servicePortsOf(view) : [],
     ipAddresses: status?.ipAddresses ?? [],
     healthCheckResults: health.map((each) => presentHealth(each, instance)),
+    ...(status?.check ? { checkResult: status.check } : {}),
     localVolumes: [],
     ...(agent?.region === undefined ? {} : { region: agent.region }),
     ...(agent?.zone === undefined ? {} : { zone: agent.zone }),
@@ -118,7 +121,10 @@ export function taskStatusFilter(values: readonly string[]): ReadonlySet<TaskSta
   return known.length ? new Set(known) : null;
 }
 
-export const matchesTaskStatus = (task: TaskInfo, wanted: ReadonlySet<TaskStatusFilter> | null): boolean =>
+export const matchesTaskStatus = (
+  task: Pick<TaskInfo, 'state'>,
+  wanted: ReadonlySet<TaskStatusFilter> | null,
+): boolean =>
   !wanted ||
   (wanted.has('running') && task.state === 'TASK_RUNNING') ||
   (wanted.has('staging') && task.state === 'TASK_STAGING');

@@ -53,6 +53,13 @@ const agentInfo = shape({
   warnings: listOf(isText),
 });
 
+const isStatusCode: Check = (value) => isCount(value) && Number(value) <= 999;
+/** Of what a task answered: agents cut it far below, and without NUL, which the store refuses. */
+const textUpTo =
+  (characters: number): Check =>
+  (value) =>
+    typeof value === 'string' && value.length <= characters && !value.includes('\0');
+
 const health = shape({
   alive: isFlag,
   consecutiveFailures: isCount,
@@ -90,6 +97,21 @@ const status = shape({
   ),
   health: listOf(either(health, isNull)),
   accepting: isFlag,
+  readiness: optional(
+    shape({
+      ready: isFlag,
+      lastResponse: optional(
+        shape({ status: isStatusCode, contentType: textUpTo(1_000), body: textUpTo(16_384) }),
+      ),
+    }),
+  ),
+  check: optional(
+    shape({
+      http: optional(shape({ statusCode: optional(isStatusCode) })),
+      tcp: optional(shape({ succeeded: isFlag })),
+      command: optional(shape({ exitCode: optional(isNumber) })),
+    }),
+  ),
   pull: optional(shape({ doneBytes: isAmount, totalBytes: isAmount, text: isText })),
   ipAddresses: listOf(shape({ ipAddress: isText, protocol: oneOf('IPv4', 'IPv6') })),
   handle: optional(isText),

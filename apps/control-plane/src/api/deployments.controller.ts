@@ -2,12 +2,19 @@
 import { Controller, Delete, Get, Inject, Param, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { failures, presentDeployment, presentDeploymentStory } from '#libs/api-contract';
+import {
+  failures,
+  presentDeployment,
+  presentDeploymentStory,
+  presentReadiness,
+  type ReadinessOf,
+} from '#libs/api-contract';
 import type { ControlCore } from '#libs/control-core';
 import { asDeploymentId } from '#libs/model';
 import { flag } from '../http/url-form.js';
 import { CORE } from '../tokens.js';
 import { answerChange } from './answers.js';
+import { taskViews } from './views.js';
 
 /** Ended ones that a list shows. */
 const HISTORY_LENGTH = 50;
@@ -20,7 +27,8 @@ export class DeploymentsController {
   @Get('v2/deployments')
   @ApiOperation({ summary: 'Running deployments' })
   list(): object {
-    return [...this.core.state.deployments.values()].map(presentDeployment);
+    const readinessOf = this.#readiness();
+    return [...this.core.state.deployments.values()].map((each) => presentDeployment(each, readinessOf));
   }
 
   @Delete('v2/deployments/:id')
@@ -45,7 +53,13 @@ export class DeploymentsController {
   async stories(): Promise<object> {
     const ended = await this.core.store.history(HISTORY_LENGTH);
     const running = [...this.core.state.deployments.values()];
-    return { deployments: [...running, ...ended].map(presentDeploymentStory) };
+    const readinessOf = this.#readiness();
+    return {
+      deployments: [
+        ...running.map((each) => presentDeploymentStory(each, readinessOf)),
+        ...ended.map((each) => presentDeploymentStory(each)),
+      ],
+    };
   }
 
   @Get('v3/deployments/:id')
@@ -54,6 +68,12 @@ export class DeploymentsController {
     const running = this.core.state.deployments.get(asDeploymentId(id));
     const found = running ?? (await this.core.store.deployment(asDeploymentId(id)));
     if (!found) throw failures.deploymentNotFound(id);
-    return presentDeploymentStory(found);
+    return running ? presentDeploymentStory(found, this.#readiness()) : presentDeploymentStory(found);
+  }
+
+  /** Of running deployments only: the answers of others are over. */
+  #readiness(): ReadinessOf {
+    const { state, clock } = this.core;
+    return (app) => presentReadiness(taskViews(app, state, clock.now()));
   }
 }
