@@ -7,6 +7,8 @@ import type { ControlCore } from '#libs/control-core';
 import { asAgentId, asInstanceId, asTaskId, type Instance, type TaskId } from '#libs/model';
 import { randomIds } from '#libs/time';
 import type { AgentGateway } from '../agents/agent-gateway.js';
+import { pageOf } from '../http/page.js';
+import { JsonText, SlicedJson } from '../http/sliced-json.js';
 import { flag, text } from '../http/url-form.js';
 import { AGENT_GATEWAY, CORE } from '../tokens.js';
 import { taskView } from './views.js';
@@ -23,9 +25,13 @@ export class AgentsController {
   ) {}
 
   @Get('agents')
-  @ApiOperation({ summary: 'Agents with their resources, liveness and warnings' })
-  agents(): object {
-    return { agents: [...this.core.state.agents.values()].map(presentAgent) };
+  @ApiOperation({
+    summary: 'Agents with their resources, liveness and warnings; pages with limit and cursor',
+  })
+  agents(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): object {
+    const agents = [...this.core.state.agents.values()].sort((a, b) => (a.info.id < b.info.id ? -1 : 1));
+    const page = pageOf(agents, { keyOf: ({ info }) => [info.id] }, request, reply);
+    return { agents: page.map(presentAgent) };
   }
 
   @Delete('agents/:id')
@@ -36,12 +42,20 @@ export class AgentsController {
   }
 
   @Get('instances')
-  @ApiOperation({ summary: 'Instances with their causes, stops and exits' })
-  instances(@Req() request: FastifyRequest): object {
+  @ApiOperation({
+    summary: 'Instances with their causes, stops and exits; app=ID; pages with limit and cursor',
+  })
+  instances(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): SlicedJson {
     const { state, clock } = this.core;
     const app = text(request.query, 'app');
-    const all = [...state.instances()].filter(({ appId }) => app === undefined || appId === app);
-    return { instances: all.map((each) => presentInstance(taskView(each, state, clock.now()))) };
+    const now = clock.now();
+    const chosen = [...state.instances()].filter(({ appId }) => app === undefined || appId === app);
+    chosen.sort((a, b) => (a.id < b.id ? -1 : 1));
+    const page = pageOf(chosen, { keyOf: ({ id }) => [id] }, request, reply);
+    const views = page.map((each) => taskView(each, state, now));
+    return new SlicedJson({
+      instances: views.map((view) => new JsonText(() => JSON.stringify(presentInstance(view)))),
+    });
   }
 
   @Get('instances/:id')

@@ -22,6 +22,7 @@ import {
   optional,
   shape,
 } from '../http/shape.js';
+import { pageOf } from '../http/page.js';
 import { text } from '../http/url-form.js';
 import type { OpenStreams } from '../open-streams.js';
 import { CORE, OPEN_STREAMS } from '../tokens.js';
@@ -85,11 +86,12 @@ export class ProxiesController {
   }
 
   @Get('proxies')
-  @ApiOperation({ summary: 'Registered proxies' })
-  proxies(): object {
+  @ApiOperation({ summary: 'Registered proxies; pages with limit and cursor' })
+  proxies(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): object {
     const now = this.core.clock.now();
-    const proxies = [...this.core.state.proxies.values()];
-    return { proxies: proxies.map((each) => ({ ...each, live: each.leaseUntil > now })) };
+    const proxies = [...this.core.state.proxies.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const page = pageOf(proxies, { keyOf: ({ id }) => [id] }, request, reply);
+    return { proxies: page.map((each) => ({ ...each, live: each.leaseUntil > now })) };
   }
 
   @Delete('proxies/:id')

@@ -6,6 +6,7 @@ import { failures, presentInfo } from '#libs/api-contract';
 import type { ControlCore } from '#libs/control-core';
 import { timestampOf } from '#libs/model';
 import { bestType } from '../http/accept.js';
+import { pageOf } from '../http/page.js';
 import { text } from '../http/url-form.js';
 import type { Metrics } from '../metrics.js';
 import type { ApiSettings } from '../settings.js';
@@ -107,9 +108,10 @@ export class SystemController {
   }
 
   @Get('v3/alarms')
-  @ApiOperation({ summary: 'What needs a person now' })
-  alarms(): object {
-    const alarms = this.core.alarms.list();
+  @ApiOperation({ summary: 'What needs a person now; pages with limit and cursor' })
+  alarms(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): object {
+    const active = [...this.core.alarms.list()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const alarms = pageOf(active, { keyOf: ({ id }) => [id] }, request, reply);
     return { alarms: alarms.map((each) => ({ ...each, since: timestampOf(each.since) })) };
   }
 }

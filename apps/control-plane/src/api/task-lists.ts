@@ -1,13 +1,19 @@
 // Lists of tasks, as JSON or in the tab-separated text that old load balancer scripts read (api.md 6).
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   matchesTaskStatus,
+  presentTask,
   presentTasks,
   tasksAsText,
   type TaskStatusFilter,
   type TaskView,
 } from '#libs/api-contract';
-import type { AppSpec } from '#libs/model';
+import type { ControlCore, WorkingSet } from '#libs/control-core';
+import { taskStateOf } from '#libs/lifecycle';
+import type { AppSpec, Instance } from '#libs/model';
+import { pageOf } from '../http/page.js';
+import { JsonText, SlicedJson } from '../http/sliced-json.js';
+import { shownApps, taskView } from './views.js';
 
 export interface TaskListOptions {
   readonly asText: boolean;
@@ -28,4 +34,32 @@ export function sendTasks(
   if (!asText) return { tasks: shown.flatMap(({ tasks }) => tasks) };
   void reply.header('content-type', 'text/plain; charset=utf-8');
   return Buffer.from(tasksAsText(shown));
+}
+
+type Statuses = ReadonlySet<TaskStatusFilter> | null;
+
+/** All tasks as JSON, or a page of them, in the order of their apps and of their creation. */
+export function pageOfTasks(
+  { state, clock }: ControlCore,
+  statuses: Statuses,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): SlicedJson {
+  const now = clock.now();
+  const keyOf = ({ appId, createdAt, id }: Instance) => [appId, createdAt, id];
+  const tasks = pageOf(tasksInOrder(state, statuses, now), { keyOf }, request, reply);
+  return new SlicedJson({ tasks: tasks.map((each) => taskText(taskView(each, state, now))) });
+}
+
+const taskText = (view: TaskView): JsonText =>
+  new JsonText(() => JSON.stringify(presentTask(view, { withServicePorts: true })));
+
+/** Those that were placed at least once: the others are in the queue, and no tasks. */
+function* tasksInOrder(state: WorkingSet, statuses: Statuses, now: number): Iterable<Instance> {
+  for (const { id } of shownApps(state)) {
+    for (const each of state.instancesOf(id)) {
+      if (each.taskId === undefined) continue;
+      if (matchesTaskStatus({ state: taskStateOf(each, now) }, statuses)) yield each;
+    }
+  }
 }

@@ -10,7 +10,7 @@ import { readJson } from '../http/json-body.js';
 import { flag, values } from '../http/url-form.js';
 import { CORE } from '../tokens.js';
 import { answerChange } from './answers.js';
-import { sendTasks } from './task-lists.js';
+import { pageOfTasks, sendTasks } from './task-lists.js';
 import { shownApps, tasksOf, taskViews } from './views.js';
 
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
@@ -26,13 +26,17 @@ export class TasksController {
   constructor(@Inject(CORE) private readonly core: ControlCore) {}
 
   @Get()
-  @ApiOperation({ summary: 'All tasks; status=running|staging; as text with Accept: text/plain' })
+  @ApiOperation({
+    summary:
+      'All tasks; status=running|staging; pages with limit and cursor; as text with Accept: text/plain',
+  })
   list(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): object {
     const { state, clock } = this.core;
     const now = clock.now();
     const { query, headers } = request;
     const statuses = taskStatusFilter([...values(query, 'status'), ...values(query, 'status[]')]);
     const asText = bestType(headers.accept, ['application/json', 'text/plain']) === 'text/plain';
+    if (!asText) return pageOfTasks(this.core, statuses, request, reply);
     const apps = shownApps(state).map((app) => ({
       spec: app.current.spec,
       tasks: taskViews(app.id, state, now),
