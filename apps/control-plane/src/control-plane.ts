@@ -42,7 +42,7 @@ export async function startControlPlane(
   const store = await connect();
   await rememberTokens(store, settings);
   const clock = new SystemClock();
-  const [hub, streams, gateway] = [new EventHub(clock), new OpenStreams(), new AgentGateway(logger)];
+  const [hub, streams, gateway] = [new EventHub(clock, store), new OpenStreams(), new AgentGateway(logger)];
   const address = `${settings.hostname}:${settings.apiPort}`;
   const core = new ControlCore({
     store,
@@ -56,6 +56,7 @@ export async function startControlPlane(
     checkDisk: diskCheck(settings.dataDir),
     publisher: {
       events: (events) => hub.publish(events),
+      stateLoaded: (newestEvent) => hub.stateLoaded(newestEvent),
       epochChanged: () => gateway.endAll('a new epoch began'),
       officeLost: () => {
         hub.closeAll();

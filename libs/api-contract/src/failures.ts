@@ -51,6 +51,12 @@ export const failures = {
   /** For what only `/v3` knows: agents, proxies, instances. */
   notFound: (kind: string, id: string) => new LongrunError('not-found', `${kind} '${id}' does not exist`),
   uriNotFound: () => new LongrunError('uri-not-found', 'URI not found'),
+  groupVersionUnknown: (id: string, version: string) =>
+    new LongrunError('invalid-argument', `Group '${id}' does not exist in version ${version}`),
+  groupExists: (id: string) =>
+    new LongrunError('already-exists', `Group ${id} is already created. Use PUT to change this group.`),
+  groupIsApp: (id: string) =>
+    new LongrunError('already-exists', `An app with the path ${id} already exists.`),
   appExists: (id: string) => new LongrunError('already-exists', `An app with id [${id}] already exists.`),
   locked: (deployments: readonly string[]) =>
     new LongrunError(
@@ -65,11 +71,19 @@ export const failures = {
       `Max number (${max}) of running deployments reached. Wait until some are done, or cancel one.`,
     ),
   conflict: (message: string) => new LongrunError('conflict', message),
-  /** `oldest`: the oldest cursor that can still be read. */
+  /** `oldest`: number of the oldest event that is still kept. */
   cursorGone: (oldest: number) =>
     new LongrunError(
       'cursor-gone',
-      `Events before number ${oldest} are no longer kept. Start from ${oldest}.`,
+      `Events before number ${oldest} are no longer kept. Read the state anew and open the stream without a cursor, ` +
+        `or go on from the oldest one with Last-Event-ID ${oldest - 1}.`,
+    ),
+  /** `newest`: number of the newest event that there is. */
+  cursorAhead: (cursor: number, newest: number) =>
+    new LongrunError(
+      'cursor-gone',
+      `Last-Event-ID ${cursor} is beyond the newest event, ${newest}: it is of another cluster, or of the time before a ` +
+        'backup was restored. Read the state anew and open the stream without a cursor.',
     ),
   servicePortsExhausted: (from: number, to: number) =>
     new LongrunError(

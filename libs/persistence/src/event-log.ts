@@ -6,9 +6,14 @@ import type { EventPage } from '#libs/store';
 import { runAlone } from './transaction.js';
 import type { Statement } from './transaction.js';
 
+// pg_column_size of a toasted value is read from its pointer, so large payloads are fetched only when the page has room for them
 const PAGE: Statement = {
   name: 'events.page',
-  text: 'select number, type, timestamp, payload from events where number > $1 order by number limit $2',
+  text: `with page as (
+           select number, type, timestamp, payload,
+                  sum(pg_column_size(payload)) over (order by number) as bytes, row_number() over (order by number) as place
+           from (select * from events where number > $1 order by number limit $2) next)
+         select number, type, timestamp, payload from page where place = 1 or bytes <= $3::bigint order by number`,
 };
 const BOUNDS: Statement = {
   name: 'events.bounds',
@@ -29,8 +34,13 @@ const TRIM_BATCH = 10_000;
 
 type EventRow = Omit<StoredEvent, 'number'> & { readonly number: string };
 
-export async function eventsAfter(pool: Pool, after: number, limit: number): Promise<EventPage> {
-  const rows = await runAlone<EventRow>(pool, PAGE, [after, limit]);
+export async function eventsAfter(
+  pool: Pool,
+  after: number,
+  limit: number,
+  bytesMax = Number.MAX_SAFE_INTEGER,
+): Promise<EventPage> {
+  const rows = await runAlone<EventRow>(pool, PAGE, [after, limit, bytesMax]);
   const events = rows.map((row): StoredEvent => ({ ...row, number: Number(row.number) }));
   const [first] = events;
   if (first?.number === after + 1) return { kind: 'events', events };
@@ -38,6 +48,8 @@ export async function eventsAfter(pool: Pool, after: number, limit: number): Pro
   const [bounds] = await runAlone<{ newest: string; oldest: string }>(pool, BOUNDS);
   const oldest = first?.number ?? Number(bounds?.oldest ?? 1);
   if (after < oldest - 1) return { kind: 'too-old', oldest };
+  const newest = Number(bounds?.newest ?? 0);
+  if (after > newest) return { kind: 'ahead', newest };
   return { kind: 'events', events };
 }
 

@@ -103,8 +103,8 @@ export class PostgresStore implements Store {
     return rows.map((row) => row.document);
   }
 
-  async eventsAfter(after: number, limit: number): Promise<EventPage> {
-    return eventsAfter(this.#pool, after, limit);
+  async eventsAfter(after: number, limit: number, bytesMax?: number): Promise<EventPage> {
+    return eventsAfter(this.#pool, after, limit, bytesMax);
   }
 
   async tokenRole(sha256: string): Promise<'agent' | 'proxy' | null> {

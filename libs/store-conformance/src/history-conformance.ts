@@ -106,7 +106,19 @@ export function historyConformance(newBench: () => Promise<StoreBench>): void {
       expect(await store.eventsAfter(0, 10)).toEqual({ kind: 'events', events: expected });
       expect(await store.eventsAfter(1, 1)).toEqual({ kind: 'events', events: expected.slice(1, 2) });
       expect(await store.eventsAfter(3, 10)).toEqual({ kind: 'events', events: [] });
-      expect(await store.eventsAfter(9, 10)).toEqual({ kind: 'events', events: [] });
+      expect(await store.eventsAfter(9, 10)).toEqual({ kind: 'ahead', newest: 3 });
+    });
+
+    it('ends a page of events early when they are large, but never before the first', async () => {
+      const large = 'x'.repeat(1000);
+      await write([], [large, large, large, 'small']);
+      const numbers = async (after: number, bytesMax: number): Promise<readonly number[]> => {
+        const page = await store.eventsAfter(after, 10, bytesMax);
+        return page.kind === 'events' ? page.events.map(({ number }) => number) : [];
+      };
+      expect(await numbers(0, 2500)).toEqual([1, 2]);
+      expect(await numbers(0, 1)).toEqual([1]);
+      expect(await numbers(2, 2500)).toEqual([3, 4]);
     });
 
     it('never shows a reader a number before a lower one, while two handles commit at once', async () => {

@@ -110,12 +110,13 @@ export class MemoryStore implements Store {
     return endedDeployments(this.#open().rows).slice(0, limit);
   }
 
-  async eventsAfter(after: number, limit: number): Promise<EventPage> {
+  async eventsAfter(after: number, limit: number, bytesMax = Infinity): Promise<EventPage> {
     const { rows } = this.#open();
     const oldest = rows.eventNumber - rows.events.length + 1;
     if (after < oldest - 1) return { kind: 'too-old', oldest };
+    if (after > rows.eventNumber) return { kind: 'ahead', newest: rows.eventNumber };
     const start = after - oldest + 1;
-    return { kind: 'events', events: rows.events.slice(start, start + limit) };
+    return { kind: 'events', events: upTo(bytesMax, rows.events.slice(start, start + limit)) };
   }
 
   async tokenRole(sha256: string): Promise<'agent' | 'proxy' | null> {
@@ -157,6 +158,13 @@ export class MemoryStore implements Store {
     for (const event of numbered) rows.events.push(event);
     return { kind: 'committed', events: numbered };
   }
+}
+
+/** The first ones that together are no larger; one at least. */
+function upTo(bytesMax: number, events: readonly StoredEvent[]): readonly StoredEvent[] {
+  let bytes = 0;
+  const tooMany = events.findIndex(({ payload }) => (bytes += JSON.stringify(payload).length) > bytesMax);
+  return tooMany < 0 ? events : events.slice(0, Math.max(1, tooMany));
 }
 
 /** How both stores report a host port that is claimed twice. */

@@ -92,7 +92,9 @@ export interface Leadership {
 export type EventPage =
   | { readonly kind: 'events'; readonly events: readonly StoredEvent[] }
   /** The cursor is older than what is kept (7 days or 1 million): 410. */
-  | { readonly kind: 'too-old'; readonly oldest: number };
+  | { readonly kind: 'too-old'; readonly oldest: number }
+  /** The cursor is beyond the newest event: it was not given out by this store, or before it was restored. */
+  | { readonly kind: 'ahead'; readonly newest: number };
 
 /** Thrown by every method when the store cannot be reached or refuses for now; nothing is known about an interrupted commit until the next `load`. */
 export class StoreUnavailable extends Error {
@@ -123,8 +125,11 @@ export interface Store {
   deployment(id: DeploymentId): Promise<Deployment | null>;
   /** Ended deployments, newest first. */
   history(limit: number): Promise<readonly Deployment[]>;
-  /** Events with a number above `after`, oldest first, at most `limit`. */
-  eventsAfter(after: number, limit: number): Promise<EventPage>;
+  /**
+   * Events with a number above `after`, oldest first, at most `limit`; with `bytesMax` (as stored, maybe compressed) fewer when
+   * they are large, but never none for their size.
+   */
+  eventsAfter(after: number, limit: number, bytesMax?: number): Promise<EventPage>;
   /** Hash of a token -> role, for agents and proxies (decisions.md 29). */
   tokenRole(sha256: string): Promise<'agent' | 'proxy' | null>;
   putToken(sha256: string, role: 'agent' | 'proxy'): Promise<void>;

@@ -1,12 +1,35 @@
-// The event streams: `/v2/events` with Marathon's types only, `/v3/events` with all (events.md 1, decisions.md 6).
+// The event streams: `/v2/events` with Marathon's types only, `/v3/events` with all (events.md 1, decisions.md 6). Beyond Marathon both
+// go on from a cursor: `Last-Event-ID`, as EventSource sends it, or the query's `lastEventId` for tools that cannot set headers.
 import { Controller, Get, Inject, Options, Req, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiQuery, ApiTags, type ApiQueryOptions } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failures } from '#libs/api-contract';
 import type { ControlCore } from '#libs/control-core';
 import type { EventHub } from '../events/event-hub.js';
 import { text, values } from '../http/url-form.js';
 import { CORE, EVENT_HUB } from '../tokens.js';
+
+const TYPES: ApiQueryOptions = {
+  name: 'event_type',
+  required: false,
+  isArray: true,
+  type: String,
+  description: 'Only events of exactly these types; repeat it for several. Unknown names never match.',
+};
+const PLAN_FORMAT: ApiQueryOptions = {
+  name: 'plan-format',
+  required: false,
+  type: String,
+  description: '`light`: plans have id, version and steps only.',
+};
+const CURSOR: ApiQueryOptions = {
+  name: 'lastEventId',
+  required: false,
+  type: Number,
+  description:
+    'Like the header Last-Event-ID, which wins: the id of the newest event that the client has; 0 is before the first one. ' +
+    '410 when the events after it are no longer kept.',
+};
 
 @ApiTags('events')
 @Controller()
@@ -17,15 +40,23 @@ export class EventsController {
   ) {}
 
   @Get('v2/events')
-  @ApiOperation({ summary: 'Server-sent events; event_type (repeatable), plan-format=light' })
-  marathon(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    this.#open(request, reply, false);
+  @ApiOperation({
+    summary: "Server-sent events of Marathon's types; goes on after Last-Event-ID, without a gap or a double",
+  })
+  @ApiQuery(TYPES)
+  @ApiQuery(PLAN_FORMAT)
+  @ApiQuery(CURSOR)
+  marathon(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.#open(request, reply, false);
   }
 
   @Get('v3/events')
-  @ApiOperation({ summary: 'Server-sent events of all types' })
-  all(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    this.#open(request, reply, true);
+  @ApiOperation({ summary: 'Server-sent events of all types; otherwise like /v2/events' })
+  @ApiQuery(TYPES)
+  @ApiQuery(PLAN_FORMAT)
+  @ApiQuery(CURSOR)
+  all(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.#open(request, reply, true);
   }
 
   @Options('v2/events')
@@ -34,24 +65,46 @@ export class EventsController {
     void reply.status(200).header('Allow', 'GET, HEAD, OPTIONS').send();
   }
 
-  #open(request: FastifyRequest, reply: FastifyReply, allTypes: boolean): void {
+  async #open(request: FastifyRequest, reply: FastifyReply, allTypes: boolean): Promise<void> {
     const accept = request.headers.accept ?? '';
     if (!/(^|,)\s*text\/event-stream\s*(;|,|$)/i.test(accept)) throw failures.methodNotAllowed();
+    const after = cursorOf(request);
+    if (after !== undefined) await this.hub.checkCursor(after);
+    // asked last: the office may have been lost while the cursor was looked up
     if (!this.core.hasState) throw failures.notLeading();
-    reply.hijack();
     const { raw } = reply;
+    if (raw.destroyed) return;
+    reply.hijack();
     raw.writeHead(200, {
       ...(reply.getHeaders() as Record<string, string>),
       'Content-Type': 'text/event-stream;charset=UTF-8',
       'X-Accel-Buffering': 'no',
     });
     raw.flushHeaders();
+    if (request.method === 'HEAD') {
+      raw.end();
+      return;
+    }
     request.raw.socket.setNoDelay(true);
     this.hub.attach(raw, {
       remoteAddress: request.ip,
       types: values(request.query, 'event_type'),
       lightPlans: text(request.query, 'plan-format') === 'light',
       allTypes,
+      ...(after === undefined ? {} : { after }),
     });
   }
+}
+
+/** The header wins: a client that comes back by itself has the newer number there. */
+function cursorOf({ headers, query }: FastifyRequest): number | undefined {
+  const told = headers['last-event-id'] ?? text(query, 'lastEventId');
+  if (told === undefined || told === '') return undefined;
+  const cursor = /^\d{1,15}$/.test(String(told)) ? Number(told) : null;
+  if (cursor === null) {
+    throw failures.badRequest(
+      'Last-Event-ID must be the id of an event, a whole number. Without it the stream begins now.',
+    );
+  }
+  return cursor;
 }

@@ -1,52 +1,86 @@
-// Hands committed events to the open streams (events.md 1). A slow client has a queue of 1024 events and 8 MiB, whichever is full
-// first (an event with a large plan has megabytes); one more and it is closed, for a stream that silently skips would be worse.
-// Streams share the text of an event. Its own attachment is the first thing a client reads.
+// Hands committed events to the open streams (events.md 1), each in the order of the numbers and without a gap: a stream gets what is
+// published when it has everything before it, and otherwise reads the store. Nothing is sent before its state can be read: the store
+// may know newer events than were published. The text of an event is made once.
 import type { ServerResponse } from 'node:http';
-import { lightPlan, MARATHON_EVENT_TYPES, type NewEvent, type StoredEvent } from '#libs/events';
+import { failures } from '#libs/api-contract';
+import type { NewEvent, StoredEvent } from '#libs/events';
 import { timestampOf } from '#libs/model';
 import type { Clock, Timer } from '#libs/time';
+import { EventFrame } from './event-frame.js';
+import { EventPages, type EventLog } from './event-pages.js';
+import { EventStream, type FrameSource, type StreamOptions } from './event-stream.js';
+import { FrameCache } from './frame-cache.js';
 
-const QUEUE_MAX = 1024;
-/** Characters. A single larger event still passes when nothing else waits. */
-const QUEUE_LENGTH_MAX = 8 * 1024 * 1024;
 /** Comments in between keep proxies and clients from giving up; clients wait 30 s at least. */
 const KEEP_ALIVE_MS = 10_000;
 
-const MARATHON_TYPES: ReadonlySet<string> = new Set(MARATHON_EVENT_TYPES);
-
-export interface StreamOptions {
-  readonly remoteAddress: string;
-  /** Exact names; empty: all. */
-  readonly types: readonly string[];
-  readonly lightPlans: boolean;
-  /** `/v3/events` has Longrun's own types too, and the events' numbers as ids. */
-  readonly allTypes: boolean;
-}
-
-export class EventHub {
+export class EventHub implements FrameSource {
   readonly #streams = new Set<EventStream>();
+  readonly #cache = new FrameCache();
+  readonly #pages: EventPages;
+  #newest = 0;
   #timer: Timer | null = null;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly log: EventLog,
+  ) {
+    this.#pages = new EventPages(log, clock, (stream, events) => this.#take(stream, events));
+  }
 
   get count(): number {
     return this.#streams.size;
   }
+  get newest(): number {
+    return this.#newest;
+  }
+  /** Bytes that wait for each stream's client. */
+  get heldBytes(): readonly number[] {
+    return [...this.#streams].map((each) => each.heldBytes);
+  }
 
-  /** Takes over the answer; headers are sent at once. */
+  /** Rejects with 410 when the events after the cursor are no longer kept, or when there never was such a number. */
+  async checkCursor(after: number): Promise<void> {
+    const page = await this.log.eventsAfter(after, 1, 0);
+    if (page.kind === 'too-old') throw failures.cursorGone(page.oldest);
+    if (page.kind === 'ahead') throw failures.cursorAhead(after, page.newest);
+  }
+
+  /** Takes over the answer; its headers are sent. */
   attach(response: ServerResponse, options: StreamOptions): void {
-    const stream = new EventStream(response, options);
+    const stream = new EventStream(response, options, this, this.clock);
+    const attached = this.#streamEvent('event_stream_attached', options);
     this.#streams.add(stream);
     response.once('close', () => this.#detach(stream));
-    const attached = this.#streamEvent('event_stream_attached', options.remoteAddress);
-    const frames = new Frames(attached);
-    stream.send(frames);
-    for (const other of this.#streams) if (other !== stream) other.send(frames);
+    // its own attachment is the first thing a client reads
+    stream.tell(attached);
+    for (const other of this.#streams) if (other !== stream) other.tell(attached);
     this.#armKeepAlive();
   }
 
   publish(events: readonly StoredEvent[]): void {
-    for (const event of events) this.#sendAll(event);
+    const last = events.at(-1);
+    if (!last) return;
+    this.#newest = Math.max(this.#newest, last.number);
+    if (!this.#streams.size) return;
+    const frames = events.map((event) => new EventFrame(event));
+    for (const frame of frames) this.#cache.put(frame);
+    for (const stream of this.#streams) stream.publish(frames);
+  }
+
+  /** Events up to this number are stored and their state can be read, whoever wrote them. */
+  stateLoaded(newest: number): void {
+    // a database that went back has given these numbers to other events
+    if (newest < this.#newest) this.closeAll();
+    this.#newest = newest;
+    for (const stream of this.#streams) stream.pump();
+  }
+
+  cached(number: number): EventFrame | undefined {
+    return this.#cache.get(number);
+  }
+  fetch(stream: EventStream): void {
+    this.#pages.request(stream);
   }
 
   /** All streams end: this node no longer leads, or stops. */
@@ -55,115 +89,43 @@ export class EventHub {
     this.#timer = null;
     for (const stream of this.#streams) stream.end();
     this.#streams.clear();
+    this.#cache.clear();
+  }
+
+  #take(stream: EventStream, events: readonly StoredEvent[]): void {
+    const visible = events.filter(({ number }) => number <= this.#newest);
+    const frames = visible.map((event) => new EventFrame(event));
+    for (const frame of frames) stream.offer(frame);
+    // from the end, so that what comes next is the last to be dropped
+    for (const frame of frames.reverse()) if (frame.number > stream.cursor) this.#cache.put(frame);
+    stream.pump();
   }
 
   #detach(stream: EventStream): void {
+    this.#pages.forget(stream);
     if (!this.#streams.delete(stream)) return;
-    this.#publishOwn('event_stream_detached', stream.options.remoteAddress);
+    stream.abort();
+    const detached = this.#streamEvent('event_stream_detached', stream.options);
+    for (const other of this.#streams) other.tell(detached);
     if (this.#streams.size) return;
+    this.#cache.clear();
     this.#timer?.cancel();
     this.#timer = null;
   }
 
-  #publishOwn(type: 'event_stream_detached', remoteAddress: string): void {
-    this.#sendAll(this.#streamEvent(type, remoteAddress));
-  }
-
-  #sendAll(event: NewEvent | StoredEvent): void {
-    const frames = new Frames(event);
-    for (const stream of this.#streams) stream.send(frames);
-  }
-
-  #streamEvent(type: 'event_stream_attached' | 'event_stream_detached', remoteAddress: string): NewEvent {
-    return { type, timestamp: timestampOf(this.clock.now()), payload: { remoteAddress } };
+  #streamEvent(
+    type: 'event_stream_attached' | 'event_stream_detached',
+    { remoteAddress }: StreamOptions,
+  ): EventFrame {
+    const event: NewEvent = { type, timestamp: timestampOf(this.clock.now()), payload: { remoteAddress } };
+    return new EventFrame(event);
   }
 
   #armKeepAlive(): void {
     this.#timer ??= this.clock.after(KEEP_ALIVE_MS, () => {
       this.#timer = null;
-      for (const stream of this.#streams) stream.comment();
+      for (const stream of this.#streams) stream.beat();
       if (this.#streams.size) this.#armKeepAlive();
     });
   }
-}
-
-class EventStream {
-  readonly #queue: string[] = [];
-  #queuedLength = 0;
-  #blocked = false;
-
-  constructor(
-    private readonly response: ServerResponse,
-    readonly options: StreamOptions,
-  ) {
-    response.on('drain', () => this.#flush());
-  }
-
-  send(frames: Frames): void {
-    if (!this.#wants(frames.event.type)) return;
-    const { lightPlans, allTypes } = this.options;
-    const frame = lightPlans ? frames.light : frames.full;
-    // Marathon's frames begin with the type and have no id (events.md 1)
-    this.#push(allTypes ? frames.id + frame : frame);
-  }
-  comment(): void {
-    this.#push(':\n\n');
-  }
-  end(): void {
-    this.response.end();
-  }
-
-  #wants(type: string): boolean {
-    const { types, allTypes } = this.options;
-    return (allTypes || MARATHON_TYPES.has(type)) && (!types.length || types.includes(type));
-  }
-
-  #push(text: string): void {
-    const isFull =
-      this.#queue.length >= QUEUE_MAX ||
-      (this.#queuedLength > 0 && this.#queuedLength + text.length > QUEUE_LENGTH_MAX);
-    if (this.#blocked && isFull) {
-      this.response.destroy();
-      this.#queue.length = 0;
-      this.#queuedLength = 0;
-      return;
-    }
-    this.#queue.push(text);
-    this.#queuedLength += text.length;
-    if (!this.#blocked) this.#flush();
-  }
-
-  #flush(): void {
-    this.#blocked = false;
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      this.#queuedLength -= next.length;
-      if (this.response.write(next)) continue;
-      this.#blocked = true;
-      return;
-    }
-  }
-}
-
-/** An event as text, made once for all streams that want it. */
-class Frames {
-  #full: string | null = null;
-  #light: string | null = null;
-
-  constructor(readonly event: NewEvent | StoredEvent) {}
-
-  /** The line before the frame, where there is a number. */
-  get id(): string {
-    return 'number' in this.event ? `id: ${this.event.number}\n` : '';
-  }
-  get full(): string {
-    return (this.#full ??= frameOf(this.event));
-  }
-  get light(): string {
-    return (this.#light ??= frameOf(lightPlan(this.event)));
-  }
-}
-
-function frameOf(event: NewEvent | StoredEvent): string {
-  const data = JSON.stringify({ ...event.payload, eventType: event.type, timestamp: event.timestamp });
-  return `event: ${event.type}\ndata: ${data}\n\n`;
 }
