@@ -2,6 +2,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AgentsController } from './api/agents.controller.js';
 import { AppChangesController } from './api/app-changes.controller.js';
+import { AppInsightController } from './api/app-insight.controller.js';
 import { AppsController } from './api/apps.controller.js';
 import { DeploymentsController } from './api/deployments.controller.js';
 import { EventsController } from './api/events.controller.js';
@@ -36,6 +37,7 @@ export class ControlPlaneModule {
         PagesController,
         AppsController,
         AppChangesController,
+        AppInsightController,
         TasksController,
         DeploymentsController,
         QueueController,

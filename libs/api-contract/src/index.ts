@@ -6,10 +6,14 @@ export type { ErrorBody, ErrorDetail, LongrunErrorOptions } from './errors.js';
 export { ERROR_EXAMPLES } from './error-examples.js';
 export { failures } from './failures.js';
 export { definitionWarnings } from './definition-warnings.js';
+export { groupEmbeds, presentGroup } from './groups.js';
+export type { GroupContent, GroupEmbeds, GroupInfo, ShownGroup } from './groups.js';
 export { embedsOfGroup, embedsOfList, embedsOfSingle } from './app-embeds.js';
 export type { AppEmbed } from './app-embeds.js';
 export { appAsJson, matchesFilter, presentApp, presentCreatedApp, presentVersion } from './apps.js';
 export type { AppFilter, AppInfo, AppView, VersionedApp } from './apps.js';
+export { changesBetween, presentHistory } from './app-history.js';
+export type { MemberChange, VersionKind, VersionStory } from './app-history.js';
 export {
   matchesTaskStatus,
   presentHealth,
@@ -23,7 +27,12 @@ export { countTasks, taskStatsOf } from './task-stats.js';
 export type { TaskCounts, TaskStats, TaskStatsSummary } from './task-stats.js';
 export { presentAgent, presentInstance } from './instances.js';
 export type { AgentAnswer, InstanceStory, WaitExplanation } from './instances.js';
-export { presentDeployment, presentDeploymentResult, presentDeploymentStory } from './deployments.js';
+export {
+  presentDeployment,
+  presentDeploymentResult,
+  presentDeploymentStory,
+  presentPlan,
+} from './deployments.js';
 export type { DeploymentInfo, DeploymentResult, DeploymentStory, ReadinessOf } from './deployments.js';
 export { presentReadiness } from './readiness.js';
 export type { ReadinessInfo } from './readiness.js';

@@ -10,13 +10,15 @@ import {
   type ReadinessOf,
 } from '#libs/api-contract';
 import type { ControlCore } from '#libs/control-core';
-import { asDeploymentId } from '#libs/model';
+import { asDeploymentId, type Deployment } from '#libs/model';
+import { DEPLOYMENTS_KEPT } from '#libs/store';
+import { pageOf, readPage } from '../http/page.js';
 import { flag } from '../http/url-form.js';
 import { CORE } from '../tokens.js';
 import { answerChange } from './answers.js';
 import { taskViews } from './views.js';
 
-/** Ended ones that a list shows. */
+/** Ended ones that a list without `limit` shows. */
 const HISTORY_LENGTH = 50;
 
 @ApiTags('deployments')
@@ -48,17 +50,28 @@ export class DeploymentsController {
 
   @Get('v3/deployments')
   @ApiOperation({
-    summary: 'Running deployments, then the last that ended, newest first, with their reasons',
+    summary:
+      'Deployments, newest first, with how they ended and why: running ones and the last 50 that ended; all with limit and cursor',
   })
-  async stories(): Promise<object> {
-    const ended = await this.core.store.history(HISTORY_LENGTH);
-    const running = [...this.core.state.deployments.values()];
+  async stories(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const { limit, after } = readPage(request);
+    const isPaged = limit !== undefined || after !== undefined;
+    // the running ones first: one that ends meanwhile is then in both, and shown as it ended
+    const running = [...this.core.state.deployments];
+    const ended = await this.core.store.history(isPaged ? DEPLOYMENTS_KEPT : HISTORY_LENGTH);
+    const known = new Map([...running, ...ended.map((each) => [each.id, each] as const)]);
+    // by what never changes of a deployment, unlike its end
+    const keyOf = ({ version, id }: Deployment) => [version, id];
+    const all = [...known.values()].sort((a, b) => (keyOf(a).join(' ') < keyOf(b).join(' ') ? 1 : -1));
+    const page = pageOf(all, { keyOf, descending: true }, request, reply);
     const readinessOf = this.#readiness();
     return {
-      deployments: [
-        ...running.map((each) => presentDeploymentStory(each, readinessOf)),
-        ...ended.map((each) => presentDeploymentStory(each)),
-      ],
+      deployments: page.map((each) =>
+        each.status === 'running' ? presentDeploymentStory(each, readinessOf) : presentDeploymentStory(each),
+      ),
     };
   }
 

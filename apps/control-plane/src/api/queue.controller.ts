@@ -1,22 +1,16 @@
-// What waits to be launched and why: `/v2/queue` in Marathon's shape (api.md 8), `/v3/apps/ID/waiting` in words (promise 9).
+// What waits to be launched: `/v2/queue` in Marathon's shape (api.md 8). In words: `/v3/apps/ID/waiting`, app-insight.controller.ts.
 import { Controller, Delete, Get, HttpCode, Inject, Req } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import {
-  definitionWarnings,
-  failures,
-  presentQueueItem,
-  type OfferView,
-  type QueueItem,
-} from '#libs/api-contract';
-import { requireApp, type ControlCore } from '#libs/control-core';
-import { currentDelay, hasEnded } from '#libs/lifecycle';
-import type { App, Instance } from '#libs/model';
+import { failures, presentQueueItem, type OfferView, type QueueItem } from '#libs/api-contract';
+import type { ControlCore } from '#libs/control-core';
+import { currentDelay } from '#libs/lifecycle';
+import type { App } from '#libs/model';
 import { values } from '../http/url-form.js';
 import { CORE } from '../tokens.js';
 import { restOf } from './answers.js';
 import { appIdOf, shownApps } from './views.js';
-import { freeOn, waitingWords } from './waiting.js';
+import { freeOn, instancesToLaunch } from './waiting.js';
 
 @ApiTags('queue')
 @Controller()
@@ -40,39 +34,9 @@ export class QueueController {
     await this.core.deployments.resetDelay(appIdOf(rest.slice(0, -'/delay'.length)));
   }
 
-  @Get('v3/apps/*')
-  @ApiOperation({ summary: 'ID/waiting: why instances do not run yet; ID/warnings: what has no effect' })
-  explain(@Req() request: FastifyRequest): object {
-    const rest = restOf(request);
-    const { state, clock, routes } = this.core;
-    const [, id, what] = /^(.+)\/(waiting|warnings)$/.exec(rest) ?? [];
-    if (id === undefined) throw failures.uriNotFound();
-    const app = requireApp(state, appIdOf(id));
-    if (what === 'warnings') {
-      const routing = routes.warnings(state).filter(({ appId }) => appId === app.id);
-      const texts = [...routing.map(({ text }) => text), ...definitionWarnings(app.current.spec)];
-      return { appId: app.id, warnings: texts };
-    }
-    const explanation = this.core.loop.waiting(app.id);
-    return {
-      appId: app.id,
-      missing: this.#waiting(app).length,
-      waiting: waitingWords(app, state, explanation, clock.now()),
-      agents: explanation?.perAgent ?? [],
-    };
-  }
-
-  #waiting(app: App): readonly Instance[] {
-    return this.core.state
-      .instancesOf(app.id)
-      .filter(
-        (each) => each.goal === 'running' && !each.stop && (!each.placed || hasEnded(each) || !each.status),
-      );
-  }
-
   #item(app: App, withOffers: boolean): QueueItem | null {
     const { clock, loop } = this.core;
-    const waiting = this.#waiting(app);
+    const waiting = instancesToLaunch(app, this.core.state);
     if (!waiting.length) return null;
     const now = clock.now();
     const delay = currentDelay(app, now);

@@ -1,8 +1,16 @@
 // Why instances of an app do not run yet, in sentences: the launch delay, the last failure, and per agent what is missing.
 import type { WorkingSet } from '#libs/control-core';
 import { conditionOf, currentDelay, hasEnded, isReady } from '#libs/lifecycle';
-import type { AgentNode, AgentResources, App } from '#libs/model';
+import type { AgentNode, AgentResources, App, Instance } from '#libs/model';
 import type { WaitingExplanation } from '#libs/reconciler';
+
+/** Wanted, and not running because they were never launched, ended, or have not been heard of. */
+export const instancesToLaunch = ({ id }: App, state: WorkingSet): readonly Instance[] =>
+  state
+    .instancesOf(id)
+    .filter(
+      (each) => each.goal === 'running' && !each.stop && (!each.placed || hasEnded(each) || !each.status),
+    );
 
 export function waitingWords(
   app: App,

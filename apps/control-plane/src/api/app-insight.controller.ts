@@ -1,0 +1,61 @@
+// About one app, what Marathon does not tell (`/v3/apps/ID/…`): why it waits, what in it has no effect, how it came to be what it is.
+import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { definitionWarnings, failures, presentHistory } from '#libs/api-contract';
+import { requireApp, type ControlCore } from '#libs/control-core';
+import type { App } from '#libs/model';
+import { VERSIONS_KEPT } from '#libs/store';
+import { pageOf } from '../http/page.js';
+import { CORE } from '../tokens.js';
+import { restOf } from './answers.js';
+import { appIdOf } from './views.js';
+import { instancesToLaunch, waitingWords } from './waiting.js';
+
+@ApiTags('apps')
+@Controller('v3/apps')
+export class AppInsightController {
+  constructor(@Inject(CORE) private readonly core: ControlCore) {}
+
+  @Get('*')
+  @ApiOperation({
+    summary:
+      'ID/waiting: why instances do not run yet; ID/warnings: what has no effect; ID/history: versions with what each changed',
+  })
+  read(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): object | Promise<object> {
+    const [, id, what] = /^(.+)\/(waiting|warnings|history)$/.exec(restOf(request)) ?? [];
+    if (id === undefined) throw failures.uriNotFound();
+    const app = requireApp(this.core.state, appIdOf(id));
+    if (what === 'history') return this.#history(app, request, reply);
+    return what === 'warnings' ? this.#warnings(app) : this.#waiting(app);
+  }
+
+  #warnings(app: App): object {
+    const { state, routes } = this.core;
+    const routing = routes.warnings(state).filter(({ appId }) => appId === app.id);
+    const warnings = [...routing.map(({ text }) => text), ...definitionWarnings(app.current.spec)];
+    return { appId: app.id, warnings };
+  }
+
+  #waiting(app: App): object {
+    const { state, clock, loop } = this.core;
+    const explanation = loop.waiting(app.id);
+    return {
+      appId: app.id,
+      missing: instancesToLaunch(app, state).length,
+      waiting: waitingWords(app, state, explanation, clock.now()),
+      agents: explanation?.perAgent ?? [],
+    };
+  }
+
+  /** Newest first. */
+  async #history(app: App, request: FastifyRequest, reply: FastifyReply): Promise<object> {
+    const versions = await this.core.store.versions(app.id);
+    const stories = presentHistory(versions, versions.length < VERSIONS_KEPT);
+    const order = { keyOf: ({ version }: { version: string }) => [version], descending: true };
+    return { appId: app.id, versions: pageOf(stories, order, request, reply) };
+  }
+}
