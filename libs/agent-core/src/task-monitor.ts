@@ -7,7 +7,7 @@ import { runAgentCheck } from './agent-check-loop.js';
 import { runCheck } from './health-check-loop.js';
 import { pause, wordsOf } from './pause.js';
 import { ProbeSlots } from './probe-slots.js';
-import { probeTarget, uncheckedPorts } from './probe-target.js';
+import { portTarget, probeTarget, uncheckedPorts, type TaskPlace } from './probe-target.js';
 import { askUntilReady } from './readiness-loop.js';
 import type { Probes, Runtimes } from './seams.js';
 import { TaskQuestions } from './task-questions.js';
@@ -62,7 +62,7 @@ export class TaskMonitor {
     this.#watchHealth(task, launch, aborter.signal, tell);
     this.#ask(task, launch, aborter.signal, tell);
     if (!task.accepting) {
-      void this.#watchPorts(launch, aborter.signal, () => tell({ accepting: true }));
+      void this.#watchPorts(task, launch, aborter.signal, () => tell({ accepting: true }));
     }
   }
 
@@ -96,7 +96,7 @@ export class TaskMonitor {
         clock,
         check: readinessCheck,
         signal,
-        ask: () => this.#questions.readiness(readinessCheck, launch, signal),
+        ask: () => this.#questions.readiness(readinessCheck, task, launch, signal),
         changed: (readiness) => tell({ readiness }),
       });
     }
@@ -120,17 +120,24 @@ export class TaskMonitor {
     for (const id of [...this.#running.keys()]) this.stop(id);
   }
 
-  async #watchPorts(launch: LaunchSpec, signal: AbortSignal, accepted: () => void): Promise<void> {
-    let waiting = uncheckedPorts(launch);
+  async #watchPorts(
+    task: TaskRecord,
+    launch: LaunchSpec,
+    signal: AbortSignal,
+    accepted: () => void,
+  ): Promise<void> {
+    const place = this.#placeOf(task);
+    // one without an address to ask it at never accepts
+    let waiting = uncheckedPorts(launch).map((port) => portTarget(port, place));
     for (
       let waitMs = ACCEPT_MS;
       waiting.length && !signal.aborted;
       waitMs = Math.min(waitMs * ACCEPT_GROWTH, ACCEPT_MS_MAX)
     ) {
       const outcomes = await Promise.all(
-        waiting.map((port) =>
-          this.#sockets.use(() =>
-            this.#parts.probes.tcp({ host: this.#parts.address, port, timeoutMs: ACCEPT_MS_MAX }, signal),
+        waiting.map((target) =>
+          this.#sockets.use(async () =>
+            target ? this.#parts.probes.tcp({ ...target, timeoutMs: ACCEPT_MS_MAX }, signal) : undefined,
           ),
         ),
       );
@@ -148,9 +155,12 @@ export class TaskMonitor {
     signal: AbortSignal,
   ): Promise<ProbeOutcome> {
     if (check.protocol === 'COMMAND') return this.#commands.use(() => this.#command(task, check, timeoutMs));
-    const target = probeTarget(check, launch, this.#parts.address);
+    const target = probeTarget(check, launch, this.#placeOf(task));
     if (!target) {
-      const cause = `the app has no port at index ${check.portIndex ?? 0}`;
+      const isMissing = launch.ports.every(({ index }) => index !== (check.portIndex ?? 0));
+      const cause = isMissing
+        ? `the app has no port at index ${check.portIndex ?? 0}`
+        : 'the task has no address on its network';
       return Promise.resolve({ kind: 'failure', cause });
     }
     const { probes } = this.#parts;
@@ -162,6 +172,10 @@ export class TaskMonitor {
         signal,
       );
     });
+  }
+
+  #placeOf({ ipAddresses }: TaskRecord): TaskPlace {
+    return { address: this.#parts.address, own: ipAddresses };
   }
 
   async #command(task: TaskRecord, check: HealthCheck, timeoutMs: number): Promise<ProbeOutcome> {

@@ -2,7 +2,7 @@
 // agent's probes, like every health check.
 import type { AgentCheck, CheckResult, LaunchSpec, ReadinessCheck } from '#libs/model';
 import type { ProbeSlots } from './probe-slots.js';
-import { probeTarget, type ProbeTarget } from './probe-target.js';
+import { portTarget, probeTarget } from './probe-target.js';
 import type { HttpAnswer, Probes, Runtimes } from './seams.js';
 import type { TaskRecord } from './task-record.js';
 
@@ -21,9 +21,16 @@ export interface QuestionParts {
 export class TaskQuestions {
   constructor(private readonly parts: QuestionParts) {}
 
-  readiness(check: ReadinessCheck, launch: LaunchSpec, signal: AbortSignal): Promise<HttpAnswer> {
-    const target = this.#targetNamed(check.portName, launch);
-    if (!target) return Promise.resolve(unasked(`the app has no port '${check.portName}'`));
+  readiness(
+    check: ReadinessCheck,
+    task: TaskRecord,
+    launch: LaunchSpec,
+    signal: AbortSignal,
+  ): Promise<HttpAnswer> {
+    const port = launch.ports.find(({ name }) => name === check.portName);
+    if (!port) return Promise.resolve(unasked(`the app has no port '${check.portName}'`));
+    const target = portTarget(port, { address: this.parts.address, own: task.ipAddresses });
+    if (!target) return Promise.resolve(unasked('the task has no address on its network'));
     const { probes, sockets } = this.parts;
     return sockets.use(() =>
       probes.ask(
@@ -49,11 +56,10 @@ export class TaskQuestions {
     const { probes, sockets, address } = this.parts;
     const { http, tcp, exec } = check;
     if (exec) return { command: await this.#exitOf(exec, task, timeoutMs) };
-    const target = probeTarget(
-      { protocol: 'MESOS_HTTP', ipProtocol: 'IPv4', ...(http ?? tcp) },
-      launch,
+    const target = probeTarget({ protocol: 'MESOS_HTTP', ipProtocol: 'IPv4', ...(http ?? tcp) }, launch, {
       address,
-    );
+      own: task.ipAddresses,
+    });
     if (tcp) {
       const outcome = target && (await sockets.use(() => probes.tcp({ ...target, timeoutMs }, signal)));
       return { tcp: { succeeded: outcome?.kind === 'success' } };
@@ -65,12 +71,6 @@ export class TaskQuestions {
         probes.ask({ ...target, scheme: 'http', path, timeoutMs, bodyBytesMax: 0 }, signal),
       ));
     return { http: answer?.kind === 'answer' ? { statusCode: answer.status } : {} };
-  }
-
-  #targetNamed(portName: string, launch: LaunchSpec): ProbeTarget | null {
-    const port = launch.ports.find(({ name }) => name === portName);
-    const choice = { protocol: 'HTTP', ipProtocol: 'IPv4' } as const;
-    return port ? probeTarget({ ...choice, portIndex: port.index }, launch, this.parts.address) : null;
   }
 
   async #exitOf(
