@@ -10,13 +10,9 @@ export class JsonText {
   constructor(readonly make: () => string) {}
 }
 
-/** Containers are walked, everything else is written at once. */
-export type JsonTree = JsonText | readonly JsonTree[] | { readonly [name: string]: JsonTree | Plain };
-type Plain = string | number | boolean | null | undefined | readonly string[];
-
-/** Returned by a controller instead of the value itself. */
+/** Returned by a controller instead of the value itself: JSON values, with `JsonText` for the parts that are many. */
 export class SlicedJson {
-  constructor(readonly tree: JsonTree) {}
+  constructor(readonly tree: object) {}
 
   async bytes(turns: Turns): Promise<Buffer> {
     const slices: Buffer[] = [];
@@ -55,15 +51,14 @@ export class Turns {
   }
 }
 
-function* piecesOf(tree: JsonTree | Plain): Generator<string, void> {
-  if (tree instanceof JsonText) yield tree.make();
-  else if (Array.isArray(tree)) yield* listPieces(tree as readonly JsonTree[]);
-  else if (typeof tree === 'object' && tree !== null)
-    yield* memberPieces(tree as Readonly<Record<string, JsonTree>>);
-  else yield JSON.stringify(tree);
+function* piecesOf(value: unknown): Generator<string, void> {
+  if (value instanceof JsonText) yield value.make();
+  else if (Array.isArray(value)) yield* listPieces(value);
+  else if (typeof value === 'object' && value !== null) yield* memberPieces(value);
+  else yield JSON.stringify(value);
 }
 
-function* listPieces(items: readonly JsonTree[]): Generator<string, void> {
+function* listPieces(items: readonly unknown[]): Generator<string, void> {
   let before = '[';
   for (const item of items) {
     yield before;
@@ -73,7 +68,7 @@ function* listPieces(items: readonly JsonTree[]): Generator<string, void> {
   yield items.length ? ']' : '[]';
 }
 
-function* memberPieces(object: Readonly<Record<string, JsonTree>>): Generator<string, void> {
+function* memberPieces(object: object): Generator<string, void> {
   let before = '{';
   for (const [name, value] of Object.entries(object)) {
     if (value === undefined) continue;
