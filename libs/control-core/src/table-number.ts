@@ -1,6 +1,7 @@
 // The route table's number grows with every commit that changes what the table says (decisions.md 9): an instance's routing,
-// a routed definition, or the reason shown while nothing answers. Whoever decides may raise it; this catches all others.
-import type { App } from '#libs/model';
+// the address of a routed task that is reached at its own, a routed definition, or the reason shown while nothing answers. Whoever
+// decides may raise it; this catches all others.
+import { needsOwnAddress, ownAddressOf, type App, type Instance } from '#libs/model';
 import type { Write } from '#libs/store';
 import type { WorkingSet } from './working-set.js';
 
@@ -9,11 +10,17 @@ export function tableWrites(writes: readonly Write[], workingSet: WorkingSet): W
   if (writes.some(({ kind }) => kind === 'set-table-number')) return [];
   const changes = workingSet.changesOf(writes);
   const rerouted = changes.instances.some(
-    ({ before, after }) => (before?.routing ?? 'out') !== (after?.routing ?? 'out'),
+    ({ before, after }) =>
+      (before?.routing ?? 'out') !== (after?.routing ?? 'out') ||
+      routedAddressOf(before) !== routedAddressOf(after),
   );
   const redefined = changes.apps.some(({ before, after }) => !before || !after || differ(before, after));
   return rerouted || redefined ? [{ kind: 'set-table-number', number: workingSet.tableNumber + 1 }] : [];
 }
+
+/** Undefined while it is routed by host ports only, or not at all. */
+const routedAddressOf = (instance: Instance | null): string | undefined =>
+  instance && instance.routing !== 'out' && needsOwnAddress(instance) ? ownAddressOf(instance) : undefined;
 
 const differ = (before: App, after: App): boolean =>
   before.current.version !== after.current.version ||

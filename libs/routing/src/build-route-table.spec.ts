@@ -129,6 +129,73 @@ describe('route table', () => {
     ]);
   });
 
+  describe('on a container network', () => {
+    const mapping = { containerPort: 8080, servicePort: 10_001, protocol: 'tcp' as const, labels: {} };
+    const { portDefinitions: _, ...spec } = aVersion('/web').spec;
+    const portMappings = [
+      mapping,
+      { ...mapping, servicePort: 0, hostPort: 0 },
+      { ...mapping, servicePort: 0, containerPort: 0 },
+    ];
+    const app = anApp({
+      ...aVersion('/web'),
+      spec: {
+        ...spec,
+        networks: [{ mode: 'container', name: 'shop' }],
+        container: { type: 'MESOS', volumes: [], portMappings },
+      },
+    });
+    const at = (name: string, ...addresses: string[]): Instance =>
+      anInstance(name, {
+        hostPorts: [0, 31_001, 0],
+        status: aStatus({
+          taskId: asTaskId(`web.${name}`),
+          ipAddresses: addresses.map((ipAddress) => ({ ipAddress, protocol: 'IPv4' })),
+        }),
+      });
+    const targetsOf = (...instances: Instance[]): string[][] =>
+      build(routed(app, instances)).services.map(({ targets }) =>
+        targets.map(({ host, port: number }) => `${host}:${number}`),
+      );
+
+    it('a port without host port is reached at the first address of its task, at the container port', () => {
+      const [fixed, published, generated] = targetsOf(
+        at('a', '172.20.0.2', '172.21.0.2'),
+        at('b', '172.20.0.3'),
+      );
+      expect(fixed).toEqual(['172.20.0.2:8080', '172.20.0.3:8080']);
+      expect(published).toEqual(['192.0.2.7:31001', '192.0.2.7:31001']);
+      expect(generated).toEqual([
+        expect.stringMatching(/^172\.20\.0\.2:\d{4,5}$/),
+        expect.stringMatching(/^172\.20\.0\.3:\d{4,5}$/),
+      ]);
+    });
+
+    it('a task whose address is unknown, or was another task before it, is no target there', () => {
+      const older = { ...at('a', '172.20.0.2'), taskId: asTaskId('web.next') };
+      expect(targetsOf(at('b'), older)).toEqual([[], ['192.0.2.7:31001', '192.0.2.7:31001'], []]);
+      expect(reason(at('b'))).toBe('1 instance running, without an address on its container network');
+    });
+
+    it('addresses that nothing is reached at do not change the table', () => {
+      const published = (...addresses: string[]): Instance => ({
+        ...at('a', ...addresses),
+        hostPorts: [31_001],
+      });
+      const bridged = anApp(aVersion('/web'));
+      expect(build(routed(bridged, [published('172.20.0.2')]))).toEqual(
+        build(routed(bridged, [published()])),
+      );
+    });
+
+    it('warns that proxies elsewhere need a route', () => {
+      expect(warn(routed(app))).toEqual([
+        expect.stringMatching(/^port 0 has no host port.* on network 'shop'.*'hostPort': 0$/),
+        expect.stringMatching(/^port 2 has no host port/),
+      ]);
+    });
+  });
+
   it('leaves out apps that are being removed and instances whose agent is unknown', () => {
     expect(build(routed(anApp(aVersion('/web'), { removing: true }), [anInstance('a')])).services).toEqual(
       [],

@@ -67,8 +67,18 @@ export function routeWarnings(input: Pick<RouteTableInput, 'apps' | 'servicePort
 function portWarnings(app: App, port: ServicePort): RouteWarning[] {
   const texts = servesTcp(port) ? [...readPortLabels(app.current.spec, port).warnings] : [];
   if (port.protocol !== 'tcp')
-    texts.push(`UDP of port ${port.index} is not proxied; reach it at the host port of a task`);
+    texts.push(`UDP of port ${port.index} is not proxied; reach it at the port of a task`);
+  if (port.hostPort === null && servesTcp(port)) texts.push(ownAddressText(app, port));
   return texts.map((text) => ({ appId: app.id, text }));
+}
+
+/** Right on one host; with several it depends on what the operator has made of that network. */
+function ownAddressText({ current: { spec } }: App, { index }: ServicePort): string {
+  const names = spec.networks.flatMap(({ name }) => (name === undefined ? [] : [`'${name}'`])).join(', ');
+  return (
+    `port ${index} has no host port, so proxies reach it at the address of its task on network ${names}: a proxy on another host than the ` +
+    "task needs a route to that network; otherwise give the port 'hostPort': 0"
+  );
 }
 
 function routedApps(apps: Iterable<RoutedApp>): RoutedApp[] {

@@ -1,6 +1,6 @@
 // Why a port of an app has no target, as one sentence for the body of the 503. Whoever may send a request reads it, so it says
 // what state the instances are in and only the first line of the last failure, never the output of a task.
-import { timestampOf, type App, type Instance } from '#libs/model';
+import { needsOwnAddress, ownAddressOf, timestampOf, type App, type Instance } from '#libs/model';
 
 const TEXT_MAX = 160;
 
@@ -40,6 +40,8 @@ function describe(app: App, instance: Instance): string {
   const failed = status.health.find((each) => each !== null && !each.alive);
   if (failed) return `unhealthy (${firstLine(failed.lastFailureCause ?? 'the health check failed')})`;
   if (status.health.some((each) => each === null)) return 'running, without a passed health check so far';
+  if (needsOwnAddress(instance) && ownAddressOf(instance) === undefined)
+    return 'running, without an address on its container network';
   return status.accepting
     ? 'running and about to be routed'
     : 'running, but not accepting connections on all ports';

@@ -1,17 +1,20 @@
-// Which tasks answer for one port of an app: the routed instances, each at the host port that its own version gave that index,
-// because during a rollout old and new instances may have different ports.
+// Which tasks answer for one port of an app: the routed instances, each at the host port that its own version gave that index, because
+// during a rollout old and new instances may have different ports. A port without host port (container networks) is reached at the
+// task's own address; while that is unknown the task is no target.
 import {
-  portsOf,
+  ownAddressOf,
+  taskPortsOf,
   type AgentId,
   type AgentInfo,
   type AppVersion,
   type Instance,
   type ServicePort,
+  type TaskPort,
 } from '#libs/model';
 import type { RouteTarget } from './route-table.js';
 
 /** UDP is not proxied (decisions.md 12). */
-export const servesTcp = (port: ServicePort): boolean => port.protocol !== 'udp';
+export const servesTcp = (port: Pick<ServicePort, 'protocol'>): boolean => port.protocol !== 'udp';
 
 export interface TargetSources {
   readonly versionOf: (instance: Instance) => AppVersion;
@@ -28,17 +31,27 @@ export function targetsOf(
   for (const instance of instances) {
     if (instance.routing === 'out' || instance.taskId === undefined || instance.agentId === undefined)
       continue;
-    const port = portsOf(versionOf(instance).spec)[portIndex];
-    const hostPort = instance.hostPorts[portIndex];
+    const port = taskPortsOf(versionOf(instance).spec, instance)[portIndex];
     const agent = agentOf(instance.agentId);
-    if (!port || !servesTcp(port) || hostPort === undefined || !agent) continue;
+    if (!port || !servesTcp(port) || !agent) continue;
+    const place = placeOf(port, instance, agent);
+    if (!place) continue;
     targets.push({
       taskId: instance.taskId,
       instanceId: instance.id,
-      host: agent.address,
-      port: hostPort,
+      ...place,
       suspect: instance.routing === 'suspect',
     });
   }
   return targets.sort((a, b) => (a.instanceId < b.instanceId ? -1 : a.instanceId > b.instanceId ? 1 : 0));
+}
+
+function placeOf(
+  { hostPort, containerPort }: TaskPort,
+  instance: Instance,
+  agent: AgentInfo,
+): Pick<RouteTarget, 'host' | 'port'> | undefined {
+  if (hostPort !== 0) return { host: agent.address, port: hostPort };
+  const host = ownAddressOf(instance);
+  return host === undefined || containerPort === undefined ? undefined : { host, port: containerPort };
 }
