@@ -1,5 +1,5 @@
 // Deployments as Marathon shows them (api.md 1.4, 7), and how they ended, which only `/v3` tells.
-import type { AppId, Deployment, DeploymentActionKind } from '#libs/model';
+import type { AppId, Deployment, DeploymentActionKind, DeploymentStep } from '#libs/model';
 import { timestampOf } from '#libs/model';
 import type { ReadinessInfo } from './readiness.js';
 
@@ -38,6 +38,11 @@ export const presentDeploymentResult = ({
 /** What the instances of an app have answered to its readiness check. */
 export type ReadinessOf = (app: AppId) => readonly ReadinessInfo[];
 const NOBODY_ASKED: ReadinessOf = () => [];
+
+/** Answer to a dry run: the steps that the change would take (api.md 4.2). */
+export const presentPlan = (steps: readonly DeploymentStep[]): Pick<DeploymentInfo, 'steps'> => ({
+  steps: steps.map(({ actions }) => ({ actions: actions.map(({ action, app }) => ({ action, app })) })),
+});
 
 /** An item of `GET /v2/deployments`. */
 export function presentDeployment(

@@ -1,7 +1,6 @@
 // What one caller may ask for, so that the others are still served and nobody's requests are cut off.
 import { describe, expect, it } from '@jest/globals';
-import { asProxyId } from '#libs/model';
-import { APPS_PER_CALL_MAX } from './commands/app-commands.js';
+import { APPS_PER_CALL_MAX, asProxyId } from '#libs/model';
 import { ScriptedCluster } from './scripted-cluster.js';
 
 const MANY = { force: false, partial: true, mayCreate: true };

@@ -125,7 +125,7 @@ describe('the control plane over a memory store', () => {
 
   it('removes an app only after its tasks are gone', async () => {
     const cluster = await withApp();
-    await cluster.core.apps.remove([WEB], true, '/shop');
+    await cluster.core.apps.remove(WEB, true);
     expect(cluster.core.state.apps.get(WEB)?.removing).toBe(true);
     await cluster.advance(4_000);
     expect(cluster.core.state.apps.has(WEB)).toBe(false);
@@ -215,10 +215,10 @@ describe('the control plane over a memory store', () => {
     cluster.checkDisk = () => {
       throw failures.diskFull('/data', 3);
     };
-    const refused = (): Promise<unknown> => cluster.core.apps.restart(WEB, false);
-    expect(refused).toThrow(expect.objectContaining({ code: 'disk-full' }));
-    expect(() => cluster.core.apps.create({ id: '/b', cmd: 'x' }, false, CALL)).toThrow('3.0 % free');
-    await cluster.core.apps.remove([WEB], false, '/');
+    await expect(cluster.core.apps.restart(WEB, false)).rejects.toMatchObject({ code: 'disk-full' });
+    const created = cluster.core.apps.create({ id: '/b', cmd: 'x' }, false, CALL);
+    await expect(created).rejects.toThrow('3.0 % free');
+    await cluster.core.apps.remove(WEB, false);
   });
 
   it('shuts down all tasks, launches nothing, and starts them again in the next process', async () => {

@@ -1,7 +1,7 @@
 // The control plane without its edges: everything that decides and remembers, put together over the seams. An app around it only
 // speaks HTTP and WebSocket. One object per process; it leads when its store says so, and stands by otherwise.
 import { failures } from '#libs/api-contract';
-import type { StoredEvent } from '#libs/events';
+import { checksAdded, type StoredEvent } from '#libs/events';
 import { conditionOf, healthOf, taskStateOf } from '#libs/lifecycle';
 import { showApp, timestampOf, type ClusterId, type PortRange } from '#libs/model';
 import { DEFAULT_RECONCILE_SETTINGS, type ReconcileSettings } from '#libs/reconciler';
@@ -13,6 +13,7 @@ import { AssignmentFeed } from './assignment-feed.js';
 import { ChangeCount } from './change-count.js';
 import { AppCommands } from './commands/app-commands.js';
 import { DeploymentCommands } from './commands/deployment-commands.js';
+import { GroupCommands } from './commands/group-commands.js';
 import { Shutdown } from './commands/shutdown.js';
 import { TaskCommands } from './commands/task-commands.js';
 import { Lane, type EventRules } from './lane.js';
@@ -66,6 +67,7 @@ export class ControlCore {
   readonly routes: RouteFeed;
   readonly statuses: StatusIntake;
   readonly apps: AppCommands;
+  readonly groups: GroupCommands;
   readonly tasks: TaskCommands;
   readonly deployments: DeploymentCommands;
   readonly shutdown: Shutdown;
@@ -111,7 +113,7 @@ export class ControlCore {
       state: () => (this.hasState ? this.state : null),
     });
     this.statuses = new StatusIntake(lane);
-    this.apps = new AppCommands({
+    const commandParts = {
       lane,
       store,
       ids,
@@ -120,7 +122,9 @@ export class ControlCore {
         this.shutdown.refuseDeploys();
         parts.checkDisk();
       },
-    });
+    };
+    this.apps = new AppCommands(commandParts);
+    this.groups = new GroupCommands(commandParts);
     this.tasks = new TaskCommands(lane, ids);
     this.deployments = new DeploymentCommands(lane, ids);
     this.shutdown = new Shutdown(lane);
@@ -221,7 +225,7 @@ export class ControlCore {
 
   #announce(epoch: number): void {
     const { address, log } = this.#parts;
-    const told = this.#lane.submit((_workingSet, now) => ({
+    const told = this.#lane.submit((workingSet, now) => ({
       writes: [],
       events: [
         {
@@ -229,6 +233,10 @@ export class ControlCore {
           timestamp: timestampOf(now),
           payload: { leader: address, epoch },
         },
+        // the new leader has them checked from here on (events.md 5)
+        ...[...workingSet.apps.values()]
+          .filter(({ removing }) => !removing)
+          .flatMap(({ current }) => checksAdded(current, timestampOf(now))),
       ],
       value: undefined,
     }));

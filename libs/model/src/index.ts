@@ -87,12 +87,14 @@ export type {
 } from './agent-node.js';
 export { APP_ID_LENGTH_MAX, parseAppId, parseGroupId, resolveId } from './parse/app-id.js';
 export type { Problem, ProblemList, ProblemStage } from './parse/problems.js';
+export { LIMITS } from './parse/limits.js';
 export { groupUpdateSchemaJson } from './parse/group-schema.js';
 export type { GroupInput } from './parse/group-schema.js';
 export {
   APPS_PER_CALL_MAX,
   GROUPS_PER_CALL_MAX,
   parseGroupUpdate,
+  readEnforceRole,
   readGroupUpdate,
 } from './parse/group-update.js';
 export type { GroupContext, GroupShape, GroupUpdate, ParsedGroup, ReadGroup } from './parse/group-update.js';

@@ -1,7 +1,8 @@
 // Small things every controller needs: the rest of a wildcard path, who called, and the answer to a change (api.md 1.4).
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { presentDeploymentResult } from '#libs/api-contract';
-import type { ApiCall, StartedDeployment } from '#libs/control-core';
+import { presentDeploymentResult, presentPlan } from '#libs/api-contract';
+import type { ApiCall, ChangeOptions, StartedDeployment } from '#libs/control-core';
+import { flag } from '../http/url-form.js';
 
 /** What `*` stands for, percent-decoded. */
 export function restOf(request: FastifyRequest): string {
@@ -14,12 +15,24 @@ export const callOf = (request: FastifyRequest): ApiCall => ({
   uri: request.url.split('?')[0] ?? request.url,
 });
 
-/** Sets status and header; gives the body. */
+/** Sets status and header; gives the body. With `dryRun=true` it is the plan of what was not done. */
 export function answerChange(
   reply: FastifyReply,
-  { deploymentId, version }: StartedDeployment,
+  { deploymentId, version, steps }: StartedDeployment,
   status = 200,
 ): object {
+  if (isDryRun(reply.request)) {
+    void reply.status(200);
+    return presentPlan(steps);
+  }
   void reply.status(status).header('Marathon-Deployment-Id', deploymentId);
   return presentDeploymentResult({ id: deploymentId, version });
 }
+
+/** The caller wants to know what a change would do, and nothing of it done. */
+export const isDryRun = ({ query }: FastifyRequest): boolean => flag(query, 'dryRun');
+
+export const changeOptions = (request: FastifyRequest): ChangeOptions => ({
+  force: flag(request.query, 'force'),
+  dryRun: isDryRun(request),
+});

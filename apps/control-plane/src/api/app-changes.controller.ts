@@ -4,7 +4,6 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failures, presentCreatedApp } from '#libs/api-contract';
 import {
-  parentGroupOf,
   requireApp,
   requireTask,
   tasksOnHost,
@@ -99,7 +98,7 @@ export class AppChangesController {
     if (path.kind !== 'app' && path.kind !== 'restart') throw failures.methodNotAllowed();
     const id = appIdOf(path.kind === 'restart' ? `${path.id}/restart` : path.id);
     const force = flag(request.query, 'force', true);
-    return answerChange(reply, await this.core.apps.remove([id], force, parentGroupOf(id)));
+    return answerChange(reply, await this.core.apps.remove(id, force));
   }
 
   async #update(

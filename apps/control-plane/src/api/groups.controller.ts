@@ -1,136 +1,153 @@
-// `/v2/groups`: the tree that follows from the ids of the apps (api.md 4), to read and to empty. Groups of their own come later.
-import { Controller, Delete, Get, Inject, Patch, Post, Put, Req, Res } from '@nestjs/common';
+// `/v2/groups` (api.md 4): the tree as it is and as it was, and its changes. Ids hold slashes, so one route per method takes the rest
+// of the path and `readGroupPath` says what it means. Nothing is decided here.
+import { Controller, Delete, Get, HttpCode, Inject, Patch, Post, Put, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { embedsOfGroup, failures, presentApp, type AppInfo } from '#libs/api-contract';
-import { parentGroupOf, type ControlCore } from '#libs/control-core';
-import { parseGroupId, timestampOf, type App } from '#libs/model';
+import { embedsOfGroup, failures, groupEmbeds, presentGroup } from '#libs/api-contract';
+import type { ControlCore } from '#libs/control-core';
+import {
+  parseGroupId,
+  parseTimestamp,
+  timestampOf,
+  type App,
+  type AppVersion,
+  type GroupId,
+} from '#libs/model';
 import { readJson } from '../http/json-body.js';
-import { flag, values } from '../http/url-form.js';
+import { SlicedJson, type JsonText } from '../http/sliced-json.js';
+import { values } from '../http/url-form.js';
 import { CORE } from '../tokens.js';
-import { answerChange, restOf } from './answers.js';
-import { appsBelow, appView } from './views.js';
-
-interface GroupInfo {
-  readonly id: string;
-  readonly apps: readonly AppInfo[];
-  readonly groups: readonly GroupInfo[];
-  readonly pods: readonly never[];
-  readonly dependencies: readonly never[];
-  readonly version: string;
-}
+import { answerChange, changeOptions, restOf } from './answers.js';
+import { readGroupPath } from './group-path.js';
+import { appsBelow, appText, groupIdOf, shownApps } from './views.js';
 
 @ApiTags('groups')
 @Controller('v2/groups')
 export class GroupsController {
   constructor(@Inject(CORE) private readonly core: ControlCore) {}
 
-  @Get()
-  @ApiOperation({ summary: 'The tree of all apps' })
-  root(@Req() request: FastifyRequest): object {
-    return this.#tree('/', request);
-  }
-
-  @Get('*')
-  @ApiOperation({ summary: 'One group; with /apps at the end a list of all apps below it' })
-  group(@Req() request: FastifyRequest): object {
-    const [, outer, apps] = /^(?:(.*)\/)?(apps)\/*$/.exec(restOf(request)) ?? [];
-    if (apps) return this.#appsBelow(outer ? groupIdOf(outer) : '/', request);
-    return this.#tree(groupIdOf(restOf(request)), request);
-  }
-
-  @Delete()
-  @ApiOperation({ summary: 'Remove all apps' })
-  removeAll(
-    @Req() request: FastifyRequest,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<object> {
-    return this.#remove('/', request, reply);
-  }
-
-  @Delete('*')
-  @ApiOperation({ summary: 'Remove a group with all its apps' })
-  remove(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
-    return this.#remove(groupIdOf(restOf(request)), request, reply);
+  @Get(['', '*'])
+  @ApiOperation({ summary: 'One group: ID, ID/apps, ID/versions, ID/versions/VERSION; without ID the root' })
+  async read(@Req() request: FastifyRequest): Promise<object> {
+    const path = readGroupPath(restOf(request));
+    switch (path.kind) {
+      case 'group':
+        return this.#tree(groupIdOf(path.id), request);
+      case 'apps':
+        return this.#appsBelow(path.id, request);
+      case 'versions':
+        return this.#versions(groupIdOf(path.id));
+      case 'version':
+        return this.#past(groupIdOf(path.id), path.version, request);
+    }
   }
 
   @Post(['', '*'])
-  @ApiOperation({ summary: 'Refused: groups cannot be written yet' })
-  create(@Req() request: FastifyRequest): never {
-    return refuseGroup(readJson(request));
+  @ApiOperation({ summary: 'Create a group with all it holds, below the group of the path' })
+  async create(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const base = baseOf(request);
+    const { groups, state } = this.core;
+    const created = await groups.create(base, readJson(request), changeOptions(request), state);
+    const answer = answerChange(reply, created, 201);
+    if (reply.statusCode === 201) void reply.header('Location', `/v2/groups${created.groupId}`);
+    return answer;
   }
 
   @Put(['', '*'])
-  @ApiOperation({ summary: 'Refused: groups cannot be written yet' })
-  replace(@Req() request: FastifyRequest): never {
-    return refuseGroup(readJson(request));
+  @ApiOperation({
+    summary: 'Create or change a group; or alone {"scaleBy"}, {"version"}; dryRun=true for the plan',
+  })
+  async update(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const { groups, state } = this.core;
+    const options = changeOptions(request);
+    return answerChange(reply, await groups.update(baseOf(request), readJson(request), options, state));
   }
 
   @Patch(['', '*'])
-  @ApiOperation({ summary: 'Refused: groups cannot be written yet' })
-  change(@Req() request: FastifyRequest): never {
-    return refuseGroup(readJson(request));
+  @HttpCode(200)
+  @ApiOperation({ summary: "{enforceRole}: whether the group's name is the default role of its apps" })
+  async enforceRole(@Req() request: FastifyRequest): Promise<void> {
+    await this.core.groups.setEnforceRole(baseOf(request), readJson(request));
+  }
+
+  @Delete(['', '*'])
+  @ApiOperation({ summary: 'Remove a group with all it holds; without ID everything' })
+  async remove(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const id = groupIdOf(restOf(request));
+    return answerChange(reply, await this.core.groups.remove(id, changeOptions(request)));
+  }
+
+  #tree(id: GroupId, request: FastifyRequest): object {
+    const { state, clock } = this.core;
+    const embeds = groupEmbeds(values(request.query, 'embed'));
+    const now = clock.now();
+    const content = {
+      groups: state.groups.values(),
+      apps: shownApps(state),
+      show: (app: App): JsonText => appText(app, embeds.ofApps, state, now),
+      rootVersion: timestampOf(state.officeSince),
+    };
+    const shown = presentGroup(id, content, embeds);
+    if (!shown) throw failures.groupNotFound(id);
+    return new SlicedJson({ ...shown });
   }
 
   /** Nothing below an unknown group (api.md 4.1). */
-  #appsBelow(group: string, request: FastifyRequest): readonly AppInfo[] {
+  #appsBelow(path: string, request: FastifyRequest): object {
     const { state, clock } = this.core;
-    const now = clock.now();
+    const group = parseGroupId(path);
+    const apps = group ? appsBelow(group, state) : [];
     const embeds = embedsOfGroup(values(request.query, 'embed'));
-    return appsBelow(group, state).map((app) => presentApp(appView(app, state, now), embeds, now));
-  }
-
-  async #remove(group: string, request: FastifyRequest, reply: FastifyReply): Promise<object> {
-    const ids = appsBelow(group, this.core.state).map(({ id }) => id);
-    if (!ids.length && group !== '/') throw failures.groupNotFound(group);
-    const force = flag(request.query, 'force');
-    return answerChange(reply, await this.core.apps.remove(ids, force, parentGroupOf(group)));
-  }
-
-  #tree(group: string, request: FastifyRequest): GroupInfo {
-    const embed = values(request.query, 'embed');
-    const asked = (name: string): boolean => !embed.length || embed.includes(name);
-    const apps = appsBelow(group, this.core.state);
-    if (!apps.length && group !== '/') throw failures.groupNotFound(group);
-    const shown = { apps: asked('group.apps'), groups: asked('group.groups') };
-    return this.#node(group, apps, shown, embedsOfGroup(embed));
-  }
-
-  #node(
-    id: string,
-    apps: readonly App[],
-    shown: { readonly apps: boolean; readonly groups: boolean },
-    embeds: ReturnType<typeof embedsOfGroup>,
-  ): GroupInfo {
-    const { state, clock } = this.core;
     const now = clock.now();
-    const prefix = id === '/' ? '/' : `${id}/`;
-    const below = apps.filter((app) => app.id.startsWith(prefix));
-    const own = below.filter((app) => parentGroupOf(app.id) === id);
-    const inner = below.filter((app) => parentGroupOf(app.id) !== id);
-    const names = [...new Set(inner.map((app) => app.id.slice(prefix.length).split('/')[0] ?? ''))].sort();
-    const newest = below.reduce((best, { current }) => (current.version > best ? current.version : best), '');
-    return {
-      id,
-      apps: shown.apps ? own.map((app) => presentApp(appView(app, state, now), embeds, now)) : [],
-      groups: shown.groups ? names.map((name) => this.#node(prefix + name, inner, shown, embeds)) : [],
-      pods: [],
-      dependencies: [],
-      version: newest || timestampOf(state.officeSince),
+    return new SlicedJson(apps.map((app) => appText(app, embeds, state, now)));
+  }
+
+  async #versions(id: GroupId): Promise<object> {
+    const { state, groups } = this.core;
+    if (id !== '/' && !state.groups.has(id)) throw failures.groupNotFound(id);
+    return groups.history.versions(id, state);
+  }
+
+  /** Definitions as they were; what was asked for besides them is that of now. */
+  async #past(id: GroupId, text: string, request: FastifyRequest): Promise<object> {
+    const version = parseTimestamp(text);
+    if (!version) throw failures.invalidTimestamp(text);
+    const past = await this.core.groups.history.at(version, id, this.core.state);
+    if (!past) throw failures.groupNotFound(id, version);
+    const { state, clock } = this.core;
+    const embeds = groupEmbeds(values(request.query, 'embed'));
+    const now = clock.now();
+    const content = {
+      groups: [...past.groups].map(([group, each]) => ({ id: group, ...each })),
+      apps: [...past.apps].map(([app, current]) => ({ id: app, current })),
+      show: (app: Pick<App, 'id'> & { readonly current: AppVersion }): JsonText =>
+        appText(
+          { removing: false, revision: 0, ...state.apps.get(app.id), ...app },
+          embeds.ofApps,
+          state,
+          now,
+        ),
+      rootVersion: version,
     };
+    const shown = presentGroup(id, content, embeds);
+    if (!shown) throw failures.groupNotFound(id, version);
+    return new SlicedJson({ ...shown });
   }
 }
 
-function groupIdOf(text: string): string {
-  const id = parseGroupId(text);
-  if (!id) throw failures.groupNotFound(`/${text.replace(/^\/+/, '')}`);
-  return id;
-}
-
-/** Never accepted and ignored: whoever sends a group must learn that its apps did not start. */
-function refuseGroup(_body: unknown): never {
-  throw failures.ruleViolation(
-    '/',
-    'writing groups is not supported yet by this version of Longrun. Send their apps, as a list, to PUT /v2/apps.',
-  );
+/** The group of the path, for a change: a text that can be no group's id is a violation like one in the body. */
+function baseOf(request: FastifyRequest): GroupId {
+  const id = parseGroupId(restOf(request));
+  if (id) return id;
+  const problems = [{ path: '/id', errors: ['error.pattern'] }];
+  throw failures.invalidDefinition({ kind: 'problems', stage: 'schema', problems });
 }

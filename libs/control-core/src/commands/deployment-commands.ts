@@ -14,7 +14,7 @@ import { nextVersion, revertChanges } from '#libs/planner';
 import type { Ids } from '#libs/time';
 import type { Lane, Proposal } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
-import { livingApp } from './app-commands.js';
+import { livingApp } from './app-targets.js';
 import { cancelled, startDeployment, type StartedDeployment } from './start-deployment.js';
 
 /** The row that ends it, and what takes its changes back. */

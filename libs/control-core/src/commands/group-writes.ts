@@ -1,17 +1,15 @@
 // The rows of groups that follow from a change: groups that come or go, groups above new apps, and the version of every group at or
 // above something that changed (behaviour.md 1, step 3). Every change of apps or groups passes here, so a group row is never stale.
-import type { AppChange, Group, GroupChange, GroupId, GroupState, Timestamp } from '#libs/model';
+import type { AppChange, Group, GroupChange, GroupId, Timestamp } from '#libs/model';
 import type { Write } from '#libs/store';
 import type { WorkingSet } from '../working-set.js';
-import { groupsUpFrom, parentGroupOf } from './group-ids.js';
+import { EMPTY_GROUP, groupsUpFrom, parentGroupOf, stateOf } from './group-ids.js';
 
 export interface GroupWrites {
   readonly writes: readonly Write[];
   /** As asked, and the groups that had to be made for what is below them. */
   readonly changes: readonly GroupChange[];
 }
-
-const EMPTY: GroupState = { dependencies: [], enforceRole: false };
 
 export function groupWrites(
   appChanges: readonly AppChange[],
@@ -38,7 +36,7 @@ export function groupWrites(
     const isThere = workingSet.groups.has(groupId) && changes.get(groupId)?.after !== null;
     if (isThere || changes.get(groupId)?.after) continue;
     const before = workingSet.groups.get(groupId);
-    changes.set(groupId, { groupId, before: before ? stateOf(before) : null, after: EMPTY });
+    changes.set(groupId, { groupId, before: before ? stateOf(before) : null, after: EMPTY_GROUP });
   }
   const writes: Write[] = [];
   for (const id of touched) {
@@ -55,5 +53,3 @@ export function groupWrites(
   }
   return { writes, changes: [...changes.values()] };
 }
-
-export const stateOf = ({ dependencies, enforceRole }: Group): GroupState => ({ dependencies, enforceRole });

@@ -18,6 +18,7 @@ import type { Write } from '#libs/store';
 import type { Proposal } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
 import { groupWrites } from './group-writes.js';
+import { checkedGroupChanges } from './tree-rules.js';
 
 /** Marathon's limit (behaviour.md 17). */
 export const DEPLOYMENTS_MAX = 100;
@@ -57,7 +58,8 @@ export function startDeployment(
     throw failures.tooManyDeployments(DEPLOYMENTS_MAX);
   }
   const changes = request.changes.filter(({ before, after }) => before?.version !== after?.version);
-  const groups = groupWrites(changes, request.groupChanges ?? [], workingSet, request.version);
+  const asked = checkedGroupChanges(changes, request.groupChanges ?? [], workingSet);
+  const groups = groupWrites(changes, asked, workingSet, request.version);
   const planned = planSteps(changes, wantedAfter(changes, groups.changes, workingSet));
   if (planned.kind === 'cycle') {
     throw failures.ruleViolation('/', `dependencies form a cycle: ${planned.cycle.join(' -> ')}`);

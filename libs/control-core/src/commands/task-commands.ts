@@ -8,7 +8,7 @@ import { requestStop } from '#libs/reconciler';
 import type { Ids } from '#libs/time';
 import type { Lane } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
-import { livingApp } from './app-commands.js';
+import { livingApp } from './app-targets.js';
 import { parentGroupOf } from './group-ids.js';
 import { startDeployment, type StartedDeployment } from './start-deployment.js';
 

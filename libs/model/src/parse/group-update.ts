@@ -8,7 +8,7 @@ import { groupSchema, type GroupInput, type GroupMembers } from './group-schema.
 import { LIMITS } from './limits.js';
 import { parseApp } from './parse-app.js';
 import { Problems, type ProblemList } from './problems.js';
-import { isObject } from './reader.js';
+import { flag, isObject, object, optional } from './reader.js';
 
 /** Decided in one turn, during which nobody else is served: about a second for this many. */
 export const APPS_PER_CALL_MAX = 4_000;
@@ -203,4 +203,15 @@ function dependenciesOf(texts: readonly string[], id: GroupId, path: string, fou
     if (fault !== null) found.add(`${path}/dependencies(${index})`, fault);
   });
   return [...new Set(ids)];
+}
+
+const rolePatch = object({ enforceRole: optional(flag) });
+
+/** The body of a PATCH of a group; absent gives the default, false. */
+export function readEnforceRole(
+  body: unknown,
+): { readonly kind: 'ok'; readonly enforceRole: boolean } | ProblemList {
+  const found = new Problems();
+  const input = rolePatch(body, '', found);
+  return found.any ? found.as('schema') : { kind: 'ok', enforceRole: input?.enforceRole ?? false };
 }
