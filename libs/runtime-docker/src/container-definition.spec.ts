@@ -43,7 +43,24 @@ describe('the definition of a container', () => {
     expect(defined({ mem: 0 }).HostConfig.Memory).toBeUndefined();
   });
 
-  it('publishes ports with bridge networking only, both protocols where both are wanted', () => {
+  it('is created in the first of its container networks, and publishes the ports that have a host port', () => {
+    const ports = [
+      { index: 0, hostPort: 0, containerPort: 80, protocol: 'tcp' as const },
+      { index: 1, hostPort: 31_001, containerPort: 81, protocol: 'tcp' as const },
+    ];
+    const { HostConfig, ExposedPorts } = defined({
+      ...{ network: 'container', networkNames: ['shop', 'audit'], ports },
+    });
+    expect(HostConfig.NetworkMode).toBe('shop');
+    expect(HostConfig.PortBindings).toEqual({ '81/tcp': [{ HostPort: '31001' }] });
+    expect(ExposedPorts).toEqual({ '81/tcp': {} });
+  });
+
+  it.each([['host'], ['none']])('refuses a container network that is really %s', (name) => {
+    expect(() => defined({ network: 'container', networkNames: ['shop', name] })).toThrow(`'${name}'`);
+  });
+
+  it('publishes ports with bridge networking, both protocols where both are wanted', () => {
     const ports = [
       { index: 0, hostPort: 31_000, containerPort: 80, protocol: 'tcp' as const },
       { index: 1, hostPort: 31_001, containerPort: 53, protocol: 'udp,tcp' as const },

@@ -34,7 +34,7 @@ export function containerDefinition(launch: TaskLaunch, owner: Ownership): Conta
       // without swap the limit is the limit; the Engine would allow the same again as swap
       ...(memory > 0 ? { Memory: memory, MemorySwap: memory } : {}),
       CpuShares: Math.max(LEAST_SHARES, Math.round(spec.cpus * 1024)),
-      NetworkMode: spec.network,
+      NetworkMode: networkMode(spec),
       PortBindings: Object.fromEntries(published(spec)),
       Binds: binds(spec),
       Privileged: spec.privileged,
@@ -52,11 +52,26 @@ function command({ cmd, args }: LaunchSpec): { Entrypoint?: string[]; Cmd?: stri
   return args?.length ? { Cmd: [...args] } : {};
 }
 
-/** With bridge networking: `80/tcp` and where it is published. */
+/** The Engine's own networks that have no addresses: a container network of such a name would silently be something else. */
+const NO_NETWORKS: ReadonlySet<string> = new Set(['host', 'none', 'default']);
+
+/** The network it is created in; those after the first are joined before the start. */
+function networkMode({ network, networkNames = [] }: LaunchSpec): string {
+  if (network !== 'container') return network;
+  const unusable = networkNames.find((name) => NO_NETWORKS.has(name));
+  const [main] = networkNames;
+  if (main === undefined) throw invalid('a container network has no name; set networks[0].name');
+  if (unusable === undefined) return main;
+  throw invalid(
+    `a container network cannot be '${unusable}'; name one that 'docker network create' has made`,
+  );
+}
+
+/** With a network of its own: `80/tcp` and where it is published. A port without host port is reached at the container's address. */
 function published(spec: LaunchSpec): [string, { HostPort: string }[]][] {
-  if (spec.network !== 'bridge') return [];
+  if (spec.network === 'host') return [];
   const bindings = new Map<string, { HostPort: string }[]>();
-  for (const port of spec.ports) {
+  for (const port of spec.ports.filter(({ hostPort }) => hostPort !== 0)) {
     for (const protocol of protocolsOf(port)) {
       const inside = `${port.containerPort ?? port.hostPort}/${protocol}`;
       bindings.set(inside, [...(bindings.get(inside) ?? []), { HostPort: String(port.hostPort) }]);

@@ -176,7 +176,7 @@ export class DockerRuntime implements Runtime {
     const name = containerName(launch.taskId);
     await this.#slots.run(async () => {
       if (!found) await this.#create(definition, name);
-      await this.#startCreated(name);
+      await this.#startCreated(name, launch.spec.networkNames ?? []);
     });
     const started = await this.#findNamed(launch.taskId);
     if (!started) {
@@ -194,8 +194,9 @@ export class DockerRuntime implements Runtime {
     }
   }
 
-  async #startCreated(name: string): Promise<void> {
+  async #startCreated(name: string, networks: readonly string[]): Promise<void> {
     try {
+      if (networks.length > 1) await this.#join(name, networks);
       await this.#client.start(name);
     } catch (error) {
       const reached = statusOf((error as Error).cause) !== undefined;
@@ -203,6 +204,13 @@ export class DockerRuntime implements Runtime {
       if (reached) await this.#client.remove(name);
       throw error;
     }
+  }
+
+  /** Before the start, so that the task never runs with a part of its networks; the main one is there since its creation. */
+  async #join(name: string, networks: readonly string[]): Promise<void> {
+    const created = await this.#client.inspect(name);
+    const joined = new Set(Object.keys(created?.NetworkSettings.Networks ?? {}));
+    for (const network of networks) if (!joined.has(network)) await this.#client.connect(network, name);
   }
 
   async #adopt(found: Inspected, launch: TaskLaunch): Promise<TaskObservation> {
@@ -296,10 +304,12 @@ export class DockerRuntime implements Runtime {
   }
 }
 
-/** Of the bridge; with host networking a container has the addresses of its host, and none here. */
+/** The main network's first; with host networking a container has the addresses of its host, and none here. */
 function addressesOf(seen: Inspected): TaskObservation['ipAddresses'] {
-  const networks = Object.values(seen.NetworkSettings.Networks);
-  return networks.flatMap(({ IPAddress, GlobalIPv6Address }) => [
+  const main = seen.HostConfig.NetworkMode;
+  const networks = Object.entries(seen.NetworkSettings.Networks);
+  const mainFirst = networks.sort(([a], [b]) => Number(b === main) - Number(a === main));
+  return mainFirst.flatMap(([, { IPAddress, GlobalIPv6Address }]) => [
     ...(IPAddress ? [{ ipAddress: IPAddress, protocol: 'IPv4' as const }] : []),
     ...(GlobalIPv6Address ? [{ ipAddress: GlobalIPv6Address, protocol: 'IPv6' as const }] : []),
   ]);

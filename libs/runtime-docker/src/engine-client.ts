@@ -62,6 +62,12 @@ export class EngineClient {
     await this.#call(`start container ${container}`, unless([UNCHANGED], answer));
   }
 
+  /** Of a container that does not run yet: it joins when it is started. */
+  async connect(network: string, container: string): Promise<void> {
+    const answer = this.docker.getNetwork(network).connect({ Container: container }) as Promise<unknown>;
+    await this.#call(`connect container ${container} to network ${network}`, answer);
+  }
+
   /** The Engine's own stop: it goes on when this process dies. A container that is gone or has ended is a success. */
   async stop(container: string, graceSeconds: number): Promise<void> {
     const answer = this.docker.getContainer(container).stop({ t: graceSeconds });

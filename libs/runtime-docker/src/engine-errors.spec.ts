@@ -25,6 +25,16 @@ describe('what the engine says', () => {
   });
 
   it.each([
+    [404, 'network shop-net not found', 'shop-net'],
+    [404, 'No such network: shop.net', 'shop.net'],
+    [404, 'could not find a network matching network mode shop: network shop not found', 'shop'],
+  ])('%i %s says how to make it', (status, words, network) => {
+    const error = said(status, words);
+    expect(error).toMatchObject({ kind: 'rejected', reason: 'invalid' });
+    expect(error.message).toMatch(new RegExp(`docker network create ${network}$`));
+  });
+
+  it.each([
     [500, 'Get https://registry-1.docker.io/v2/: dial tcp: lookup registry-1.docker.io: no such host'],
     [500, 'context deadline exceeded'],
     [undefined, 'connect ECONNREFUSED /var/run/docker.sock'],

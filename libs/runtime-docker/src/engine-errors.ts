@@ -16,6 +16,8 @@ const NO_IMAGE =
 const BAD_COMMAND =
   /executable file not found|no such file or directory: unknown|permission denied: unknown|not a directory: unknown/i;
 
+const NO_NETWORK = /\bnetwork ([\w.-]+) not found|no such network:? ([\w.-]+)/i;
+
 export const statusOf = (error: unknown): number | undefined => (error as EngineFailure | null)?.statusCode;
 
 /** The Engine's own words, without dockerode's prefix. */
@@ -38,6 +40,12 @@ export function asRuntimeError(error: unknown, what: string): RuntimeError {
   }
   if (NO_IMAGE.test(words))
     return new RuntimeError('rejected', 'image-not-found', message, undefined, options);
+  const [, missing, missingToo] = NO_NETWORK.exec(words) ?? [];
+  const network = missing ?? missingToo;
+  if (network !== undefined) {
+    const remedy = `create it on this agent's host: docker network create ${network}`;
+    return new RuntimeError('rejected', 'invalid', `${message}; ${remedy}`, undefined, options);
+  }
   const status = statusOf(error);
   if (status === 400 || BAD_COMMAND.test(words)) {
     return new RuntimeError('rejected', 'invalid', message, undefined, options);

@@ -7,7 +7,7 @@ import { protocolsOf } from './container-definition.js';
 
 /** Rejects with `port-taken` and the port. */
 export async function testHostPorts(ports: readonly LaunchPort[]): Promise<void> {
-  for (const port of ports) {
+  for (const port of ports.filter(({ hostPort }) => hostPort !== 0)) {
     for (const protocol of protocolsOf(port)) {
       const problem = await (protocol === 'tcp' ? tryTcp(port.hostPort) : tryUdp(port.hostPort));
       if (problem) {

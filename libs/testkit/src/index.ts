@@ -7,12 +7,19 @@ export {
   anAppSpec,
   anInstance,
   aPortDefinition,
+  aReadinessCheck,
   aStatus,
   aVersion,
 } from './builders/index.js';
 export { compileProgram } from './compile-program.js';
 export type { ProgramOptions } from './compile-program.js';
-export { canStartDockerd, findOrStartDocker, importBusyboxImage, PrivateDockerd } from './docker/index.js';
+export {
+  canStartDockerd,
+  findOrStartDocker,
+  freeRange,
+  importBusyboxImage,
+  PrivateDockerd,
+} from './docker/index.js';
 export type { MissingDocker, TestDocker, TestImage } from './docker/index.js';
 export { FakeRuntime } from './fake-runtime.js';
 export { freePort, freePorts } from './ports.js';

@@ -15,21 +15,23 @@ export function makeEngineNetwork(bridge: string): EngineNetwork {
   if (!succeeds('iptables', '-t', 'nat', '-L', '-n')) return none;
   const made =
     succeeds('ip', 'link', 'add', bridge, 'type', 'bridge') &&
-    succeeds('ip', 'address', 'add', freeAddress(), 'dev', bridge) &&
+    succeeds('ip', 'address', 'add', `${freeRange().gateway}/24`, 'dev', bridge) &&
     succeeds('ip', 'link', 'set', bridge, 'up');
   if (!made) return none;
   // the engine's containers only talk with this host, so its forwarding stays as it is
   return { bridge, options: [`--bridge=${bridge}`, '--ip-forward=false'] };
 }
 
-/** First free 172.x.y.1/24, from the routes of this host. */
-function freeAddress(): string {
+/** 256 addresses that nothing on this host has a route to; also for a network of a spec's own. */
+export function freeRange(): { readonly gateway: string; readonly subnet: string } {
   const taken = routes();
   for (let tries = 0; tries < 12 * 256; tries += 1) {
     const slot = (process.pid + tries) % (12 * 256);
     const [second, third] = [18 + Math.floor(slot / 256), slot % 256];
     const network = ((172 << 24) | (second << 16) | (third << 8)) >>> 0;
-    if (!taken.some((route) => overlaps(route, network))) return `172.${second}.${third}.1/24`;
+    if (!taken.some((route) => overlaps(route, network))) {
+      return { gateway: `172.${second}.${third}.1`, subnet: `172.${second}.${third}.0/24` };
+    }
   }
   throw new Error('no free range for containers in 172.18.0.0 to 172.29.255.0; remove unused networks');
 }
