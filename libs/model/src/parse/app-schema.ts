@@ -37,8 +37,12 @@ const EXECUTOR = /^(?:|\/\/cmd|\/?[^/]+(?:\/[^/]+)*)$/;
 const OLD = 'Old style, read and translated, never shown:';
 
 const residency = object({
-  relaunchEscalationTimeoutSeconds: filled(seconds, 3600),
-  taskLostBehavior: filled(oneOf('WAIT_FOREVER', 'RELAUNCH_AFTER_TIMEOUT'), 'WAIT_FOREVER'),
+  relaunchEscalationTimeoutSeconds: filled(seconds, 3600, 'Without effect.'),
+  taskLostBehavior: filled(
+    oneOf('WAIT_FOREVER', 'RELAUNCH_AFTER_TIMEOUT'),
+    'WAIT_FOREVER',
+    'Without effect.',
+  ),
 });
 
 /** A whole definition, schema-clean; `null` members are gone. */

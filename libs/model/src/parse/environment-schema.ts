@@ -9,6 +9,6 @@ export const environmentValue: Reader<string | { secret: string }> = reader(
     isObject(value) ? secretReference(value, path, problems) : readText(value, path, problems),
 );
 
-export const secrets = mapOf(object({ source: required(text({ min: 1 })) }));
+export const secrets = mapOf(object({ source: required(text({ min: 1 }), 'Where its value is kept.') }));
 
 export const podEnvironment = mapOf(environmentValue, { names: /^[a-zA-Z_][a-zA-Z0-9_]{0,253}$/ });

@@ -10,9 +10,9 @@ export const protocol = oneOf('tcp', 'udp', 'udp,tcp');
 
 export const portDefinition = object({
   port: filled(portNumber, 0, 'The service port, 0: assign one. With requirePorts also the host port.'),
-  protocol: filled(protocol, 'tcp'),
-  name: optional(portName, undefined, 'http'),
-  labels: filled(labels, {}),
+  protocol: filled(protocol, 'tcp', 'UDP reaches the task, but is not proxied.'),
+  name: optional(portName, 'Unique in the app; used by readiness checks and in the environment.', 'http'),
+  labels: filled(labels, {}, 'Kept and shown with the port.'),
 });
 export type PortDefinitionInput = ReadBy<typeof portDefinition>;
 
@@ -20,9 +20,9 @@ export const portMapping = object({
   containerPort: filled(portNumber, 0, 'What the task listens on; 0: the same as the host port.', 80),
   hostPort: optional(portNumber, '0: any free one. Absent: 0 on a bridge, none on a container network.'),
   servicePort: filled(portNumber, 0, '0: assign one.'),
-  protocol: filled(protocol, 'tcp'),
-  name: optional(portName, undefined, 'http'),
-  labels: filled(labels, {}),
+  protocol: filled(protocol, 'tcp', 'UDP reaches the task, but is not proxied.'),
+  name: optional(portName, 'Unique in the app; used by readiness checks and in the environment.', 'http'),
+  labels: filled(labels, {}, 'Kept and shown with the port.'),
   networkNames: filled(list(text()), [], 'Container networks of the app that it is for; empty: all.'),
 });
 export type PortMappingInput = ReadBy<typeof portMapping>;

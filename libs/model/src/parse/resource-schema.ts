@@ -19,7 +19,7 @@ export const resourceLimits = object({
 });
 
 export const executorResources = object({
-  cpus: filled(decimal({ min: 0 }), 0.1),
-  mem: filled(decimal({ min: 32 }), 32),
-  disk: filled(decimal({ min: 10 }), 10),
+  cpus: filled(decimal({ min: 0 }), 0.1, 'CPU cores.'),
+  mem: filled(decimal({ min: 32 }), 32, 'MiB'),
+  disk: filled(decimal({ min: 10 }), 10, 'MiB'),
 });

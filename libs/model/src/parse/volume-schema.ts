@@ -18,36 +18,42 @@ import {
   type Reader,
 } from './reader.js';
 
-const mode = oneOf('RO', 'RW');
+const INSIDE = 'Path in the container; without an image, in the sandbox.';
+const inside = required(text(), INSIDE, '/etc/site');
+const withMode = required(oneOf('RO', 'RW'), 'May only be read, or written too.', 'RO');
 export const persistentSettings = object({
   size: required(integer({ min: 0 }), 'MiB'),
-  type: optional(oneOf('root', 'path', 'mount')),
-  maxSize: optional(integer({ min: 0 })),
-  profileName: optional(text({ min: 1 })),
-  constraints: filled(list(list(text())), []),
+  type: optional(oneOf('root', 'path', 'mount'), 'Where it is kept.'),
+  maxSize: optional(integer({ min: 0 }), 'MiB; type mount only.'),
+  profileName: optional(text({ min: 1 }), 'Storage profile.'),
+  constraints: filled(list(list(text())), [], 'On the disk.'),
 });
 const persistentVolume = object({
-  containerPath: required(text()),
-  mode: required(mode),
-  persistent: required(persistentSettings, 'Not supported.'),
+  containerPath: inside,
+  mode: withMode,
+  persistent: required(persistentSettings, 'Not supported: mount a folder of the agent by hostPath.'),
 });
 const externalVolume = object({
-  containerPath: required(text()),
-  mode: required(mode),
+  containerPath: inside,
+  mode: withMode,
   external: required(
     object({
-      name: optional(text()),
-      provider: optional(text()),
-      size: optional(decimal({ min: 0 })),
-      options: optional(mapOf(anything)),
+      name: optional(text(), 'Name of the volume.'),
+      provider: optional(text(), 'dvdi or csi.'),
+      size: optional(decimal({ min: 0 }), 'MiB'),
+      options: optional(mapOf(anything), 'Of the driver.'),
     }),
+    'Not supported: mount it on the agents, and then by hostPath.',
   ),
 });
-const secretVolume = object({ containerPath: required(text()), secret: required(text()) });
+const secretVolume = object({
+  containerPath: inside,
+  secret: required(text(), 'Not supported: mount a file of the agent by hostPath.'),
+});
 const hostVolume = object({
-  containerPath: required(text({ min: 1 }), undefined, '/etc/site'),
+  containerPath: required(text({ min: 1 }), INSIDE, '/etc/site'),
   hostPath: required(text({ min: 1 }), 'On the agent; relative: to the sandbox.', '/srv/site'),
-  mode: required(mode),
+  mode: withMode,
 });
 
 export type VolumeInput =
