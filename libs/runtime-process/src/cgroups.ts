@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import type { ResourceLimits } from '#libs/model';
 
 export interface CgroupMount {
   readonly version: 1 | 2;
@@ -24,7 +25,18 @@ export interface Limits {
   readonly cpus: number;
   /** MiB; 0 = no limit. */
   readonly mem: number;
+  /** Instead of the request as the limit: more, or none (app.md A1, `resourceLimits`). */
+  readonly limits?: ResourceLimits;
 }
+
+/** MiB that a task may have before it is killed; 0 = no limit. */
+export const memoryLimitOf = ({ mem, limits }: Omit<Limits, 'cpus'>): number =>
+  limits?.mem === 'unlimited' ? 0 : (limits?.mem ?? mem);
+
+/** Length of the span that a share of processor time is of. */
+const CPU_PERIOD_US = 100_000;
+/** The kernel takes no shorter one. */
+const CPU_QUOTA_US_MIN = 1_000;
 
 /** Mesos's floor: below it not even a shell starts reliably. */
 const MEM_MIB_MIN = 32;
@@ -167,17 +179,31 @@ export class CgroupTree {
     this.#warning = `no cgroup limits: ${join(path, 'longrun', this.agent)} cannot be used (${reasonOf(error)})`;
   }
 
-  #limit({ version }: CgroupMount, folder: string, { cpus, mem }: Limits): void {
-    const bytes = String(Math.max(mem, MEM_MIB_MIN) * 1024 * 1024);
+  #limit({ version }: CgroupMount, folder: string, wish: Limits): void {
+    const { cpus, mem, limits } = wish;
+    const most = memoryLimitOf(wish);
+    const bytes = String(Math.max(most, MEM_MIB_MIN) * 1024 * 1024);
     const shares = Math.max(2, Math.round(cpus * 1024));
     const set = (file: string, value: string): void => {
       if (existsSync(join(folder, file))) writeFileSync(join(folder, file), value);
     };
-    if (mem > 0) {
+    if (most > 0) {
       set('memory.limit_in_bytes', bytes);
       set('memory.memsw.limit_in_bytes', bytes); // only with swap accounting
       set('memory.max', bytes);
       set('memory.swap.max', '0');
+    }
+    if (limits?.mem !== undefined && mem > 0) {
+      // what it asked for is the last to be taken from it when the host runs short
+      const wanted = String(Math.floor(mem * 1024 * 1024));
+      set('memory.soft_limit_in_bytes', wanted);
+      set('memory.low', wanted);
+    }
+    if (typeof limits?.cpus === 'number') {
+      const quota = String(Math.max(CPU_QUOTA_US_MIN, Math.round(limits.cpus * CPU_PERIOD_US)));
+      set('cpu.cfs_period_us', String(CPU_PERIOD_US));
+      set('cpu.cfs_quota_us', quota);
+      set('cpu.max', `${quota} ${CPU_PERIOD_US}`);
     }
     set('cpu.shares', String(shares));
     // the kernel's own mapping of v1 shares (2..262144) to v2 weights (1..10000)

@@ -3,9 +3,13 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Clock } from '#libs/time';
+import type { Account } from './account.js';
+import { wrappingOf } from './task-command.js';
 
 export interface CommandCheck {
   readonly command: string;
+  /** The task's; absent: the agent's. */
+  readonly account?: Account | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly folder: string;
   readonly timeoutMs: number;
@@ -17,13 +21,15 @@ const OUTPUT_BYTES = 4_096;
 const PIPE_MS = 200;
 
 export function runCheck(
-  { command, env, folder, timeoutMs }: CommandCheck,
+  { command, account, env, folder, timeoutMs }: CommandCheck,
   clock: Clock,
 ): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn('/bin/sh', ['-c', command], {
+    const wrapping = account ? wrappingOf(env, account) : { before: [], env };
+    const [program = '', ...args] = [...wrapping.before, '/bin/sh', '-c', command];
+    const child = spawn(program, args, {
       cwd: folder,
-      env,
+      env: wrapping.env,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -3,8 +3,9 @@
 import { createSocket } from 'node:dgram';
 import { stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { isAbsolute, normalize } from 'node:path/posix';
 import { RuntimeError } from '#libs/runtime';
-import type { LaunchPort } from '#libs/model';
+import type { LaunchPort, LinuxInfo } from '#libs/model';
 import type { TaskLaunch } from '#libs/runtime';
 
 const FILE_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,239}$/;
@@ -16,7 +17,7 @@ export async function checkLaunch({ taskId, spec }: TaskLaunch): Promise<void> {
   if (!FILE_NAME.test(taskId)) {
     throw invalid(`task id '${taskId}' cannot name a folder: at most 240 letters, digits, '.', '_' and '-'`);
   }
-  if (spec.network === 'bridge') {
+  if (spec.network !== 'host') {
     throw invalid(
       'a process has no network of its own: use host networking, or an image with container.type DOCKER',
     );
@@ -26,6 +27,7 @@ export async function checkLaunch({ taskId, spec }: TaskLaunch): Promise<void> {
   }
   const texts = [spec.cmd ?? '', ...(spec.args ?? []), ...Object.values(spec.env)];
   if (texts.some((text) => text.includes('\0'))) throw invalid('a NUL character in cmd, args or env');
+  checkLinuxInfo(spec.linuxInfo);
   for (const { containerPath, hostPath } of spec.volumes) {
     if (containerPath !== hostPath) {
       throw invalid(
@@ -33,9 +35,27 @@ export async function checkLaunch({ taskId, spec }: TaskLaunch): Promise<void> {
           '(or run the app with container.type DOCKER)',
       );
     }
+    if (!isAbsolute(hostPath)) {
+      if (normalize(hostPath).split('/').includes('..')) {
+        throw invalid(`volume ${hostPath} is outside of the sandbox: a relative hostPath is a folder in it`);
+      }
+      continue; // made with the sandbox
+    }
     const found = await stat(hostPath).catch(() => undefined);
     if (!found) throw invalid(`volume ${hostPath} does not exist on this host: create it first`);
   }
+}
+
+/** A process has the host's own shared memory and no filter of system calls: exactly what some settings ask for. */
+function checkLinuxInfo(linuxInfo: LinuxInfo | undefined): void {
+  const { seccomp, ipcInfo } = linuxInfo ?? {};
+  if (seccomp?.profileName === undefined && ipcInfo?.mode !== 'PRIVATE' && ipcInfo?.shmSize === undefined)
+    return;
+  const what =
+    seccomp?.profileName === undefined ? 'private shared memory' : `seccomp profile '${seccomp.profileName}'`;
+  throw invalid(
+    `linuxInfo: a process cannot have ${what}; give the container an image (container.docker.image)`,
+  );
 }
 
 function isTcpFree(port: number): Promise<boolean> {

@@ -2,18 +2,24 @@
 // behind when that fails. The agent holds no pipe to it and may die at any moment: from the spawn on everything is on disk.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { closeSync, fchownSync } from 'node:fs';
+import { lchown, mkdir, rm, stat } from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
 import { idPathOf } from '#libs/model';
+import type { LaunchSpec } from '#libs/model';
 import { RuntimeError } from '#libs/runtime';
 import type { TaskLaunch } from '#libs/runtime';
 import type { Clock } from '#libs/time';
+import { accountOf } from './account.js';
+import type { Account } from './account.js';
+import { memoryLimitOf } from './cgroups.js';
 import type { CgroupTree } from './cgroups.js';
 import { checkLaunch, checkPorts } from './launch-check.js';
+import { APPEND_OR_NEW, openLogFile } from './log-file.js';
 import type { RecordWatch } from './record-watch.js';
 import type { ShimScripts } from './shim.js';
-import { awkwardEnvironment, commandOf, environmentOf } from './task-command.js';
+import { commandOf, environmentOf, wrappingLine, wrappingOf } from './task-command.js';
+import type { Wrapping } from './task-command.js';
 import type { LaunchRecord, TaskRecords } from './task-records.js';
 import { Task } from './task.js';
 
@@ -36,14 +42,13 @@ export class Launcher {
 
   /** `onShimExit` is called when the shim ends; its record is on disk by then, unless it was killed. */
   async launch(launch: TaskLaunch, shim: ShimScripts, onShimExit: (task: Task) => void): Promise<Task> {
-    await checkLaunch(launch);
-    const command = commandOf(launch.spec);
-    await checkPorts(launch.spec.ports);
-    const record = this.#recordOf(launch);
+    const { command, account } = await this.#check(launch);
+    const record = this.#recordOf(launch, account);
+    const wrapping = wrappingOf(record.env, account);
     const task = new Task(record);
     try {
-      await this.#prepare(record);
-      const child = this.#spawn(record, command, shim);
+      await this.#prepare(record, launch.spec, wrapping);
+      const child = this.#spawn(record, wrapping.env, command, shim);
       await this.#untilStarted(task, child);
       child.once('exit', () => onShimExit(task));
       if (child.exitCode !== null) onShimExit(task);
@@ -73,9 +78,29 @@ export class Launcher {
     }
   }
 
-  #recordOf({ taskId, instanceId, appId, incarnation, spec }: TaskLaunch): LaunchRecord {
-    const { sandboxes, cgroups, clock, bootId } = this.parts;
-    const sandbox = join(sandboxes, idPathOf(appId), taskId);
+  /** Of a task of this app; only for names that `checkLaunch` allows. */
+  sandboxOf({ appId, taskId }: Pick<TaskLaunch, 'appId' | 'taskId'>): string {
+    return join(this.parts.sandboxes, idPathOf(appId), taskId);
+  }
+
+  /** What was fetched for a launch that is refused goes at once: the next one has another name. */
+  async #check(launch: TaskLaunch): Promise<{ command: readonly string[]; account: Account | undefined }> {
+    await checkLaunch(launch);
+    try {
+      const command = commandOf(launch.spec);
+      const account = await accountOf(launch.spec.user);
+      await checkPorts(launch.spec.ports);
+      return { command, account };
+    } catch (error) {
+      if (launch.spec.fetch?.length) await rm(this.sandboxOf(launch), { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  #recordOf(launch: TaskLaunch, account: Account | undefined): LaunchRecord {
+    const { taskId, instanceId, appId, incarnation, spec } = launch;
+    const { cgroups, clock, bootId } = this.parts;
+    const sandbox = this.sandboxOf(launch);
     return {
       taskId,
       instanceId,
@@ -84,27 +109,43 @@ export class Launcher {
       startedAt: clock.now(),
       bootId,
       sandbox,
-      env: environmentOf(spec, sandbox),
+      env: environmentOf(spec, sandbox, account),
       cgroups: cgroups.create(taskId, spec),
-      mem: spec.mem,
+      ...(account ? { account } : {}),
+      mem: memoryLimitOf(spec),
     };
   }
 
-  async #prepare(record: LaunchRecord): Promise<void> {
+  async #prepare(record: LaunchRecord, { fetch, volumes }: LaunchSpec, wrapping: Wrapping): Promise<void> {
     const { records } = this.parts;
+    const { sandbox, account } = record;
+    if (fetch?.length && !(await stat(sandbox).catch(() => undefined))) {
+      throw new Error('what it fetches is not there; it is fetched again with the next try');
+    }
     // first: whatever happens from here on is found again by it
     await records.write(record.taskId, 'launch', JSON.stringify(record));
-    const awkward = awkwardEnvironment(record.env);
-    if (awkward) await records.write(record.taskId, 'env', awkward);
+    const line = wrappingLine(wrapping);
+    if (line) await records.write(record.taskId, 'env', line);
     // open to others: tasks may give up root, and then still need their folder; the logs are closed
-    await mkdir(record.sandbox, { recursive: true, mode: 0o755 });
+    await mkdir(sandbox, { recursive: true, mode: 0o755 });
+    const own = volumes.filter(({ hostPath }) => !isAbsolute(hostPath)).map(({ hostPath }) => hostPath);
+    for (const path of own) {
+      const first = await mkdir(join(sandbox, path), { recursive: true, mode: 0o755 });
+      if (account && first) await giveTo(account, first, join(sandbox, path));
+    }
+    if (account) await lchown(sandbox, account.uid, account.gid);
   }
 
-  #spawn(record: LaunchRecord, command: readonly string[], shim: ShimScripts): ChildProcess {
-    const out = openSync(join(record.sandbox, 'stdout'), 'a', 0o600);
-    const err = openSync(join(record.sandbox, 'stderr'), 'a', 0o600);
+  #spawn(
+    record: LaunchRecord,
+    env: Readonly<Record<string, string>>,
+    command: readonly string[],
+    shim: ShimScripts,
+  ): ChildProcess {
+    const out = outputOf(record, 'stdout');
+    const err = outputOf(record, 'stderr');
     try {
-      const { cgroups, taskId, env, sandbox } = record;
+      const { cgroups, taskId, sandbox } = record;
       const base = this.parts.records.base(taskId);
       const args = [shim.shim, shim.task, base, String(cgroups.length), ...cgroups, ...command];
       const child = spawn('/bin/sh', args, {
@@ -146,4 +187,17 @@ export class Launcher {
       await watch.next(taskId, LOOK_MS);
     }
   }
+}
+
+/** The task's, so that it can open it again as /dev/stdout. */
+function outputOf({ sandbox, account }: LaunchRecord, name: string): number {
+  const fd = openLogFile(join(sandbox, name), APPEND_OR_NEW);
+  if (fd === undefined) throw new Error(`${join(sandbox, name)} is no ordinary file`);
+  if (account) fchownSync(fd, account.uid, account.gid);
+  return fd;
+}
+
+/** Every folder from the first new one down to the last. */
+async function giveTo({ uid, gid }: Account, first: string, last: string): Promise<void> {
+  for (let path = last; path.length >= first.length; path = dirname(path)) await lchown(path, uid, gid);
 }

@@ -1,21 +1,12 @@
 // One output file of a task. The task appends (O_APPEND) and never notices: rotation copies the file aside and truncates it, what
 // is written between the two is lost (a few bytes at most). Offsets count from the first byte ever written: an older piece is named
 // by the offset where it starts (`stdout.000010485760`), so a reader's offset stays right over rotations and restarts.
-import {
-  appendFileSync,
-  closeSync,
-  createReadStream,
-  createWriteStream,
-  openSync,
-  readSync,
-  renameSync,
-  statSync,
-  truncateSync,
-} from 'node:fs';
-import { open, readdir, rm, stat } from 'node:fs/promises';
+import { fstatSync, ftruncateSync, readSync, renameSync, writeSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { LogRead } from '#libs/runtime';
+import { APPEND, NEW, openLog, READ, sizeOfLog, withLogFile, WRITE } from './log-file.js';
 
 interface Piece {
   readonly path: string;
@@ -55,7 +46,8 @@ export class OutputLog {
     const piece = pieces.find((each) => wanted < each.start + each.size);
     if (!piece) return { text: '', next: Math.min(wanted, end) };
     const start = Math.max(wanted, piece.start);
-    const file = await open(piece.path, 'r');
+    const file = await openLog(piece.path, READ);
+    if (!file) return { text: '', next: start };
     try {
       const length = Math.min(Math.max(1, maxBytes), piece.start + piece.size - start);
       const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, start - piece.start);
@@ -82,20 +74,17 @@ export class OutputLog {
 
   /** When the file is over the limit: the newest `limit` bytes go aside, and of all pieces the newest `files` stay. Gives its size before. */
   async rotate(limit: number, files: number): Promise<number> {
-    const size = (await stat(this.path).catch(() => undefined))?.size ?? 0;
+    const size = (await sizeOfLog(this.path)) ?? 0;
     if (size <= limit) return size;
     const pieces = await this.#pieces();
     const from = Math.max(0, size - Math.max(limit, REMAINDER_BYTES));
     const start = (pieces[pieces.length - 1]?.start ?? 0) + from;
     const aside = `${this.path}.${String(start).padStart(15, '0')}`;
-    await pipeline(
-      createReadStream(this.path, { start: from, end: size - 1 }),
-      createWriteStream(`${aside}.tmp`, { mode: 0o600 }),
-    );
+    if (!(await this.#copyAside(`${aside}.tmp`, from, size))) return size;
     // in one turn, so that no reader sees a byte twice; killed here, the file is copied a second time, and nothing is lost
     renameSync(`${aside}.tmp`, aside);
     this.#copyRemainder(aside, size);
-    truncateSync(this.path, 0);
+    withLogFile(this.path, WRITE, (fd) => ftruncateSync(fd, 0));
     const older = pieces.slice(0, -1);
     for (const piece of older.slice(0, Math.max(0, older.length + 2 - files)))
       await rm(piece.path, { force: true });
@@ -104,25 +93,43 @@ export class OutputLog {
 
   /** Cuts back to the size at the first call and gives the number of bytes dropped; `keepDropping` false ends it. */
   drop(keepDropping: boolean): number {
-    const size = statSync(this.path, { throwIfNoEntry: false })?.size ?? 0;
-    const mark = (this.#mark ??= size);
-    const excess = Math.max(0, size - mark);
-    if (excess > 0) truncateSync(this.path, mark);
+    const excess = withLogFile(this.path, WRITE, (fd) => {
+      const { size } = fstatSync(fd);
+      const mark = (this.#mark ??= size);
+      if (size > mark) ftruncateSync(fd, mark);
+      return Math.max(0, size - mark);
+    });
     if (!keepDropping) this.#mark = undefined;
-    return excess;
+    return excess ?? 0;
+  }
+
+  /** False when there is nothing to copy any more. */
+  async #copyAside(target: string, from: number, size: number): Promise<boolean> {
+    const source = await openLog(this.path, READ);
+    if (!source) return false;
+    try {
+      await rm(target, { force: true });
+      const copy = await openLog(target, NEW);
+      if (!copy) return false;
+      await pipeline(
+        source.createReadStream({ start: from, end: size - 1, autoClose: false }),
+        copy.createWriteStream(),
+      );
+      return true;
+    } finally {
+      await source.close();
+    }
   }
 
   /** Synchronous up to the truncation: as little as possible is written in between. */
   #copyRemainder(target: string, copied: number): void {
-    const length = Math.min(REMAINDER_BYTES, statSync(this.path).size - copied);
-    if (length <= 0) return;
-    const bytes = Buffer.alloc(length);
-    const file = openSync(this.path, 'r');
-    try {
-      appendFileSync(target, bytes.subarray(0, readSync(file, bytes, 0, length, copied)));
-    } finally {
-      closeSync(file);
-    }
+    withLogFile(this.path, READ, (from) => {
+      const length = Math.min(REMAINDER_BYTES, fstatSync(from).size - copied);
+      if (length <= 0) return;
+      const bytes = Buffer.alloc(length);
+      const read = readSync(from, bytes, 0, length, copied);
+      withLogFile(target, APPEND, (to) => writeSync(to, bytes, 0, read));
+    });
   }
 
   /** Oldest first; the last one is the file that the task writes. */
@@ -134,10 +141,11 @@ export class OutputLog {
       const start = name.slice(prefix.length);
       if (!name.startsWith(prefix) || !/^\d{15}$/.test(start)) continue;
       const path = join(folder, name);
-      pieces.push({ path, start: Number(start), size: (await stat(path)).size });
+      const size = await sizeOfLog(path);
+      if (size !== undefined) pieces.push({ path, start: Number(start), size });
     }
     const previous = pieces[pieces.length - 1];
-    const size = (await stat(this.path).catch(() => undefined))?.size;
+    const size = await sizeOfLog(this.path);
     if (size === undefined) return pieces; // never made, or removed by the task itself
     return [...pieces, { path: this.path, start: previous ? previous.start + previous.size : 0, size }];
   }

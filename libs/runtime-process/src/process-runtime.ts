@@ -2,8 +2,9 @@
 // holds the set of tasks and answers the Runtime contract; how one starts, ends and is stopped is in the files beside it.
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, mkdir } from 'node:fs/promises';
+import { access, mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { ArtifactFetcher } from '#libs/artifact-fetch';
 import type { InstanceId, TaskExit, TaskId } from '#libs/model';
 import { RuntimeError } from '#libs/runtime';
 import type {
@@ -15,16 +16,19 @@ import type {
   TaskObservation,
 } from '#libs/runtime';
 import type { Clock, Timer } from '#libs/time';
+import { accountOf, closedTo } from './account.js';
+import type { Account } from './account.js';
 import { adoptTask } from './adoption.js';
 import { CgroupTree } from './cgroups.js';
 import { runCheck } from './command-check.js';
+import { checkLaunch } from './launch-check.js';
 import { Launcher } from './launcher.js';
 import { ProcessTable } from './process-table.js';
 import { LogCare } from './log-care.js';
 import { RecordWatch } from './record-watch.js';
 import { installShim } from './shim.js';
 import type { ShimScripts } from './shim.js';
-import { removeTask } from './sandbox.js';
+import { removeTask, removeUnused } from './sandbox.js';
 import { TaskEnding } from './task-ending.js';
 import { TaskProcesses } from './task-processes.js';
 import { TaskRecords } from './task-records.js';
@@ -42,6 +46,8 @@ export interface ProcessRuntimeOptions {
   readonly logger: RuntimeLog;
   /** Names the agent's cgroups; absent: from the data folder. */
   readonly agent?: string;
+  /** Shared by the runtimes of an agent, for its cache; absent: one of its own. */
+  readonly fetcher?: ArtifactFetcher;
   /** false: no cgroups, as where the agent may not make them. Default true. */
   readonly limits?: boolean;
   /** Size at which a log file is rotated. Default 10 MiB. */
@@ -59,6 +65,10 @@ const KEPT_PER_INSTANCE = 2;
 export class ProcessRuntime implements Runtime {
   readonly kind = 'process';
   readonly #dataDir: string;
+  readonly #sandboxes: string;
+  /** Sandboxes are filled here, and moved when they are whole. */
+  readonly #fetching: string;
+  readonly #fetcher: ArtifactFetcher;
   readonly #records: TaskRecords;
   readonly #watch: RecordWatch;
   readonly #cgroups: CgroupTree;
@@ -76,6 +86,10 @@ export class ProcessRuntime implements Runtime {
   constructor(private readonly options: ProcessRuntimeOptions) {
     const { clock } = options;
     this.#dataDir = resolve(options.dataDir);
+    this.#sandboxes = join(this.#dataDir, 'sandboxes');
+    this.#fetching = join(this.#dataDir, 'fetching');
+    this.#fetcher =
+      options.fetcher ?? new ArtifactFetcher({ cacheFolder: join(this.#dataDir, 'cache'), clock });
     const digest = createHash('sha256').update(this.#dataDir).digest('hex').slice(0, 12);
     const agent = (options.agent ?? digest).replace(/[^A-Za-z0-9_-]/g, '_');
     this.#records = new TaskRecords(join(this.#dataDir, 'records'));
@@ -86,7 +100,7 @@ export class ProcessRuntime implements Runtime {
         : CgroupTree.detect(agent);
     this.#processes = new TaskProcesses(this.#cgroups, new ProcessTable());
     this.#launcher = new Launcher({
-      sandboxes: join(this.#dataDir, 'sandboxes'),
+      sandboxes: this.#sandboxes,
       records: this.#records,
       watch: this.#watch,
       cgroups: this.#cgroups,
@@ -124,14 +138,23 @@ export class ProcessRuntime implements Runtime {
     return [...this.#tasks.values()].filter((task) => !task.forgotten).map((task) => task.observation);
   }
 
-  /** Nothing to fetch for a process. */
+  /** Fetches into the sandbox what the app wants there before the start. */
   async prepare(
-    _launch: TaskLaunch,
-    _progress: (pull: PullProgress) => void,
+    launch: TaskLaunch,
+    progress: (pull: PullProgress) => void,
     signal: AbortSignal,
   ): Promise<void> {
     signal.throwIfAborted();
     await this.#open();
+    const { fetch, user, disk } = launch.spec;
+    if (!fetch?.length || this.#tasks.has(launch.taskId)) return;
+    await checkLaunch(launch);
+    const owner = await accountOf(user);
+    const wish = {
+      ...{ items: fetch, sandbox: this.#launcher.sandboxOf(launch), workFolder: this.#fetching },
+      ...{ mode: 0o755, diskMib: disk, ...(owner ? { owner } : {}) },
+    };
+    await this.#fetcher.fill(wish, progress, signal);
   }
 
   async start(launch: TaskLaunch): Promise<TaskObservation> {
@@ -165,7 +188,8 @@ export class ProcessRuntime implements Runtime {
   ): Promise<{ code: number | null; output: string }> {
     const { exit, launch } = await this.#known(taskId);
     if (exit) throw new RuntimeError('rejected', 'invalid', `task ${taskId} has ended: nothing to check`);
-    return runCheck({ command, env: launch.env, folder: launch.sandbox, timeoutMs }, this.options.clock);
+    const { account, env, sandbox: folder } = launch;
+    return runCheck({ command, account, env, folder, timeoutMs }, this.options.clock);
   }
 
   async readLog(
@@ -218,9 +242,11 @@ export class ProcessRuntime implements Runtime {
   }
 
   async #load(): Promise<ShimScripts> {
-    await mkdir(join(this.#dataDir, 'sandboxes'), { recursive: true, mode: 0o755 });
+    await mkdir(this.#sandboxes, { recursive: true, mode: 0o755 });
     await this.#records.open();
     await this.#records.tidy();
+    // half fetched by an agent that was killed; whoever wants it begins anew
+    await rm(this.#fetching, { recursive: true, force: true });
     const shim = await installShim(join(this.#dataDir, 'shim'));
     this.#watch.open(
       (taskId) => this.#look(this.#tasks.get(taskId)),
@@ -234,6 +260,7 @@ export class ProcessRuntime implements Runtime {
       const task = await adoptTask(taskId, kinds, this.#records);
       if (task) this.#tasks.set(taskId, task);
     }
+    await removeUnused(this.#sandboxes, this.#tasks);
     this.#cgroups.prune(new Set(this.#tasks.keys()));
     for (const task of this.#tasks.values()) this.#look(task);
     // what ended meanwhile is known before anybody lists; a hanging process must not keep the agent from its other tasks
@@ -246,7 +273,19 @@ export class ProcessRuntime implements Runtime {
     const task = await this.#launcher.launch(launch, shim, (ended) => this.#look(ended));
     this.#tasks.set(launch.taskId, task);
     this.#look(task);
+    if (task.launch.account) await this.#checkReach(task.launch.account, task.launch.sandbox);
     return task;
+  }
+
+  /** Its own folder is open to it in any case, as where it is started; by its path only when all folders above are. */
+  async #checkReach(account: Account, sandbox: string): Promise<void> {
+    const closed = await closedTo(account, sandbox);
+    if (closed === undefined) return;
+    const remedy = 'give the agent another --data-dir, or open that folder by chmod o+x';
+    this.#warn(
+      `reach ${account.name}`,
+      `tasks of user '${account.name}' cannot use the path in MESOS_SANDBOX, for ${closed} is closed to them: ${remedy}`,
+    );
   }
 
   async #known(taskId: TaskId): Promise<Task> {

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AppId, InstanceId, TaskExit, TaskId } from '#libs/model';
+import type { Account } from './account.js';
 
 export interface LaunchRecord {
   readonly taskId: TaskId;
@@ -18,7 +19,9 @@ export interface LaunchRecord {
   /** Complete; kept for COMMAND checks after an adoption. The folder is closed to others. */
   readonly env: Readonly<Record<string, string>>;
   readonly cgroups: readonly string[];
-  /** MiB; for the message after an out-of-memory kill. */
+  /** Whom it runs as; absent: the agent's own account. */
+  readonly account?: Account;
+  /** Its limit, MiB; for the message after an out-of-memory kill. */
   readonly mem: number;
 }
 
