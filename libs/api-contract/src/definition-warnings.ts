@@ -6,7 +6,9 @@ import { runtimeOf, type AppSpec } from '#libs/model';
 export function definitionWarnings(spec: AppSpec): readonly string[] {
   const warnings: string[] = [];
   if (spec.executor !== undefined && spec.executor !== '') {
-    warnings.push("'executor' has no effect: there are no executors, the task is started by the agent itself");
+    warnings.push(
+      "'executor' has no effect: there are no executors, the task is started by the agent itself",
+    );
   }
   if (spec.executorResources) warnings.push("'executorResources' has no effect: there are no executors");
   if (spec.tty === true && runtimeOf(spec) === 'process') {
