@@ -13,7 +13,7 @@ import type { Touched, WorkingSet } from './working-set.js';
 /** What one entry wants; nothing is committed when it has neither writes nor events. */
 export interface Proposal<T> {
   readonly writes: readonly Write[];
-  /** Facts about the call itself (`api_post_event`, …); they precede what is derived from the writes. */
+  /** Facts about the call itself (`api_post_event`, …); they precede what is derived from the writes, but for what the call ended. */
   readonly events?: readonly NewEvent[];
   readonly value: T;
 }
@@ -101,7 +101,7 @@ export class Lane {
       const proposal = decide(workingSet, now);
       if (!proposal.writes.length && !proposal.events?.length) return proposal.value;
       const writes = [...proposal.writes, ...tableWrites(proposal.writes, workingSet)];
-      const events = [...(proposal.events ?? []), ...this.#derived(writes, workingSet, now)];
+      const events = this.#events(proposal, writes, workingSet, now);
       const guards = guardsOf(writes, workingSet);
       const result = await this.#commit({ epoch: workingSet.epoch, guards, writes, events });
       if (result.kind === 'committed') {
@@ -149,7 +149,12 @@ export class Lane {
     for (const follower of this.#followers) follower({ workingSet, touched, events, now });
   }
 
-  #derived(writes: readonly Write[], workingSet: WorkingSet, now: number): NewEvent[] {
+  #events(
+    { events: facts }: Proposal<unknown>,
+    writes: readonly Write[],
+    workingSet: WorkingSet,
+    now: number,
+  ): NewEvent[] {
     const changes = workingSet.changesOf(writes);
     const written = new Map(changes.versions.map((each) => [`${each.spec.id} ${each.version}`, each]));
     const view: EventView = {
@@ -160,7 +165,7 @@ export class Lane {
       agent: (id) =>
         changes.agents.find(({ after }) => after?.info.id === id)?.after ?? workingSet.agents.get(id),
     };
-    return deriveEvents(changes, view);
+    return deriveEvents(changes, view, facts);
   }
 
   #closed(): Error {

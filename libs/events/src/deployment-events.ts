@@ -3,8 +3,9 @@
 import type { Deployment, DeploymentStep } from '#libs/model';
 import type { NewEvent } from './event.js';
 import type { EventView, RowChange } from './event-view.js';
-import { healthCheckView } from './health-events.js';
-import { planView, stepView } from './plan-view.js';
+import { checksAdded, checksRemoved } from './health-events.js';
+import { shownPlan } from './plan-size.js';
+import { stepView } from './plan-view.js';
 
 const stepAt = (deployment: Deployment, number: number): DeploymentStep | undefined =>
   deployment.steps[number - 1];
@@ -17,8 +18,8 @@ export function advanceEvents({ before, after }: RowChange<Deployment>, view: Ev
   for (let number = (before?.currentStep ?? 0) + 1; number <= last; number += 1) {
     const previous = stepAt(after, number - 1);
     const step = stepAt(after, number);
-    if (previous) events.push(stepEvent('deployment_step_success', after, previous, view));
-    if (!step) continue;
+    if (previous) events.push(...stepDone(after, previous, view));
+    if (!step?.actions.length) continue;
     events.push(stepEvent('deployment_info', after, step, view), ...switchedChecks(after, step, view));
   }
   return events;
@@ -28,10 +29,10 @@ export function advanceEvents({ before, after }: RowChange<Deployment>, view: Ev
 export function endEvents({ before, after }: RowChange<Deployment>, view: EventView): NewEvent[] {
   if (!after || after.status === 'running' || (before && before.status !== 'running')) return [];
   const step = stepAt(after, Math.min(after.currentStep, after.steps.length));
-  const plan = planView(after, view);
+  const plan = shownPlan(after, step, view);
   if (after.status === 'succeeded') {
     return [
-      ...(step ? [stepEvent('deployment_step_success', after, step, view)] : []),
+      ...(step ? stepDone(after, step, view) : []),
       { type: 'deployment_success', timestamp: view.now, payload: { id: after.id, plan } },
     ];
   }
@@ -46,6 +47,14 @@ export function endEvents({ before, after }: RowChange<Deployment>, view: EventV
   ];
 }
 
+function stepDone(deployment: Deployment, step: DeploymentStep, view: EventView): NewEvent[] {
+  if (!step.actions.length) return [];
+  return [
+    ...replacedChecks(deployment, step, view),
+    stepEvent('deployment_step_success', deployment, step, view),
+  ];
+}
+
 function stepEvent(
   type: 'deployment_info' | 'deployment_step_success' | 'deployment_step_failure',
   deployment: Deployment,
@@ -55,25 +64,27 @@ function stepEvent(
   return {
     type,
     timestamp: view.now,
-    payload: { plan: planView(deployment, view), currentStep: stepView(step) },
+    payload: { plan: shownPlan(deployment, step, view), currentStep: stepView(step) },
   };
 }
 
-/** A new definition's checks become active with the step that starts it, a removed app's end with its Stop step. */
+/** A definition's checks begin with the step that starts it, and end with an app's Stop step. */
 function switchedChecks(deployment: Deployment, step: DeploymentStep, view: EventView): NewEvent[] {
   return step.actions.flatMap(({ action, app }) => {
     const change = deployment.changes.find(({ appId }) => appId === app);
-    if (action === 'StopApplication') {
-      return (change?.before?.spec.healthChecks ?? []).map((): NewEvent => {
-        return { type: 'remove_health_check_event', timestamp: view.now, payload: { appId: app } };
-      });
-    }
-    const after = change?.after;
-    const isNew = action === 'RestartApplication' || (action === 'ScaleApplication' && !change?.before);
-    if (!after || !isNew) return [];
-    return after.spec.healthChecks.map((check): NewEvent => {
-      const payload = { appId: app, version: after.version, healthCheck: healthCheckView(check) };
-      return { type: 'add_health_check_event', timestamp: view.now, payload };
-    });
+    const stopped = action === 'StopApplication' ? change?.before : null;
+    const started = action === 'StartApplication' || action === 'RestartApplication' ? change?.after : null;
+    return [
+      ...(stopped ? checksRemoved(stopped, view.now) : []),
+      ...(started ? checksAdded(started, view.now) : []),
+    ];
+  });
+}
+
+/** Once an app is replaced, nobody runs the old definition's checks. */
+function replacedChecks(deployment: Deployment, step: DeploymentStep, view: EventView): NewEvent[] {
+  return step.actions.flatMap(({ action, app }) => {
+    const before = deployment.changes.find(({ appId }) => appId === app)?.before;
+    return action === 'RestartApplication' && before ? checksRemoved(before, view.now) : [];
   });
 }

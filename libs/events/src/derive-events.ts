@@ -1,6 +1,7 @@
 // Events are derived from what a commit changes, never built where the change is decided: so an event can neither be
 // forgotten nor be wrong about its row. The order within one commit makes events.md 8 come out over the commits of a life:
-// ends of the old (instances that went, app_terminated), steps that begin, instances that moved, deployments that ended.
+// ends of the old (replaced deployments, facts about the call, instances that went, app_terminated), steps that begin, instances that
+// moved, deployments that ended.
 import type { AgentNode, App, Deployment, Instance } from '#libs/model';
 import { agentEvents } from './api-events.js';
 import { advanceEvents, endEvents } from './deployment-events.js';
@@ -16,7 +17,12 @@ export interface ChangeSet {
   readonly agents: readonly RowChange<AgentNode>[];
 }
 
-export function deriveEvents(changes: ChangeSet, view: EventView): NewEvent[] {
+/** `facts`: what happened besides the rows, as told by who wrote them (`api_post_event`, `group_change_success`, …). */
+export function deriveEvents(
+  changes: ChangeSet,
+  view: EventView,
+  facts: readonly NewEvent[] = [],
+): NewEvent[] {
   const cancelled = changes.deployments.filter(({ after }) => after?.status === 'cancelled');
   const others = changes.deployments.filter((each) => !cancelled.includes(each));
   const gone = changes.instances.filter(({ after }) => !after);
@@ -24,6 +30,7 @@ export function deriveEvents(changes: ChangeSet, view: EventView): NewEvent[] {
   return [
     ...changes.agents.flatMap((each) => agentEvents(each, view)),
     ...cancelled.flatMap((each) => endEvents(each, view)),
+    ...facts,
     ...gone.flatMap((each) => instanceEvents(each, view)),
     ...changes.apps.flatMap((each) => terminated(each, view)),
     ...others.flatMap((each) => advanceEvents(each, view)),

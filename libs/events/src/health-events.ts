@@ -1,6 +1,6 @@
 // Events about the health of one instance: each counted failure, each flip of one check, each change of the aggregate
 // (events.md 5, behaviour.md 7.3 and 7.4). Derived by comparing two reports of the same task.
-import type { HealthCheck, Instance } from '#libs/model';
+import type { AppVersion, HealthCheck, Instance, Timestamp } from '#libs/model';
 import type { NewEvent } from './event.js';
 import { taskIdOf, type EventView } from './event-view.js';
 
@@ -18,13 +18,32 @@ export function healthEvents(before: Instance, after: Instance, view: EventView)
     const now = after.status?.health[index] ?? null;
     if (!now) return [];
     const failed = now.consecutiveFailures > (old?.consecutiveFailures ?? 0);
-    const flipped = old ? old.alive !== now.alive : true;
+    // alive needs a success, so a first failure flips nothing (behaviour.md 7.3)
+    const flipped = (old?.alive ?? false) !== now.alive;
     return [
       ...(failed ? [failedCheck(after, check, view)] : []),
       ...(flipped ? [flippedCheck(after, now.alive, view)] : []),
     ];
   });
   return view.healthy(before) === view.healthy(after) ? events : [...events, aggregate(after, view)];
+}
+
+/** The checks of a definition that begin to count. */
+export function checksAdded({ spec, version }: AppVersion, now: Timestamp): NewEvent[] {
+  return spec.healthChecks.map((check) => ({
+    type: 'add_health_check_event',
+    timestamp: now,
+    payload: { appId: spec.id, version, healthCheck: healthCheckView(check) },
+  }));
+}
+
+/** The checks of a definition that count no longer. */
+export function checksRemoved({ spec }: AppVersion, now: Timestamp): NewEvent[] {
+  return spec.healthChecks.map(() => ({
+    type: 'remove_health_check_event',
+    timestamp: now,
+    payload: { appId: spec.id },
+  }));
 }
 
 function failedCheck(instance: Instance, check: HealthCheck, view: EventView): NewEvent {

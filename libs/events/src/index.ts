@@ -4,6 +4,7 @@ export type { LongrunEventType, MarathonEventType, NewEvent, StoredEvent } from 
 export { EVENT_CATALOGUE } from './catalogue.js';
 export type { EventDescription } from './catalogue.js';
 export { agentEvents, apiPostEvent, groupChangeFailed, groupChangeSuccess } from './api-events.js';
+export { checksAdded } from './health-events.js';
 export { deriveEvents } from './derive-events.js';
 export type { ChangeSet } from './derive-events.js';
 export type { EventView, RowChange } from './event-view.js';

@@ -1,7 +1,6 @@
 // Events about one instance whose row changed: task states, condition and goal, in the order in which Marathon's
 // clients see them (events.md 4 and 8): for a placement the condition first, for a report the task state first.
-import { heldPorts } from '#libs/model';
-import type { Instance } from '#libs/model';
+import { heldPorts, timestampOf, type Instance } from '#libs/model';
 import type { NewEvent } from './event.js';
 import { healthEvents } from './health-events.js';
 import { hostOf, isTerminalCondition, taskIdOf, type EventView, type RowChange } from './event-view.js';
@@ -56,7 +55,6 @@ function stateChange(before: Instance, after: Instance, view: EventView): NewEve
 
 function killDecision(before: Instance, after: Instance, view: EventView): NewEvent[] {
   if (before.stop || after.stop?.cause.kind !== 'health') return [];
-  const host = hostOf(after, view);
   const results = (after.status?.health ?? []).filter((each) => each !== null);
   const latest = results.reduce<(typeof results)[number] | undefined>(
     (best, each) => ((each.lastFailureAt ?? 0) > (best?.lastFailureAt ?? 0) ? each : best),
@@ -65,14 +63,14 @@ function killDecision(before: Instance, after: Instance, view: EventView): NewEv
   return [
     {
       type: 'unhealthy_instance_kill_event',
-      timestamp: view.now,
+      timestamp: latest?.lastFailureAt === undefined ? view.now : timestampOf(latest.lastFailureAt),
       payload: {
         appId: after.appId,
         taskId: taskIdOf(after) ?? '',
         instanceId: after.id,
         version: after.version,
         reason: latest?.lastFailureCause ?? after.stop.cause.text,
-        ...(host === null ? {} : { host }),
+        host: hostOf(after, view) ?? 'unknown',
         ...(after.agentId === undefined ? {} : { slaveId: after.agentId }),
       },
     },
