@@ -32,7 +32,7 @@ export function answerChange(
 /** The caller wants to know what a change would do, and nothing of it done. */
 export const isDryRun = ({ query }: FastifyRequest): boolean => flag(query, 'dryRun');
 
-export const changeOptions = (request: FastifyRequest): ChangeOptions => ({
+export const changeOptions = (request: FastifyRequest): Required<ChangeOptions> => ({
   force: flag(request.query, 'force'),
   dryRun: isDryRun(request),
 });

@@ -9,13 +9,14 @@ import {
   tasksOnHost,
   type ControlCore,
   type StartedDeployment,
+  type WorkingSet,
 } from '#libs/control-core';
-import { asTaskId, showApp, type AppId } from '#libs/model';
+import { asTaskId, showApp, type AppId, type Instance } from '#libs/model';
 import { readJson } from '../http/json-body.js';
 import { flag, text } from '../http/url-form.js';
 import { CORE } from '../tokens.js';
 import { readAppPath } from './app-path.js';
-import { answerChange, callOf, restOf } from './answers.js';
+import { answerChange, callOf, changeOptions, isDryRun, restOf } from './answers.js';
 import { appIdOf, taskOf, tasksOf } from './views.js';
 
 @ApiTags('apps')
@@ -30,8 +31,10 @@ export class AppChangesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
     const body = readJson(request);
-    const app = await this.core.apps.create(body, flag(request.query, 'force'), callOf(request));
-    answerChange(reply, app, 201);
+    const { force, dryRun } = changeOptions(request);
+    const app = await this.core.apps.create(body, force, callOf(request), dryRun);
+    const answer = answerChange(reply, app, 201);
+    if (dryRun) return answer;
     void reply.header('Location', `/v2/apps${app.asked.id}`);
     return presentCreatedApp(showApp(app.asked), app.version, app.deploymentId);
   }
@@ -80,8 +83,8 @@ export class AppChangesController {
   ): Promise<object> {
     const path = readAppPath(restOf(request));
     if (path.kind !== 'restart') throw failures.methodNotAllowed();
-    const started = await this.core.apps.restart(appIdOf(path.id), flag(request.query, 'force'));
-    return answerChange(reply, started);
+    const { force, dryRun } = changeOptions(request);
+    return answerChange(reply, await this.core.apps.restart(appIdOf(path.id), force, dryRun));
   }
 
   @Delete('v2/apps/*')
@@ -98,7 +101,7 @@ export class AppChangesController {
     if (path.kind !== 'app' && path.kind !== 'restart') throw failures.methodNotAllowed();
     const id = appIdOf(path.kind === 'restart' ? `${path.id}/restart` : path.id);
     const force = flag(request.query, 'force', true);
-    return answerChange(reply, await this.core.apps.remove(id, force));
+    return answerChange(reply, await this.core.apps.remove(id, force, isDryRun(request)));
   }
 
   async #update(
@@ -110,13 +113,13 @@ export class AppChangesController {
     const path = readAppPath(restOf(request));
     if (path.kind !== 'app') throw failures.methodNotAllowed();
     const body = readJson(request);
-    const options = { force: flag(request.query, 'force'), partial, mayCreate };
+    const options = { ...changeOptions(request), partial, mayCreate };
     const app = await this.core.apps.update(appIdOf(path.id), body, options, callOf(request));
     return answerChange(reply, app, app.created ? 201 : 200);
   }
 
   #updateMany(request: FastifyRequest, partial: boolean, mayCreate: boolean): Promise<StartedDeployment> {
-    const options = { force: flag(request.query, 'force'), partial, mayCreate };
+    const options = { ...changeOptions(request), partial, mayCreate };
     return this.core.apps.updateMany(readJson(request), options);
   }
 
@@ -124,10 +127,11 @@ export class AppChangesController {
     const { scale, wipe, force } = killOptions(request);
     const host = text(request.query, 'host');
     if (!scale) {
-      const killed = await this.core.tasks.kill((state) => {
+      const select = (state: WorkingSet): readonly Instance[] => {
         requireApp(state, id);
         return tasksOnHost(state, id, host);
-      }, wipe);
+      };
+      const killed = await this.core.tasks.kill(select, wipe, isDryRun(request));
       return { tasks: tasksOf(killed, this.core.state, this.core.clock.now()) };
     }
     const started = await this.core.tasks.killAndScale(
@@ -139,6 +143,7 @@ export class AppChangesController {
       },
       [id],
       force,
+      isDryRun(request),
     );
     return answerChange(reply, started);
   }
@@ -153,12 +158,14 @@ export class AppChangesController {
         },
         [id],
         force,
+        isDryRun(request),
       );
       return answerChange(reply, started);
     }
     const { state, clock } = this.core;
     requireApp(state, id);
     const shown = taskOf(requireTask(state, id, task), state, clock.now());
+    if (isDryRun(request)) return { tasks: [shown] };
     await this.core.tasks.kill((current) => [requireTask(current, id, task)], wipe);
     const after = this.core.state.instanceOfTask(asTaskId(shown.id));
     return { task: after ? taskOf(after, this.core.state, clock.now()) : shown };

@@ -6,6 +6,7 @@ import {
   failures,
   presentDeployment,
   presentDeploymentStory,
+  presentPlan,
   presentReadiness,
   type ReadinessOf,
 } from '#libs/api-contract';
@@ -13,9 +14,8 @@ import type { ControlCore } from '#libs/control-core';
 import { asDeploymentId, type Deployment } from '#libs/model';
 import { DEPLOYMENTS_KEPT } from '#libs/store';
 import { pageOf, readPage } from '../http/page.js';
-import { flag } from '../http/url-form.js';
 import { CORE } from '../tokens.js';
-import { answerChange } from './answers.js';
+import { answerChange, changeOptions } from './answers.js';
 import { taskViews } from './views.js';
 
 /** Ended ones that a list without `limit` shows. */
@@ -41,9 +41,10 @@ export class DeploymentsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object | undefined> {
     const { deployments } = this.core;
-    if (!flag(request.query, 'force'))
-      return answerChange(reply, await deployments.rollBack(asDeploymentId(id)));
-    await deployments.cancel(asDeploymentId(id));
+    const { force, dryRun } = changeOptions(request);
+    if (!force) return answerChange(reply, await deployments.rollBack(asDeploymentId(id), dryRun));
+    await deployments.cancel(asDeploymentId(id), dryRun);
+    if (dryRun) return presentPlan([]);
     void reply.status(202);
     return undefined;
   }

@@ -9,7 +9,7 @@ import { bestType } from '../http/accept.js';
 import { readJson } from '../http/json-body.js';
 import { flag, values } from '../http/url-form.js';
 import { CORE } from '../tokens.js';
-import { answerChange } from './answers.js';
+import { answerChange, changeOptions } from './answers.js';
 import { pageOfTasks, sendTasks } from './task-lists.js';
 import { shownApps, tasksOf, taskViews } from './views.js';
 
@@ -59,10 +59,11 @@ export class TasksController {
       const found = ids.flatMap((id) => state.instanceOfTask(asTaskId(id)) ?? []);
       return [...new Set(found)].filter((each) => ids.includes(each.taskId ?? ''));
     };
+    const { force, dryRun } = changeOptions(request);
     if (scale) {
-      return answerChange(reply, await this.core.tasks.killAndScale(select, [], flag(query, 'force')));
+      return answerChange(reply, await this.core.tasks.killAndScale(select, [], force, dryRun));
     }
-    const killed = await this.core.tasks.kill(select, wipe);
+    const killed = await this.core.tasks.kill(select, wipe, dryRun);
     return { tasks: tasksOf(killed, this.core.state, this.core.clock.now()) };
   }
 }

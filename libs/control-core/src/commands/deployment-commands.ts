@@ -12,7 +12,7 @@ import {
 } from '#libs/model';
 import { nextVersion, revertChanges } from '#libs/planner';
 import type { Ids } from '#libs/time';
-import type { Lane, Proposal } from '../lane.js';
+import type { Decide, Lane, Proposal } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
 import { livingApp } from './app-targets.js';
 import { cancelled, startDeployment, type StartedDeployment } from './start-deployment.js';
@@ -30,13 +30,14 @@ export class DeploymentCommands {
   ) {}
 
   /** Starts a new deployment that takes back this one's changes, and ends this one. */
-  rollBack(id: DeploymentId): Promise<StartedDeployment> {
-    return this.lane.submit((workingSet, now) => {
+  rollBack(id: DeploymentId, dryRun = false): Promise<StartedDeployment> {
+    const decide: Decide<StartedDeployment> = (workingSet, now) => {
       const deployment = running(workingSet, id);
       const changes = revertChanges(deployment, workingSet.apps);
       const ended = cancelled(deployment, 'cancelled: rolled back', now);
       return this.#takeBack(ended, changes, true, workingSet, now);
-    });
+    };
+    return dryRun ? this.lane.preview(decide) : this.lane.submit(decide);
   }
 
   /**
@@ -62,16 +63,12 @@ export class DeploymentCommands {
   }
 
   /** Stops the orchestration; nothing of it is undone. */
-  cancel(id: DeploymentId): Promise<void> {
-    return this.lane.submit((workingSet, now) => ({
-      writes: [
-        {
-          kind: 'put-deployment',
-          deployment: cancelled(running(workingSet, id), 'cancelled by a person', now),
-        },
-      ],
-      value: undefined,
-    }));
+  cancel(id: DeploymentId, dryRun = false): Promise<void> {
+    const decide: Decide<void> = (workingSet, now) => {
+      const deployment = cancelled(running(workingSet, id), 'cancelled by a person', now);
+      return { writes: [{ kind: 'put-deployment', deployment }], value: undefined };
+    };
+    return dryRun ? this.lane.preview(decide) : this.lane.submit(decide);
   }
 
   resetDelay(id: AppId): Promise<void> {

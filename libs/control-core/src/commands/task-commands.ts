@@ -6,9 +6,10 @@ import { asDeploymentId, type AppChange, type AppId, type Instance, type Instanc
 import { nextVersion } from '#libs/planner';
 import { requestStop } from '#libs/reconciler';
 import type { Ids } from '#libs/time';
-import type { Lane } from '../lane.js';
+import type { Decide, Lane } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
 import { livingApp } from './app-targets.js';
+import { ChangeLane, type ChangeOptions } from './change-lane.js';
 import { parentGroupOf } from './group-ids.js';
 import { startDeployment, type StartedDeployment } from './start-deployment.js';
 
@@ -21,9 +22,9 @@ export class TaskCommands {
     private readonly ids: Ids,
   ) {}
 
-  /** `wipe`: the instances do not come back, others take their place. Answers which were selected. */
-  kill(select: Selection, wipe: boolean): Promise<readonly InstanceId[]> {
-    return this.lane.submit((workingSet, now) => {
+  /** `wipe`: the instances do not come back, others take their place. Answers which were, or with `dryRun` would be, selected. */
+  kill(select: Selection, wipe: boolean, dryRun = false): Promise<readonly InstanceId[]> {
+    const decide: Decide<readonly InstanceId[]> = (workingSet, now) => {
       const selected = select(workingSet);
       const cause = { kind: 'kill', text: 'killed by a person through the API' } as const;
       const then = wipe ? 'remove' : 'relaunch';
@@ -32,12 +33,21 @@ export class TaskCommands {
         writes: verdicts.flatMap((verdict) => (verdict.kind === 'granted' ? verdict.writes : [])),
         value: selected.map(({ id }) => id),
       };
-    });
+    };
+    return dryRun ? this.lane.preview(decide) : this.lane.submit(decide);
   }
 
-  /** `groupId`: for the event; the parent of the app, or `/` for several. */
-  killAndScale(select: Selection, apps: readonly AppId[], force: boolean): Promise<StartedDeployment> {
-    return this.lane.submit((workingSet, now) => {
+  /** `apps`: those named in the call; more may follow from what is selected. */
+  killAndScale(
+    select: Selection,
+    apps: readonly AppId[],
+    force: boolean,
+    dryRun = false,
+  ): Promise<StartedDeployment> {
+    const [named] = apps;
+    const eventGroup = parentGroupOf(named ?? '/');
+    const options: ChangeOptions = { force, dryRun };
+    return new ChangeLane(this.lane).run(eventGroup, options, (workingSet, now) => {
       const victims = select(workingSet).filter(isActive);
       const named = new Set([...apps, ...victims.map(({ appId }) => appId)]);
       const version = workingSet.nextVersion(now);
