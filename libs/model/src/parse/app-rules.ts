@@ -69,19 +69,11 @@ export function checkStrategies(app: AppInput, problems: Problems): void {
 const labelOf = (labels: Readonly<Record<string, string>>, name: string): string | undefined =>
   Object.hasOwn(labels, name) ? labels[name] : undefined;
 
-/** Rules of members that are not supported yet, so that their mistakes are listed beside the refusal. */
-export function checkOthers(app: AppInput, problems: Problems): void {
-  const checkUri = (uri: string, path: string): void => {
-    if (!URI_TEXT.test(uri)) problems.add(path, 'must be a valid URI');
-  };
-  app.uris?.forEach((uri, index) => checkUri(uri, `/uris(${index})`));
-  app.fetch.forEach(({ uri }, index) => checkUri(uri, `/fetch(${index})/uri`));
+/** Hard limits are not below what is asked for. */
+export function checkResourceLimits({ resourceLimits, ...app }: AppInput, problems: Problems): void {
   for (const member of ['cpus', 'mem'] as const) {
-    const limit = app.resourceLimits?.[member];
-    if (limit === undefined || limit === 'unlimited') continue;
-    const isEnough = typeof limit === 'number' && limit >= app[member];
-    if (!isEnough) problems.add(`/resourceLimits/${member}`, `must be "unlimited" or at least '${member}'`);
+    const limit = resourceLimits?.[member];
+    if (limit === undefined || limit === 'unlimited' || limit >= app[member]) continue;
+    problems.add(`/resourceLimits/${member}`, `must be "unlimited" or at least '${member}' (${app[member]})`);
   }
 }
-
-const URI_TEXT = /^(?:[^\s"<>\\^`{|}%]|%[0-9a-fA-F]{2})+$/;

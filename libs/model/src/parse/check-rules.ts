@@ -1,7 +1,7 @@
 // Health checks in canonical form and the rules about all kinds of checks (app.md A7).
-import type { HealthCheck } from '../app-spec.js';
+import type { AgentCheck, HealthCheck, ReadinessCheck } from '../app-spec.js';
 import type { AppInput } from './app-schema.js';
-import type { HealthCheckInput } from './check-schema.js';
+import type { CheckInput, HealthCheckInput, ReadinessCheckInput } from './check-schema.js';
 import type { AppPorts } from './port-rules.js';
 import type { Problems } from './problems.js';
 
@@ -60,7 +60,7 @@ function checkPortOf(each: HealthCheckInput, ports: number, fail: (text: string)
   }
 }
 
-/** Rules of checks that are not supported yet; they are reported beside that refusal, so both can be mended at once. */
+/** The rules of readiness checks and of `check`. */
 export function checkOtherChecks(app: AppInput, { ports }: AppPorts, problems: Problems): void {
   if (app.readinessChecks.length > 1)
     problems.add('/readinessChecks', 'can have one readiness check at most');
@@ -83,4 +83,32 @@ export function checkOtherChecks(app: AppInput, { ports }: AppPorts, problems: P
   const kinds = [check.http, check.tcp, check.exec].filter((kind) => kind !== undefined);
   if (kinds.length !== 1) problems.add('/check', 'must have exactly one of http, tcp, exec');
   if (check.http?.scheme === 'HTTPS') problems.add('/check/http/scheme', 'HTTPS is not supported');
+  checkPortOfCheck(check.http ?? check.tcp, ports.length, problems);
 }
+
+/** Marathon leaves this to the agent, where such a check can never have a result. */
+function checkPortOfCheck(
+  probe: { readonly port?: number; readonly portIndex?: number } | undefined,
+  ports: number,
+  problems: Problems,
+): void {
+  if (!probe || probe.port !== undefined) return;
+  const { portIndex = 0 } = probe;
+  if (portIndex >= ports)
+    problems.add('/check', `portIndex ${portIndex} names no port, the app has ${ports}`);
+}
+
+/** Only for input that passed the rules. */
+export function agentCheckOf({ http, tcp, exec, ...times }: CheckInput): AgentCheck {
+  return {
+    ...(http ? { http: { ...http, scheme: 'HTTP' } } : {}),
+    ...(tcp ? { tcp } : {}),
+    ...(exec ? { exec } : {}),
+    ...times,
+  };
+}
+
+export const readinessCheckOf = ({
+  httpStatusCodesForReady = [200],
+  ...input
+}: ReadinessCheckInput): ReadinessCheck => ({ ...input, httpStatusCodesForReady });

@@ -25,6 +25,12 @@ export const LIMITS = {
   constraints: 100,
   dependencies: 1000,
   roles: 100,
+  networks: 20,
+  fetch: 100,
+  statusCodes: 900,
+  /** Names of accounts are shorter everywhere. */
+  userBytes: 256,
+  executorBytes: 4 * KIB,
   patternCharacters: 1000,
 } as const;
 
@@ -58,6 +64,19 @@ export function checkLimits(app: AppInput, problems: Problems): void {
   atMost('/healthChecks', app.healthChecks.length, LIMITS.healthChecks, 'entries');
   atMost('/constraints', app.constraints.length, LIMITS.constraints, 'entries');
   atMost('/dependencies', app.dependencies.length, LIMITS.dependencies, 'entries');
+  atMost('/networks', app.networks.length, LIMITS.networks, 'entries');
+  atMost('/fetch', app.fetch.length, LIMITS.fetch, 'entries');
+  atMost('/uris', app.uris?.length ?? 0, LIMITS.fetch, 'entries');
+  atMost('/ipAddress', app.ipAddress?.discovery?.ports.length ?? 0, LIMITS.ports, 'ports');
+  atMost('/user', utf8Bytes(app.user ?? ''), LIMITS.userBytes, 'bytes');
+  atMost('/executor', utf8Bytes(app.executor), LIMITS.executorBytes, 'bytes');
+  app.readinessChecks.forEach(({ httpStatusCodesForReady }, index) => {
+    const codes = httpStatusCodesForReady?.length ?? 0;
+    atMost(`/readinessChecks(${index})/httpStatusCodesForReady`, codes, LIMITS.statusCodes, 'entries');
+  });
+  const { command } = app.check?.exec ?? {};
+  const words = !command ? [] : 'shell' in command ? [command.shell] : command.argv;
+  atMost('/check/exec/command', sum(words.map(utf8Bytes)), LIMITS.commandBytes, 'bytes in all');
   atMost('/acceptedResourceRoles', app.acceptedResourceRoles?.length ?? 0, LIMITS.roles, 'entries');
 }
 

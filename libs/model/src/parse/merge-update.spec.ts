@@ -91,3 +91,67 @@ describe('wantedVersion', () => {
     expect(wantedVersion({ version: 7 })).toMatchObject({ stage: 'schema' });
   });
 });
+
+describe('mixes of the old and the new style in one update (A13)', () => {
+  const spec = (parsed: ReturnType<typeof mergeUpdate>) => {
+    if (parsed.kind === 'ok') return parsed.spec;
+    throw new Error(JSON.stringify(parsed));
+  };
+  const appOf = (change: object) => spec(parseApp({ id: '/app', cmd: 'sleep 100', ...change }));
+  const onHost = appOf({ portDefinitions: [{ name: 'a' }, { name: 'b' }], fetch: [{ uri: 'http://x/a' }] });
+  const docker = { image: 'nginx', network: 'BRIDGE', portMappings: [{ containerPort: 80 }] };
+  const onNetwork = appOf({
+    container: { type: 'MESOS', docker: { image: 'nginx' }, portMappings: [{ containerPort: 80 }] },
+    networks: [{ name: 'overlay' }],
+  });
+
+  it.each([
+    [{ networks: [{ mode: 'host' }], container: { docker } }, '/'],
+    [{ networks: [{ name: 'n' }], ipAddress: { networkName: 'n' } }, '/'],
+    [{ ipAddress: { networkName: 'n' }, ports: [0] }, '/'],
+    [{ ipAddress: { networkName: 'n' }, portDefinitions: [{}] }, '/'],
+    [{ uris: ['http://x/a'], fetch: [{ uri: 'http://x/b' }] }, '/uris'],
+    [{ container: { portMappings: [], docker } }, '/container/docker/portMappings'],
+  ])('%j is refused at %s', (update, path) => {
+    const parsed = mergeUpdate(onHost, update);
+    expect(parsed.kind === 'problems' && parsed.problems.map((each) => each.path)).toContain(path);
+  });
+
+  it('replaces what is stored in the other style', () => {
+    expect(spec(mergeUpdate(onHost, { uris: ['http://x/b.zip'] })).fetch).toMatchObject([{ extract: true }]);
+    expect(spec(mergeUpdate(onHost, { uris: [] })).fetch).toBeUndefined();
+    expect(spec(mergeUpdate(onHost, { container: { docker } })).container?.portMappings).toHaveLength(1);
+    const moved = spec(mergeUpdate(onHost, { networks: [{ name: 'n' }] }));
+    expect(moved.container?.portMappings).toMatchObject([{ name: 'default' }]);
+    const discovery = { ports: [{ number: 81, name: 'x' }] };
+    const addressed = spec(mergeUpdate(onNetwork, { ipAddress: { networkName: 'n', discovery } }));
+    expect(addressed.networks).toEqual([{ mode: 'container', name: 'n' }]);
+    expect(addressed.container).toMatchObject({
+      docker: { image: 'nginx' },
+      portMappings: [{ containerPort: 81 }],
+    });
+    expect(spec(mergeUpdate(onHost, { ipAddress: { networkName: 'n' } })).networks[0]?.name).toBe('n');
+  });
+
+  it('keeps limits, executor resources and checks that are absent, and takes an empty account away', () => {
+    const members = {
+      user: 'www',
+      resourceLimits: { cpus: 'unlimited' },
+      executorResources: { mem: 64 },
+      check: { tcp: {} },
+      tty: true,
+    };
+    const stored = appOf(members);
+    expect(spec(mergeUpdate(stored, { instances: 3 }))).toEqual({ ...stored, instances: 3 });
+    expect(spec(mergeUpdate(stored, { user: '' }))).not.toHaveProperty('user');
+  });
+});
+
+describe('a body that was read from the API', () => {
+  it('carries a version that asks for nothing', () => {
+    const version = '2020-01-01T00:00:00.000Z';
+    expect(wantedVersion({ id: '/x', version, cpus: 1, versionInfo: {} })).toEqual({ kind: 'none' });
+    expect(wantedVersion({ id: '/x', version, cpus: 1, tasksRunning: 0 })).toEqual({ kind: 'none' });
+    expect(wantedVersion({ id: '/x', version, cpus: 1 })).toMatchObject({ kind: 'problems' });
+  });
+});

@@ -12,11 +12,21 @@ import { parseTimestamp } from './timestamp.js';
 export function mergeUpdate(stored: AppSpec, input: unknown): ParsedApp {
   if (!isObject(input)) return parseApp(input);
   const update = presentMembers(input);
-  const kept = { ...showApp(stored) };
-  // Ports in one style replace those of the other, and the old network members replace `networks`.
-  if (update.has('ports') || movesToBridge(update)) delete kept.portDefinitions;
-  if (update.has('ipAddress') || oldNetworkOf(update) !== undefined) delete kept.networks;
-  return parseApp({ ...kept, ...Object.fromEntries(update) }, { id: stored.id });
+  return parseApp({ ...keptOf(stored, update), ...Object.fromEntries(update) }, { id: stored.id });
+}
+
+/** What is kept, without the members that the update gives in another style: only what it holds itself can be a mixture. */
+function keptOf(stored: AppSpec, update: ReadonlyMap<string, unknown>): Record<string, unknown> {
+  const kept: Record<string, unknown> = { ...showApp(stored) };
+  const hasAddress = update.has('ipAddress');
+  if (update.has('uris')) delete kept.fetch;
+  if (update.has('ports') || leavesHost(update)) delete kept.portDefinitions;
+  if (hasAddress || oldNetworkOf(update) !== undefined) delete kept.networks;
+  if (hasAddress && stored.container) {
+    const { portMappings: _, ...container } = stored.container;
+    kept.container = container;
+  }
+  return kept;
 }
 
 /** Without nulls, and without empty texts where those mean the default: they ask for nothing. */
@@ -37,25 +47,46 @@ function oldNetworkOf(update: ReadonlyMap<string, unknown>): unknown {
 }
 
 /** Stored definitions would be taken for further mappings; host networking keeps them. */
-function movesToBridge(update: ReadonlyMap<string, unknown>): boolean {
+function leavesHost(update: ReadonlyMap<string, unknown>): boolean {
   const networks = update.get('networks');
   const first: unknown = Array.isArray(networks) ? networks[0] : undefined;
-  const mode = isObject(first) ? first.mode : oldNetworkOf(update);
-  return typeof mode === 'string' && mode.toLowerCase() !== 'host';
+  const old = oldNetworkOf(update);
+  if (isObject(first))
+    return isOther(Object.hasOwn(first, 'mode') ? (first.mode ?? 'container') : 'container');
+  return old === undefined ? update.has('ipAddress') : isOther(old);
 }
+
+const isOther = (mode: unknown): boolean => typeof mode === 'string' && mode.toLowerCase() !== 'host';
 
 export type WantedVersion =
   { readonly kind: 'none' } | { readonly kind: 'version'; readonly version: Timestamp } | ProblemList;
 
+/** Members that only answers of the API have. */
+const READ_ONLY = [
+  'deployments',
+  'lastTaskFailure',
+  'readinessCheckResults',
+  'taskStats',
+  'tasks',
+  'tasksHealthy',
+  'tasksRunning',
+  'tasksStaged',
+  'tasksUnhealthy',
+  'versionInfo',
+] as const;
+
 /**
- * `version` in an update asks for a rollback to that stored version; besides it only `id` may be there (api.md 3.5).
- * Not for full replacements, which ignore `version`.
+ * `version` in an update asks for a rollback to that stored version; besides it only `id` may be there (api.md 3.5). Clients that read
+ * an app, change a member and send the whole back have `version` in it as well, and mean no rollback; Marathon refuses them. What was
+ * read always has members that nobody writes by hand, so their presence tells the two apart, and `version` is then as read-only as they
+ * are. Not for full replacements, which ignore `version`.
  */
 export function wantedVersion(input: unknown): WantedVersion {
   if (!isObject(input)) return { kind: 'none' };
   const update = presentMembers(input);
   const text = update.get('version');
-  if (text === undefined) return { kind: 'none' };
+  const wasRead = READ_ONLY.some((name) => Object.hasOwn(input, name));
+  if (text === undefined || wasRead) return { kind: 'none' };
   const problems = new Problems();
   if (typeof text !== 'string') {
     problems.add('/version', 'error.expected.jsstring');

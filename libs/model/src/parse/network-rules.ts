@@ -1,19 +1,38 @@
-// Networking of an app (app.md A5): which mode it gets, the translation of the old style, and the rules about networks.
+// Networking of an app (app.md A5): the translation of the old style, and the rules about networks.
+import type { Network, PortMapping } from '../app-spec.js';
 import type { AppInput } from './app-schema.js';
+import type { AppPorts } from './port-rules.js';
 import type { Problems } from './problems.js';
 
-/** `container` is read, so that its rules are reported, and then refused as not supported yet. */
-export type NetworkMode = 'host' | 'container/bridge' | 'container';
+export type NetworkMode = Network['mode'];
 
-/** New style first; without it the old members decide; without those it is host networking. */
-export function networkModeOf(app: AppInput): NetworkMode {
-  const [first] = app.networks;
-  if (first) return first.mode;
-  const old = app.container?.docker?.network;
-  if (old === 'HOST') return 'host';
-  if (old === 'BRIDGE') return 'container/bridge';
-  return old === 'USER' || app.ipAddress ? 'container' : 'host';
+/** Marathon's name for the agent's own bridge in `ipAddress`. */
+const BRIDGE_NAME = 'mesos-bridge';
+
+/** New style first; without it the old members decide; without those it is host networking. A container network may lack its name. */
+export function networksOf({ networks, container, ipAddress }: AppInput): readonly Network[] {
+  if (networks.length) return networks.map(({ mode, name, labels }) => networkOf(mode, name, labels));
+  const old = container?.docker?.network;
+  if (old === 'HOST') return [{ mode: 'host' }];
+  if (old === 'BRIDGE') return [networkOf('container/bridge', undefined, ipAddress?.labels)];
+  if (!ipAddress) return [{ mode: old === 'USER' ? 'container' : 'host' }];
+  const { networkName, labels } = ipAddress;
+  return old === undefined && networkName === BRIDGE_NAME
+    ? [networkOf('container/bridge', undefined, labels)]
+    : [networkOf('container', networkName, labels)];
 }
+
+const networkOf = (
+  mode: NetworkMode,
+  name: string | undefined,
+  labels: Readonly<Record<string, string>> = {},
+): Network => ({
+  mode,
+  ...(name === undefined ? {} : { name }),
+  ...(Object.keys(labels).length ? { labels } : {}),
+});
+
+export const modeOf = (networks: readonly Network[]): NetworkMode => networks[0]?.mode ?? 'host';
 
 /** Members of the old and the new style that exclude one another; looked at before all other rules. */
 export function checkOldAgainstNew(app: AppInput, problems: Problems): void {
@@ -32,6 +51,10 @@ export function checkOldAgainstNew(app: AppInput, problems: Problems): void {
   }
   if (app.uris?.length && app.fetch.length) {
     problems.add('/uris', "'uris' and 'fetch' exclude one another; keep 'fetch'");
+  }
+  const discovered = app.ipAddress?.discovery?.ports.length;
+  if (discovered && (app.container?.portMappings ?? docker?.portMappings)) {
+    problems.add('/ipAddress', "'discovery' excludes 'portMappings'; keep 'portMappings'");
   }
   if (docker?.network === 'NONE') {
     problems.add('/container/docker/network', 'NONE is not possible; use HOST or BRIDGE');
@@ -74,37 +97,47 @@ function checkOldPorts({ ports, portDefinitions }: AppInput, problems: Problems)
   }
 }
 
-export function checkNetworks(app: AppInput, problems: Problems): void {
-  const { networks } = app;
-  const fail = (text: string): void => problems.add('/networks', text);
+/** `networks` as `networksOf` gives them; `ports` are the app's. */
+export function checkNetworks(
+  networks: readonly Network[],
+  ports: AppPorts,
+  container: AppInput['container'],
+  problems: Problems,
+): void {
+  checkNetworkList(networks, (text) => problems.add('/networks', text));
+  const containers = networks.filter(({ mode }) => mode === 'container').length;
+  if (containers > 1 && container?.type === 'DOCKER') {
+    problems.add('/', 'a container of type DOCKER can have one container network only');
+  }
+  if (ports.kind === 'mappings') checkNetworkNames(networks, ports.ports, problems);
+}
+
+/** Also for pods, whose `networks` are the same. */
+export function checkNetworkList(networks: readonly Network[], fail: (text: string) => void): void {
   for (const { mode, name, labels } of networks) {
     if (mode !== 'container' && name !== undefined) fail(`a network with mode ${mode} must not have a name`);
-    if (mode === 'host' && Object.keys(labels).length) fail('a host network must not have labels');
-    if (mode === 'container' && name === undefined) {
-      fail("a container network needs a name, for 'mode' is 'container' when it is absent");
-    }
+    if (mode === 'host' && labels) fail('a host network must not have labels');
+    if (mode === 'container' && name === undefined) fail(NEEDS_NAME);
   }
-  const names = networks.map(({ name }) => name ?? '').filter((name) => name !== '');
+  const names = networks.flatMap(({ name }) => name ?? []);
   if (new Set(names).size < names.length) fail('names of networks must be different');
   const modes = new Set(networks.map(({ mode }) => mode));
   const mixed = modes.size > 1 || (networks.length > 1 && !modes.has('container'));
   if (mixed) fail('must be one host network, or one bridge network, or only container networks');
-  const containers = networks.filter(({ mode }) => mode === 'container').length;
-  if (containers > 1 && app.container?.type === 'DOCKER') {
-    problems.add('/', 'a container of type DOCKER can have one container network only');
-  }
-  const isBridge = networkModeOf(app) === 'container/bridge';
-  if (isBridge && !app.container?.docker) {
-    fail('bridge networking needs an image (container.docker.image); use host networking for a process');
-  }
-  checkNetworkNames(app, problems);
 }
 
-function checkNetworkNames({ networks, container }: AppInput, problems: Problems): void {
+const NEEDS_NAME =
+  "a container network needs a name, for there is no default one: give 'name', the name of a Docker network on the agents " +
+  "('mode' is 'container' when it is absent; the network USER is one too)";
+
+function checkNetworkNames(
+  networks: readonly Network[],
+  mappings: readonly PortMapping[],
+  problems: Problems,
+): void {
   const known = new Set(networks.map(({ name }) => name));
   const several = networks.filter(({ mode }) => mode === 'container').length > 1;
-  if (networks[0]?.mode === 'host') return; // mappings are dropped with host networking, before any rule looks at them
-  (container?.portMappings ?? []).forEach(({ networkNames, hostPort }, index) => {
+  mappings.forEach(({ networkNames = [], hostPort }, index) => {
     const path = `/container/portMappings(${index})`;
     networkNames.forEach((name, at) => {
       if (!known.has(name))

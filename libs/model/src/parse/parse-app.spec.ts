@@ -259,7 +259,6 @@ describe('parseApp: networks and ports (A5, A6)', () => {
     [idle({ networks: [{ mode: 'host', labels: { a: 'b' } }] }), '/networks'],
     [idle({ networks: [{ mode: 'host' }, { mode: 'host' }] }), '/networks'],
     [idle({ networks: [{ mode: 'host' }, ...bridge] }), '/networks'],
-    [idle({ networks: bridge }), '/networks'],
   ])('%j is refused at %s', (input, path) => {
     expect(stageOf(input)).toBe('rules');
     expect(problemsOf(input).map((each) => each.path)).toContain(path);

@@ -1,16 +1,19 @@
 // From anything to an app definition in canonical form, or to all problems of the first stage that has any (api.md 1.2):
 // the schema; members of the old and the new style that exclude one another; then the rules, all of them together.
 // What comes out is complete: defaults filled in, old style translated, relative ids made absolute, service ports still as given.
-import type { AppSpec, Container } from '../app-spec.js';
-import { asAppId, type AppId } from '../ids.js';
+import type { AppSpec } from '../app-spec.js';
+import type { AppId } from '../ids.js';
 import { resolveId, ROOT_ID } from './app-id.js';
-import { checkCommand, checkIds, checkNames, checkOthers, checkStrategies } from './app-rules.js';
-import { appSchema, type AppInput } from './app-schema.js';
-import { checkHealthChecks, checkOtherChecks, healthChecksOf } from './check-rules.js';
+import { checkCommand, checkIds, checkNames, checkResourceLimits, checkStrategies } from './app-rules.js';
+import { appSchema } from './app-schema.js';
+import { canonicalApp } from './canonical-app.js';
+import { checkHealthChecks, checkOtherChecks } from './check-rules.js';
 import { constraintsOf } from './constraint-rules.js';
+import { checkDownloads } from './fetch-rules.js';
 import { checkLimits } from './limits.js';
-import { checkNetworks, checkOldAgainstNew, networkModeOf, type NetworkMode } from './network-rules.js';
-import { checkPorts, portsOfInput, type AppPorts } from './port-rules.js';
+import { checkLinuxInfo } from './linux-rules.js';
+import { checkNetworks, checkOldAgainstNew, modeOf, networksOf } from './network-rules.js';
+import { checkPorts, portsOfInput } from './port-rules.js';
 import { Problems, type ProblemList } from './problems.js';
 import { isObject } from './reader.js';
 import { refuseUnsupported } from './unsupported.js';
@@ -38,8 +41,8 @@ export function parseApp(
   checkOldAgainstNew(app, found);
   if (found.any) return found.as('rules');
 
-  const mode = networkModeOf(app);
-  const ports = portsOfInput(app, mode);
+  const networks = networksOf(app);
+  const ports = portsOfInput(app, modeOf(networks));
   const appId = resolveId(app.id, base);
   const dependencies = [...new Set(app.dependencies.map((each) => resolveId(each, base)))];
   const constraints = constraintsOf(app.constraints, found);
@@ -47,93 +50,21 @@ export function parseApp(
   checkCommand(app, found);
   checkNames(app, found);
   checkStrategies(app, found);
-  checkNetworks(app, found);
+  checkNetworks(networks, ports, app.container, found);
   checkPorts(ports, found);
   checkHealthChecks(app, ports, found);
   checkOtherChecks(app, ports, found);
-  checkOthers(app, found);
+  checkDownloads(app, found);
+  checkResourceLimits(app, found);
   checkVolumes(app, found);
+  if (app.container?.type === 'MESOS' && app.container.linuxInfo) {
+    checkLinuxInfo(app.container.linuxInfo, '/container/linuxInfo', found);
+  }
   checkLimits(app, found);
-  refuseUnsupported(app, found);
+  refuseUnsupported(app, networks, ports, found);
   if (found.any) return found.as('rules');
   return {
     kind: 'ok',
-    spec: specOf(app, { id: appId, dependencies, constraints, mode, ports, defaultRole }),
+    spec: canonicalApp(app, { id: appId, dependencies, constraints, networks, ports, defaultRole }),
   };
-}
-
-interface Derived {
-  readonly id: AppId;
-  readonly dependencies: readonly AppId[];
-  readonly constraints: AppSpec['constraints'];
-  readonly mode: NetworkMode;
-  readonly ports: AppPorts;
-  readonly defaultRole: string;
-}
-
-/** Only for input that passed every rule. */
-function specOf(
-  app: AppInput,
-  { id, dependencies, constraints, mode, ports, defaultRole }: Derived,
-): AppSpec {
-  const isHost = mode === 'host';
-  return {
-    id: asAppId(id),
-    ...(app.cmd === undefined ? {} : { cmd: app.cmd }),
-    ...(app.args?.length ? { args: app.args } : {}),
-    env: textsOf(app.env),
-    instances: app.instances,
-    cpus: app.cpus,
-    mem: app.mem,
-    disk: app.disk,
-    constraints,
-    networks: [{ mode: isHost ? 'host' : 'container/bridge' }],
-    ...(ports.kind === 'definitions' ? { portDefinitions: ports.ports } : {}),
-    requirePorts: isHost && app.requirePorts,
-    ...(app.container ? { container: containerOf(app.container, ports) } : {}),
-    healthChecks: healthChecksOf(app.healthChecks),
-    labels: app.labels,
-    upgradeStrategy: app.upgradeStrategy ?? { minimumHealthCapacity: 1, maximumOverCapacity: 1 },
-    backoffSeconds: app.backoffSeconds,
-    backoffFactor: app.backoffFactor,
-    maxLaunchDelaySeconds: app.maxLaunchDelaySeconds,
-    ...(app.taskKillGracePeriodSeconds === undefined
-      ? {}
-      : { taskKillGracePeriodSeconds: app.taskKillGracePeriodSeconds }),
-    dependencies,
-    killSelection: app.killSelection,
-    unreachableStrategy: app.unreachableStrategy,
-    role: app.role === '' ? defaultRole : app.role,
-    ...(app.acceptedResourceRoles ? { acceptedResourceRoles: [...new Set(app.acceptedResourceRoles)] } : {}),
-  };
-}
-
-function containerOf(input: NonNullable<AppInput['container']>, ports: AppPorts): Container {
-  const { docker } = input;
-  return {
-    type: input.type,
-    ...(docker
-      ? {
-          docker: {
-            image: docker.image,
-            forcePullImage: docker.forcePullImage,
-            privileged: docker.privileged,
-            parameters: docker.parameters,
-          },
-        }
-      : {}),
-    volumes: input.volumes.flatMap((each) =>
-      each.form === 'host'
-        ? [{ containerPath: each.containerPath, hostPath: each.hostPath, mode: each.mode }]
-        : [],
-    ),
-    ...(ports.kind === 'mappings' ? { portMappings: ports.ports } : {}),
-  };
-}
-
-/** References to secrets have been refused before. */
-function textsOf(env: AppInput['env']): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
-  );
 }

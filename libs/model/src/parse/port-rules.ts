@@ -1,4 +1,5 @@
-// The ports of an app in canonical form (app.md A6): one list, definitions with host networking, mappings with bridge networking.
+// The ports of an app in canonical form (app.md A6): one list, definitions with host networking, mappings with bridge and
+// container networking.
 import type { PortDefinition, PortMapping } from '../app-spec.js';
 import type { AppInput } from './app-schema.js';
 import type { PortDefinitionInput, PortMappingInput } from './port-schema.js';
@@ -14,7 +15,7 @@ const DEFAULT_NAME = 'default';
 /** Absent lists become one default port, explicit empty ones stay empty; mappings are dropped with host networking. */
 export function portsOfInput(app: AppInput, mode: NetworkMode): AppPorts {
   if (mode === 'host') return { kind: 'definitions', ports: definitionsOf(app) };
-  return { kind: 'mappings', ports: mappingsOf(app) };
+  return { kind: 'mappings', ports: mappingsOf(app, mode) };
 }
 
 function definitionsOf({ portDefinitions, ports }: AppInput): readonly PortDefinition[] {
@@ -23,21 +24,30 @@ function definitionsOf({ portDefinitions, ports }: AppInput): readonly PortDefin
   return [{ port: 0, protocol: 'tcp', labels: {}, name: DEFAULT_NAME }];
 }
 
-function mappingsOf({ container, portDefinitions, ports }: AppInput): readonly PortMapping[] {
+/** A mapping without host port gets one on a bridge; on a container network it has none. */
+function mappingsOf(app: AppInput, mode: NetworkMode): readonly PortMapping[] {
+  const empty: PortMapping = {
+    containerPort: 0,
+    ...(mode === 'container' ? {} : { hostPort: 0 }),
+    servicePort: 0,
+    protocol: 'tcp',
+    labels: {},
+  };
+  const { container, portDefinitions, ports } = app;
   const given = container?.portMappings ?? container?.docker?.portMappings;
-  const mappings = given ? given.map(toMapping) : [{ ...emptyMapping, name: DEFAULT_NAME }];
+  const mappings = given?.map((each) => toMapping(each, empty)) ??
+    discoveredBy(app, empty) ?? [{ ...empty, name: DEFAULT_NAME }];
   const wanted = portDefinitions?.length ?? ports?.length ?? 0;
   const missing = Math.max(0, wanted - mappings.length);
-  return [...mappings, ...Array.from({ length: missing }, () => emptyMapping)];
+  return [...mappings, ...Array.from({ length: missing }, () => empty)];
 }
 
-const emptyMapping: PortMapping = {
-  containerPort: 0,
-  hostPort: 0,
-  servicePort: 0,
-  protocol: 'tcp',
-  labels: {},
-};
+/** Old style: ports of an address of one's own. */
+function discoveredBy({ ipAddress }: AppInput, empty: PortMapping): readonly PortMapping[] | undefined {
+  const found = ipAddress?.discovery?.ports ?? [];
+  if (!found.length) return undefined;
+  return found.map(({ number, name, protocol }) => ({ ...empty, containerPort: number, name, protocol }));
+}
 
 const toDefinition = ({ port, protocol, name, labels }: PortDefinitionInput): PortDefinition => ({
   port,
@@ -46,13 +56,11 @@ const toDefinition = ({ port, protocol, name, labels }: PortDefinitionInput): Po
   ...(name === undefined ? {} : { name }),
 });
 
-const toMapping = (input: PortMappingInput): PortMapping => ({
-  containerPort: input.containerPort,
-  hostPort: input.hostPort ?? 0,
-  servicePort: input.servicePort,
-  protocol: input.protocol,
-  labels: input.labels,
-  ...(input.name === undefined ? {} : { name: input.name }),
+const toMapping = ({ name, networkNames, ...input }: PortMappingInput, empty: PortMapping): PortMapping => ({
+  ...empty,
+  ...input,
+  ...(name === undefined ? {} : { name }),
+  ...(networkNames.length ? { networkNames } : {}),
 });
 
 /** Names and, with host networking, fixed port numbers are unique. */

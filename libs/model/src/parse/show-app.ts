@@ -13,6 +13,7 @@ export function showApp(spec: AppSpec): ShownApp {
     ...(spec.args?.length ? { args: spec.args } : {}),
     backoffFactor: spec.backoffFactor,
     backoffSeconds: spec.backoffSeconds,
+    ...(spec.check ? { check: spec.check } : {}),
     ...(spec.cmd === undefined ? {} : { cmd: spec.cmd }),
     ...(constraints.length ? { constraints: constraints.map(showConstraint) } : {}),
     ...(spec.container ? { container: showContainer(spec.container) } : {}),
@@ -20,7 +21,9 @@ export function showApp(spec: AppSpec): ShownApp {
     ...(dependencies.length ? { dependencies } : {}),
     disk: spec.disk,
     ...(Object.keys(spec.env).length ? { env: spec.env } : {}),
-    executor: '',
+    executor: spec.executor ?? '',
+    ...(spec.executorResources ? { executorResources: spec.executorResources } : {}),
+    ...(spec.fetch?.length ? { fetch: spec.fetch } : {}),
     gpus: 0,
     ...(healthChecks.length ? { healthChecks: healthChecks.map(showHealthCheck) } : {}),
     instances: spec.instances,
@@ -30,24 +33,29 @@ export function showApp(spec: AppSpec): ShownApp {
     mem: spec.mem,
     networks: spec.networks,
     ...(spec.portDefinitions ? { portDefinitions: spec.portDefinitions } : {}),
+    ...(spec.readinessChecks?.length ? { readinessChecks: spec.readinessChecks } : {}),
     requirePorts: spec.requirePorts,
+    ...(spec.resourceLimits ? { resourceLimits: spec.resourceLimits } : {}),
     role: spec.role,
     ...(spec.taskKillGracePeriodSeconds === undefined
       ? {}
       : { taskKillGracePeriodSeconds: spec.taskKillGracePeriodSeconds }),
+    ...(spec.tty === undefined ? {} : { tty: spec.tty }),
     unreachableStrategy,
     upgradeStrategy: spec.upgradeStrategy,
+    ...(spec.user === undefined ? {} : { user: spec.user }),
   };
 }
 
 const showConstraint = ({ field, operator, value }: AppSpec['constraints'][number]): readonly string[] =>
   value === undefined ? [field, operator] : [field, operator, value];
 
-const showContainer = ({ type, docker, volumes, portMappings }: Container): ShownApp => ({
+const showContainer = ({ type, docker, volumes, portMappings, linuxInfo }: Container): ShownApp => ({
   type,
   ...(docker ? { docker } : {}),
   volumes,
   ...(portMappings ? { portMappings } : {}),
+  ...(linuxInfo ? { linuxInfo } : {}),
 });
 
 const showHealthCheck = (check: HealthCheck): ShownApp => ({ ...check });

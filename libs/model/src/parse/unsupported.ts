@@ -1,35 +1,26 @@
-// What Marathon knows and this version of Longrun does not do yet. Each is refused by name at its path, never accepted and ignored:
+// What Marathon knows and this version of Longrun does not do. Each is refused by name at its path, never accepted and ignored:
 // a service that runs without its secret or volume is worse than one that was not accepted. Where Marathon refuses too, its path is used.
+import type { Network } from '../app-spec.js';
 import type { AppInput } from './app-schema.js';
+import { checkLinuxOfProcess } from './linux-rules.js';
+import type { AppPorts } from './port-rules.js';
 import type { Problems } from './problems.js';
 
 const notYet = (what: string, remedy = 'Remove it.'): string =>
   `${what} not supported yet by this version of Longrun. ${remedy}`;
 
-export function refuseUnsupported(app: AppInput, problems: Problems): void {
-  refuseMembers(app, problems);
+export function refuseUnsupported(
+  app: AppInput,
+  networks: readonly Network[],
+  ports: AppPorts,
+  problems: Problems,
+): void {
+  if (app.gpus > 0) problems.add('/', notYet("'gpus' above 0 is", "Remove 'gpus' or set it to 0."));
   refuseSecrets(app, problems);
   refuseOfContainer(app, problems);
-  refuseOfNetworks(app, problems);
-}
-
-function refuseMembers(app: AppInput, problems: Problems): void {
-  const refuse = (isUsed: unknown, path: string, text: string): void => {
-    if (isUsed) problems.add(path, text);
-  };
-  refuse(app.user, '/user', notYet("'user' is", 'Remove it; a task runs as the user of its agent or image.'));
-  refuse(app.tty, '/tty', notYet("'tty' is"));
-  refuse(app.executor, '/executor', notYet("'executor' is"));
-  refuse(app.executorResources, '/executorResources', notYet("'executorResources' is"));
-  refuse(app.gpus > 0, '/', notYet("'gpus' above 0 is", "Remove 'gpus' or set it to 0."));
-  const download = 'Remove it and download in the command, or put the files into the image.';
-  refuse(app.fetch.length, '/fetch', notYet("'fetch' is", download));
-  refuse(app.uris?.length, '/uris', notYet("'uris' is", download));
-  refuse(app.check, '/check', notYet("'check' is", "Remove it; 'healthChecks' are supported."));
-  const readiness = "Remove it; 'healthChecks' hold back traffic until an instance is ready.";
-  refuse(app.readinessChecks.length, '/readinessChecks', notYet("'readinessChecks' is", readiness));
-  refuse(app.residency, '/residency', notYet("'residency' is"));
-  refuse(app.resourceLimits, '/resourceLimits', notYet("'resourceLimits' is"));
+  if (app.container?.docker || app.container?.type === 'DOCKER') return;
+  if (app.container) refuseOfProcess(app.container, problems);
+  if (networks[0]?.mode === 'container/bridge') refusePortsOfProcess(ports, problems);
 }
 
 function refuseSecrets(app: AppInput, problems: Problems): void {
@@ -44,47 +35,48 @@ function refuseSecrets(app: AppInput, problems: Problems): void {
   }
 }
 
+type ContainerOfApp = NonNullable<AppInput['container']>;
+
 function refuseOfContainer({ container }: AppInput, problems: Problems): void {
   if (!container) return;
   const { docker } = container;
+  const logIn = 'Log the agents in to the registry.';
   if (docker?.credential) {
-    problems.add(
-      '/container/docker/credential',
-      notYet("'credential' is", 'Log the agent in to the registry.'),
-    );
+    problems.add('/container/docker/credential', `'credential' is not possible, as in Marathon. ${logIn}`);
   }
-  if (docker?.pullConfig) {
-    problems.add(
-      '/container/docker/pullConfig',
-      notYet("'pullConfig' is", 'Log the agent in to the registry.'),
-    );
-  }
-  if (container.linuxInfo) problems.add('/container/linuxInfo', notYet("'linuxInfo' is"));
+  if (docker?.pullConfig) problems.add('/container/docker/pullConfig', notYet("'pullConfig' is", logIn));
   container.volumes.forEach(({ form }, index) => {
     const path = `/container/volumes(${index})`;
     const remedy = "Use a host volume ('hostPath' and 'mode').";
     if (form === 'persistent') problems.add(`${path}/persistent`, notYet('A persistent volume is', remedy));
     if (form === 'external') problems.add(path, notYet('An external volume is', remedy));
-    if (form === 'host' && !docker) {
-      problems.add(
-        path,
-        notYet('A volume without an image is', 'Remove it; a process sees the host as it is.'),
-      );
-    }
   });
 }
 
-function refuseOfNetworks(app: AppInput, problems: Problems): void {
-  const remedy = "Use the mode 'host' or 'container/bridge'.";
-  if (app.ipAddress) problems.add('/ipAddress', notYet("'ipAddress' (a container network) is", remedy));
-  if (app.container?.docker?.network === 'USER') {
-    problems.add('/container/docker/network', notYet('The network USER is', 'Use HOST or BRIDGE.'));
-  }
-  app.networks.forEach(({ mode, labels }, index) => {
-    const path = `/networks(${index})`;
-    if (mode === 'container') problems.add(`${path}/mode`, notYet("The network mode 'container' is", remedy));
-    if (mode === 'container/bridge' && Object.keys(labels).length) {
-      problems.add(`${path}/labels`, notYet("'labels' of a bridge network is"));
-    }
+/** A process sees the files of its host where they are, and with the rights of its user. */
+function refuseOfProcess({ volumes, linuxInfo }: ContainerOfApp, problems: Problems): void {
+  volumes.forEach((volume, index) => {
+    if (volume.form !== 'host') return;
+    const { containerPath, hostPath, mode } = volume;
+    if (containerPath === hostPath && hostPath.startsWith('/') && mode === 'RW') return;
+    problems.add(
+      `/container/volumes(${index})`,
+      "without an image a volume must have the same absolute 'containerPath' and 'hostPath' and the mode RW: " +
+        'a process sees the host as it is. Mend it or give an image (container.docker.image).',
+    );
+  });
+  if (linuxInfo) checkLinuxOfProcess(linuxInfo, '/container/linuxInfo', problems);
+}
+
+/** Nothing translates between a port of its own and one of the host. */
+function refusePortsOfProcess({ kind, ports }: AppPorts, problems: Problems): void {
+  if (kind !== 'mappings') return;
+  ports.forEach(({ containerPort, hostPort }, index) => {
+    if (containerPort === 0 || containerPort === hostPort) return;
+    problems.add(
+      `/container/portMappings(${index})/containerPort`,
+      'without an image a process listens on its host port: use containerPort 0 and the variable ' +
+        `PORT${index}, or give an image (container.docker.image).`,
+    );
   });
 }

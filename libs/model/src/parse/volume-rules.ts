@@ -1,4 +1,4 @@
-// Rules of volumes, secrets and Linux settings (app.md A4, A10, A11). Longrun does not support these yet and says so; their own mistakes
+// Rules of persistent volumes and secrets (app.md A4, A10, A11). Longrun does not support these yet and says so; their own mistakes
 // are listed beside that refusal at the paths that Marathon gives, so that a definition is mended once.
 import type { AppInput } from './app-schema.js';
 import type { VolumeInput } from './volume-schema.js';
@@ -17,7 +17,6 @@ export function checkVolumes(app: AppInput, problems: Problems): void {
     if (typeof value !== 'string' && !declared(value.secret)) problems.add(`/env/${name}/secret`, UNDECLARED);
   }
   if (app.container?.volumes.some(({ form }) => form === 'persistent')) checkResident(app, problems);
-  checkLinuxInfo(app, problems);
 }
 
 const UNDECLARED = 'references an undefined secret';
@@ -31,13 +30,25 @@ function checkPersistent(
     problems.add(`${path}/containerPath`, "must be one name without a slash, and not '.' or '..'");
   }
   if (mode !== 'RW') problems.add(`${path}/mode`, 'must be RW for a persistent volume');
-  const { size, type, maxSize, profileName, constraints } = persistent;
+  checkPersistentSettings(persistent, path, problems);
+}
+
+/** Also for the volumes of pods. */
+export function checkPersistentSettings(
+  { size, type, maxSize, profileName, constraints }: PersistentVolume['persistent'],
+  path: string,
+  problems: Problems,
+): void {
   if (size <= 0) problems.add(`${path}/persistent/size`, 'must be more than 0');
   const fail = (text: string): void => problems.add(`${path}/persistent`, text);
   const kind = type ?? (profileName === undefined ? 'root' : 'mount');
   if (maxSize !== undefined && kind !== 'mount') fail('maxSize is possible for mount volumes only');
   if (maxSize !== undefined && maxSize <= size) fail('maxSize must be more than size');
-  if (constraints.length && kind === 'root') fail('constraints are not possible for root volumes');
+  if (!constraints.length) return;
+  if (kind === 'root') fail('constraints are not possible for root volumes');
+  const isKnown = ([field, operator, pattern, ...more]: readonly string[]): boolean =>
+    field === 'path' && operator?.toUpperCase() === 'LIKE' && pattern !== undefined && !more.length;
+  if (!constraints.every(isKnown)) fail('a constraint must be ["path", "LIKE", a regular expression]');
 }
 
 /** A service with a persistent volume is tied to it. */
@@ -53,14 +64,4 @@ function checkResident({ upgradeStrategy, unreachableStrategy, role }: AppInput,
     problems.add('/', '\'unreachableStrategy\' must be "disabled" with a persistent volume');
   }
   if (role === '' || role === '*') problems.add('/role', 'must not be * with a persistent volume');
-}
-
-function checkLinuxInfo({ container }: AppInput, problems: Problems): void {
-  const { seccomp, ipcInfo } = container?.linuxInfo ?? {};
-  if (seccomp && seccomp.unconfined === (seccomp.profileName !== undefined)) {
-    problems.add('/container/linuxInfo/seccomp', 'needs either a profileName or unconfined=true');
-  }
-  if (ipcInfo?.mode === 'SHARE_PARENT' && ipcInfo.shmSize !== undefined) {
-    problems.add('/container/linuxInfo/ipcInfo', 'shmSize is not possible with the mode SHARE_PARENT');
-  }
 }
