@@ -36,7 +36,7 @@ import { DEFAULT_RECONCILE_SETTINGS } from './snapshot.js';
 import type { ClusterSnapshot, FleetHealth, ReconcileSettings } from './snapshot.js';
 
 /** What a version's tasks do, by the environment variable BEHAVIOUR. */
-export type Behaviour = 'good' | 'crashes' | 'never-healthy' | 'slow' | 'pulls';
+export type Behaviour = 'good' | 'crashes' | 'never-healthy' | 'never-ready' | 'slow' | 'pulls';
 
 interface FakeTask {
   readonly assignment: Assignment;
@@ -55,6 +55,10 @@ interface FakeTask {
   firstSuccessAt: number | undefined;
   lastSuccessAt: number | undefined;
   isSick: boolean;
+  /** The control plane has taken its word that it is ready. */
+  toldReady: boolean;
+  /** Its agent has forgotten that it was ready, as one that lost its journal. */
+  forgotReady: boolean;
   reported: string;
   /** Behaviour `pulls`: bytes so far; it never starts. */
   pulledBytes: number;
@@ -192,7 +196,10 @@ export class SimulatedCluster implements ClusterSnapshot {
     for (const agent of this.#agents.values()) {
       if (agent.isConnected) continue;
       agent.isConnected = true;
-      for (const task of agent.tasks.values()) task.reported = '';
+      for (const task of agent.tasks.values()) {
+        task.reported = '';
+        task.forgotReady = task.toldReady;
+      }
       this.#setLiveness(agent.id, 'connected');
     }
   }
@@ -446,6 +453,8 @@ export class SimulatedCluster implements ClusterSnapshot {
       firstSuccessAt: undefined,
       lastSuccessAt: undefined,
       isSick: false,
+      toldReady: false,
+      forgotReady: false,
       reported: '',
       pulledBytes: 0,
     };
@@ -468,7 +477,7 @@ export class SimulatedCluster implements ClusterSnapshot {
 
   #probe(task: FakeTask, behaviour: Behaviour): void {
     const warmUp = behaviour === 'slow' ? 20_000 : 1_000;
-    const canBeWell = behaviour === 'good' || behaviour === 'slow';
+    const canBeWell = behaviour === 'good' || behaviour === 'slow' || behaviour === 'never-ready';
     const isWell = canBeWell && !task.isSick && this.now - (task.startedAt ?? 0) >= warmUp;
     if (isWell) {
       Object.assign(task, {
@@ -492,7 +501,9 @@ export class SimulatedCluster implements ClusterSnapshot {
   }
 
   #report(agent: FakeAgent, task: FakeTask): void {
-    const content = [task.phase, task.firstSuccessAt, Math.min(task.failures, 5), task.pulledBytes].join();
+    const { readiness } = this.#readinessOf(task);
+    const seen = [task.phase, task.firstSuccessAt, Math.min(task.failures, 5), task.pulledBytes];
+    const content = [...seen, readiness?.ready].join();
     if (content === task.reported) return;
     const id = task.assignment.instanceId;
     const instance = this.#instances.get(id);
@@ -500,6 +511,7 @@ export class SimulatedCluster implements ClusterSnapshot {
     task.reported = content;
     const status = this.#statusOf(agent, task);
     if (!instance || !acceptStatus(instance, status, agent.id)) return;
+    if (readiness?.ready) task.toldReady = true;
     this.#noteInstance(instance, { ...instance, status: datedStatus(status, instance.status, this.now) });
   }
 
@@ -519,6 +531,7 @@ export class SimulatedCluster implements ClusterSnapshot {
       accepting,
       ipAddresses: [],
       autonomous,
+      ...this.#readinessOf(task),
       ...(task.startedAt === undefined ? {} : { startedAt: task.startedAt }),
       ...(task.exit ? { exit: task.exit } : {}),
       ...(phase === 'pulling'
@@ -528,6 +541,20 @@ export class SimulatedCluster implements ClusterSnapshot {
         ? {}
         : { reject: { reason: 'port-taken', message: 'in use', port: task.takenPort } }),
     };
+  }
+
+  /** Three seconds after the start, well or not. */
+  #readinessOf({
+    assignment,
+    autonomous,
+    startedAt,
+    phase,
+    forgotReady,
+  }: FakeTask): Pick<InstanceStatus, 'readiness'> {
+    const isAsked = assignment.launch.readinessCheck && !autonomous && !forgotReady;
+    if (!isAsked || phase !== 'running') return {};
+    const isSlow = this.now - (startedAt ?? this.now) < 3_000;
+    return { readiness: { ready: !isSlow && assignment.launch.env['BEHAVIOUR'] !== 'never-ready' } };
   }
 
   #healthOf(task: FakeTask): HealthResult | null {
@@ -646,6 +673,7 @@ export class SimulatedCluster implements ClusterSnapshot {
       for (const [taskId, entry] of proxy.table) {
         const agent = this.#agents.get(entry.agentId);
         for (const task of agent?.tasks.values() ?? []) {
+          if (task.taskId === taskId) checkReady(task, proxy.id);
           if (task.phase !== 'running' || task.assignment.appId === entry.appId) continue;
           const port = task.assignment.launch.ports.find((each) => entry.ports.includes(each.hostPort));
           if (port)
@@ -736,6 +764,12 @@ const isServing = ({ stop, routing, status, taskId }: Instance): boolean =>
   status?.taskId === taskId &&
   status?.phase === 'running' &&
   status.health.every((each) => each?.alive);
+
+/** 1: no traffic before it said that it is ready. */
+function checkReady({ assignment, autonomous, toldReady, taskId }: FakeTask, proxy: ProxyId): void {
+  if (assignment.launch.readinessCheck && !autonomous && !toldReady)
+    throw new Error(`${proxy} routes to ${taskId}, which is not ready`);
+}
 
 const isOver = ({ phase }: FakeTask): boolean => phase === 'ended' || phase === 'rejected';
 

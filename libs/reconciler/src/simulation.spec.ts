@@ -5,7 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { asAppId } from '#libs/model';
 import type { AppId, AppSpec } from '#libs/model';
-import { aHealthCheck, anAppSpec } from '#libs/testkit';
+import { aHealthCheck, anAppSpec, aReadinessCheck } from '#libs/testkit';
 import { SimulatedCluster, TICK_MS } from './simulated-cluster.js';
 import type { Behaviour } from './simulated-cluster.js';
 
@@ -20,6 +20,8 @@ interface Wish {
   readonly instances: number;
   readonly behaviour: Behaviour;
   readonly checked: boolean;
+  /** Has a readiness check. */
+  readonly asked: boolean;
   readonly minimumHealthCapacity: number;
   readonly maximumOverCapacity: number;
 }
@@ -32,6 +34,7 @@ function specOf(wish: Wish): AppSpec {
     cpus: 0.5,
     mem: 64,
     healthChecks: wish.checked ? [CHECK] : [],
+    ...(wish.asked ? { readinessChecks: [aReadinessCheck()] } : {}),
     upgradeStrategy: wish,
     maxLaunchDelaySeconds: 20,
   });
@@ -53,8 +56,11 @@ const share = fc.constantFrom(0, 0.3, 0.5, 1);
 const wish = fc.record({
   app,
   instances,
-  behaviour: fc.constantFrom<Behaviour>('good', 'good', 'good', 'slow', 'crashes', 'never-healthy'),
+  behaviour: fc.constantFrom<Behaviour>(
+    ...(['good', 'good', 'good', 'slow', 'crashes', 'never-healthy', 'never-ready'] as const),
+  ),
   checked: fc.boolean(),
+  asked: fc.boolean(),
   minimumHealthCapacity: share,
   maximumOverCapacity: share,
 });
@@ -157,7 +163,7 @@ describe('a cluster under generated faults', () => {
 });
 
 describe('a release that never works', () => {
-  test.each<Behaviour>(['crashes', 'never-healthy'])(
+  test.each<Behaviour>(['crashes', 'never-healthy', 'never-ready'])(
     '%s: fails by the deadline and is rolled back, the old one serves on',
     (behaviour) => {
       const cluster = new SimulatedCluster({ agents: 2, proxies: 1, seed: 7 });
@@ -166,6 +172,7 @@ describe('a release that never works', () => {
         instances: 2,
         behaviour: 'good',
         checked: true,
+        asked: true,
         minimumHealthCapacity: 1,
         maximumOverCapacity: 1,
       };

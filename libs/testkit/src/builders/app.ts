@@ -1,7 +1,7 @@
 // App definitions for specs: complete and valid, with the defaults of app.md A1 as far as they exist. A spec names only the members
 // it is about, so that a new member of the model is added here once and not in every spec.
 import { asAppId, timestampOf } from '#libs/model';
-import type { AppSpec, AppVersion, HealthCheck, PortDefinition } from '#libs/model';
+import type { AppSpec, AppVersion, HealthCheck, PortDefinition, ReadinessCheck } from '#libs/model';
 
 /** Epoch ms at which everything was built, unless a spec says otherwise. */
 export const BUILT_AT = 1_700_000_000_000;
@@ -24,6 +24,19 @@ export const aHealthCheck = (more: Partial<HealthCheck> = {}): HealthCheck => ({
   delaySeconds: 15,
   ignoreHttp1xx: false,
   ipProtocol: 'IPv4',
+  ...more,
+});
+
+/** HTTP with Marathon's defaults, asked at the port `http`. */
+export const aReadinessCheck = (more: Partial<ReadinessCheck> = {}): ReadinessCheck => ({
+  name: 'readinessCheck',
+  protocol: 'HTTP',
+  path: '/',
+  portName: 'http',
+  intervalSeconds: 30,
+  timeoutSeconds: 10,
+  httpStatusCodesForReady: [200],
+  preserveLastResponse: false,
   ...more,
 });
 
