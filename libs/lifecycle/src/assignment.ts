@@ -71,10 +71,13 @@ export function launchSpecOf(
   };
 }
 
-function networkOf({ networks }: AppSpec): Pick<LaunchSpec, 'network' | 'networkNames'> {
+/** A process on a bridge listens on its host ports (its definition asks for no others), so it has the network of its host. */
+function networkOf(spec: AppSpec): Pick<LaunchSpec, 'network' | 'networkNames'> {
+  const { networks } = spec;
   const names = networks.flatMap(({ mode, name }) => (mode === 'container' ? [name ?? ''] : []));
   if (names.length) return { network: 'container', networkNames: names };
-  return { network: networks.some(({ mode }) => mode === 'container/bridge') ? 'bridge' : 'host' };
+  const onBridge = networks.some(({ mode }) => mode === 'container/bridge');
+  return { network: onBridge && runtimeOf(spec) === 'docker' ? 'bridge' : 'host' };
 }
 
 /** The assignment of a placed instance, or null: one that waits to be launched has none. The agent is told to stop in phase `killing` only. */

@@ -107,3 +107,17 @@ describe('an instance that is reached at its own address', () => {
     expect(isReady(instance([31_000], {}), version, 0)).toBe(true);
   });
 });
+
+describe('a process on a bridge', () => {
+  test('has the network of its host, and listens where its host port is', () => {
+    const { portDefinitions: _, ...spec } = anAppSpec();
+    const portMappings = [mapping({ containerPort: 0, hostPort: 0 })];
+    const version = aVersion({
+      ...spec,
+      networks: [{ mode: 'container/bridge' }],
+      container: { type: 'MESOS', volumes: [], portMappings },
+    });
+    const { network, ports, env } = launch(version, [31_007]);
+    expect([network, ports[0]?.containerPort, env.PORT0]).toEqual(['host', 31_007, '31007']);
+  });
+});

@@ -23,13 +23,22 @@ export function nextVersion(
   return restart ? version(before.lastScalingAt, now) : { kind: 'unchanged' };
 }
 
-/** Do the two differ in anything but `instances`? */
+/** Do the two differ in anything but `instances` and `executorResources`, which nothing reads? */
 export const isRestartRelevant = (before: AppSpec, after: AppSpec): boolean =>
-  canonical({ ...before, instances: 0 }) !== canonical({ ...after, instances: 0 });
+  canonical(before) !== canonical(after);
 
-/** As text with sorted member names, so that the order in which a client wrote them is no change. */
-const canonical = (spec: AppSpec): string =>
-  JSON.stringify(spec, (_, value: unknown) =>
+/** As text with sorted member names, so that the order in which a client wrote them is no change, nor that of a set (app.md A1). */
+function canonical({ executorResources: _, ...spec }: AppSpec): string {
+  const { constraints, dependencies, healthChecks, acceptedResourceRoles = null } = spec;
+  const sets = [constraints, dependencies, healthChecks, acceptedResourceRoles].map(
+    (set) => set && set.map(sorted).sort(),
+  );
+  const members = { constraints: null, dependencies: null, healthChecks: null, acceptedResourceRoles: null };
+  return sorted({ ...spec, ...members, instances: 0, sets });
+}
+
+const sorted = (whole: unknown): string =>
+  JSON.stringify(whole, (_, value: unknown) =>
     value !== null && typeof value === 'object' && !Array.isArray(value)
       ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
       : value,
