@@ -7,6 +7,7 @@ import {
   parseApp,
   showApp,
   timestampOf,
+  type AppSpec,
   type AppVersion,
   type Deployment,
   type Instance,
@@ -18,14 +19,8 @@ import { presentDeployment, presentDeploymentStory } from './deployments.js';
 import { presentInfo } from './info.js';
 import { presentInstance } from './instances.js';
 import { addAttempt, funnelOf, NOTHING_DECLINED, presentQueueItem } from './queue.js';
-import {
-  matchesTaskStatus,
-  presentTask,
-  presentTasks,
-  taskStatusFilter,
-  tasksAsText,
-  type TaskView,
-} from './tasks.js';
+import { matchesTaskStatus, presentTask, presentTasks, taskStatusFilter, type TaskView } from './tasks.js';
+import { containerNetworksOf, tasksAsText } from './tasks-as-text.js';
 
 const start = Date.parse('2026-01-01T00:00:00.000Z');
 const at = (seconds: number) => timestampOf(start + seconds * 1000);
@@ -142,14 +137,51 @@ describe('tasks', () => {
   });
 
   it('have a text form with a line per service port', () => {
-    const tasks = presentTasks([taskView(), taskView({ state: 'TASK_STAGING' })]);
+    const tasks = [taskView(), taskView({ state: 'TASK_STAGING' })];
     const portless = versionOf({ portDefinitions: [] }).spec;
     expect(
-      tasksAsText([
-        { spec: app.spec, tasks },
-        { spec: portless, tasks },
-      ]),
+      tasksAsText(
+        [
+          { spec: app.spec, tasks },
+          { spec: portless, tasks },
+        ],
+        new Set(),
+      ),
     ).toBe('shop_web\t10001\thost-1:31001\t\nshop_web\t10002\thost-1:31002\t\nshop_web\t \thost-1\t\n');
+  });
+
+  describe('on a container network', () => {
+    const mapping = { containerPort: 80, servicePort: 10_001, protocol: 'tcp' as const, labels: {} };
+    const { portDefinitions: _, ...rest } = app.spec;
+    const spec: AppSpec = {
+      ...rest,
+      networks: [{ mode: 'container', name: 'shop' }],
+      container: {
+        type: 'MESOS',
+        volumes: [],
+        portMappings: [mapping, { ...mapping, servicePort: 10_002, hostPort: 0 }],
+      },
+    };
+    const view = taskView({ spec }, { hostPorts: [0, 31_002] });
+    const task = { ...view, instance: { ...view.instance, ...(view.status ? { status: view.status } : {}) } };
+
+    it('ports without host port are left out of ports and service ports alike', () => {
+      expect(presentTask(task, { withServicePorts: true })).toMatchObject({
+        ports: [31_002],
+        servicePorts: [10_002],
+        ipAddresses: [{ ipAddress: '10.0.0.1', protocol: 'IPv4' }],
+      });
+    });
+
+    it.each([
+      ['nobody asked for it', [], ''],
+      ['its network is asked for', ['other, shop'], '10.0.0.1:80\t'],
+      ['all networks are', ['x', '*'], '10.0.0.1:80\t'],
+      ['another one is', ['other'], ''],
+    ])('in the text form the own address is there when %s', (_when, asked, address) => {
+      const text = tasksAsText([{ spec, tasks: [task] }], containerNetworksOf(asked));
+      expect(text).toBe(`shop_web\t10001\t${address}\nshop_web\t10002\thost-1:31002\t\n`);
+    });
   });
 });
 

@@ -1,7 +1,7 @@
 // Task and Health as Marathon shows them (api.md 3.10). What a condition or the health of an instance *is*, libs/lifecycle decides;
 // here it only gets its shape. Unset members are left out, for strict clients fail on null.
 import type { AgentInfo, AppSpec, CheckResult, HealthResult, Instance, InstanceStatus } from '#libs/model';
-import { portsOf, timestampOf } from '#libs/model';
+import { heldPorts, portsOf, timestampOf } from '#libs/model';
 
 /** One instance with all that is needed to show its task. */
 export interface TaskView {
@@ -69,7 +69,7 @@ export function presentTask(view: TaskView, { withServicePorts = false }: TaskOp
     ...(instance.agentId === undefined ? {} : { slaveId: instance.agentId }),
     state: view.state,
     ...(isActive ? presentTimes(view) : {}),
-    ports: isActive ? instance.hostPorts : [],
+    ports: isActive ? heldPorts(instance) : [],
     servicePorts: withServicePorts && isActive ? servicePortsOf(view) : [],
     ipAddresses: status?.ipAddresses ?? [],
     healthCheckResults: health.map((each) => presentHealth(each, instance)),
@@ -92,10 +92,11 @@ function presentTimes({ instance, status }: TaskView): Pick<TaskInfo, 'stagedAt'
   };
 }
 
-function servicePortsOf({ instance, spec }: TaskView): readonly number[] {
+/** Of the ports that have a host port, so that both lists go together. */
+function servicePortsOf({ instance: { hostPorts }, spec }: TaskView): readonly number[] {
   return portsOf(spec)
-    .map(({ servicePort }) => servicePort)
-    .slice(0, instance.hostPorts.length);
+    .filter(({ index }) => (hostPorts[index] ?? 0) !== 0)
+    .map(({ servicePort }) => servicePort);
 }
 
 export function presentHealth(result: HealthResult, { id }: Pick<Instance, 'id'>): HealthInfo {
@@ -128,29 +129,3 @@ export const matchesTaskStatus = (
   !wanted ||
   (wanted.has('running') && task.state === 'TASK_RUNNING') ||
   (wanted.has('staging') && task.state === 'TASK_STAGING');
-
-/**
- * The tab-separated form for `Accept: text/plain` (api.md 6): a line per app and service port, every field followed by a tab.
- * `apps`: in the order to show; of their tasks only the running ones are listed.
- */
-export function tasksAsText(
-  apps: readonly { readonly spec: AppSpec; readonly tasks: readonly TaskInfo[] }[],
-): string {
-  const line = (...fields: readonly string[]): string => `${fields.map((field) => `${field}\t`).join('')}\n`;
-  return apps
-    .map(({ spec, tasks }) => {
-      const name = spec.id.slice(1).replaceAll('/', '_');
-      const running = tasks.filter(({ state }) => state === 'TASK_RUNNING');
-      const ports = portsOf(spec);
-      if (!ports.length) return line(name, ' ', ...running.map(({ host }) => host));
-      return ports
-        .map(({ servicePort, index }) => {
-          const targets = running
-            .filter((task) => task.ports[index] !== undefined)
-            .map((task) => `${task.host}:${task.ports[index]}`);
-          return line(name, String(servicePort), ...targets);
-        })
-        .join('');
-    })
-    .join('');
-}

@@ -107,7 +107,8 @@ export class AppsController {
     const now = clock.now();
     const asText = bestType(request.headers.accept, ['application/json', 'text/plain']) === 'text/plain';
     const views = apps.map((app) => ({ spec: app.current.spec, tasks: taskViews(app.id, state, now) }));
-    return sendTasks(reply, views, { asText, withServicePorts: false });
+    const containerNetworks = values(request.query, 'containerNetworks');
+    return sendTasks(reply, views, { asText, withServicePorts: false, containerNetworks });
   }
 
   async #versions(id: AppId): Promise<object> {

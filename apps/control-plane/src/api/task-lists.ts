@@ -1,6 +1,7 @@
 // Lists of tasks, as JSON or in the tab-separated text that old load balancer scripts read (api.md 6).
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
+  containerNetworksOf,
   matchesTaskStatus,
   presentTask,
   presentTasks,
@@ -19,21 +20,23 @@ export interface TaskListOptions {
   readonly asText: boolean;
   readonly withServicePorts: boolean;
   readonly statuses?: ReadonlySet<TaskStatusFilter> | null;
+  /** Of the query: whose tasks the text form shows at their own addresses. */
+  readonly containerNetworks: readonly string[];
 }
 
 /** The body to return; `reply` gets the content type of the text form. */
 export function sendTasks(
   reply: FastifyReply,
   apps: readonly { readonly spec: AppSpec; readonly tasks: readonly TaskView[] }[],
-  { asText, withServicePorts, statuses = null }: TaskListOptions,
+  { asText, withServicePorts, statuses = null, containerNetworks }: TaskListOptions,
 ): object {
   const shown = apps.map(({ spec, tasks }) => ({
     spec,
-    tasks: presentTasks(tasks, { withServicePorts }).filter((task) => matchesTaskStatus(task, statuses)),
+    tasks: tasks.filter((task) => matchesTaskStatus(task, statuses)),
   }));
-  if (!asText) return { tasks: shown.flatMap(({ tasks }) => tasks) };
+  if (!asText) return { tasks: shown.flatMap(({ tasks }) => presentTasks(tasks, { withServicePorts })) };
   void reply.header('content-type', 'text/plain; charset=utf-8');
-  return Buffer.from(tasksAsText(shown));
+  return Buffer.from(tasksAsText(shown, containerNetworksOf(containerNetworks)));
 }
 
 type Statuses = ReadonlySet<TaskStatusFilter> | null;

@@ -41,7 +41,8 @@ export class TasksController {
       spec: app.current.spec,
       tasks: taskViews(app.id, state, now),
     }));
-    return sendTasks(reply, apps, { asText, withServicePorts: true, statuses });
+    const containerNetworks = values(query, 'containerNetworks');
+    return sendTasks(reply, apps, { asText, withServicePorts: true, statuses, containerNetworks });
   }
 
   @Post('delete')

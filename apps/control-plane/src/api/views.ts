@@ -13,6 +13,7 @@ import {
 import type { WorkingSet } from '#libs/control-core';
 import { conditionOf, currentStatus, healthOf, isActive, taskStateOf } from '#libs/lifecycle';
 import {
+  needsOwnAddress,
   parseAppId,
   parseGroupId,
   type App,
@@ -35,7 +36,7 @@ export function taskView(instance: Instance, state: WorkingSet, now: number): Ta
     state: taskStateOf(instance, now),
     isActive: isActive(conditionOf(instance, now, version.spec.unreachableStrategy)),
     healthy: healthOf(instance, version),
-    ...(status ? { status: withAddress(status, agent) } : {}),
+    ...(status ? { status: needsOwnAddress(instance) ? status : withAddress(status, agent) } : {}),
     ...(agent ? { agent } : {}),
     spec: version.spec,
   };
