@@ -55,7 +55,7 @@ export function httpAsk(question: HttpQuestion, signal: AbortSignal): Promise<Ht
 }
 
 function answerOf({ statusCode = 0, headers }: IncomingMessage, body: Buffer, isCut: boolean): HttpAnswer {
-  // NUL is text for nobody, and the store refuses it; a character cut in half at the end is left out
+  // NUL is text for nobody; a character cut in half at the end is left out
   const text = new TextDecoder().decode(body).replaceAll('\0', '\uFFFD');
   return {
     kind: 'answer',

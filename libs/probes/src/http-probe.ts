@@ -18,7 +18,10 @@ export function httpProbe(probe: HttpProbe, signal: AbortSignal): Promise<ProbeO
       request.destroy();
       resolve(outcome);
     };
-    const fail = (cause: string): void => answer({ kind: 'failure', cause });
+    let informed = false;
+    // with an 1xx answer and no other one after it there is no result, if these are to be ignored
+    const fail = (cause: string): void =>
+      answer(informed && probe.ignoreHttp1xx ? { kind: 'none' } : { kind: 'failure', cause });
     const abort = (): void => fail('aborted');
     // the whole exchange, not the silence between two bytes
     const timer = setTimeout(
@@ -32,9 +35,7 @@ export function httpProbe(probe: HttpProbe, signal: AbortSignal): Promise<ProbeO
       }),
     );
     request.on('error', (error) => fail(causeOf(error, host, port)));
-    request.on('information', () => {
-      if (probe.ignoreHttp1xx) answer({ kind: 'none' });
-    });
+    request.on('information', () => void (informed = true));
     request.on('upgrade', (response) => answer(outcomeOf(response, probe)));
     request.on('response', (response) => answer(outcomeOf(response, probe)));
     request.end();

@@ -89,8 +89,20 @@ describe('an HTTP probe', () => {
         socket.write('HTTP/1.1 103 Early Hints\r\n\r\n');
       }),
     );
-    expect(await asked(port, { ignoreHttp1xx: true })).toEqual({ kind: 'none' });
+    expect(await asked(port, { timeoutMs: 100, ignoreHttp1xx: true })).toEqual({ kind: 'none' });
     expect(await asked(port, { timeoutMs: 100 })).toMatchObject({ kind: 'failure' });
+  });
+
+  it.each([
+    ['200 OK', 'success'],
+    ['500 No', 'failure'],
+  ])('takes the answer that follows an 1xx: %s', async (line, kind) => {
+    const port = await listening(
+      createTcpServer((socket) => {
+        socket.write(`HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 ${line}\r\ncontent-length: 0\r\n\r\n`);
+      }),
+    );
+    expect(await asked(port, { ignoreHttp1xx: true })).toMatchObject({ kind });
   });
 
   it('ends at once when it is aborted', async () => {

@@ -37,6 +37,36 @@ describe('readFrame', () => {
     }
   });
 
+  it('takes answers to readiness checks and results of checks', () => {
+    const lastResponse = { status: 503, contentType: 'text/plain', body: 'x'.repeat(4_096) };
+    for (const more of [
+      { readiness: { ready: true } },
+      { readiness: { ready: false, lastResponse } },
+      { check: { http: { statusCode: 200 } } },
+      { check: { tcp: { succeeded: false } } },
+      { check: { command: {} } },
+    ]) {
+      const frame = { type: 'statuses', items: [{ ...status, ...more }] };
+      expect(read(frame)).toEqual(frame);
+    }
+  });
+
+  it.each([
+    [{ readiness: true }],
+    [{ readiness: { ready: 1 } }],
+    [{ readiness: { ready: true, lastResponse: { status: 'x', contentType: '', body: '' } } }],
+    [
+      {
+        readiness: { ready: true, lastResponse: { status: 200, contentType: '', body: 'x'.repeat(20_000) } },
+      },
+    ],
+    [{ check: { http: { statusCode: '200' } } }],
+    [{ check: { tcp: {} } }],
+    [{ check: { command: { exitCode: null } } }],
+  ])('refuses %j', (more) => {
+    expect(read({ type: 'statuses', items: [{ ...status, ...more }] })).toBeNull();
+  });
+
   it('takes of another protocol what it needs to name both versions', () => {
     expect(read({ type: 'hello', protocol: PROTOCOL_VERSION + 1, agent: { id: 'x' } })).not.toBeNull();
   });
