@@ -162,6 +162,7 @@ export class Lane {
       now: timestampOf(now),
       version: (app, version: Timestamp) =>
         written.get(`${app} ${version}`) ?? workingSet.version(app, version),
+      group: (id) => workingSet.groups.get(id),
       agent: (id) =>
         changes.agents.find(({ after }) => after?.info.id === id)?.after ?? workingSet.agents.get(id),
     };

@@ -1,6 +1,16 @@
 // What deriving events needs to know beyond the changed rows, as functions: this lib depends on the model alone,
 // so the rules for conditions and task states stay with whoever owns them.
-import type { AgentId, AgentNode, AppId, AppVersion, Instance, TaskId, Timestamp } from '#libs/model';
+import type {
+  AgentId,
+  AgentNode,
+  AppId,
+  AppVersion,
+  Group,
+  GroupId,
+  Instance,
+  TaskId,
+  Timestamp,
+} from '#libs/model';
 
 export interface EventView {
   readonly now: Timestamp;
@@ -12,6 +22,8 @@ export interface EventView {
   healthy(instance: Instance): boolean | null;
   version(app: AppId, version: Timestamp): AppVersion | undefined;
   agent(id: AgentId): AgentNode | undefined;
+  /** As stored now; for groups that a plan leaves as they are. */
+  group?(id: GroupId): Pick<Group, 'dependencies'> | undefined;
   /** The definition as the API shows it, without runtime members. */
   showApp(version: AppVersion): Readonly<Record<string, unknown>>;
 }

@@ -1,6 +1,6 @@
 // A deployment as events show it: the plan's steps, and in the full form the root group before and after, cut down to
 // what the plan touches (events.md 6). `lightPlan` reduces a stored event at sending time for `plan-format=light`.
-import type { AppId, AppVersion, Deployment, DeploymentStep } from '#libs/model';
+import type { AppVersion, Deployment, DeploymentStep, GroupId, GroupState } from '#libs/model';
 import type { NewEvent } from './event.js';
 import type { EventView } from './event-view.js';
 
@@ -10,7 +10,7 @@ interface GroupTree {
   readonly apps: readonly Readonly<Record<string, unknown>>[];
   readonly groups: readonly GroupTree[];
   readonly pods: readonly never[];
-  readonly dependencies: readonly never[];
+  readonly dependencies: readonly string[];
 }
 
 export const stepView = (step: DeploymentStep): { actions: readonly object[] } => ({
@@ -18,13 +18,7 @@ export const stepView = (step: DeploymentStep): { actions: readonly object[] } =
 });
 
 export function planView(deployment: Deployment, view: EventView): Readonly<Record<string, unknown>> {
-  const side = (which: 'before' | 'after'): GroupTree =>
-    tree(
-      '/',
-      deployment.changes.flatMap((change) => change[which] ?? []),
-      deployment.version,
-      view,
-    );
+  const side = (which: 'before' | 'after'): GroupTree => new PlanTree(deployment, which, view).group('/');
   return {
     id: deployment.id,
     version: deployment.version,
@@ -44,21 +38,51 @@ export function lightPlan<E extends NewEvent>(event: E): E {
 
 const parentOf = (id: string): string => id.slice(0, Math.max(1, id.lastIndexOf('/')));
 
-/** `/` with every group on the way to the given apps. */
-function tree(id: string, apps: readonly AppVersion[], version: string, view: EventView): GroupTree {
-  const prefix = id === '/' ? '/' : `${id}/`;
-  const below = apps.filter(({ spec }) => spec.id.startsWith(prefix));
-  const names = new Set(
-    below
-      .filter(({ spec }) => parentOf(spec.id) !== id)
-      .map(({ spec }: { spec: { id: AppId } }) => spec.id.slice(prefix.length).split('/')[0] ?? ''),
-  );
-  return {
-    id,
-    version,
-    apps: below.filter(({ spec }) => parentOf(spec.id) === id).map((each) => view.showApp(each)),
-    groups: [...names].sort().map((name) => tree(prefix + name, below, version, view)),
-    pods: [],
-    dependencies: [],
-  };
+/** One side of a plan: the apps and groups that it touches, and every group on the way to them. */
+class PlanTree {
+  readonly #apps: ReadonlyMap<string, readonly AppVersion[]>;
+  readonly #groups: ReadonlyMap<string, readonly string[]>;
+  readonly #states: ReadonlyMap<string, GroupState | null>;
+
+  constructor(
+    private readonly deployment: Deployment,
+    side: 'before' | 'after',
+    private readonly view: EventView,
+  ) {
+    const apps = deployment.changes.flatMap((change) => change[side] ?? []);
+    const changed = deployment.groupChanges ?? [];
+    this.#states = new Map(changed.map((change) => [change.groupId, change[side]]));
+    const groups = changed.filter((change) => change[side]).map(({ groupId }) => groupId);
+    const ids = new Set([...apps.map(({ spec }) => parentOf(spec.id)), ...groups].flatMap(upwards));
+    this.#apps = grouped(apps, ({ spec }) => parentOf(spec.id));
+    this.#groups = grouped([...ids].sort(), parentOf);
+  }
+
+  group(id: string): GroupTree {
+    const state = this.#states.get(id) ?? this.view.group?.(id as GroupId);
+    return {
+      id,
+      version: this.deployment.version,
+      apps: (this.#apps.get(id) ?? []).map((each) => this.view.showApp(each)),
+      groups: (this.#groups.get(id) ?? []).map((each) => this.group(each)),
+      pods: [],
+      dependencies: state?.dependencies ?? [],
+    };
+  }
+}
+
+/** `/a/b` -> `/a/b`, `/a`; the root has no parent. */
+const upwards = (id: string): string[] => (id === '/' ? [] : [id, ...upwards(parentOf(id))]);
+
+function grouped<Item>(
+  items: readonly Item[],
+  keyOf: (item: Item) => string,
+): ReadonlyMap<string, readonly Item[]> {
+  const lists = new Map<string, Item[]>();
+  for (const item of items) {
+    const list = lists.get(keyOf(item));
+    if (list) list.push(item);
+    else lists.set(keyOf(item), [item]);
+  }
+  return lists;
 }

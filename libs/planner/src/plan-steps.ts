@@ -63,6 +63,7 @@ function dependencyLayers({ specs, groups }: Wanted): Layers {
     specs,
     byId: new Map(specs.map((each) => [each.id, each])),
     byGroup: new Map(groups.filter((each) => each.dependencies.length).map((each) => [each.id, each])),
+    members: new Map(),
   };
   const visit = (spec: AppSpec): readonly AppId[] | null => {
     if (layerOf.has(spec.id)) return null;
@@ -90,22 +91,33 @@ interface Graph {
   readonly byId: ReadonlyMap<AppId, AppSpec>;
   /** Those with dependencies. */
   readonly byGroup: ReadonlyMap<AppId, GroupDependencies>;
+  /** Apps below each group that something depends on, as far as they were asked for: many apps name the same few groups. */
+  readonly members: Map<AppId, readonly AppSpec[]>;
 }
 
 /**
  * A dependency names an app, or a group and with it every app below; it is the app's own, or that of a group above it. A group that
  * an app is in does not mean the app itself.
  */
-function dependenciesOf(spec: AppSpec, { specs, byId, byGroup }: Graph): readonly AppSpec[] {
+function dependenciesOf(spec: AppSpec, graph: Graph): readonly AppSpec[] {
+  const { byId, byGroup } = graph;
   const inherited = byGroup.size
     ? idsAbove(spec.id).flatMap((id) => byGroup.get(id)?.dependencies ?? [])
     : [];
   return [...spec.dependencies, ...inherited].flatMap((name) => {
     const app = byId.get(name);
     if (app) return app.id === spec.id ? [] : [app];
-    const prefix = name.endsWith('/') ? name : `${name}/`;
-    return specs.filter((each) => each.id !== spec.id && each.id.startsWith(prefix));
+    return membersOf(name, graph).filter((each) => each.id !== spec.id);
   });
+}
+
+function membersOf(group: AppId, { specs, members }: Graph): readonly AppSpec[] {
+  const known = members.get(group);
+  if (known) return known;
+  const prefix = group.endsWith('/') ? group : `${group}/`;
+  const found = specs.filter((each) => each.id.startsWith(prefix));
+  members.set(group, found);
+  return found;
 }
 
 /** `/a/b/c` -> `/a/b`, `/a`, `/`. */

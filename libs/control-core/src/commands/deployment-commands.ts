@@ -10,7 +10,7 @@ import {
   type DeploymentId,
   type Timestamp,
 } from '#libs/model';
-import { nextVersion, revertChanges } from '#libs/planner';
+import { nextVersion, revertChanges, revertGroups } from '#libs/planner';
 import type { Ids } from '#libs/time';
 import type { Decide, Lane, Proposal } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
@@ -97,7 +97,8 @@ export class DeploymentCommands {
     const version = workingSet.nextVersion(now);
     const dated = changes.map((change) => withDate(change, version, workingSet));
     const id = asDeploymentId(this.ids.uuid());
-    const request = { id, version, changes: dated, force, groupId: '/', takesBack: ended };
+    const groupChanges = revertGroups(ended, changes, workingSet);
+    const request = { id, version, changes: dated, groupChanges, force, groupId: '/', takesBack: ended };
     return startDeployment(request, workingSet, now);
   }
 }
