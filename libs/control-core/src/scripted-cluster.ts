@@ -112,7 +112,7 @@ export class ScriptedAgent {
     address: '10.0.0.1',
     attributes: {},
     resources: { cpus: 8, mem: 8192, disk: 10_000, ports: [{ from: 31_000, to: 31_020 }] },
-    runtimes: ['process'],
+    runtimes: ['docker', 'process'],
     version: '1.0.0',
     warnings: [],
   };
