@@ -16,6 +16,7 @@ import { DeploymentCommands } from './commands/deployment-commands.js';
 import { GroupCommands } from './commands/group-commands.js';
 import { Shutdown } from './commands/shutdown.js';
 import { TaskCommands } from './commands/task-commands.js';
+import { TaskEndings } from './commands/task-endings.js';
 import { Lane, type EventRules } from './lane.js';
 import { Leadership } from './leadership.js';
 import type { Log } from './log.js';
@@ -69,6 +70,7 @@ export class ControlCore {
   readonly apps: AppCommands;
   readonly groups: GroupCommands;
   readonly tasks: TaskCommands;
+  readonly endings: TaskEndings;
   readonly deployments: DeploymentCommands;
   readonly shutdown: Shutdown;
   readonly loop: ReconcileLoop;
@@ -126,6 +128,7 @@ export class ControlCore {
     this.apps = new AppCommands(commandParts);
     this.groups = new GroupCommands(commandParts);
     this.tasks = new TaskCommands(lane, ids);
+    this.endings = new TaskEndings(lane, clock);
     this.deployments = new DeploymentCommands(lane, ids);
     this.shutdown = new Shutdown(lane);
     this.loop = new ReconcileLoop({

@@ -23,6 +23,8 @@ export type { ApiCall, SubmittedApp, UpdateOptions } from './commands/app-comman
 export { DeploymentCommands } from './commands/deployment-commands.js';
 export { TaskCommands, requireTask, tasksOnHost } from './commands/task-commands.js';
 export type { Selection } from './commands/task-commands.js';
+export { ENDING_WAIT_MS } from './commands/task-endings.js';
+export type { EndingWait } from './commands/task-endings.js';
 export { Shutdown } from './commands/shutdown.js';
 export type { ChangeOptions } from './commands/change-lane.js';
 export { GroupCommands } from './commands/group-commands.js';

@@ -18,6 +18,7 @@ import { CORE } from '../tokens.js';
 import { readAppPath } from './app-path.js';
 import { answerChange, callOf, changeOptions, isDryRun, restOf } from './answers.js';
 import { appIdOf, taskOf, tasksOf } from './views.js';
+import { untilEnded } from './wiped-tasks.js';
 
 @ApiTags('apps')
 @Controller()
@@ -132,7 +133,9 @@ export class AppChangesController {
         return tasksOnHost(state, id, host);
       };
       const killed = await this.core.tasks.kill(select, wipe, isDryRun(request));
-      return { tasks: tasksOf(killed, this.core.state, this.core.clock.now()) };
+      const tasks = tasksOf(killed, this.core.state, this.core.clock.now());
+      if (wipe && !isDryRun(request)) await untilEnded(killed, this.core, reply);
+      return { tasks };
     }
     const started = await this.core.tasks.killAndScale(
       (state) => {
@@ -166,9 +169,11 @@ export class AppChangesController {
     requireApp(state, id);
     const shown = taskOf(requireTask(state, id, task), state, clock.now());
     if (isDryRun(request)) return { tasks: [shown] };
-    await this.core.tasks.kill((current) => [requireTask(current, id, task)], wipe);
+    const killed = await this.core.tasks.kill((current) => [requireTask(current, id, task)], wipe);
     const after = this.core.state.instanceOfTask(asTaskId(shown.id));
-    return { task: after ? taskOf(after, this.core.state, clock.now()) : shown };
+    const answer = { task: after ? taskOf(after, this.core.state, clock.now()) : shown };
+    if (wipe) await untilEnded(killed, this.core, reply);
+    return answer;
   }
 }
 

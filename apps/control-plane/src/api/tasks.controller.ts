@@ -12,6 +12,7 @@ import { CORE } from '../tokens.js';
 import { answerChange, changeOptions } from './answers.js';
 import { pageOfTasks, sendTasks } from './task-lists.js';
 import { shownApps, tasksOf, taskViews } from './views.js';
+import { untilEnded } from './wiped-tasks.js';
 
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 /** The forms that Marathon can read (behaviour.md 15), but no instance id. */
@@ -65,7 +66,9 @@ export class TasksController {
       return answerChange(reply, await this.core.tasks.killAndScale(select, [], force, dryRun));
     }
     const killed = await this.core.tasks.kill(select, wipe, dryRun);
-    return { tasks: tasksOf(killed, this.core.state, this.core.clock.now()) };
+    const tasks = tasksOf(killed, this.core.state, this.core.clock.now());
+    if (wipe && !dryRun) await untilEnded(killed, this.core, reply);
+    return { tasks };
   }
 }
 
