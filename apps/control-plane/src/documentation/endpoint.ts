@@ -59,6 +59,8 @@ export interface Endpoint {
   /** Of its own; what every call may answer is added by `errorsOf`. */
   readonly errors?: readonly ErrorCode[];
   readonly example?: Example;
+  /** With an `ETag`: takes If-None-Match and may answer 304. */
+  readonly tagged?: true;
   /** Callers show a token of this role instead of a user's credentials. */
   readonly token?: 'agent' | 'proxy';
 }
@@ -70,13 +72,27 @@ export const ERRORS_OF_ALL: readonly ErrorCode[] = [
   'foreign-origin',
   'bad-host',
 ];
-const ERRORS_OF_STATE: readonly ErrorCode[] = ['not-acceptable', 'no-leader', 'not-leading'];
-const ERRORS_OF_WRITES: readonly ErrorCode[] = [
+export const ERRORS_OF_STATE: readonly ErrorCode[] = ['not-acceptable', 'no-leader', 'not-leading'];
+export const ERRORS_OF_WRITES: readonly ErrorCode[] = [
   'unsupported-media-type',
   'payload-too-large',
   'storage-unavailable',
 ];
-const ERRORS_OF_BODIES: readonly ErrorCode[] = ['invalid-json', 'empty-body'];
+export const ERRORS_OF_BODIES: readonly ErrorCode[] = ['invalid-json', 'empty-body'];
+
+/** Of every call that starts a deployment. */
+export const ERRORS_OF_DEPLOYMENTS: readonly ErrorCode[] = [
+  'too-many-deployments',
+  'deployment-lock',
+  'conflict',
+];
+/** Of every call with a definition in it. */
+export const ERRORS_OF_DEFINITIONS: readonly ErrorCode[] = [
+  'schema-violation',
+  'rule-violation',
+  'service-ports-exhausted',
+  'disk-full',
+];
 
 /** Every error that it may answer, in the order of their statuses. */
 export function errorsOf(endpoint: Endpoint): readonly ErrorCode[] {
@@ -90,10 +106,6 @@ export function errorsOf(endpoint: Endpoint): readonly ErrorCode[] {
   ]);
   return [...found].sort((one, other) => ERROR_CODES[one].status - ERROR_CODES[other].status);
 }
-
-/** Those that say something about this endpoint, for a page that says the others once. */
-export const ownErrorsOf = (endpoint: Endpoint): readonly ErrorCode[] =>
-  errorsOf(endpoint).filter((code) => (endpoint.errors ?? []).includes(code));
 
 /** `{names}` of a path. */
 export const namesIn = (path: string): readonly string[] =>

@@ -1,33 +1,36 @@
 // The endpoints of apps: their definitions, versions and tasks.
+import type { ErrorCode } from '#libs/api-contract';
 import { ref, shapes } from './answer-schemas.js';
-import type { Answer, Endpoint } from './endpoint.js';
+import { ERRORS_OF_DEFINITIONS, ERRORS_OF_DEPLOYMENTS, type Answer, type Endpoint } from './endpoint.js';
 import * as parameters from './parameters.js';
 
 const { object, listOf, time } = shapes;
 const DEPLOYMENT_HEADER = { 'Marathon-Deployment-Id': 'Id of the deployment that was started.' };
 
-/** The usual answer to a change. */
+const result = { anyOf: [ref('DeploymentResult'), ref('Plan')] };
+/** The usual answer to a change that can be tried out. */
+export const changed: Answer = {
+  status: 200,
+  meaning: 'The deployment that was started; with `dryRun=true` the plan.',
+  schema: result,
+  headers: DEPLOYMENT_HEADER,
+};
+export const planned: Answer = { status: 200, meaning: 'With `dryRun=true`: the plan.', schema: 'Plan' };
+/** The usual answer to a change that cannot. */
 export const started = (status = 200, meaning = 'The deployment that was started.'): Answer => ({
   status,
   meaning,
   schema: 'DeploymentResult',
   headers: DEPLOYMENT_HEADER,
 });
-export const CHANGE_ERRORS = [
-  'schema-violation',
-  'rule-violation',
-  'deployment-lock',
-  'too-many-deployments',
-  'conflict',
-  'service-ports-exhausted',
-  'disk-full',
-] as const;
+export const CHANGE_ERRORS: readonly ErrorCode[] = [...ERRORS_OF_DEFINITIONS, ...ERRORS_OF_DEPLOYMENTS];
 
 const tag = 'Apps';
 const tasksOrDeployment: Answer = {
   status: 200,
-  meaning: 'The tasks that are killed; with `scale=true` the deployment that was started.',
-  schema: { oneOf: [object({ tasks: listOf(ref('Task')) }), ref('DeploymentResult')] },
+  meaning:
+    'The tasks that are killed; with `scale=true` the deployment that was started, or with `dryRun=true` as well its plan.',
+  schema: { anyOf: [object({ tasks: listOf(ref('Task')) }), ...result.anyOf] },
 };
 
 const HELLO = {
@@ -45,7 +48,15 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
     tag,
     summary: 'All apps',
     detail: 'The filters must all hold.',
-    parameters: [parameters.idFilter, parameters.cmdFilter, parameters.labelFilter, parameters.appEmbed],
+    parameters: [
+      parameters.idFilter,
+      parameters.cmdFilter,
+      parameters.labelFilter,
+      parameters.appEmbed,
+      parameters.limit,
+      parameters.cursor,
+    ],
+    tagged: true,
     answers: [{ status: 200, meaning: 'The apps.', schema: object({ apps: listOf(ref('AppInfo')) }) }],
     errors: ['invalid-argument'],
     example: { target: '/v2/apps?embed=apps.tasks&label=team==shop' },
@@ -71,7 +82,7 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
         schema: 'AppInfo',
         headers: { ...DEPLOYMENT_HEADER, Location: 'Address of the app.' },
       },
-      { status: 200, meaning: 'With `dryRun=true`: the plan.', schema: 'Plan' },
+      planned,
     ],
     errors: ['already-exists', ...CHANGE_ERRORS],
     example: { target: '/v2/apps', body: HELLO },
@@ -87,7 +98,7 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
       meaning: 'Updates or definitions, each with its `id`.',
       required: true,
     },
-    answers: [started()],
+    answers: [changed],
     errors: ['not-found', 'invalid-argument', ...CHANGE_ERRORS],
     example: {
       target: '/v2/apps',
@@ -109,7 +120,7 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
       meaning: 'Updates, each with its `id`.',
       required: true,
     },
-    answers: [started()],
+    answers: [changed],
     errors: ['not-found', 'invalid-argument', ...CHANGE_ERRORS],
   },
   {
@@ -118,6 +129,7 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
     tag,
     summary: 'One app',
     parameters: [parameters.appEmbed],
+    tagged: true,
     answers: [{ status: 200, meaning: 'The app.', schema: object({ app: ref('AppInfo') }) }],
     errors: ['not-found'],
     example: { target: '/v2/apps/shop/web' },
@@ -128,6 +140,7 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
     tag,
     summary: 'All apps below a group',
     parameters: [parameters.appEmbed],
+    tagged: true,
     answers: [{ status: 200, meaning: 'The apps.', schema: object({ '*': listOf(ref('AppInfo')) }) }],
     errors: ['not-found'],
     example: { target: '/v2/apps/shop/*' },
@@ -143,7 +156,7 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
       'and `executorResources`.',
     parameters: [parameters.force, parameters.partialUpdate, parameters.dryRun],
     body: { schema: 'AppUpdate', meaning: 'Some members of a definition, or a whole one.', required: true },
-    answers: [started(), started(201, 'It did not exist and was created.')],
+    answers: [changed, started(201, 'It did not exist and was created.')],
     errors: ['not-found', ...CHANGE_ERRORS],
     example: { target: '/v2/apps/shop/web', body: { instances: 4 } },
   },
@@ -155,7 +168,7 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
     detail: 'As PUT with `partialUpdate=true`, but never creates.',
     parameters: [parameters.force, parameters.dryRun],
     body: { schema: 'AppUpdate', meaning: 'Some members of a definition.', required: true },
-    answers: [started()],
+    answers: [changed],
     errors: ['not-found', ...CHANGE_ERRORS],
   },
   {
@@ -164,8 +177,8 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
     tag,
     summary: 'Remove an app and its stored versions',
     parameters: [parameters.forceByDefault, parameters.dryRun],
-    answers: [started()],
-    errors: ['not-found', 'deployment-lock', 'too-many-deployments', 'conflict'],
+    answers: [changed],
+    errors: ['not-found', ...ERRORS_OF_DEPLOYMENTS],
     example: { target: '/v2/apps/shop/web' },
   },
   {
@@ -174,8 +187,8 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
     tag,
     summary: 'Replace all instances under the upgrade strategy',
     parameters: [parameters.force, parameters.dryRun],
-    answers: [started()],
-    errors: ['not-found', 'deployment-lock', 'too-many-deployments', 'conflict', 'disk-full'],
+    answers: [changed],
+    errors: ['not-found', ...ERRORS_OF_DEPLOYMENTS, 'disk-full'],
     example: { target: '/v2/apps/shop/web/restart' },
   },
   {
@@ -185,8 +198,8 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
     summary: 'Remove an app whose id ends in `/restart`',
     detail: 'No new app can have such an id.',
     parameters: [parameters.forceByDefault, parameters.dryRun],
-    answers: [started()],
-    errors: ['not-found', 'deployment-lock', 'too-many-deployments', 'conflict'],
+    answers: [changed],
+    errors: ['not-found', ...ERRORS_OF_DEPLOYMENTS],
   },
   {
     method: 'GET',
@@ -195,8 +208,10 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
     summary: 'Tasks of an app',
     detail:
       'With `Accept: text/plain` as lines of tab-separated fields: name of the app, service port, and `host:port` of each running task.',
+    tagged: true,
     answers: [{ status: 200, meaning: 'The tasks.', schema: object({ tasks: listOf(ref('Task')) }) }],
     errors: ['not-found'],
+    parameters: [parameters.containerNetworks],
     example: { target: '/v2/apps/shop/web/tasks' },
   },
   {
@@ -204,6 +219,7 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
     path: '/v2/apps/{group}/*/tasks',
     tag,
     summary: 'Tasks of all apps below a group',
+    tagged: true,
     answers: [{ status: 200, meaning: 'The tasks.', schema: object({ tasks: listOf(ref('Task')) }) }],
     errors: ['not-found'],
   },
@@ -213,9 +229,9 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
     tag,
     summary: 'Kill tasks of an app',
     detail: 'They leave the route table and finish their requests first. Without `scale` they are replaced.',
-    parameters: [parameters.host, parameters.scale, parameters.wipe, parameters.force],
+    parameters: [parameters.host, parameters.scale, parameters.wipe, parameters.force, parameters.dryRun],
     answers: [tasksOrDeployment],
-    errors: ['not-found', 'deployment-lock', 'too-many-deployments', 'conflict'],
+    errors: ['not-found', ...ERRORS_OF_DEPLOYMENTS],
     example: { target: '/v2/apps/shop/web/tasks?scale=true' },
   },
   {
@@ -223,21 +239,25 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
     path: '/v2/apps/{id}/tasks/{taskId}',
     tag,
     summary: 'Kill one task',
-    parameters: [parameters.scale, parameters.wipe, parameters.force],
+    parameters: [parameters.scale, parameters.wipe, parameters.force, parameters.dryRun],
     answers: [
       {
         status: 200,
-        meaning: 'The task; with `scale=true` the deployment that was started.',
-        schema: { oneOf: [object({ task: ref('Task') }), ref('DeploymentResult')] },
+        meaning:
+          'The task; with `scale=true` the deployment that was started, or with `dryRun=true` as well its plan.',
+        schema: {
+          anyOf: [object({ task: ref('Task') }), object({ tasks: listOf(ref('Task')) }), ...result.anyOf],
+        },
       },
     ],
-    errors: ['not-found', 'deployment-lock', 'too-many-deployments', 'conflict'],
+    errors: ['not-found', ...ERRORS_OF_DEPLOYMENTS],
   },
   {
     method: 'GET',
     path: '/v2/apps/{id}/versions',
     tag,
     summary: 'Versions of an app, newest first',
+    tagged: true,
     answers: [
       { status: 200, meaning: 'The first is the present one.', schema: object({ versions: listOf(time) }) },
     ],
@@ -249,6 +269,7 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
     path: '/v2/apps/{id}/versions/{version}',
     tag,
     summary: 'The definition of one version',
+    tagged: true,
     answers: [{ status: 200, meaning: 'The definition.', schema: 'AppInfo' }],
     errors: ['not-found', 'invalid-argument', 'storage-unavailable'],
   },

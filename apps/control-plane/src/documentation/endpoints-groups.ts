@@ -1,7 +1,7 @@
 // The endpoints of groups, and of pods, which exist only to say that there are none.
 import { ref, shapes } from './answer-schemas.js';
-import type { Endpoint, Method } from './endpoint.js';
-import { CHANGE_ERRORS, started } from './endpoints-apps.js';
+import { ERRORS_OF_DEPLOYMENTS, type Endpoint, type Method } from './endpoint.js';
+import { changed, CHANGE_ERRORS, planned, started } from './endpoints-apps.js';
 import * as parameters from './parameters.js';
 
 const { listOf, time } = shapes;
@@ -29,6 +29,7 @@ function endpointsOf({ path, of }: typeof ROOT): readonly Endpoint[] {
       ...at('GET'),
       summary: `Read ${of}`,
       parameters: [parameters.groupEmbed],
+      tagged: true,
       answers: [{ status: 200, meaning: 'The group, with its apps and groups.', schema: 'GroupInfo' }],
       errors: unknown,
       ...(path === ONE.path
@@ -39,6 +40,7 @@ function endpointsOf({ path, of }: typeof ROOT): readonly Endpoint[] {
       ...at('GET', '/apps'),
       summary: `All apps below ${of}, as a list`,
       parameters: [parameters.groupEmbed],
+      tagged: true,
       answers: [
         { status: 200, meaning: 'The apps; none for an unknown group.', schema: listOf(ref('AppInfo')) },
       ],
@@ -46,6 +48,7 @@ function endpointsOf({ path, of }: typeof ROOT): readonly Endpoint[] {
     {
       ...at('GET', '/versions'),
       summary: `Versions of ${of}, newest first`,
+      tagged: true,
       answers: [{ status: 200, meaning: 'The versions.', schema: listOf(time) }],
       errors: [...unknown, 'storage-unavailable'],
     },
@@ -53,6 +56,7 @@ function endpointsOf({ path, of }: typeof ROOT): readonly Endpoint[] {
       ...at('GET', '/versions/{version}'),
       summary: `${of === ROOT.of ? 'The whole tree' : 'A group'} as it was`,
       parameters: [parameters.groupEmbed],
+      tagged: true,
       answers: [{ status: 200, meaning: 'The group at that version.', schema: 'GroupInfo' }],
       errors: ['not-found', 'invalid-argument', 'storage-unavailable'],
     },
@@ -67,7 +71,7 @@ function endpointsOf({ path, of }: typeof ROOT): readonly Endpoint[] {
           ...started(201),
           headers: { ...started().headers, Location: 'Address of the group.' },
         },
-        { status: 200, meaning: 'With `dryRun=true`: the plan.', schema: 'Plan' },
+        planned,
       ],
       errors: ['already-exists', 'invalid-argument', ...CHANGE_ERRORS],
     },
@@ -77,7 +81,7 @@ function endpointsOf({ path, of }: typeof ROOT): readonly Endpoint[] {
       detail: STRUCTURE,
       parameters: [parameters.force, parameters.dryRun],
       body,
-      answers: [started(200, 'The deployment that was started; with `dryRun=true` the plan.')],
+      answers: [changed],
       errors: ['not-found', 'invalid-argument', ...CHANGE_ERRORS],
       ...(path === ONE.path ? { example: { target: '/v2/groups/shop', body: { scaleBy: 2 } } } : {}),
     },
@@ -86,8 +90,8 @@ function endpointsOf({ path, of }: typeof ROOT): readonly Endpoint[] {
       summary: path === ROOT.path ? 'Remove everything' : 'Remove a group with all its content',
       detail: 'What depends on it elsewhere does not prevent it.',
       parameters: [parameters.force, parameters.dryRun],
-      answers: [started()],
-      errors: [...unknown, 'deployment-lock', 'too-many-deployments', 'conflict'],
+      answers: [changed],
+      errors: [...unknown, ...ERRORS_OF_DEPLOYMENTS],
       ...(path === ONE.path ? { example: { target: '/v2/groups/shop' } } : {}),
     },
   ];
@@ -123,7 +127,7 @@ export const GROUP_ENDPOINTS: readonly Endpoint[] = [
   },
 ];
 
-const noPods = { tag: 'Pods', answers: [] } as const;
+const noPods = { tag: 'Only for those who ask', answers: [] } as const;
 const NO_PODS = 'Clients ask this to learn whether a server knows pods. This version does not.';
 const REFUSED = 'Refused with the remedy: send the containers of a pod as apps.';
 const podBody = { schema: 'Pod', meaning: 'A pod.', required: true };

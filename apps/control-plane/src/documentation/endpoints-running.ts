@@ -1,7 +1,7 @@
 // The endpoints of what runs and is about to run: tasks, deployments, the queue, events.
 import { ref, shapes } from './answer-schemas.js';
-import type { Answer, Endpoint } from './endpoint.js';
-import { started } from './endpoints-apps.js';
+import { ERRORS_OF_DEPLOYMENTS, type Answer, type Endpoint } from './endpoint.js';
+import { CHANGE_ERRORS, started } from './endpoints-apps.js';
 import * as parameters from './parameters.js';
 
 const { object, listOf, texts, text, count } = shapes;
@@ -21,7 +21,14 @@ export const TASK_ENDPOINTS: readonly Endpoint[] = [
     detail:
       'Here, and only here, `servicePorts` is filled, in the order of `ports`. With `Accept: text/plain` as lines of tab-separated fields: name of the app, ' +
       'service port, and `host:port` of each running task.',
-    parameters: [parameters.status, parameters.statusList],
+    parameters: [
+      parameters.status,
+      parameters.statusList,
+      parameters.containerNetworks,
+      parameters.limit,
+      parameters.cursor,
+    ],
+    tagged: true,
     answers: [{ status: 200, meaning: 'The tasks.', schema: object({ tasks: listOf(ref('Task')) }) }],
     example: { target: '/v2/tasks?status=running', headers: ['Accept: text/plain'] },
   },
@@ -31,16 +38,17 @@ export const TASK_ENDPOINTS: readonly Endpoint[] = [
     tag: 'Tasks',
     summary: 'Kill tasks by their ids',
     detail: 'Ids of tasks that do not exist are skipped.',
-    parameters: [parameters.scale, parameters.wipe, parameters.force],
+    parameters: [parameters.scale, parameters.wipe, parameters.force, parameters.dryRun],
     body: { schema: object({ ids: texts }), meaning: '`{"ids": ["…"]}`', required: true },
     answers: [
       {
         status: 200,
-        meaning: 'The tasks that are killed; with `scale=true` the deployment that was started.',
-        schema: { oneOf: [object({ tasks: listOf(ref('Task')) }), ref('DeploymentResult')] },
+        meaning:
+          'The tasks that are killed; with `scale=true` the deployment that was started, or with `dryRun=true` as well its plan.',
+        schema: { anyOf: [object({ tasks: listOf(ref('Task')) }), ref('DeploymentResult'), ref('Plan')] },
       },
     ],
-    errors: ['schema-violation', 'deployment-lock', 'too-many-deployments', 'conflict'],
+    errors: ['schema-violation', ...ERRORS_OF_DEPLOYMENTS],
     example: { target: '/v2/tasks/delete', body: { ids: ['shop_web.6bd43f0f-2b35-4a37-8d4f-fb3a0d6a8d5e'] } },
   },
 ];
@@ -68,6 +76,7 @@ export const DEPLOYMENT_ENDPOINTS: readonly Endpoint[] = [
     tag: 'Deployments',
     summary: 'Running deployments',
     detail: '`currentStep` counts from 1; 0 is one that waits to start.',
+    tagged: true,
     answers: [{ status: 200, meaning: 'The deployments.', schema: listOf(ref('Deployment')) }],
     example: { target: '/v2/deployments' },
   },
@@ -83,23 +92,19 @@ export const DEPLOYMENT_ENDPOINTS: readonly Endpoint[] = [
       started(200, 'The deployment that takes it back.'),
       { status: 202, meaning: 'With `force=true`: stopped; no body.' },
     ],
-    errors: [
-      'not-found',
-      'too-many-deployments',
-      'conflict',
-      'deployment-lock',
-      'service-ports-exhausted',
-      'disk-full',
-    ],
+    errors: ['not-found', ...CHANGE_ERRORS],
   },
   {
     method: 'GET',
     path: '/v3/deployments',
     tag: 'Deployments',
-    summary: 'Running deployments, then the last that ended, with their outcome and reason',
-    answers: [{ status: 200, meaning: 'Newest first.', schema: object({ deployments: listOf(story) }) }],
-    errors: ['storage-unavailable'],
-    example: { target: '/v3/deployments' },
+    summary: 'Deployments, newest first, with their outcome and reason',
+    detail: 'Running ones and the last 50 that ended; all that are stored with `limit`.',
+    parameters: [parameters.limit, parameters.cursor],
+    tagged: true,
+    answers: [{ status: 200, meaning: 'The deployments.', schema: object({ deployments: listOf(story) }) }],
+    errors: ['storage-unavailable', 'invalid-argument'],
+    example: { target: '/v3/deployments?limit=10' },
   },
   {
     method: 'GET',
@@ -151,6 +156,26 @@ export const QUEUE_ENDPOINTS: readonly Endpoint[] = [
   },
   {
     method: 'GET',
+    path: '/v3/apps/{id}/history',
+    tag: 'Apps',
+    summary: 'Versions of an app with what each one changed',
+    parameters: [parameters.limit, parameters.cursor],
+    tagged: true,
+    answers: [
+      {
+        status: 200,
+        meaning: 'Newest first: `kind`, and `changes` with paths as in errors.',
+        schema: object({
+          appId: text,
+          versions: listOf(object({ version: text, kind: text, changes: listOf(object({})) })),
+        }),
+      },
+    ],
+    errors: ['not-found', 'invalid-argument', 'storage-unavailable'],
+    example: { target: '/v3/apps/shop/web/history' },
+  },
+  {
+    method: 'GET',
     path: '/v3/apps/{id}/warnings',
     tag: 'Queue',
     summary: 'What in the definition of an app has no effect, and why',
@@ -174,6 +199,7 @@ export const EVENT_ENDPOINTS: readonly Endpoint[] = [
       parameters.eventType,
       parameters.planFormat,
       parameters.lastEventId,
+      parameters.lastEventIdQuery,
     ],
     answers: [stream('The stream, until the client ends it.')],
     errors: ['method-not-allowed', 'cursor-gone'],
@@ -201,6 +227,7 @@ export const EVENT_ENDPOINTS: readonly Endpoint[] = [
       parameters.eventType,
       parameters.planFormat,
       parameters.lastEventId,
+      parameters.lastEventIdQuery,
     ],
     answers: [stream('The stream, until the client ends it.')],
     errors: ['method-not-allowed', 'cursor-gone'],

@@ -17,7 +17,7 @@ const logLevel = object(
 const page = (path: string, summary: string, answer: Answer): Endpoint => ({
   method: 'GET',
   path,
-  tag: 'System',
+  tag: 'Only for those who ask',
   summary,
   answers: [answer],
 });
@@ -140,14 +140,14 @@ export const SYSTEM_ENDPOINTS: readonly Endpoint[] = [
   {
     method: 'GET',
     path: '/v2/plugins',
-    tag: 'System',
+    tag: 'Only for those who ask',
     summary: 'There are no plugins',
     answers: [{ status: 200, meaning: 'An empty list.', schema: object({ plugins: listOf(object({})) }) }],
   },
   ...(['GET', 'PUT', 'POST', 'DELETE'] as const).map((method): Endpoint => ({
     method,
     path: '/v2/plugins/{pluginId}/{path}',
-    tag: 'System',
+    tag: 'Only for those who ask',
     summary: 'There are no plugins',
     answers: [],
     errors: ['not-found'],
@@ -157,6 +157,8 @@ export const SYSTEM_ENDPOINTS: readonly Endpoint[] = [
     path: '/v3/alarms',
     tag: 'System',
     summary: 'What needs a person now',
+    parameters: [parameters.limit, parameters.cursor],
+    errors: ['invalid-argument'],
     answers: [
       {
         status: 200,
@@ -211,6 +213,9 @@ export const AGENT_ENDPOINTS: readonly Endpoint[] = [
     path: '/v3/agents',
     tag: 'Agents and instances',
     summary: 'Agents with their resources, liveness and warnings',
+    parameters: [parameters.limit, parameters.cursor],
+    errors: ['invalid-argument'],
+    tagged: true,
     answers: [
       {
         status: 200,
@@ -243,7 +248,9 @@ export const AGENT_ENDPOINTS: readonly Endpoint[] = [
     path: '/v3/instances',
     tag: 'Agents and instances',
     summary: 'Instances, each with the reason why it is as it is',
-    parameters: [parameters.appOfInstances],
+    parameters: [parameters.appOfInstances, parameters.limit, parameters.cursor],
+    errors: ['invalid-argument'],
+    tagged: true,
     answers: [
       {
         status: 200,
@@ -301,6 +308,8 @@ export const PROXY_ENDPOINTS: readonly Endpoint[] = [
     path: '/v3/proxies',
     tag: 'Proxies',
     summary: 'Registered proxies',
+    parameters: [parameters.limit, parameters.cursor],
+    errors: ['invalid-argument'],
     answers: [
       {
         status: 200,

@@ -35,5 +35,5 @@ export const TAGS: Readonly<Record<string, string>> = {
   System: 'The server itself.',
   'Agents and instances': 'Hosts, what runs on them, and its output.',
   Proxies: 'What proxies ask and tell.',
-  Pods: 'Not in this version.',
+  'Only for those who ask': 'Paths of Marathon that clients and browsers try, and that hold nothing here.',
 };

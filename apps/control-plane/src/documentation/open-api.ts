@@ -5,7 +5,7 @@ import { ANSWER_SCHEMAS, ref } from './answer-schemas.js';
 import { BODY_SCHEMAS } from './body-schemas.js';
 import { errorsOf, namesIn, type Answer, type Endpoint, type Parameter, type Schema } from './endpoint.js';
 import { ENDPOINTS, TAGS } from './endpoints.js';
-import { PATH_PARAMETERS } from './parameters.js';
+import { ifNoneMatch, PATH_PARAMETERS } from './parameters.js';
 
 export type OpenApi = Readonly<Record<string, unknown>> & {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Schema>>>>;
@@ -42,7 +42,8 @@ export function openApi(version: string): OpenApi {
 }
 
 function operation(endpoint: Endpoint): Schema {
-  const { method, path, tag, summary, detail, parameters = [], body, token } = endpoint;
+  const { method, path, tag, summary, detail, body, token, tagged } = endpoint;
+  const parameters = [...(endpoint.parameters ?? []), ...(tagged ? [ifNoneMatch] : [])];
   return {
     operationId: operationId(method, path),
     tags: [tag],
@@ -95,6 +96,7 @@ function showParameter({
 
 function responses(endpoint: Endpoint): Schema {
   const result: Record<string, Schema> = {};
+  if (endpoint.tagged) result['304'] = { description: 'Nothing changed since If-None-Match.' };
   for (const answer of endpoint.answers) result[answer.status] = showAnswer(answer);
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of errorsOf(endpoint)) {

@@ -46,6 +46,29 @@ export const partialUpdate = flag(
   'True: members that are given replace the stored ones, each as a whole; the others stay. False: the body is a complete definition, and ' +
     'what it leaves out gets its default.',
 );
+/** Of lists that may be long. */
+export const limit: Parameter = {
+  name: 'limit',
+  in: 'query',
+  schema: { type: 'integer', minimum: 1, maximum: 1000 },
+  meaning: 'At most so many. When there are more, the header `Link` has the address of the next page.',
+  whenAbsent: 'all',
+};
+export const cursor: Parameter = {
+  name: 'cursor',
+  in: 'query',
+  schema: { type: 'string' },
+  meaning:
+    'Where a page begins; take it as it is from `Link`. An item that stays is shown once, whatever comes and goes meanwhile.',
+  whenAbsent: 'the first page',
+};
+export const ifNoneMatch: Parameter = {
+  name: 'If-None-Match',
+  in: 'header',
+  schema: { type: 'string' },
+  meaning: 'The `ETag` of an earlier answer: 304 without a body as long as nothing changed.',
+  whenAbsent: 'always the whole answer',
+};
 export const scale = flag(
   'scale',
   false,
@@ -106,6 +129,13 @@ export const statusList = repeatable(
   'The same as `status`, as older clients write it.',
   'all',
 );
+export const containerNetworks = repeatable(
+  'containerNetworks',
+  ['backend', '*'],
+  'In the text form, tasks on these container networks are listed at their own addresses for ports without a host port; with commas or repeated, ' +
+    '`*` for all networks.',
+  'they are left out',
+);
 export const eventType = repeatable(
   'event_type',
   ['status_update_event', 'deployment_success'],
@@ -127,6 +157,13 @@ export const lastEventId: Parameter = {
   meaning:
     'Number of the last event that was read: the stream goes on with the one after it, with none missed and none twice.',
   whenAbsent: 'the stream begins with what happens now',
+};
+export const lastEventIdQuery: Parameter = {
+  name: 'lastEventId',
+  in: 'query',
+  schema: { type: 'integer', minimum: 0 },
+  meaning: 'The same for tools that cannot set headers; the header wins. 0 is before the first event.',
+  whenAbsent: 'as above',
 };
 export const acceptStream: Parameter = {
   name: 'Accept',
