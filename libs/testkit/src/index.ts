@@ -1,4 +1,5 @@
 // Table of contents: what tests share.
+export { arbitraryAppBody } from './arbitraries/index.js';
 export {
   aHealthCheck,
   aLaunchSpec,
