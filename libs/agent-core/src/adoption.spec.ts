@@ -27,6 +27,19 @@ describe('adoption', () => {
     expect(strays).toEqual([seen(1)]);
   });
 
+  it('remembers that a task was ready, and measures everything else anew', () => {
+    const before = {
+      ...beginTask(assignment, 1),
+      phase: 'running' as const,
+      readiness: { ready: true },
+      check: { tcp: { succeeded: true } },
+      health: [{ alive: true, consecutiveFailures: 0 }],
+    };
+    const { task } = adopted({ task: before, seen: [seen(2)] });
+    expect(task).toMatchObject({ readiness: { ready: true }, health: [null] });
+    expect(task).not.toHaveProperty('check');
+  });
+
   it('of an older running task takes it as it is: the worker replaces it', () => {
     const { task, strays } = adopted({ seen: [seen(1)] });
     expect(task).toMatchObject({ incarnation: 1, phase: 'running' });

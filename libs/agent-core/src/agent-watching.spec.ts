@@ -76,6 +76,33 @@ describe('health', () => {
     ]);
   });
 
+  it('keeps the beginning of a long cause', async () => {
+    bench.probe = () => ({ kind: 'failure', cause: `500 ${'x'.repeat(10_000)}` });
+    const check = aCheck({ gracePeriodSeconds: 0, intervalSeconds: 1 });
+    const session = await bench.joined([anAssignment({ launch: { ports, healthChecks: [check] } })]);
+    await bench.run(2_000);
+    expect(session.status()?.health[0]?.lastFailureCause).toHaveLength(300);
+  });
+
+  it.each(['MESOS_HTTP', 'MESOS_HTTPS', 'MESOS_TCP'] as const)(
+    'by %s waits for delaySeconds, and does not look before',
+    async (protocol) => {
+      const check = aCheck({ protocol, delaySeconds: 15 });
+      const session = await bench.joined([anAssignment({ launch: { ports, healthChecks: [check] } })]);
+      await bench.run(14_900);
+      expect(bench.probes).toEqual([]);
+      await bench.run(200);
+      expect(session.status()?.health).toMatchObject([{ alive: true }]);
+    },
+  );
+
+  it('by HTTP pays no attention to delaySeconds', async () => {
+    const check = aCheck({ delaySeconds: 3_600 });
+    const session = await bench.joined([anAssignment({ launch: { ports, healthChecks: [check] } })]);
+    await bench.run(1_000);
+    expect(session.status()?.health).toMatchObject([{ alive: true }]);
+  });
+
   it('with an interval of 0 is asked once per second', async () => {
     const check = aCheck({ intervalSeconds: 0 });
     await bench.joined([anAssignment({ launch: { ports, healthChecks: [check] } })]);

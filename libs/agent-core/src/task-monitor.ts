@@ -79,7 +79,7 @@ export class TaskMonitor {
         check,
         runningSince: task.startedAt ?? task.since,
         signal,
-        probe: (timeoutMs) => this.#probe(task, launch, check, timeoutMs, signal),
+        probe: async (timeoutMs) => shortened(await this.#probe(task, launch, check, timeoutMs, signal)),
         changed: (result) => {
           health = health.with(index, result);
           tell({ health });
@@ -185,9 +185,13 @@ export class TaskMonitor {
       const { code, output } = await runtime.execute(task.taskId, check.command?.value ?? 'true', timeoutMs);
       if (code === 0) return { kind: 'success' };
       const how = code === null ? `no result within ${timeoutMs / 1000} s` : `exit code ${code}`;
-      return { kind: 'failure', cause: `${how}: ${output.trim()}`.slice(0, CAUSE_CHARACTERS_MAX) };
+      return { kind: 'failure', cause: `${how}: ${output.trim()}` };
     } catch (error) {
-      return { kind: 'failure', cause: wordsOf(error).slice(0, CAUSE_CHARACTERS_MAX) };
+      return { kind: 'failure', cause: wordsOf(error) };
     }
   }
 }
+
+/** Every counted failure is reported with its cause, so a long reason phrase or output would be stored again and again. */
+const shortened = (outcome: ProbeOutcome): ProbeOutcome =>
+  outcome.kind === 'failure' ? { ...outcome, cause: outcome.cause.slice(0, CAUSE_CHARACTERS_MAX) } : outcome;

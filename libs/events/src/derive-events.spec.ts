@@ -123,6 +123,14 @@ describe('events of an instance', () => {
     ]);
   });
 
+  it('tells the flip of a routed check whose results a restart of its agent has forgotten', () => {
+    const before = { ...placed, routing: 'in' as const, status: status({ health: [null], run: 2 }) };
+    const failed = { ...before, status: status({ health: [health(false, 1)], run: 2, sequence: 2 }) };
+    expect(typesOf({ instances: [{ before, after: failed }] })).toContain('health_status_changed_event');
+    const well = { ...before, status: status({ health: [health(true, 0)], run: 2, sequence: 2 }) };
+    expect(typesOf({ instances: [{ before, after: well }] })).toContain('health_status_changed_event');
+  });
+
   it('dates a kill for health by the last failure, and names it', () => {
     const failed = { ...health(false, 4), lastFailureAt: 7, lastFailureCause: 'HTTP 503' };
     const before = { ...placed, status: status({ health: [failed] }) };

@@ -18,8 +18,9 @@ export function healthEvents(before: Instance, after: Instance, view: EventView)
     const now = after.status?.health[index] ?? null;
     if (!now) return [];
     const failed = now.consecutiveFailures > (old?.consecutiveFailures ?? 0);
-    // alive needs a success, so a first failure flips nothing (behaviour.md 7.3)
-    const flipped = (old?.alive ?? false) !== now.alive;
+    // alive needs a success, so a first failure flips nothing (behaviour.md 7.3); what is routed had one, before its agent restarted
+    const wasAlive = old ? old.alive : sameTask && before.routing === 'in' && !now.alive;
+    const flipped = wasAlive !== now.alive;
     return [
       ...(failed ? [failedCheck(after, check, view)] : []),
       ...(flipped ? [flippedCheck(after, now.alive, view)] : []),

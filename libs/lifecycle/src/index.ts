@@ -7,6 +7,7 @@ export {
   delayAdvanced,
   delayAfterFailure,
   forgottenAt,
+  launchableAt,
   nextDelayMs,
 } from './launch-delay.js';
 export { conditionOf, currentStatus, hasEnded, isActive, isTerminal, taskStateOf } from './condition.js';

@@ -1,6 +1,8 @@
 // Launch backoff (behaviour.md 9): how long to wait before the next start after one that ended badly.
 // The control plane uses it with Postgres's clock, an agent without a session with its own (decisions.md 15).
-import type { App, AppVersion, LaunchBackoff, LaunchDelay } from '#libs/model';
+import type { App, AppVersion, Instance, LaunchBackoff, LaunchDelay } from '#libs/model';
+import { currentStatus } from './condition.js';
+import { countsForDelay } from './failure.js';
 
 /** The delay after one more failure, in ms: min(initial, max) first, then previous x factor, at most max. */
 export function nextDelayMs(previousMs: number, backoff: Omit<LaunchBackoff, 'delayMs'>): number {
@@ -15,7 +17,7 @@ export const backoffOf = ({ spec }: AppVersion): Omit<LaunchBackoff, 'delayMs'> 
   maxMs: spec.maxLaunchDelaySeconds * 1000,
 });
 
-/** The delay that holds now for instances of this version; none once the config changed or the last entry is too old. */
+/** The delay that holds now for instances of this version; none if it is of another config or its last entry is too old. */
 export function currentDelay(
   app: App,
   now: number,
@@ -30,8 +32,24 @@ export function currentDelay(
 export const forgottenAt = (delay: LaunchDelay, { spec }: AppVersion): number =>
   Math.max(delay.referenceAt + spec.maxLaunchDelaySeconds * 1000, delay.until);
 
-/** After an instance of this version became Failed, Error, Dropped, Gone or Finished. */
+/**
+ * When this waiting instance may be launched, epoch ms; 0 = at once. An app keeps one delay, that of its newest config that failed. An
+ * instance of an older one (a rollout was cancelled, and two versions run) waits its first delay after each end, and changes nothing.
+ */
+export function launchableAt(app: App, instance: Instance, version: AppVersion, now: number): number {
+  const delay = currentDelay(app, now, version);
+  if (delay) return delay.until;
+  if (!isOfNewerConfig(app.launchDelay, version) || !countsForDelay(instance)) return 0;
+  const { initialMs, maxMs } = backoffOf(version);
+  return (currentStatus(instance)?.movedAt ?? 0) + Math.min(initialMs, maxMs);
+}
+
+const isOfNewerConfig = (delay: LaunchDelay | undefined, version: AppVersion): boolean =>
+  delay !== undefined && delay.configVersion > version.lastConfigChangeAt;
+
+/** After an instance of this version became Failed, Error, Dropped, Gone or Finished; the same object if that is of no account. */
 export function delayAfterFailure(app: App, now: number, version: AppVersion = app.current): LaunchDelay {
+  if (app.launchDelay && isOfNewerConfig(app.launchDelay, version)) return app.launchDelay;
   const delayMs = nextDelayMs(currentDelay(app, now, version)?.delayMs ?? 0, backoffOf(version));
   return { configVersion: version.lastConfigChangeAt, delayMs, until: now + delayMs, referenceAt: now };
 }

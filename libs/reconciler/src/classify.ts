@@ -135,6 +135,11 @@ function unreachableDeadline(
   return Math.max(instance.unreachableSince, officeSince) + strategy[member] * 1000;
 }
 
+/**
+ * What counts for the floor and as `considered healthy` in a replacement (behaviour.md 5). Marathon counts an app with a `check` or a
+ * readiness check but no health check as never healthy there, so that a rollout without room above could not move; here it is healthy
+ * when it runs, for a `check` blocks nothing (behaviour.md 8), and ready first, if it is asked.
+ */
 function answers(instance: Instance, situation: AppSituation): boolean {
   const version = situation.versionOf(instance);
   if (version.spec.healthChecks.length && healthOf(instance, version) !== true) return false;

@@ -143,9 +143,16 @@ function candidateOf(draft: AppDraft, instance: Instance, situation: AppSituatio
   return {
     id: instance.id,
     state,
-    since: state === 'waiting' ? instance.createdAt : runningSince(instance, situation.now),
+    since: sinceOf(state, instance, situation.now),
     ...(group === undefined ? {} : { group }),
   };
+}
+
+/** Of a starting one the time of that state counts, of others that at which they were staged or began to run (behaviour.md 4). */
+function sinceOf(state: VictimState, instance: Instance, now: number): number {
+  if (state === 'waiting') return instance.createdAt;
+  const status = currentStatus(instance);
+  return state === 'starting' && status ? status.since : runningSince(instance, now);
 }
 
 function victimState(instance: Instance, situation: AppSituation): VictimState {

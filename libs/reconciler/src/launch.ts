@@ -1,6 +1,6 @@
 // Launching what waits: after the launch delay, on an agent that fits, as the next incarnation with fresh task id and ports.
 // Also keeps the launch delay itself up to date (behaviour.md 9).
-import { currentDelay, currentStatus, delayAdvanced, forgottenAt } from '#libs/lifecycle';
+import { currentDelay, currentStatus, delayAdvanced, forgottenAt, launchableAt } from '#libs/lifecycle';
 import { newTaskId } from '#libs/model';
 import type { AgentId, Cause, Instance } from '#libs/model';
 import { place } from '#libs/placement';
@@ -17,8 +17,8 @@ export function launchWaiting(draft: AppDraft, asksReadiness: boolean): void {
   const delayed = draft.app;
   for (const instance of draft.instances) {
     if (instance.placed || instance.goal === 'stopped') continue;
-    const delay = currentDelay(delayed, draft.now, draft.versionOf(instance));
-    if (delay && delay.until > draft.now) draft.wake(delay.until);
+    const at = launchableAt(delayed, instance, draft.versionOf(instance), draft.now);
+    if (at > draft.now) draft.wake(at);
     else if (!isAgentPausing(draft, instance)) launch(draft, instance, asksReadiness);
   }
   if (draft.unplaced) draft.wake(draft.now + draft.context.snapshot.settings.placementRetryMs);

@@ -100,6 +100,16 @@ describe('a failing health check', () => {
     expect(cluster.apps.get(WEB)?.lastTaskFailure?.message).toMatch(/HTTP \/health failed 4 times: 500/);
   });
 
+  test('is shown as the last failure also of an instance that a rollout was to replace', () => {
+    const cluster = aCluster();
+    cluster.deploy(WEB, aSpec({ env: { BEHAVIOUR: 'never-healthy' } }));
+    ticks(cluster, 4);
+    cluster.sicken(0);
+    until(cluster, () => web(cluster).some((each) => each.stop?.cause.kind === 'health'), 20);
+    until(cluster, () => cluster.apps.get(WEB)?.lastTaskFailure !== undefined, 30);
+    expect(cluster.apps.get(WEB)?.lastTaskFailure).toMatchObject({ state: 'TASK_KILLED' });
+  });
+
   test('of half of the instances at once: the brake holds, traffic goes to all', () => {
     const cluster = aCluster({ instances: 6 });
     for (const index of [0, 1, 2, 3]) cluster.sicken(index);

@@ -51,19 +51,17 @@ export function noteEnds(draft: AppDraft): void {
   }
 }
 
+/** A failure is shown also of one that was to go; only one that comes back waits for it. */
 function noteFailure(draft: AppDraft, instance: Instance, cause: Cause): void {
-  if (instance.goal === 'stopped') return;
+  if (draft.app.removing) return;
   const agent =
     instance.agentId === undefined ? undefined : draft.context.snapshot.agents.get(instance.agentId);
   const failure = failureOf(instance, agent?.info);
   if (failure) draft.putApp('note-failure', (app) => ({ ...app, lastTaskFailure: failure }), cause);
-  if (instance.stop || !countsForDelay(instance)) return;
-  const version = draft.versionOf(instance);
-  draft.putApp(
-    'delay-launch',
-    (app) => ({ ...app, launchDelay: delayAfterFailure(app, draft.now, version) }),
-    cause,
-  );
+  if (instance.stop || instance.goal === 'stopped' || !countsForDelay(instance)) return;
+  const launchDelay = delayAfterFailure(draft.app, draft.now, draft.versionOf(instance));
+  if (launchDelay === draft.app.launchDelay) return;
+  draft.putApp('delay-launch', (app) => ({ ...app, launchDelay }), cause);
 }
 
 /** Keeps agent and report of the last incarnation for display; ports and agent are chosen anew. */
