@@ -1,10 +1,10 @@
 // The Store on Postgres. Hot paths (commit, load, events) are hand-written SQL through pg; the rare reads use TypeORM's repositories.
 // Behind pgbouncer use session mode or 1.21+ with prepared statements: statements are named and time-outs are session settings.
-import { Not } from 'typeorm';
+import { LessThan, Not } from 'typeorm';
 import type { DataSource } from 'typeorm';
 import type { Pool } from 'pg';
 import { asClusterId } from '#libs/model';
-import type { AppId, AppVersion, ClusterId, Deployment, DeploymentId } from '#libs/model';
+import type { AppId, AppVersion, ClusterId, Deployment, DeploymentId, Timestamp } from '#libs/model';
 import type { Commit, CommitResult, EventPage, Leadership, Store, StoredState } from '#libs/store';
 import { silentLogger } from '#libs/telemetry';
 import type { Logger } from '#libs/telemetry';
@@ -97,6 +97,17 @@ export class PostgresStore implements Store {
       this.#source.getRepository(DeploymentEntity).find({
         where: { status: Not('running') },
         order: { endedAt: 'desc', version: 'desc', id: 'desc' },
+        take: limit,
+      }),
+    );
+    return rows.map((row) => row.document);
+  }
+
+  async endedBefore(version: Timestamp, limit: number): Promise<readonly Deployment[]> {
+    const rows = await named('ended-before', () =>
+      this.#source.getRepository(DeploymentEntity).find({
+        where: { status: Not('running'), version: LessThan(version) },
+        order: { version: 'desc' },
         take: limit,
       }),
     );

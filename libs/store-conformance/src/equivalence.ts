@@ -18,6 +18,7 @@ async function seen(store: Store): Promise<object> {
   return {
     ...state,
     apps: sorted(state.apps),
+    groups: sorted(state.groups),
     versions: sorted(state.versions),
     instances: sorted(state.instances),
     deployments: sorted(state.deployments),

@@ -1,6 +1,6 @@
 // A network that breaks: what was acknowledged stays, what was not may or may not be there, and the next load tells.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { asAppId, asDeploymentId } from '#libs/model';
+import { asAppId, asDeploymentId, timestampOf } from '#libs/model';
 import { StoreUnavailable } from '#libs/store';
 import type { Store } from '#libs/store';
 import type { FragileStore, StoreBench } from './bench.js';
@@ -23,6 +23,7 @@ const callsOf = (store: Store): Record<string, () => Promise<unknown>> => ({
   versions: () => store.versions(asAppId('/web')),
   deployment: () => store.deployment(asDeploymentId('d')),
   history: () => store.history(1),
+  endedBefore: () => store.endedBefore(timestampOf(1), 1),
   eventsAfter: () => store.eventsAfter(0, 1),
   tokenRole: () => store.tokenRole('hash'),
   putToken: () => store.putToken('hash', 'agent'),

@@ -1,6 +1,6 @@
 // What is kept and how it is read again: versions, deployments, events, tokens, the cluster's id.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { asAppId, asDeploymentId } from '#libs/model';
+import { asAppId, asDeploymentId, timestampOf } from '#libs/model';
 import type { Store, Write } from '#libs/store';
 import type { StoreBench } from './bench.js';
 import { aDeployment, anApp, anEvent, anInstance, aVersion } from './rows.js';
@@ -83,6 +83,19 @@ export function historyConformance(newBench: () => Promise<StoreBench>): void {
       await write([{ kind: 'put-deployment', deployment: aDeployment('d-4', 400, 2) }]);
       expect((await store.history(9)).map((each) => each.id)).toEqual(['d-4', 'd-2', 'd-3', 'd-1']);
       expect((await store.load()).deployments).toEqual([]);
+    });
+
+    it('gives ended deployments by their version, newest first, whenever they ended', async () => {
+      const at = (id: string, version: number, endedAt?: number): Write => ({
+        kind: 'put-deployment',
+        deployment: { ...aDeployment(id, endedAt), version: timestampOf(version) },
+      });
+      await write([at('d-1', 10, 900), at('d-2', 20, 300), at('d-3', 30), at('d-4', 40, 100)]);
+      const before = async (version: number, limit: number) =>
+        (await store.endedBefore(timestampOf(version), limit)).map((each) => each.id);
+      expect(await before(50, 9)).toEqual(['d-4', 'd-2', 'd-1']);
+      expect(await before(40, 1)).toEqual(['d-2']);
+      expect(await before(10, 9)).toEqual([]);
     });
 
     it('keeps the newest 1000 ended deployments and every running one', async () => {

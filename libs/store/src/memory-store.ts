@@ -2,7 +2,15 @@
 // Every method does its work in the turn of the call, so microtask order is deterministic. `connect()` gives further handles on the
 // same rows; a handle can be cut off or lose the answer of its next commit, as a network would do it.
 import { asClusterId } from '#libs/model';
-import type { AppId, AppVersion, ClusterId, Deployment, DeploymentId, Instance } from '#libs/model';
+import type {
+  AppId,
+  AppVersion,
+  ClusterId,
+  Deployment,
+  DeploymentId,
+  Instance,
+  Timestamp,
+} from '#libs/model';
 import type { StoredEvent } from '#libs/events';
 import type { Clock, Ids } from '#libs/time';
 import { applyPlan, claimsOf, emptyRows, endedDeployments } from './memory-rows.js';
@@ -108,6 +116,13 @@ export class MemoryStore implements Store {
 
   async history(limit: number): Promise<readonly Deployment[]> {
     return endedDeployments(this.#open().rows).slice(0, limit);
+  }
+
+  async endedBefore(version: Timestamp, limit: number): Promise<readonly Deployment[]> {
+    return endedDeployments(this.#open().rows)
+      .filter((each) => each.version < version)
+      .sort((left, right) => (left.version < right.version ? 1 : -1))
+      .slice(0, limit);
   }
 
   async eventsAfter(after: number, limit: number, bytesMax = Infinity): Promise<EventPage> {

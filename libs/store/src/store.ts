@@ -125,6 +125,8 @@ export interface Store {
   deployment(id: DeploymentId): Promise<Deployment | null>;
   /** Ended deployments, newest first. */
   history(limit: number): Promise<readonly Deployment[]>;
+  /** Ended deployments of changes before this version, the newest change first: to take changes back one by one. */
+  endedBefore(version: Timestamp, limit: number): Promise<readonly Deployment[]>;
   /**
    * Events with a number above `after`, oldest first, at most `limit`; with `bytesMax` (as stored, maybe compressed) fewer when
    * they are large, but never none for their size.

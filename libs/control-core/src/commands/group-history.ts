@@ -1,12 +1,14 @@
 // What the tree of groups was at an earlier version. No trees are stored: every deployment keeps what it changed, so an earlier tree
 // is the present one with all newer changes taken back; that reaches as far as ended deployments are kept.
 import type { AppId, AppVersion, Deployment, Group, GroupId, GroupState, Timestamp } from '#libs/model';
-import { DEPLOYMENTS_KEPT, type Store } from '#libs/store';
+import type { Store } from '#libs/store';
 import type { WorkingSet } from '../working-set.js';
 import { EMPTY_GROUP, groupsUpFrom, isBelow, parentGroupOf, stateOf } from './group-ids.js';
 
 /** As many as are kept of an app (api.md 3.11). */
 export const GROUP_VERSIONS_MAX = 50;
+/** Deployments read at once: one may hold thousands of definitions. */
+const PAGE = 25;
 
 export interface PastTree {
   readonly apps: ReadonlyMap<AppId, AppVersion>;
@@ -23,26 +25,54 @@ export class GroupHistory {
     const present = new Present(workingSet);
     const group = present.groups.get(id);
     if (!group) return [];
-    const found = versionsIn(await this.#changes(present), id);
-    return [...new Set([group.version, ...found])].slice(0, GROUP_VERSIONS_MAX);
+    const found = new Set([group.version]);
+    let exists = true;
+    for await (const change of this.#changes(present)) {
+      const own = id === '/' ? undefined : change.groupChanges?.find(({ groupId }) => groupId === id);
+      if (own) exists = own.after !== null;
+      if (exists && touches(change, id)) found.add(change.version);
+      if (own) exists = own.before !== null;
+      if (found.size >= GROUP_VERSIONS_MAX) break;
+    }
+    return [...found];
   }
 
   /** Null when no change has that version. `id`: the group asked about, whose own version counts too. */
   async at(version: Timestamp, id: GroupId, workingSet: WorkingSet): Promise<PastTree | null> {
     const present = new Present(workingSet);
-    const changes = await this.#changes(present);
-    const isKnown =
-      changes.some((each) => each.version === version) || present.groups.get(id)?.version === version;
-    return isKnown ? treeAt(version, changes, present) : null;
+    const apps = new Map(present.apps);
+    const groups = new Map<GroupId, GroupState>([...present.groups].map(([key, row]) => [key, stateOf(row)]));
+    let found: Change | undefined;
+    for await (const change of this.#changes(present)) {
+      if (change.version === version) found = change;
+      if (change.version <= version) break;
+      for (const { appId, before } of change.changes) put(apps, appId, before);
+      for (const { groupId, before } of change.groupChanges ?? []) put(groups, groupId, before);
+    }
+    if (!found && present.groups.get(id)?.version !== version) return null;
+    for (const each of [...apps.keys()].flatMap((app) => groupsUpFrom(parentGroupOf(app)))) {
+      if (!groups.has(each)) groups.set(each, EMPTY_GROUP);
+    }
+    const versions = versionsAt(version, apps, present, found);
+    const dated = [...groups].map(([key, state]) => [key, { ...state, version: versions(key) }] as const);
+    return { apps, groups: new Map(dated) };
   }
 
-  /** Newest first; only those that `present` contains, whatever happened while the store was read. */
-  async #changes(present: Present): Promise<readonly Change[]> {
-    const running = new Map<string, Deployment>(present.running.map((each) => [each.id, each]));
-    const ended = (await this.store.history(DEPLOYMENTS_KEPT)).filter(
-      (each) => each.version < present.next && !running.has(each.id),
-    );
-    return [...running.values(), ...ended].sort((a, b) => (a.version < b.version ? 1 : -1));
+  /** Newest first; only those that `present` contains, whatever happens while the store is read. */
+  async *#changes(present: Present): AsyncGenerator<Change, void> {
+    const running = [...present.running].sort((a, b) => (a.version < b.version ? 1 : -1));
+    const isRunning = new Set(running.map((each) => each.id));
+    let before = present.next;
+    for (let isMore = true; isMore;) {
+      const page = await this.store.endedBefore(before, PAGE);
+      for (const ended of page) {
+        before = ended.version;
+        while (running[0] && running[0].version > before) yield* running.splice(0, 1);
+        if (!isRunning.has(ended.id)) yield ended;
+      }
+      isMore = page.length === PAGE;
+    }
+    yield* running;
   }
 }
 
@@ -63,37 +93,11 @@ class Present {
   }
 }
 
-function versionsIn(newestFirst: readonly Change[], id: GroupId): Timestamp[] {
-  let exists = true;
-  return newestFirst.flatMap(({ version, changes, groupChanges = [] }) => {
-    const own = groupChanges.find(({ groupId }) => groupId === id);
-    if (own && id !== '/') exists = own.after !== null;
-    const touches =
-      own !== undefined ||
-      changes.some(({ appId }) => isBelow(appId, id)) ||
-      groupChanges.some(({ groupId }) => isBelow(groupId, id));
-    const isOne = exists && touches;
-    if (own && id !== '/') exists = own.before !== null;
-    return isOne ? [version] : [];
-  });
-}
-
-function treeAt(version: Timestamp, newestFirst: readonly Change[], present: Present): PastTree {
-  const apps = new Map(present.apps);
-  const states = new Map<GroupId, GroupState>([...present.groups].map(([id, group]) => [id, stateOf(group)]));
-  for (const { changes, groupChanges = [] } of newestFirst.filter((each) => each.version > version)) {
-    for (const { appId, before } of changes) put(apps, appId, before);
-    for (const { groupId, before } of groupChanges) put(states, groupId, before);
-  }
-  for (const id of [...apps.keys()].flatMap((app) => groupsUpFrom(parentGroupOf(app)))) {
-    if (!states.has(id)) states.set(id, EMPTY_GROUP);
-  }
-  if (!states.has('/' as GroupId)) states.set('/' as GroupId, EMPTY_GROUP);
-  const versions = groupVersionsAt(version, newestFirst, present);
-  return {
-    apps,
-    groups: new Map([...states].map(([id, each]) => [id, { ...each, version: versions.get(id) ?? version }])),
-  };
+function touches({ changes, groupChanges = [] }: Change, id: GroupId): boolean {
+  return (
+    changes.some(({ appId }) => isBelow(appId, id)) ||
+    groupChanges.some(({ groupId }) => groupId === id || isBelow(groupId, id))
+  );
 }
 
 function put<Key, Row>(rows: Map<Key, Row>, key: Key, row: Row | null): void {
@@ -101,20 +105,25 @@ function put<Key, Row>(rows: Map<Key, Row>, key: Key, row: Row | null): void {
   else rows.delete(key);
 }
 
-/** Of the newest change at or below each group, as far as one is known. */
-function groupVersionsAt(
+/**
+ * The version that a group had then: its own if it has not changed since, that of the change itself where it touched the group,
+ * else that of the newest app below, for the change that it had then is not looked for.
+ */
+function versionsAt(
   version: Timestamp,
-  newestFirst: readonly Change[],
+  apps: ReadonlyMap<AppId, AppVersion>,
   present: Present,
-): ReadonlyMap<GroupId, Timestamp> {
-  const found = new Map<GroupId, Timestamp>();
-  for (const [id, group] of present.groups) if (group.version <= version) found.set(id, group.version);
-  for (const change of newestFirst.filter((each) => each.version <= version)) {
-    const touched = [
-      ...change.changes.map(({ appId }) => parentGroupOf(appId)),
-      ...(change.groupChanges ?? []).map(({ groupId }) => groupId),
-    ];
-    for (const id of touched.flatMap(groupsUpFrom)) if (!found.has(id)) found.set(id, change.version);
+  found: Change | undefined,
+): (id: GroupId) => Timestamp {
+  const newest = new Map<GroupId, Timestamp>();
+  for (const [app, current] of apps) {
+    for (const id of groupsUpFrom(parentGroupOf(app))) {
+      if (current.version > (newest.get(id) ?? '')) newest.set(id, current.version);
+    }
   }
-  return found;
+  return (id) => {
+    const stored = present.groups.get(id)?.version;
+    if (stored !== undefined && stored <= version) return stored;
+    return found && touches(found, id) ? version : (newest.get(id) ?? version);
+  };
 }
