@@ -22,7 +22,7 @@ describe('warnings about a definition', () => {
     ]);
   });
 
-  it('gives a container its terminal, and says what a port without host port needs', () => {
+  it('gives a container its terminal', () => {
     const mapping = { containerPort: 80, servicePort: 10_000, protocol: 'tcp' as const, labels: {} };
     const spec = anAppSpec({
       tty: true,
@@ -34,6 +34,6 @@ describe('warnings about a definition', () => {
         portMappings: [mapping],
       },
     });
-    expect(definitionWarnings(spec)).toEqual([expect.stringContaining('without hostPort')]);
+    expect(definitionWarnings(spec)).toEqual([]);
   });
 });

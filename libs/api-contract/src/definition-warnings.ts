@@ -17,11 +17,5 @@ export function definitionWarnings(spec: AppSpec): readonly string[] {
   if (spec.acceptedResourceRoles) {
     warnings.push("'acceptedResourceRoles' is kept as a label only: resources are not reserved by role");
   }
-  const unreachable = (spec.container?.portMappings ?? []).filter(({ hostPort }) => hostPort === undefined);
-  if (spec.networks.some(({ mode }) => mode === 'container') && unreachable.length) {
-    warnings.push(
-      'ports without hostPort are reached at the address of the container: a proxy on another host needs a route to that network',
-    );
-  }
   return warnings;
 }
