@@ -258,6 +258,63 @@ describe('a lost agent', () => {
   });
 });
 
+describe('unreachableStrategy', () => {
+  const SECONDS = 1000 / TICK_MS;
+  /** Two instances on two of three agents, one of the two just declared lost. */
+  function halfLost(unreachableStrategy: AppSpec['unreachableStrategy']): {
+    cluster: SimulatedCluster;
+    lost: Instance;
+  } {
+    const constraints = [{ field: '@hostname', operator: 'UNIQUE' as const }];
+    const cluster = aCluster({ unreachableStrategy, constraints }, { agents: 3, proxies: 1 });
+    cluster.disconnect([...cluster.agents.keys()].findIndex((id) => id === web(cluster)[0]?.agentId));
+    until(cluster, () => web(cluster).some((each) => each.unreachableSince !== undefined), 80);
+    const lost = web(cluster).find((each) => each.unreachableSince !== undefined);
+    if (!lost) throw new Error('none is lost');
+    return { cluster, lost };
+  }
+  const ids = (cluster: SimulatedCluster): readonly string[] => web(cluster).map((each) => each.id);
+
+  test('disabled: it waits for ever, is never replaced, and is as it was when its agent is back', () => {
+    const { cluster, lost } = halfLost('disabled');
+    ticks(cluster, 600 * SECONDS);
+    expect(web(cluster)).toHaveLength(2);
+    expect(cluster.instance(lost.id)).toMatchObject({ routing: 'suspect' });
+    cluster.reconnectAll();
+    until(cluster, () => cluster.unsettled() === '');
+    expect(cluster.instance(lost.id)).toMatchObject({ routing: 'in', taskId: lost.taskId });
+  });
+
+  test('it counts until inactiveAfterSeconds, is replaced then, and forgotten after expungeAfterSeconds', () => {
+    const { cluster, lost } = halfLost({ inactiveAfterSeconds: 60, expungeAfterSeconds: 300 });
+    ticks(cluster, 58 * SECONDS);
+    expect(web(cluster)).toHaveLength(2);
+    ticks(cluster, 30 * SECONDS);
+    expect(web(cluster)).toHaveLength(3);
+    ticks(cluster, 200 * SECONDS);
+    expect(ids(cluster)).toContain(lost.id);
+    ticks(cluster, 30 * SECONDS);
+    expect(ids(cluster)).not.toContain(lost.id);
+    expect(web(cluster)).toHaveLength(2);
+  });
+
+  test('back after its replacement came: one too many, and the youngest goes', () => {
+    const { cluster, lost } = halfLost({ inactiveAfterSeconds: 10, expungeAfterSeconds: 3_600 });
+    ticks(cluster, 60 * SECONDS);
+    expect(web(cluster)).toHaveLength(3);
+    cluster.reconnectAll();
+    until(cluster, () => cluster.unsettled() === '', 40 * SECONDS);
+    expect(ids(cluster)).toContain(lost.id);
+  });
+
+  test('a person who kills it gets a new one, for it cannot be stopped where it is', () => {
+    const { cluster, lost } = halfLost('disabled');
+    cluster.kill(lost.id);
+    until(cluster, () => web(cluster).length === 2 && !ids(cluster).includes(lost.id), 20);
+    until(cluster, () => web(cluster).every((each) => each.routing === 'in'), 20);
+  });
+});
+
 describe('a crash while the agent has no session', () => {
   test('is repaired by the agent, and its incarnation is adopted', () => {
     const cluster = aCluster({ instances: 1 }, { agents: 1, proxies: 1 });

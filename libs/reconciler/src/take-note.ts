@@ -96,7 +96,8 @@ export function noteReachability(draft: AppDraft): void {
     const agent = draft.context.snapshot.agents.get(agentId);
     const isLost = !agent || agent.liveness === 'lost';
     const ref = { ref: agentId };
-    if (isLost && instance.goal === 'stopped') {
+    // also one that was to come back: it cannot be stopped there, so a new one takes its place (behaviour.md 10.3)
+    if (isLost && (instance.goal === 'stopped' || instance.stop)) {
       draft.remove(instance.id, {
         kind: 'lost-agent',
         text: 'its agent is lost, it cannot be stopped there',
