@@ -37,6 +37,9 @@ export const failures = {
     ),
   podNotFound: (id: string) =>
     new LongrunError('not-found', `Pod '/${id.replace(/^\/+/, '')}' does not exist`),
+  /** `url`: the id in the URL. */
+  podIdMismatch: (url: string, id: string) =>
+    new LongrunError('bad-request', `'${url}' does not match definition's id ('${id}')`),
   groupNotFound: (id: string, version?: string) =>
     new LongrunError(
       'not-found',

@@ -110,6 +110,8 @@ export { parseAppFile } from './parse/app-file.js';
 export type { AppFile, RawApp } from './parse/app-file.js';
 export { parseTimestamp } from './parse/timestamp.js';
 export { appSchemaJson } from './parse/app-schema.js';
+export { parsePod, PODS_UNSUPPORTED } from './parse/parse-pod.js';
+export type { ParsedPod } from './parse/parse-pod.js';
 export { podSchemaJson } from './parse/pod-schema.js';
 export { nullable } from './parse/json-schema.js';
 export type { JsonSchema, JsonType } from './parse/json-schema.js';

@@ -3,6 +3,7 @@ import type { AppId } from '../ids.js';
 import type { AppInput } from './app-schema.js';
 import { appIdFault, idFault } from './app-id.js';
 import type { Problems } from './problems.js';
+import { isRoleName, ROLE_FAULT } from './role-names.js';
 
 /** `id` and `dependencies` in absolute form. */
 export function checkIds(id: AppId, dependencies: readonly AppId[], problems: Problems): void {
@@ -40,10 +41,6 @@ export function checkNames(app: AppInput, problems: Problems): void {
     problems.add('/acceptedResourceRoles', accepted.length ? ROLE_FAULT : 'must not be empty');
   }
 }
-
-const ROLE_FAULT =
-  "must be the name of a role: not empty, not '.' or '..', no dash first, no blanks and no slashes";
-const isRoleName = (name: string): boolean => !/^(?:|\.|\.\.|-.*|.*[\t\n\v\f\r /].*)$/s.test(name);
 
 export function checkStrategies(app: AppInput, problems: Problems): void {
   const unreachable = app.unreachableStrategy;

@@ -21,11 +21,12 @@ const IS_VALUE = /^[a-zA-Z0-9_/.-]*$/;
 export function constraintsOf(
   lists: readonly (readonly string[])[],
   problems: Problems,
+  path = '/constraints',
 ): readonly Constraint[] {
   const seen = new Map<string, Constraint>();
   lists.forEach((texts, index) => {
     const read = constraintOf(texts);
-    if (typeof read === 'string') problems.add(`/constraints(${index})`, read);
+    if (typeof read === 'string') problems.add(`${path}(${index})`, read);
     else seen.set(JSON.stringify([read.field, read.operator, read.value]), read);
   });
   return [...seen.values()];

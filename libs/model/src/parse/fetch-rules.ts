@@ -25,10 +25,11 @@ const fromUri = (uri: string): FetchItem => ({
 
 export function checkDownloads({ fetch, uris }: AppInput, problems: Problems): void {
   const check = (uri: string, path: string): void => {
-    if (!URI_TEXT.test(uri)) problems.add(path, 'must be a valid URI');
+    if (!isUri(uri)) problems.add(path, 'must be a valid URI');
   };
   uris?.forEach((uri, index) => check(uri, `/uris(${index})`));
   fetch.forEach(({ uri }, index) => check(uri, `/fetch(${index})/uri`));
 }
 
 const URI_TEXT = /^(?:[^\s"<>\\^`{|}%]|%[0-9a-fA-F]{2})+$/;
+export const isUri = (text: string): boolean => URI_TEXT.test(text);

@@ -32,7 +32,8 @@ const networkOf = (
   ...(Object.keys(labels).length ? { labels } : {}),
 });
 
-export const modeOf = (networks: readonly Network[]): NetworkMode => networks[0]?.mode ?? 'host';
+export const modeOf = (networks: readonly { readonly mode: NetworkMode }[]): NetworkMode =>
+  networks[0]?.mode ?? 'host';
 
 /** Members of the old and the new style that exclude one another; looked at before all other rules. */
 export function checkOldAgainstNew(app: AppInput, problems: Problems): void {
@@ -116,7 +117,7 @@ export function checkNetworks(
 export function checkNetworkList(networks: readonly Network[], fail: (text: string) => void): void {
   for (const { mode, name, labels } of networks) {
     if (mode !== 'container' && name !== undefined) fail(`a network with mode ${mode} must not have a name`);
-    if (mode === 'host' && labels) fail('a host network must not have labels');
+    if (mode === 'host' && Object.keys(labels ?? {}).length) fail('a host network must not have labels');
     if (mode === 'container' && name === undefined) fail(NEEDS_NAME);
   }
   const names = networks.flatMap(({ name }) => name ?? []);
