@@ -1,6 +1,9 @@
 // What the docker specs share: the one engine of this test run with an image in it, runtimes that own nothing but their labels,
 // and launches. Without an engine the suites are skipped, loudly.
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, describe } from '@jest/globals';
 import { asAppId, newInstanceId, newTaskId, timestampOf } from '#libs/model';
 import type { InstanceId, LaunchSpec } from '#libs/model';
@@ -40,6 +43,7 @@ export function describeDocker(engine: Engine | null, name: string, declare: (en
 /** One agent's view of an engine; `reopen` is what a restart of the agent does. Everything is removed after the suite. */
 export class Agent {
   readonly agentId = `agent-${randomUUID()}`;
+  readonly dataDir = mkdtempSync(join(tmpdir(), 'longrun-docker-agent-'));
   readonly #launched: TaskLaunch[] = [];
   runtime: DockerRuntime;
 
@@ -80,6 +84,8 @@ export class Agent {
       clusterId: () => 'cluster-of-specs',
       clock: new SystemClock(),
       logger: silentLogger,
+      dataDir: this.dataDir,
+      seccompProfiles: join(this.dataDir, 'profiles'),
     });
   }
 
@@ -91,6 +97,7 @@ export class Agent {
       }
     } finally {
       await this.runtime.close();
+      rmSync(this.dataDir, { recursive: true, force: true });
     }
   }
 }

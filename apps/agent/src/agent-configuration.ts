@@ -18,6 +18,9 @@ export interface AgentConfiguration {
   readonly region?: string;
   readonly zone?: string;
   readonly dockerSocket: string;
+  /** Absolute. */
+  readonly seccompProfiles?: string;
+  readonly fetchCacheMib: number;
   readonly logLevel: string;
   readonly warnings: readonly string[];
 }
@@ -31,6 +34,7 @@ export function agentConfiguration(settings: Settings): AgentConfiguration {
   };
   const number = <K extends string>(name: K): { [key in K]?: number } =>
     (settings.has(name) ? { [name]: settings.number(name) } : {}) as { [key in K]?: number };
+  const profiles = settings.optional('seccomp-profiles');
   return {
     controlPlanes: controlPlanesOf(settings),
     token: tokenOf(settings, warnings),
@@ -38,6 +42,8 @@ export function agentConfiguration(settings: Settings): AgentConfiguration {
     taskPorts: settings.portRange('task-ports'),
     attributes: attributesOf(settings.list('attributes')),
     dockerSocket: settings.text('docker-socket'),
+    ...(profiles === undefined ? {} : { seccompProfiles: resolve(profiles) }),
+    fetchCacheMib: fetchCacheOf(settings.number('fetch-cache')),
     logLevel: logLevelOf(settings.text('log-level')),
     warnings,
     ...text('hostname'),
@@ -90,6 +96,11 @@ function attributesOf(pairs: readonly string[]): Record<string, string> {
       return [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
     }),
   );
+}
+
+function fetchCacheOf(mib: number): number {
+  if (mib > 0) return mib;
+  throw new ConfigurationError(`--fetch-cache must be more than 0 MiB (got "${mib}")`);
 }
 
 function logLevelOf(level: string): string {

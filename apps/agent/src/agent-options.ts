@@ -26,6 +26,17 @@ export const AGENT_OPTIONS: readonly Option[] = [
     default: '/var/run/docker.sock',
     help: 'Docker Engine of this host',
   },
+  {
+    name: 'seccomp-profiles',
+    kind: 'path',
+    help: 'folder with the seccomp profiles (JSON files) that containers may name in linuxInfo.seccomp.profileName',
+  },
+  {
+    name: 'fetch-cache',
+    kind: 'number',
+    default: '2048',
+    help: 'how much of what apps fetch with "cache": true is kept in the data folder, MiB',
+  },
   { name: 'log-level', kind: 'text', default: 'info', help: 'debug, info, warn or error' },
 ];
 

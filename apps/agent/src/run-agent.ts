@@ -1,7 +1,8 @@
 // The wiring of `longrun agent`: real seams around libs/agent-core, in the order in which they may begin.
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Agent } from '#libs/agent-core';
+import { ArtifactFetcher } from '#libs/artifact-fetch';
 import { lockFolder } from '#libs/folder-lock';
 import { socketProbes } from '#libs/probes';
 import { DockerRuntime } from '#libs/runtime-docker';
@@ -33,6 +34,8 @@ export async function runAgent(
 ): Promise<RunningAgent> {
   const { dataDir, dockerSocket, controlPlanes } = configuration;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  // root's tasks may run as others, who must come through to their sandboxes; what is not theirs is closed one by one
+  if (process.geteuid?.() === 0) chmodSync(dataDir, 0o711);
   const lock = await lockFolder(dataDir, 'agent');
   const clock = new SystemClock();
   const network = new WebSocketNetwork(configuration.token);
@@ -53,8 +56,10 @@ export async function runAgent(
     refused: (reason) => refused(reason, agent.alive),
   });
   const { agentId, run } = agent.identity;
+  const { fetchCacheMib: cacheMib, seccompProfiles } = configuration;
+  const fetcher = new ArtifactFetcher({ cacheFolder: join(dataDir, 'fetch-cache'), cacheMib, clock });
   const runtimes: Runtime[] = [
-    new ProcessRuntime({ dataDir: join(dataDir, 'process'), clock, logger, agent: agentId }),
+    new ProcessRuntime({ dataDir: join(dataDir, 'process'), clock, logger, agent: agentId, fetcher }),
   ];
   for (const runtime of runtimes) await agent.addRuntime(runtime);
   const engine = new EngineWatch(clock, dockerSocket, async () => {
@@ -64,6 +69,9 @@ export async function runAgent(
       clusterId: () => agent.identity.cluster,
       clock,
       logger,
+      dataDir: join(dataDir, 'docker'),
+      fetcher,
+      seccompProfiles,
     });
     runtimes.push(docker);
     await agent.addRuntime(docker);

@@ -21,6 +21,9 @@ export const UNKNOWN_GRACE_MS = 10_000;
 /** Messages carry the end of stderr; what is longer is cut, so that a full report of an agent stays small. */
 const MESSAGE_CHARACTERS_MAX = 4_096;
 
+/** An image to pull, or something to fetch. */
+const needsPreparation = ({ image, fetch }: LaunchSpec): boolean => image !== undefined || !!fetch?.length;
+
 /** The record of an incarnation that is about to begin. */
 export function beginTask(assignment: Assignment, now: number): TaskRecord {
   return {
@@ -32,7 +35,7 @@ export function beginTask(assignment: Assignment, now: number): TaskRecord {
     launch: assignment.launch,
     runtime: assignment.launch.runtime,
     autonomous: false,
-    phase: assignment.launch.image === undefined ? 'starting' : 'pulling',
+    phase: needsPreparation(assignment.launch) ? 'pulling' : 'starting',
     since: now,
     health: assignment.launch.healthChecks.map(() => null),
     accepting: false,

@@ -73,7 +73,7 @@ export class ArtifactFetcher {
     signal.throwIfAborted();
     const artifacts = wish.items.map((item) => ({ item, artifact: artifactOf(item) }));
     if (await exists(wish.sandbox)) return;
-    await mkdir(wish.workFolder, { recursive: true, mode: 0o755 });
+    await mkdir(wish.workFolder, { recursive: true, mode: 0o700 });
     const folder = await mkdtemp(join(wish.workFolder, 'sandbox-'));
     const mib = wish.diskMib > 0 ? wish.diskMib : FETCH_MIB_DEFAULT;
     const remedy = wish.diskMib > 0 ? `raise the app's disk (${mib})` : `set the app's disk`;
@@ -84,7 +84,7 @@ export class ArtifactFetcher {
       if (wish.owner) await own(folder, wish.owner);
       await chmod(folder, wish.mode);
       signal.throwIfAborted();
-      await mkdir(dirname(wish.sandbox), { recursive: true, mode: 0o755 });
+      await mkdir(dirname(wish.sandbox), { recursive: true, mode: 0o711 });
       await rename(folder, wish.sandbox);
     } catch (error) {
       await rm(folder, { recursive: true, force: true });

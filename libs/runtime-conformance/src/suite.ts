@@ -8,6 +8,7 @@ import { Bench } from './bench.js';
 import type { ConformanceOptions } from './bench.js';
 import { exitCases } from './exit-cases.js';
 import { logCases } from './log-cases.js';
+import { sandboxCases } from './sandbox-cases.js';
 import { startCases } from './start-cases.js';
 import { stopCases } from './stop-cases.js';
 import { surroundingsCases } from './surroundings-cases.js';
@@ -25,7 +26,15 @@ export function runtimeConformance(
     afterEach(() => bench.clear(), timeoutMs);
     afterAll(() => bench.runtime.close(), timeoutMs);
 
-    for (const declare of [startCases, surroundingsCases, exitCases, stopCases, adoptionCases, logCases]) {
+    for (const declare of [
+      startCases,
+      surroundingsCases,
+      sandboxCases,
+      exitCases,
+      stopCases,
+      adoptionCases,
+      logCases,
+    ]) {
       declare(bench, timeoutMs, options);
     }
   });

@@ -4,7 +4,17 @@ import { FOREVER } from './bench.js';
 import type { Bench, ConformanceOptions } from './bench.js';
 
 /** Set by a shell, by the runtime or by every image; anything else that was not asked for is a leak of the agent's own. */
-const ALLOWED = ['PATH', 'HOME', 'HOSTNAME', 'MESOS_SANDBOX', 'MESOS_DIRECTORY', 'PWD', 'SHLVL', '_', 'OLDPWD'];
+const ALLOWED = [
+  'PATH',
+  'HOME',
+  'HOSTNAME',
+  'MESOS_SANDBOX',
+  'MESOS_DIRECTORY',
+  'PWD',
+  'SHLVL',
+  '_',
+  'OLDPWD',
+];
 
 export function surroundingsCases(bench: Bench, timeoutMs: number, options: ConformanceOptions): void {
   describe('surroundings', () => {

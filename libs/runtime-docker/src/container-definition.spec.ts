@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { asAppId, asInstanceId, asTaskId, timestampOf } from '#libs/model';
-import type { LaunchSpec } from '#libs/model';
+import type { LaunchSpec, LinuxInfo } from '#libs/model';
 import type { TaskLaunch } from '#libs/runtime';
 import { containerDefinition } from './container-definition.js';
 import { identityOf } from './container-labels.js';
@@ -22,7 +22,8 @@ function aLaunch(spec: Partial<LaunchSpec> = {}): TaskLaunch {
     },
   };
 }
-const defined = (spec: Partial<LaunchSpec>) => containerDefinition(aLaunch(spec), OWNER);
+const defined = (spec: Partial<LaunchSpec>) =>
+  containerDefinition(aLaunch(spec), OWNER, { sandbox: '/boxes/task' });
 
 describe('the definition of a container', () => {
   it('runs cmd in a shell instead of the entry point, args behind it, and else what the image says', () => {
@@ -85,11 +86,61 @@ describe('the definition of a container', () => {
   });
 
   it.each([
-    ['data', '/d', 'data'],
-    ['/data', 'd', "'d'"],
+    ['../data', '/d', 'outside of the sandbox'],
+    ['/data', '../d', 'outside of the sandbox'],
+    ['.', '/d', 'outside of the sandbox'],
     ['/a:b', '/d', "':'"],
   ])('refuses the volume %s at %s', (hostPath, containerPath, words) => {
     expect(() => defined({ volumes: [{ hostPath, containerPath, mode: 'RW' }] })).toThrow(words);
+  });
+
+  it('mounts the sandbox, and relative paths of volumes below it', () => {
+    const volumes = [
+      { hostPath: 'data', containerPath: '/d', mode: 'RW' as const },
+      { hostPath: '/srv', containerPath: 'srv', mode: 'RO' as const },
+    ];
+    const { HostConfig, Env } = defined({ volumes, env: { MESOS_SANDBOX: 'elsewhere' } });
+    expect(HostConfig.Binds).toEqual([
+      '/boxes/task:/mnt/mesos/sandbox:rw',
+      '/boxes/task/data:/d:rw',
+      '/srv:/mnt/mesos/sandbox/srv:ro',
+    ]);
+    expect(Env).toEqual(['MESOS_SANDBOX=/mnt/mesos/sandbox']);
+    const fetch = [{ uri: '/x', extract: true, executable: false, cache: false }];
+    const fetching = defined({ fetch }).HostConfig;
+    expect([fetching.Binds, fetching.Mounts]).toEqual([
+      [],
+      [{ Type: 'bind', Source: '/boxes/task', Target: '/mnt/mesos/sandbox' }],
+    ]);
+  });
+
+  it('lets a task have more than it asks for, or all', () => {
+    const { HostConfig: more } = defined({ limits: { mem: 256, cpus: 1.5 } });
+    expect(more).toMatchObject({
+      ...{ Memory: 268_435_456, MemorySwap: 268_435_456, MemoryReservation: 134_217_728 },
+      ...{ CpuShares: 512, CpuPeriod: 100_000, CpuQuota: 150_000 },
+    });
+    const { HostConfig: all } = defined({ limits: { mem: 'unlimited', cpus: 'unlimited' } });
+    expect(all).toMatchObject({ MemoryReservation: 134_217_728, CpuShares: 512 });
+    for (const name of ['Memory', 'MemorySwap', 'CpuQuota']) expect(all).not.toHaveProperty(name);
+    for (const name of ['MemoryReservation', 'CpuQuota', 'CpuPeriod']) {
+      expect(defined({}).HostConfig).not.toHaveProperty(name);
+    }
+  });
+
+  it('runs as the user, with a terminal, and with what linuxInfo says', () => {
+    expect(defined({ user: 'me', tty: true })).toMatchObject({ User: 'me', Tty: true });
+    expect(defined({})).toMatchObject({ Tty: false });
+    expect(defined({})).not.toHaveProperty('User');
+    const linux = (linuxInfo: LinuxInfo) => defined({ linuxInfo }).HostConfig;
+    expect(linux({ seccomp: { unconfined: true } }).SecurityOpt).toEqual(['seccomp=unconfined']);
+    expect(linux({ ipcInfo: { mode: 'SHARE_PARENT' } })).toMatchObject({ IpcMode: 'host' });
+    expect(linux({ ipcInfo: { mode: 'PRIVATE', shmSize: 2 } })).toMatchObject({
+      IpcMode: 'private',
+      ShmSize: 2_097_152,
+    });
+    for (const name of ['SecurityOpt', 'IpcMode', 'ShmSize'])
+      expect(defined({}).HostConfig).not.toHaveProperty(name);
   });
 });
 

@@ -1,6 +1,8 @@
 // Tasks as containers of a Docker Engine (decisions.md 19, 22, 23). Nothing is kept on this side: labels and names carry all that a
 // restarted agent needs, the Engine's inspect is the truth, its events only say when to look.
 // While the Engine is away every call is `temporary` and waiters go on waiting; with live-restore the containers live on.
+import { join } from 'node:path';
+import { ArtifactFetcher } from '#libs/artifact-fetch';
 import type { TaskExit, TaskId } from '#libs/model';
 import { RuntimeError } from '#libs/runtime';
 import type {
@@ -14,10 +16,13 @@ import type {
 import type { Logger } from '#libs/telemetry';
 import type { Clock } from '#libs/time';
 import { runInContainer } from './container-command.js';
-import { containerDefinition } from './container-definition.js';
+import { ContainerAddresses, withAddress } from './container-addresses.js';
+import { containerDefinition, sandboxVolumes } from './container-definition.js';
 import { identityOf, LABEL, ownershipFilter, type Ownership, type TaskIdentity } from './container-labels.js';
 import { containerName, isKeptName, keptName } from './container-name.js';
+import { ownerIn } from './container-user.js';
 import { ContainerWatch } from './container-watch.js';
+import type { ContainerDraft } from './docker-parameters.js';
 import { EngineClient, type Inspected } from './engine-client.js';
 import { statusOf, invalid, wordsOf } from './engine-errors.js';
 import { engineHealth } from './engine-health.js';
@@ -25,6 +30,8 @@ import { testHostPorts } from './host-ports.js';
 import { ensureImage } from './image-pull.js';
 import { LogReader } from './log-reader.js';
 import { logTail } from './log-tail.js';
+import { Sandboxes } from './sandboxes.js';
+import { seccompProfile } from './seccomp-profile.js';
 import { StartSlots } from './start-slots.js';
 import { exitOf, exitOfVanished, isEnded } from './task-exit.js';
 
@@ -38,6 +45,12 @@ export interface DockerRuntimeOptions {
   readonly logger: Logger;
   /** A Docker configuration with `auths` for private registries, such as /root/.docker/config.json. Absent: pulls are anonymous. */
   readonly registryConfigFile?: string;
+  /** Sandboxes live below it; one runtime at a time may use it. */
+  readonly dataDir: string;
+  /** Shared by the runtimes of an agent, for its cache; absent: one of its own. */
+  readonly fetcher?: ArtifactFetcher;
+  /** Folder with the seccomp profiles that `linuxInfo` may name. */
+  readonly seccompProfiles?: string | undefined;
 }
 
 /** Ended containers of one instance that stay for their logs. */
@@ -47,6 +60,8 @@ export class DockerRuntime implements Runtime {
   readonly kind = 'docker';
   readonly #client: EngineClient;
   readonly #watch: ContainerWatch;
+  readonly #sandboxes: Sandboxes;
+  readonly #addresses: ContainerAddresses;
   readonly #slots = new StartSlots();
   readonly #starting = new Map<TaskId, Promise<TaskObservation>>();
   /** Tasks that were running when a stop of ours began. */
@@ -55,9 +70,14 @@ export class DockerRuntime implements Runtime {
   readonly #ended = new Map<string, TaskObservation>();
   readonly #readers = new Map<string, LogReader>();
   #dropsOutput = false;
+  #isTidy = false;
 
   constructor(private readonly options: DockerRuntimeOptions) {
     this.#client = new EngineClient(options.socketPath, options.clock);
+    this.#addresses = new ContainerAddresses(this.#client);
+    const { dataDir, clock } = options;
+    const fetcher = options.fetcher ?? new ArtifactFetcher({ cacheFolder: join(dataDir, 'cache'), clock });
+    this.#sandboxes = new Sandboxes(dataDir, fetcher, options.logger);
     this.#watch = new ContainerWatch(this.#client, () => this.#owner(), options.clock, options.logger);
   }
 
@@ -67,6 +87,7 @@ export class DockerRuntime implements Runtime {
 
   async list(): Promise<readonly TaskObservation[]> {
     const listed = await this.#client.list(ownershipFilter(this.#owner()));
+    if (!this.#isTidy) await this.#tidy();
     const observed = await Promise.all(
       listed
         // created but not started: either its start is under way, or a second start will find it
@@ -85,6 +106,7 @@ export class DockerRuntime implements Runtime {
     if (!image) throw invalid(`app ${launch.appId} has no image; set container.docker.image`);
     const wish = { image, forcePull: forcePullImage, registryConfigFile: this.options.registryConfigFile };
     await ensureImage(this.#client, this.options.clock, wish, progress, signal);
+    await this.#sandboxes.fill(launch, progress, signal);
   }
 
   start(launch: TaskLaunch): Promise<TaskObservation> {
@@ -137,9 +159,9 @@ export class DockerRuntime implements Runtime {
     from: number,
     maxBytes: number,
   ): Promise<LogRead> {
-    const { Id } = await this.#mustFind(taskId);
+    const { Id, Config } = await this.#mustFind(taskId);
     const key = `${Id} ${stream}`;
-    const reader = this.#readers.get(key) ?? new LogReader(this.#client, Id, stream);
+    const reader = this.#readers.get(key) ?? new LogReader(this.#client, Id, stream, Config.Tty);
     this.#readers.set(key, reader);
     return reader.read(from, maxBytes);
   }
@@ -147,7 +169,8 @@ export class DockerRuntime implements Runtime {
   async forget(taskId: TaskId, all: boolean): Promise<void> {
     const found = await this.#find(taskId);
     const identity = identityOf(found?.Config.Labels);
-    if (!found || !identity) return;
+    if (!found) return this.#sandboxes.remove(taskId);
+    if (!identity) return;
     if (!isEnded(found) && found.State.Status !== 'created') {
       this.options.logger.warn({ taskId }, 'a running task is not forgotten; stop it first');
       return;
@@ -171,13 +194,20 @@ export class DockerRuntime implements Runtime {
   async #start(launch: TaskLaunch): Promise<TaskObservation> {
     const found = await this.#findNamed(launch.taskId);
     if (found && found.State.Status !== 'created') return this.#adopt(found, launch);
-    const definition = containerDefinition(launch, this.#owner());
-    await testHostPorts(launch.spec.ports);
     const name = containerName(launch.taskId);
-    await this.#slots.run(async () => {
-      if (!found) await this.#create(definition, name);
-      await this.#startCreated(name, launch.spec.networkNames ?? []);
-    });
+    try {
+      const definition = await this.#define(launch);
+      await testHostPorts(launch.spec.ports);
+      const begin = async (address?: string): Promise<void> => {
+        if (!found) await this.#create(withAddress(definition, address), name);
+        await this.#giveSandbox(launch.taskId, definition.User, name);
+        await this.#startCreated(name, launch.spec.networkNames ?? []);
+      };
+      await this.#slots.run(() => (found ? begin() : this.#addresses.holding(launch, begin)));
+    } catch (error) {
+      await this.#dropSandbox(launch.taskId);
+      throw error;
+    }
     const started = await this.#findNamed(launch.taskId);
     if (!started) {
       throw new RuntimeError('temporary', 'temporary', `container ${name} was removed right after its start`);
@@ -185,7 +215,43 @@ export class DockerRuntime implements Runtime {
     return this.#adopt(started, launch);
   }
 
-  async #create(definition: ReturnType<typeof containerDefinition>, name: string): Promise<void> {
+  async #define(launch: TaskLaunch): Promise<ContainerDraft> {
+    const { taskId, spec } = launch;
+    const profile = await seccompProfile(spec.linuxInfo, this.options.seccompProfiles);
+    const sandbox = this.#sandboxes.pathOf(taskId);
+    const definition = containerDefinition(launch, this.#owner(), { sandbox, seccompProfile: profile });
+    await this.#sandboxes.ready(launch, sandboxVolumes(spec, sandbox));
+    return definition;
+  }
+
+  /** To the account that it runs as, if one is named. */
+  async #giveSandbox(taskId: TaskId, user: string | undefined, name: string): Promise<void> {
+    if (user === undefined || user === '' || user === 'root') return;
+    const owner = await ownerIn(this.#client, name, user);
+    if (owner) await this.#sandboxes.giveTo(taskId, owner);
+  }
+
+  /** After a start that was refused; when the Engine is away its container may be there. */
+  async #dropSandbox(taskId: TaskId): Promise<void> {
+    const isGone = await this.#findNamed(taskId).then(
+      (found) => found === null,
+      () => false,
+    );
+    if (isGone) await this.#sandboxes.remove(taskId);
+  }
+
+  /** Once: sandboxes whose containers went while no agent looked. Whatever cluster they belong to, the agent is this one. */
+  async #tidy(): Promise<void> {
+    try {
+      const all = await this.#client.list(ownershipFilter({ ...this.#owner(), clusterId: null }));
+      await this.#sandboxes.tidy(new Set(all.map((each) => each.Labels[LABEL.task] ?? '')));
+      this.#isTidy = true;
+    } catch (error) {
+      this.options.logger.warn({ error: wordsOf(error) }, 'old sandboxes could not be removed; tried again');
+    }
+  }
+
+  async #create(definition: ContainerDraft, name: string): Promise<void> {
     try {
       await this.#client.create(definition, name);
     } catch (error) {
@@ -254,7 +320,7 @@ export class DockerRuntime implements Runtime {
 
   async #exit(taskId: TaskId, seen: Inspected): Promise<TaskExit> {
     const failed = seen.State.ExitCode !== 0;
-    const stderrTail = failed ? await logTail(this.#client, seen.Id) : '';
+    const stderrTail = failed ? await logTail(this.#client, seen.Id, seen.Config.Tty) : '';
     return exitOf(seen, { requested: this.#stopped.has(taskId), stderrTail });
   }
 
@@ -273,8 +339,11 @@ export class DockerRuntime implements Runtime {
     const surplus = all
       ? newestFirst
       : newestFirst.slice(KEPT_PER_INSTANCE).filter((each) => isKeptName(each.Name));
-    for (const { Id } of [...neverStarted, ...surplus]) {
+    for (const each of [...neverStarted, ...surplus]) {
+      const { Id } = each;
       await this.#client.remove(Id);
+      const labels = 'Config' in each ? each.Config.Labels : each.Labels;
+      await this.#sandboxes.remove(labels[LABEL.task] as TaskId);
       this.#ended.delete(Id);
       for (const stream of ['stdout', 'stderr']) this.#readers.delete(`${Id} ${stream}`);
     }

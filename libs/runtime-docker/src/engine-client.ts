@@ -14,6 +14,18 @@ const UNCHANGED = 304;
 
 export type Inspected = Docker.ContainerInspectInfo;
 export type Listed = Docker.ContainerInfo;
+/** With what the typings of dockerode leave out. */
+export type InspectedNetwork = Docker.NetworkInspectInfo & {
+  readonly IPAM?: {
+    readonly Driver?: string;
+    readonly Config?: readonly {
+      readonly Subnet?: string;
+      readonly IPRange?: string;
+      readonly Gateway?: string;
+      readonly AuxiliaryAddresses?: Readonly<Record<string, string>>;
+    }[];
+  };
+};
 export interface LogQuery {
   readonly stream: 'stdout' | 'stderr';
   /** `seconds.nanoseconds`; entries of exactly this time are included. */
@@ -62,6 +74,12 @@ export class EngineClient {
     await this.#call(`start container ${container}`, unless([UNCHANGED], answer));
   }
 
+  /** Null when there is none of this name. */
+  network(name: string): Promise<InspectedNetwork | null> {
+    const answer = this.docker.getNetwork(name).inspect() as Promise<InspectedNetwork>;
+    return this.#call(`inspect network ${name}`, unlessMissing(answer));
+  }
+
   /** Of a container that does not run yet: it joins when it is started. */
   async connect(network: string, container: string): Promise<void> {
     const answer = this.docker.getNetwork(network).connect({ Container: container }) as Promise<unknown>;
@@ -96,6 +114,12 @@ export class EngineClient {
     await this.#call(`remove container ${container}`, unless([404, 409], answer));
   }
 
+  /** A file of a container, running or not, as a tar archive; null when there is none. */
+  async archive(container: string, path: string): Promise<Readable | null> {
+    const answer = unlessMissing(this.docker.getContainer(container).getArchive({ path }));
+    return (await this.#call(`read ${path} of container ${container}`, answer)) as Readable | null;
+  }
+
   async hasImage(image: string): Promise<boolean> {
     const found = unless([404], this.docker.getImage(image).inspect());
     return (await this.#call(`look for image ${image}`, found)) !== null;
@@ -117,7 +141,7 @@ export class EngineClient {
     return (await this.#call('follow the events of the Docker Engine', stream)) as Readable;
   }
 
-  /** Multiplexed frames with a timestamp each, as a stream: dockerode would collect up to 50 MB in memory. */
+  /** Entries with a timestamp each, in frames or raw (see log-frames.ts), as a stream: dockerode would collect up to 50 MB in memory. */
   logs(container: string, { stream, since, tail }: LogQuery): Promise<Readable> {
     const options = {
       path: `/containers/${container}/logs?`,

@@ -14,7 +14,7 @@ const NO_IMAGE =
   /no such image|manifest (?:unknown|for .* not found)|not found: manifest|repository does not exist|pull access denied|does not exist or no pull access|name unknown|invalid reference format/i;
 /** The OCI runtime's words for a definition that cannot start, which some versions answer with 500. */
 const BAD_COMMAND =
-  /executable file not found|no such file or directory: unknown|permission denied: unknown|not a directory: unknown/i;
+  /executable file not found|no such file or directory: unknown|permission denied: unknown|not a directory: unknown|unable to find (?:user|group) /i;
 
 const NO_NETWORK = /\bnetwork ([\w.-]+) not found|no such network:? ([\w.-]+)/i;
 
@@ -34,7 +34,8 @@ export function asRuntimeError(error: unknown, what: string): RuntimeError {
   const words = wordsOf(error);
   const message = `could not ${what}: ${words}`;
   const options = { cause: error };
-  if (PORT_TAKEN.test(words)) {
+  // exactly these words are about an address of a network, and not about a port
+  if (PORT_TAKEN.test(words) && !/^address already in use$/i.test(words)) {
     const port = Number(TAKEN_PORT.exec(words)?.[1]);
     return new RuntimeError('rejected', 'port-taken', message, port || undefined, options);
   }

@@ -13,9 +13,9 @@ function frame(bytes: Uint8Array): Buffer {
   return Buffer.concat([header, body]);
 }
 
-async function read(chunks: Buffer[]): Promise<LogEntry[]> {
+async function read(chunks: Buffer[], tty = false): Promise<LogEntry[]> {
   const entries: LogEntry[] = [];
-  for await (const entry of logEntries(Readable.from(chunks))) entries.push(entry);
+  for await (const entry of logEntries(Readable.from(chunks), tty)) entries.push(entry);
   return entries;
 }
 
@@ -35,6 +35,28 @@ describe('log frames', () => {
           expect(entries.every((entry) => entry.time === TIME)).toBe(true);
         },
       ),
+    );
+  });
+
+  it('of a terminal are lines, pieces of long lines, and a last one without an end', async () => {
+    const line = fc.stringMatching(/^[a-z 0-9:.-]{0,50}$/).map((text) => `${text}\r\n`);
+    const piece = fc.constantFrom(16_384, 16_390).map((length) => 'x'.repeat(length));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.oneof({ weight: 4, arbitrary: line }, piece), { maxLength: 6 }),
+        fc.constantFrom('', 'no end'),
+        fc.integer({ min: 1, max: 40_000 }),
+        async (texts, last, size) => {
+          const all = [...texts, ...(last ? [last] : [])];
+          const whole = Buffer.from(all.map((text) => `${TIME} ${text}`).join(''));
+          const chunks: Buffer[] = [];
+          for (let at = 0; at < whole.length; at += size) chunks.push(whole.subarray(at, at + size));
+          const entries = await read(chunks, true);
+          expect(entries.map((entry) => entry.bytes.toString())).toEqual(all);
+          expect(entries.every((entry) => entry.time === TIME)).toBe(true);
+        },
+      ),
+      { numRuns: 50 },
     );
   });
 

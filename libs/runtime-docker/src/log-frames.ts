@@ -1,4 +1,5 @@
-// The Engine's log answer: frames of an 8-byte header (stream, length) and one log entry, each entry led by its time.
+// The Engine's log answer: frames of an 8-byte header (stream, length) and one log entry, each entry led by its time. Of a container
+// with a terminal (`tty`) there are no frames, only entries: lines, and pieces of lines that are too long for one entry.
 import type { Readable } from 'node:stream';
 
 export interface LogEntry {
@@ -10,9 +11,17 @@ export interface LogEntry {
 
 const HEADER = 8;
 const TIME = 30;
+/** The Engine cuts a line after so many bytes; more when it held what is no UTF-8. */
+const PIECE_BYTES = 16 * 1024;
+const NEXT_TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z /g;
+const NEWLINE = 10;
 
-/** Entries in the order of writing. A frame that breaks off is dropped: the next read finds it whole. */
-export async function* logEntries(stream: Readable): AsyncGenerator<LogEntry> {
+/** Entries in the order of writing. A frame that breaks off is dropped: the next read finds it whole. `tty`: the container has one. */
+export function logEntries(stream: Readable, tty: boolean): AsyncGenerator<LogEntry> {
+  return tty ? rawEntries(stream) : framedEntries(stream);
+}
+
+async function* framedEntries(stream: Readable): AsyncGenerator<LogEntry> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     rest = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
@@ -27,6 +36,38 @@ export async function* logEntries(stream: Readable): AsyncGenerator<LogEntry> {
     rest = rest.subarray(at);
   }
 }
+
+async function* rawEntries(stream: Readable): AsyncGenerator<LogEntry> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    rest = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
+    let at = 0;
+    for (let end = endOfRaw(rest, at); end !== null; end = endOfRaw(rest, at)) {
+      yield rawEntry(rest.subarray(at, end));
+      at = end;
+    }
+    rest = rest.subarray(at);
+  }
+  if (rest.length > TIME + 1) yield rawEntry(rest); // the last one may have no newline
+}
+
+/** Where the entry that begins at `at` ends; null: it goes on. */
+function endOfRaw(bytes: Buffer, at: number): number | null {
+  const newline = bytes.indexOf(NEWLINE, at + TIME + 1);
+  const lineEnd = newline < 0 ? bytes.length : newline + 1;
+  const pieceEnd = at + TIME + 1 + PIECE_BYTES;
+  if (lineEnd > pieceEnd) {
+    NEXT_TIME.lastIndex = 0;
+    const next = NEXT_TIME.exec(bytes.toString('latin1', pieceEnd, lineEnd));
+    if (next) return pieceEnd + next.index;
+  }
+  return newline < 0 ? null : lineEnd;
+}
+
+const rawEntry = (entry: Buffer): LogEntry => ({
+  time: entry.toString('latin1', 0, TIME),
+  bytes: entry.subarray(TIME + 1),
+});
 
 /** As the Engine's `since` wants it. */
 export function asSince(time: string): string {

@@ -30,6 +30,8 @@ export class LogReader {
     private readonly client: EngineClient,
     private readonly container: string,
     private readonly stream: 'stdout' | 'stderr',
+    /** It has a terminal: everything is on stdout then. */
+    private readonly tty: boolean,
   ) {}
 
   /** As `Runtime.readLog`. Text never ends inside a character unless nothing else is there. */
@@ -77,7 +79,7 @@ export class LogReader {
     const parts: Buffer[] = [];
     let [offset, taken, isFirst, previous] = [mark?.offset ?? 0, 0, true, ''];
     try {
-      for await (const { time, bytes } of logEntries(answer)) {
+      for await (const { time, bytes } of logEntries(answer, this.tty)) {
         if (isFirst && mark?.time && time !== mark.time) return null;
         isFirst = false;
         this.#note(time, previous, offset);

@@ -126,8 +126,9 @@ export class Launcher {
     await records.write(record.taskId, 'launch', JSON.stringify(record));
     const line = wrappingLine(wrapping);
     if (line) await records.write(record.taskId, 'env', line);
-    // open to others: tasks may give up root, and then still need their folder; the logs are closed
-    await mkdir(sandbox, { recursive: true, mode: 0o755 });
+    await mkdir(dirname(sandbox), { recursive: true, mode: 0o711 });
+    // without an account open to others: tasks may give up root, and then still need their folder; the logs are closed
+    await mkdir(sandbox, { recursive: true, mode: account ? 0o700 : 0o755 });
     const own = volumes.filter(({ hostPath }) => !isAbsolute(hostPath)).map(({ hostPath }) => hostPath);
     for (const path of own) {
       const first = await mkdir(join(sandbox, path), { recursive: true, mode: 0o755 });

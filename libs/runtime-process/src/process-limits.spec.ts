@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, readdirSync, statSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { LaunchSpec } from '#libs/model';
 import { silentLogger } from '#libs/telemetry';
 import { until } from '#libs/testkit';
 import { SystemClock } from '#libs/time';
@@ -48,6 +49,31 @@ describe('a process runtime', () => {
     expect(exit).toMatchObject({ outOfMemory: true, requested: false });
     expect(exit.message).toContain('out of memory: the kernel killed it at its limit of 32 MiB');
     expect(await ended('kill -9 $$', { mem: 32 })).toMatchObject({ outOfMemory: false, signal: 'SIGKILL' });
+  }, 60_000);
+
+  it('gives a task more than it asks for, or all, where cgroups can be used', async () => {
+    if ((await runtime.health()).warnings.join().includes('no cgroup limits')) return;
+    const read =
+      'while IFS=: read -r _ names path; do case $names in *memory*|*cpu*|"") ' +
+      'for f in memory.limit_in_bytes memory.soft_limit_in_bytes cpu.cfs_quota_us memory.max memory.low cpu.max; do ' +
+      'for d in /sys/fs/cgroup/memory /sys/fs/cgroup/cpu /sys/fs/cgroup/cpu,cpuacct /sys/fs/cgroup; do ' +
+      '[ -e $d$path/$f ] && echo $f $(cat $d$path/$f); done; done;; esac; done < /proc/self/cgroup';
+    const seen = async (limits: LaunchSpec['limits']): Promise<string> => {
+      const launch = launchOf(read, { mem: 64, ...(limits ? { limits } : {}) });
+      await runtime.start(launch);
+      await runtime.waitForExit(launch.taskId, never);
+      return (await runtime.readLog(launch.taskId, 'stdout', 0, 10_000)).text;
+    };
+    const more = await seen({ mem: 128, cpus: 1.5 });
+    expect(more).toMatch(/memory\.(limit_in_bytes|max) 134217728/);
+    expect(more).toMatch(/memory\.(soft_limit_in_bytes|low) 67108864/);
+    expect(more).toMatch(/cpu\.(cfs_quota_us 150000|max 150000 100000)/);
+    const all = await seen({ mem: 'unlimited', cpus: 'unlimited' });
+    expect(all).toMatch(/memory\.(limit_in_bytes \d{16,}|max max)/);
+    expect(all).toMatch(/cpu\.(cfs_quota_us -1|max max)/);
+    expect(await seen(undefined)).toMatch(/memory\.(limit_in_bytes|max) 67108864/);
+    const exit = await ended('exec tail -n 1 /dev/zero', { mem: 32, limits: { mem: 48 } });
+    expect(exit.message).toContain('its limit of 48 MiB');
   }, 60_000);
 
   it('leaves no cgroup of an ended task', async () => {
@@ -108,9 +134,19 @@ describe('a process runtime', () => {
       { volumes: [{ containerPath: '/no/x', hostPath: '/no/x', mode: 'RW' as const }] },
       /create it/,
     ],
+    ['a container network', { network: 'container' as const, networkNames: ['dev'] }, /host networking/],
+    ['a seccomp profile', { linuxInfo: { seccomp: { profileName: 'p', unconfined: false } } }, /image/],
+    ['shared memory of its own', { linuxInfo: { ipcInfo: { mode: 'PRIVATE' as const } } }, /image/],
+    [
+      'an unknown scheme',
+      { fetch: [{ uri: 'hdfs://u:p@h/x', extract: true, executable: false, cache: false }] },
+      /scheme 'hdfs'/,
+    ],
     ['a NUL in a value', { env: { A: 'a\0b' } }, /NUL/],
   ])('refuses %s with the remedy', async (_, spec, message) => {
-    await expect(runtime.start(launchOf('exit 0', spec))).rejects.toMatchObject({
+    const launch = launchOf('exit 0', spec);
+    const start = runtime.prepare(launch, () => undefined, never).then(() => runtime.start(launch));
+    await expect(start).rejects.toMatchObject({
       kind: 'rejected',
       reason: 'invalid',
       message: expect.stringMatching(message),

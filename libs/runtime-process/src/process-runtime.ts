@@ -2,7 +2,7 @@
 // holds the set of tasks and answers the Runtime contract; how one starts, ends and is stopped is in the files beside it.
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, mkdir, rm } from 'node:fs/promises';
+import { access, chmod, mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ArtifactFetcher } from '#libs/artifact-fetch';
 import type { InstanceId, TaskExit, TaskId } from '#libs/model';
@@ -152,7 +152,7 @@ export class ProcessRuntime implements Runtime {
     const owner = await accountOf(user);
     const wish = {
       ...{ items: fetch, sandbox: this.#launcher.sandboxOf(launch), workFolder: this.#fetching },
-      ...{ mode: 0o755, diskMib: disk, ...(owner ? { owner } : {}) },
+      ...{ mode: owner ? 0o700 : 0o755, diskMib: disk, ...(owner ? { owner } : {}) },
     };
     await this.#fetcher.fill(wish, progress, signal);
   }
@@ -242,7 +242,9 @@ export class ProcessRuntime implements Runtime {
   }
 
   async #load(): Promise<ShimScripts> {
-    await mkdir(this.#sandboxes, { recursive: true, mode: 0o755 });
+    // to be passed through by the accounts of tasks, and not to be looked around in
+    await mkdir(this.#sandboxes, { recursive: true, mode: 0o711 });
+    for (const folder of [this.#dataDir, this.#sandboxes]) await chmod(folder, 0o711);
     await this.#records.open();
     await this.#records.tidy();
     // half fetched by an agent that was killed; whoever wants it begins anew
