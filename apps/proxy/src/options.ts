@@ -54,6 +54,8 @@ const OPTIONS_OF_OTHERS = [
     'region',
     'zone',
     'docker-socket',
+    'seccomp-profiles',
+    'fetch-cache',
   ],
   ...['keep-tasks'],
 ];

@@ -40,6 +40,10 @@ export function childSpecs(
       args: [
         ...['--control-plane', controlPlane, '--data-dir', folder.in('agent'), '--address', '127.0.0.1'],
         ...['--task-ports', settings.text('task-ports'), '--docker-socket', settings.text('docker-socket')],
+        ...['--fetch-cache', settings.text('fetch-cache')],
+        ...(settings.has('seccomp-profiles')
+          ? ['--seccomp-profiles', settings.text('seccomp-profiles')]
+          : []),
       ],
       env: { LONGRUN_TOKEN: tokens.agent },
     },

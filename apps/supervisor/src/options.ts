@@ -35,6 +35,17 @@ export const UP_OPTIONS: readonly Option[] = [
     help: 'Docker Engine of this host',
   },
   {
+    name: 'seccomp-profiles',
+    kind: 'path',
+    help: 'folder with the seccomp profiles (JSON files) that containers may name in linuxInfo.seccomp.profileName',
+  },
+  {
+    name: 'fetch-cache',
+    kind: 'number',
+    default: '2048',
+    help: 'how much of what apps fetch with "cache": true is kept in the data folder, MiB',
+  },
+  {
     name: 'database-url',
     kind: 'text',
     env: 'DATABASE_URL',
