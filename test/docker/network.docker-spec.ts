@@ -86,6 +86,27 @@ describeDocker(engine, 'a task on a container network', ({ socketPath }) => {
     WAIT,
   );
 
+  it(
+    'keeps its address for the next task of its instance, and no other gets it as long as it is there',
+    async () => {
+      const spec = { ...on(shop.name), cmd: 'exec sleep 1000' };
+      const launches = Array.from({ length: 6 }, () => agent.launch(spec));
+      const before = await Promise.all(launches.map((each) => agent.runtime.start(each)));
+      expect(new Set(before.map(addressOf)).size).toBe(6);
+      await Promise.all(before.map(({ handle = '' }) => docker.getContainer(handle).kill()));
+      // as after a crash of the whole host, with nobody to say in which order
+      await Promise.all(before.map(({ taskId }) => agent.runtime.waitForExit(taskId, never)));
+      const stranger = await agent.run(spec);
+      expect(before.map(addressOf)).not.toContain(addressOf(stranger));
+      const runtime = await agent.reopen();
+      for (const [index, { instanceId }] of [...launches.entries()].reverse()) {
+        const next = await runtime.start(agent.launch(spec, instanceId));
+        expect([index, addressOf(next)]).toEqual([index, addressOf(before[index] ?? next)]);
+      }
+    },
+    WAIT,
+  );
+
   it.each([
     ['the only one', () => ['longrun-spec-none']],
     ['the second one', () => [shop.name, 'longrun-spec-none']],

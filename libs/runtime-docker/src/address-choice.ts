@@ -17,9 +17,10 @@ export interface AddressWish {
 
 /** Undefined: every one is taken, or the range is none of IPv4. */
 export function chooseAddress({ range, taken, held, own, seed }: AddressWish): string | undefined {
-  if (own !== undefined && !taken.has(own)) return own;
   const block = parsed(range);
   if (!block) return undefined;
+  // the network may have been made anew with another range
+  if (own !== undefined && !taken.has(own) && contains(block, own)) return own;
   const start = hashOf(seed) % block.size;
   let last: string | undefined;
   for (let step = 0; step < block.size; step += 1) {
@@ -31,14 +32,29 @@ export function chooseAddress({ range, taken, held, own, seed }: AddressWish): s
   return last;
 }
 
+interface Block {
+  readonly first: number;
+  readonly size: number;
+}
+
 /** Without its first and last address, which name the network and everybody in it. */
-function parsed(range: string): { readonly first: number; readonly size: number } | undefined {
-  const match = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\/(\d+)$/.exec(range);
-  const [a = 0, b = 0, c = 0, d = 0, bits = 32] = (match ?? []).slice(1).map(Number);
-  if (!match || bits < 8 || bits > 30) return undefined;
+function parsed(range: string): Block | undefined {
+  const [address = '', length = ''] = range.split('/');
+  const number = numberOf(address);
+  const bits = /^\d+$/.test(length) ? Number(length) : 0;
+  if (number === undefined || bits < 8 || bits > 30) return undefined;
   const all = 2 ** (32 - bits);
-  const number = ((a * 256 + b) * 256 + c) * 256 + d;
   return { first: number - (number % all) + 1, size: all - 2 };
+}
+
+function contains({ first, size }: Block, address: string): boolean {
+  const number = numberOf(address) ?? -1;
+  return number >= first && number < first + size;
+}
+
+function numberOf(address: string): number | undefined {
+  const match = /^(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address);
+  return match?.slice(1).reduce((number, part) => number * 256 + Number(part), 0);
 }
 
 const textOf = (number: number): string =>

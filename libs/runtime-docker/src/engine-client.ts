@@ -15,7 +15,7 @@ const UNCHANGED = 304;
 export type Inspected = Docker.ContainerInspectInfo;
 export type Listed = Docker.ContainerInfo;
 /** With what the typings of dockerode leave out. */
-export type InspectedNetwork = Docker.NetworkInspectInfo & {
+export type InspectedNetwork = Omit<Docker.NetworkInspectInfo, 'IPAM'> & {
   readonly IPAM?: {
     readonly Driver?: string;
     readonly Config?: readonly {
