@@ -4,7 +4,7 @@ import { showApp } from '#libs/model';
 import type { AppEmbed } from './app-embeds.js';
 import { presentReadiness, type ReadinessInfo } from './readiness.js';
 import { countTasks, taskStatsOf, type TaskCounts, type TaskStats } from './task-stats.js';
-import { presentTasks, type TaskInfo, type TaskView } from './tasks.js';
+import { presentTasks, taskAsJson, type TaskInfo, type TaskView } from './tasks.js';
 
 /** An app with all that AppInfo may show. */
 export interface AppView {
@@ -44,15 +44,31 @@ export const presentVersion = ({
 
 /** `now`: epoch ms, for the life times in taskStats. */
 export function presentApp(view: AppView, embeds: ReadonlySet<AppEmbed>, now: number): AppInfo {
-  return { ...presentVersion(view.version), ...presentRunning(view, embeds, now) };
+  return {
+    ...presentVersion(view.version),
+    ...presentRunning(view, embeds, now),
+    ...(embeds.has('tasks') ? { tasks: presentTasks(view.tasks) } : {}),
+  };
 }
 
-/** `JSON.stringify(presentApp(…))`, with the JSON of a version made only once: lists of all apps are asked for all the time. */
+/**
+ * `JSON.stringify(presentApp(…))`, with the JSON of a version and of each task made only once: lists of all apps are asked for all
+ * the time, and little of them changes in between.
+ */
 export function appAsJson(view: AppView, embeds: ReadonlySet<AppEmbed>, now: number): string {
   const definition = versionAsJson(view.version);
   const running = JSON.stringify(presentRunning(view, embeds, now));
-  return running === '{}' ? definition : `${definition.slice(0, -1)},${running.slice(1)}`;
+  if (!embeds.has('tasks')) return joined(definition, running);
+  const tasks = view.tasks.map((each) => taskAsJson(each)).filter((each) => each !== null);
+  return joined(definition, running, `{"tasks":[${tasks.join(',')}]}`);
 }
+
+/** One object with the members of all. */
+const joined = (...objects: readonly string[]): string =>
+  `{${objects
+    .map((each) => each.slice(1, -1))
+    .filter(Boolean)
+    .join(',')}}`;
 
 const versionTexts = new WeakMap<AppVersion, string>();
 
@@ -64,7 +80,7 @@ function versionAsJson(version: AppVersion): string {
   return made;
 }
 
-/** What was asked for besides the definition. */
+/** What was asked for besides the definition and the tasks. */
 function presentRunning(
   { version, tasks, deployments, lastTaskFailure }: AppView,
   embeds: ReadonlySet<AppEmbed>,
@@ -73,7 +89,6 @@ function presentRunning(
   return {
     ...(embeds.has('counts') ? countTasks(tasks) : {}),
     ...(embeds.has('deployments') ? { deployments: deployments.map((id) => ({ id })) } : {}),
-    ...(embeds.has('tasks') ? { tasks: presentTasks(tasks) } : {}),
     ...(embeds.has('lastTaskFailure') && lastTaskFailure ? { lastTaskFailure } : {}),
     ...(embeds.has('readiness') ? { readinessCheckResults: presentReadiness(tasks) } : {}),
     ...(embeds.has('taskStats') ? { taskStats: taskStatsOf(tasks, version, now) } : {}),

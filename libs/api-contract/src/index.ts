@@ -14,7 +14,14 @@ export { appAsJson, matchesFilter, presentApp, presentCreatedApp, presentVersion
 export type { AppFilter, AppInfo, AppView, VersionedApp } from './apps.js';
 export { changesBetween, presentHistory } from './app-history.js';
 export type { MemberChange, VersionKind, VersionStory } from './app-history.js';
-export { matchesTaskStatus, presentHealth, presentTask, presentTasks, taskStatusFilter } from './tasks.js';
+export {
+  matchesTaskStatus,
+  presentHealth,
+  presentTask,
+  presentTasks,
+  taskAsJson,
+  taskStatusFilter,
+} from './tasks.js';
 export { containerNetworksOf, tasksAsText } from './tasks-as-text.js';
 export type { TasksOfApp } from './tasks-as-text.js';
 export type { HealthInfo, TaskInfo, TaskOptions, TaskStatusFilter, TaskView } from './tasks.js';

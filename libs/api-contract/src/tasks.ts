@@ -84,6 +84,17 @@ export function presentTask(view: TaskView, { withServicePorts = false }: TaskOp
 export const presentTasks = (views: readonly TaskView[], options?: TaskOptions): readonly TaskInfo[] =>
   views.map((view) => presentTask(view, options)).filter((task) => task !== null);
 
+const texts = { with: new WeakMap<TaskView, string>(), without: new WeakMap<TaskView, string>() };
+
+/** `JSON.stringify(presentTask(…))`, made once for each view. */
+export function taskAsJson(view: TaskView, options: TaskOptions = {}): string | null {
+  if (view.instance.taskId === undefined) return null;
+  const known = options.withServicePorts ? texts.with : texts.without;
+  const made = known.get(view) ?? JSON.stringify(presentTask(view, options));
+  known.set(view, made);
+  return made;
+}
+
 function presentTimes({ instance, status }: TaskView): Pick<TaskInfo, 'stagedAt' | 'startedAt' | 'version'> {
   return {
     ...(instance.placedAt === undefined ? {} : { stagedAt: timestampOf(instance.placedAt) }),

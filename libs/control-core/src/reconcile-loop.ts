@@ -13,6 +13,8 @@ import type { WorkingSet } from './working-set.js';
 
 /** Only a net below: everything that changes something marks its apps dirty. */
 const SAFETY_MS = 5_000;
+/** Apps that one pass looks at: some 20 ms, so that heartbeats and requests get their turns in between. */
+const PASS_APPS_MAX = 500;
 /** After a pass that could not be committed. */
 const RETRY_MS = 500;
 
@@ -101,7 +103,10 @@ export class ReconcileLoop {
 
   async #passes(): Promise<void> {
     try {
-      while (this.#dirty.size && this.#workingSet) await this.#pass();
+      while (this.#dirty.size && this.#workingSet) {
+        await this.#pass();
+        if (this.#dirty.size >= PASS_APPS_MAX) await this.#breath();
+      }
     } catch (error) {
       // the apps were put back; a lane that closed tells us by leaveOffice
       this.#parts.log.warn({ err: error }, 'a reconcile pass could not be committed');
@@ -112,9 +117,13 @@ export class ReconcileLoop {
     }
   }
 
+  #breath(): Promise<void> {
+    return new Promise((resolve) => this.#parts.clock.after(0, resolve));
+  }
+
   async #pass(): Promise<void> {
-    const taken = [...this.#dirty];
-    this.#dirty.clear();
+    const taken = [...this.#dirty].slice(0, PASS_APPS_MAX);
+    for (const app of taken) this.#dirty.delete(app);
     try {
       await this.#reconcile(taken);
     } catch (error) {

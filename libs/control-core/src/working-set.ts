@@ -68,6 +68,8 @@ export class WorkingSet implements ClusterSnapshot {
   readonly #versions = new Map<AppId, Map<Timestamp, AppVersion>>();
   readonly #instances = new Map<InstanceId, Instance>();
   readonly #byApp = new GroupIndex<AppId, InstanceId>();
+  /** Of `#byApp`, made when asked for and kept until one of them changes. */
+  readonly #inOrder = new Map<AppId, readonly Instance[]>();
   readonly #byAgent = new GroupIndex<AgentId, InstanceId>();
   readonly #byTask = new Map<TaskId, InstanceId>();
   readonly #deploymentsByApp = new GroupIndex<AppId, DeploymentId>();
@@ -148,9 +150,13 @@ export class WorkingSet implements ClusterSnapshot {
   }
   /** In the order of their creation. */
   instancesOf(app: AppId): readonly Instance[] {
-    return this.#rows(this.#byApp.of(app)).sort(
+    const known = this.#inOrder.get(app);
+    if (known) return known;
+    const rows = this.#rows(this.#byApp.of(app)).sort(
       (a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1),
     );
+    if (rows.length) this.#inOrder.set(app, rows);
+    return rows;
   }
   instancesOn(agent: AgentId): readonly Instance[] {
     return this.#rows(this.#byAgent.of(agent));
@@ -322,6 +328,7 @@ export class WorkingSet implements ClusterSnapshot {
   }
   #setInstance(instance: Instance): void {
     this.#instances.set(instance.id, instance);
+    this.#inOrder.delete(instance.appId);
     this.#byApp.add(instance.appId, instance.id);
     if (instance.agentId) this.#byAgent.add(instance.agentId, instance.id);
     if (instance.unreachableSince !== undefined) this.#unreachable.add(instance.id);
@@ -329,6 +336,7 @@ export class WorkingSet implements ClusterSnapshot {
   }
   #dropInstance(instance: Instance): void {
     this.#instances.delete(instance.id);
+    this.#inOrder.delete(instance.appId);
     this.#byApp.remove(instance.appId, instance.id);
     if (instance.agentId) this.#byAgent.remove(instance.agentId, instance.id);
     this.#unreachable.delete(instance.id);

@@ -3,8 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   containerNetworksOf,
   matchesTaskStatus,
-  presentTask,
-  presentTasks,
+  taskAsJson,
   tasksAsText,
   type TaskStatusFilter,
   type TaskView,
@@ -34,7 +33,12 @@ export function sendTasks(
     spec,
     tasks: tasks.filter((task) => matchesTaskStatus(task, statuses)),
   }));
-  if (!asText) return { tasks: shown.flatMap(({ tasks }) => presentTasks(tasks, { withServicePorts })) };
+  if (!asText) {
+    const placed = shown
+      .flatMap(({ tasks }) => tasks)
+      .filter(({ instance }) => instance.taskId !== undefined);
+    return new SlicedJson({ tasks: placed.map((each) => taskText(each, withServicePorts)) });
+  }
   void reply.header('content-type', 'text/plain; charset=utf-8');
   return Buffer.from(tasksAsText(shown, containerNetworksOf(containerNetworks)));
 }
@@ -51,11 +55,11 @@ export function pageOfTasks(
   const now = clock.now();
   const keyOf = ({ appId, createdAt, id }: Instance) => [appId, createdAt, id];
   const tasks = pageOf(tasksInOrder(state, statuses, now), { keyOf }, request, reply);
-  return new SlicedJson({ tasks: tasks.map((each) => taskText(taskView(each, state, now))) });
+  return new SlicedJson({ tasks: tasks.map((each) => taskText(taskView(each, state, now), true)) });
 }
 
-const taskText = (view: TaskView): JsonText =>
-  new JsonText(() => JSON.stringify(presentTask(view, { withServicePorts: true })));
+const taskText = (view: TaskView, withServicePorts: boolean): JsonText =>
+  new JsonText(() => taskAsJson(view, { withServicePorts }) ?? 'null');
 
 /** Those that were placed at least once: the others are in the queue, and no tasks. */
 function* tasksInOrder(state: WorkingSet, statuses: Statuses, now: number): Iterable<Instance> {

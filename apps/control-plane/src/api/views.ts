@@ -18,19 +18,36 @@ import {
   parseGroupId,
   type App,
   type AppId,
+  type AppVersion,
   type Instance,
   type InstanceId,
   type AgentInfo,
   type GroupId,
   type InstanceStatus,
 } from '#libs/model';
-
 import { JsonText } from '../http/sliced-json.js';
+
+/** Rows do not change, so the view of one is made once, together with the JSON that hangs on it. */
+const known = new WeakMap<Instance, TaskView>();
 
 export function taskView(instance: Instance, state: WorkingSet, now: number): TaskView {
   const version = state.versionOf(instance);
-  const status = currentStatus(instance);
   const agent = instance.agentId === undefined ? undefined : state.agents.get(instance.agentId)?.info;
+  const before = known.get(instance);
+  if (before && before.agent === agent && before.spec === version.spec) return before;
+  const view = newTaskView(instance, version, agent, now);
+  // what an unreachable one is called depends on the time
+  if (instance.unreachableSince === undefined) known.set(instance, view);
+  return view;
+}
+
+function newTaskView(
+  instance: Instance,
+  version: AppVersion,
+  agent: AgentInfo | undefined,
+  now: number,
+): TaskView {
+  const status = currentStatus(instance);
   return {
     instance,
     state: taskStateOf(instance, now),

@@ -3,7 +3,9 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-const compress = promisify(gzip);
+const deflate = promisify(gzip);
+/** Fast: what is large is read often and from nearby. */
+const LEVEL = 1;
 /** Below it the frame costs more than is won. */
 const BYTES_MIN = 1024;
 
@@ -22,4 +24,14 @@ export async function compressed(
     .header('Vary', 'Accept-Encoding')
     .removeHeader('content-length');
   return body;
+}
+
+/** Lists that many clients ask for at once are one buffer (sliced-json.ts), and compressed once. */
+const known = new WeakMap<Buffer, Promise<Buffer>>();
+
+function compress(payload: string | Buffer): Promise<Buffer> {
+  if (typeof payload === 'string') return deflate(payload, { level: LEVEL });
+  const made = known.get(payload) ?? deflate(payload, { level: LEVEL });
+  known.set(payload, made);
+  return made;
 }

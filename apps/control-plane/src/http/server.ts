@@ -13,7 +13,7 @@ import type { KnownRoutes } from './known-routes.js';
 import { passToLeader } from './leader-proxy.js';
 import { collectBody } from './raw-body.js';
 import type { RequestLimit } from './request-limit.js';
-import { SlicedJson, Turns } from './sliced-json.js';
+import { SlicedJson, SlicedWriter } from './sliced-json.js';
 import { tidyUrl } from './url-form.js';
 
 export interface ServerParts {
@@ -75,13 +75,13 @@ export function createServer(parts: ServerParts): FastifyInstance {
     }
     return undefined;
   });
-  const turns = new Turns();
+  const writer = new SlicedWriter();
   server.addHook('preSerialization', async (_request, reply, payload) => {
     if (!(payload instanceof SlicedJson)) return payload;
     void reply
       .header('content-type', 'application/json; charset=utf-8')
       .serializer((bytes: Buffer) => bytes as unknown as string);
-    return payload.bytes(turns);
+    return writer.write(payload, reply.getHeader('ETag'));
   });
   server.addHook('onSend', async (_request, reply) => {
     // only an answer to the question itself has the tag, no refusal

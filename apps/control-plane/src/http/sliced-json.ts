@@ -13,12 +13,27 @@ export class JsonText {
 /** Returned by a controller instead of the value itself: JSON values, with `JsonText` for the parts that are many. */
 export class SlicedJson {
   constructor(readonly tree: object) {}
+}
 
-  async bytes(turns: Turns): Promise<Buffer> {
+export class SlicedWriter {
+  readonly #underWay = new Map<unknown, Promise<Buffer>>();
+  readonly #waiting: (() => void)[] = [];
+
+  /** `tag`: names the answer if it has a name; the same one is written once for all who ask for it meanwhile. */
+  write({ tree }: SlicedJson, tag: unknown): Promise<Buffer> {
+    if (tag === undefined) return this.#write(tree);
+    const known = this.#underWay.get(tag);
+    if (known) return known;
+    const written = this.#write(tree).finally(() => this.#underWay.delete(tag));
+    this.#underWay.set(tag, written);
+    return written;
+  }
+
+  async #write(tree: object): Promise<Buffer> {
     const slices: Buffer[] = [];
-    const pieces = piecesOf(this.tree);
+    const pieces = piecesOf(tree);
     for (let isDone = false; !isDone;) {
-      await turns.next();
+      await this.#turn();
       const until = performance.now() + SLICE_MS;
       let slice = '';
       while (performance.now() < until && !isDone) {
@@ -30,13 +45,9 @@ export class SlicedJson {
     }
     return Buffer.concat(slices);
   }
-}
 
-/** Hands out turns of the event loop, one per round: with `setImmediate` alone all that wait would run in the same round. */
-export class Turns {
-  readonly #waiting: (() => void)[] = [];
-
-  next(): Promise<void> {
+  /** One per round of the event loop: with `setImmediate` alone all that wait would run in the same round. */
+  #turn(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       if (this.#waiting.length === 1) this.#arm();
