@@ -77,7 +77,7 @@ const SOUND: readonly (keyof typeof COMPLETE)[] = [
   'upgradeStrategy',
 ];
 
-const NASTY_TEXTS = [
+export const NASTY_TEXTS = [
   '',
   ' ',
   '\u0000',
@@ -99,7 +99,7 @@ const NASTY_TEXTS = [
   '*',
   '\r\nX-Injected: 1',
 ];
-const nasty: fc.Arbitrary<unknown> = fc.oneof(
+export const nasty: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(null, true, false, 0, -0, -1, 0.5, 1e308, -1e308, 2 ** 31, 2 ** 53, [], {}, [[]]),
   fc.constantFrom(...NASTY_TEXTS),
   fc.string({ unit: 'binary', maxLength: 20 }),

@@ -102,6 +102,7 @@ export function errorsOf(endpoint: Endpoint): readonly ErrorCode[] {
     ...(/^\/v[23]\//.test(endpoint.path) ? ERRORS_OF_STATE : []),
     ...(isWrite ? ERRORS_OF_WRITES : []),
     ...(endpoint.body?.required ? ERRORS_OF_BODIES : []),
+    ...(endpoint.parameters?.some(({ name }) => name === 'limit') ? (['invalid-argument'] as const) : []),
     ...(endpoint.errors ?? []),
   ]);
   return [...found].sort((one, other) => ERROR_CODES[one].status - ERROR_CODES[other].status);
