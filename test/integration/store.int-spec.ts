@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import fc from 'fast-check';
 import pg from 'pg';
 import { migrate, PostgresStore, SchemaMismatch } from '#libs/persistence';
+import { asAppId, timestampOf } from '#libs/model';
 import { EVENTS_KEPT_MS, MemoryStore } from '#libs/store';
 import type { Store } from '#libs/store';
 import {
@@ -16,7 +17,7 @@ import {
 import type { StoreBench } from '#libs/store-conformance';
 import { silentLogger } from '#libs/telemetry';
 import { ManualClock, randomIds } from '#libs/time';
-import { tempDatabase } from '#libs/testkit';
+import { anAppSpec, aVersion, tempDatabase } from '#libs/testkit';
 import type { TempDatabase } from '#libs/testkit';
 import { MIGRATIONS, ReviewedMigration } from '#migrations';
 import { StoreRelay } from './store-relay.js';
@@ -118,6 +119,50 @@ describe('a database', () => {
     await emptied();
     const connecting = PostgresStore.connect({ url: database.url, migrate: false });
     await expect(connecting).rejects.toBeInstanceOf(SchemaMismatch);
+  });
+
+  it('of the release without groups gets one for every id above an app, with the newest version below', async () => {
+    await emptied();
+    await migrate({ url: database.url, logger: silentLogger, migrations: MIGRATIONS.slice(0, 1) });
+    const START = 1_700_000_000_000;
+    const apps = { '/solo': 1, '/shop/web': 2, '/shop/back/db': 3, '/a.b/c-d': 4 };
+    for (const [id, number] of Object.entries(apps)) {
+      const current = aVersion(anAppSpec({ id: asAppId(id) }), START + number);
+      const app = { id, current, removing: false, revision: 1 };
+      const columns = [id, app.revision, current.version, JSON.stringify(app)];
+      await run(database.url, 'insert into apps values ($1, $2, $3, $4)', columns);
+    }
+    const store = await PostgresStore.connect({ url: database.url });
+    const { groups, apps: kept } = await store.load();
+    expect(kept.map(({ id }) => id).sort()).toEqual(Object.keys(apps).sort());
+    const row = (id: string, newest: number): object => ({
+      id,
+      dependencies: [],
+      version: timestampOf(START + newest),
+      enforceRole: false,
+      revision: 1,
+    });
+    expect([...groups].sort((a, b) => (a.id < b.id ? -1 : 1))).toEqual([
+      row('/', 4),
+      row('/a.b', 4),
+      row('/shop', 3),
+      row('/shop/back', 3),
+    ]);
+    // they are rows like any others: guarded by their revision
+    await store.campaign('a', 'a:1', 600_000);
+    const [root] = groups.filter(({ id }) => id === '/');
+    const guards = [{ kind: 'group', id: asAppId('/'), revision: 1 }] as const;
+    const writes = root ? [{ kind: 'put-group', group: { ...root, revision: 2 } } as const] : [];
+    expect(await store.commit({ epoch: 1, guards, writes, events: [] })).toMatchObject({ kind: 'committed' });
+    await store.close();
+  });
+
+  it('of the release without groups may be empty', async () => {
+    await emptied();
+    await migrate({ url: database.url, logger: silentLogger, migrations: MIGRATIONS.slice(0, 1) });
+    const store = await PostgresStore.connect({ url: database.url });
+    expect((await store.load()).groups).toEqual([]);
+    await store.close();
   });
 
   class Later extends ReviewedMigration {
