@@ -36,4 +36,10 @@ describe('warnings about a definition', () => {
     });
     expect(definitionWarnings(spec)).toEqual([]);
   });
+
+  it('says that a process on a container network cannot start', () => {
+    const networks = [{ mode: 'container' as const, name: 'backend' }];
+    const spec = anAppSpec({ networks, container: { type: 'MESOS', volumes: [], portMappings: [] } });
+    expect(definitionWarnings(spec)).toEqual([expect.stringContaining('no network of its own')]);
+  });
 });

@@ -17,5 +17,10 @@ export function definitionWarnings(spec: AppSpec): readonly string[] {
   if (spec.acceptedResourceRoles) {
     warnings.push("'acceptedResourceRoles' is kept as a label only: resources are not reserved by role");
   }
+  if (runtimeOf(spec) === 'process' && spec.networks.some(({ mode }) => mode === 'container')) {
+    warnings.push(
+      'its tasks cannot start: a process has no network of its own. Give an image (container.docker.image) or use host networking',
+    );
+  }
   return warnings;
 }

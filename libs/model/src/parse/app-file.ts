@@ -2,6 +2,7 @@
 // Gives raw app bodies with absolute ids; the server validates them like any other. Pods are refused by name.
 import type { AppId } from '../ids.js';
 import { appIdFault, idFault, matchesIdPattern, resolveId, ROOT_ID } from './app-id.js';
+import { PODS_UNSUPPORTED } from './parse-pod.js';
 import { Problems, type ProblemList } from './problems.js';
 import { isObject } from './reader.js';
 
@@ -102,10 +103,7 @@ function readGroup(group: Content, place: Place, apps: RawApp[], problems: Probl
 function refusePod(pod: Content, path: string, problems: Problems): void {
   const id = member(pod, 'id');
   const name = typeof id === 'string' ? `'${id}'` : 'without id';
-  problems.add(
-    path,
-    `Pod ${name}: pods are not supported yet by this version of Longrun. Write its containers as apps.`,
-  );
+  problems.add(path, `Pod ${name}: ${PODS_UNSUPPORTED}`);
 }
 
 function idOf(value: Content, { path, base }: Place, problems: Problems): AppId | null {
