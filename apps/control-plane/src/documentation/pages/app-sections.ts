@@ -22,8 +22,10 @@ const CONSTRAINTS = `Operators of \`constraints\`; the field is \`@hostname\`, \
 
 const LABELS = `| label | effect |
 |---|---|
-| \`HAPROXY_{n}_VHOST\`, \`HAPROXY_{n}_PATH\`, \`HAPROXY_GROUP\`, … | virtual hosts and paths at the proxy, as with marathon-lb; \`n\` counts the ports of the app |
+| \`HAPROXY_{n}_VHOST\` | virtual hosts at the proxy, with commas; \`n\` counts the ports of the app from 0 |
+| \`HAPROXY_{n}_PATH\` | path below these hosts that goes to this port |
 | \`HAPROXY_{n}_MODE\` | \`http\` or \`tcp\`; without it the proxy finds out by the first bytes |
+| \`HAPROXY_{n}_STICKY\` | \`true\`: a client stays with its instance |
 | \`longrun.io/drain-seconds\` | how long requests in flight may take when an instance is stopped, before SIGTERM (30) |
 | \`MARATHON_SINGLE_INSTANCE_APP\` | \`true\`: never more than one instance; needs an \`upgradeStrategy\` of 0 and 0 |
 
