@@ -3,7 +3,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { WebSocketServer, type WebSocket } from 'ws';
@@ -178,6 +181,64 @@ describe('the agent process', () => {
     const end = await until('the stop', () => controlPlane.last('ended', 2));
     expect(end.exit).toMatchObject({ requested: true });
     expect(isAlive(handle)).toBe(false);
+  }, 60_000);
+
+  it('fetches again what it was fetching when it was killed, whole, and ends a download for a stop', async () => {
+    const answers: ServerResponse[] = [];
+    const server = createServer((_, response) => {
+      response.write('half ');
+      answers.push(response);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const uri = `http://127.0.0.1:${(server.address() as AddressInfo).port}/words`;
+    const fetching = (goal: 'run' | 'stop'): Assignment => {
+      const assignment = sleeper(goal, 'cat words; exec sleep 1000');
+      const fetch = [{ uri, extract: true, executable: false, cache: true }];
+      return { ...assignment, launch: { ...assignment.launch, fetch } };
+    };
+    try {
+      controlPlane.set = [fetching('run')];
+      const first = startAgent();
+      const status = await until(
+        'the progress',
+        () => controlPlane.last('pulling', 1)?.pull && controlPlane.last('pulling', 1),
+      );
+      expect(status.pull).toMatchObject({ doneBytes: 5, text: `fetching ${uri}` });
+      first.child.kill('SIGKILL');
+      await ended(first);
+      startAgent();
+      await until('the second download', () => controlPlane.last('pulling', 2)?.pull && answers.length === 2);
+      answers[1]?.end('and whole');
+      await until('the task to run', () => controlPlane.last('running', 2));
+      const sandboxes = join(folder, 'data', 'process', 'sandboxes');
+      const [words = ''] = readdirSync(sandboxes, { recursive: true, encoding: 'utf8' }).filter((path) =>
+        path.endsWith('/words'),
+      );
+      expect(readFileSync(join(sandboxes, words), 'utf8')).toBe('half and whole');
+      controlPlane.assign([fetching('stop')]);
+      await until('the stop', () => controlPlane.last('ended', 2));
+
+      const other = {
+        instanceId: asInstanceId('spec_sleeper.instance-2'),
+        taskId: asTaskId('spec_sleeper.task-2'),
+      };
+      const next = (goal: 'run' | 'stop'): Assignment => {
+        const { launch, ...rest } = fetching(goal);
+        const fetch = [{ uri: `${uri}-2`, extract: true, executable: false, cache: false }];
+        return { ...rest, ...other, launch: { ...launch, fetch } };
+      };
+      controlPlane.assign([next('run')]);
+      const answer = await until('the third download', () => answers[2]);
+      const closed = once(answer, 'close');
+      controlPlane.assign([next('stop')]);
+      await closed;
+      await until('the end', () => controlPlane.last('ended', 2)?.taskId === other.taskId);
+      expect(readdirSync(join(folder, 'data', 'process', 'fetching'))).toEqual([]);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
   }, 60_000);
 
   it('never shares its data folder, and names the holder', async () => {
