@@ -77,7 +77,11 @@ export async function startControlPlane(
     routes,
     address,
   });
-  const counts = { streams: () => hub.count, sessions: () => gateway.connected };
+  const counts = {
+    streams: () => hub.count,
+    heldBytes: () => hub.heldBytes,
+    sessions: () => gateway.connected,
+  };
   const metrics = new Metrics(core, VERSION, counts);
   const levels = new LogLevels(logger, clock);
   const parts = { core, settings, hub, gateway, logger, levels, metrics, streams };

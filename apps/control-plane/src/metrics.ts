@@ -9,7 +9,11 @@ export class Metrics {
   constructor(
     core: ControlCore,
     private readonly version: string,
-    counts: { readonly streams: () => number; readonly sessions: () => number },
+    counts: {
+      readonly streams: () => number;
+      readonly heldBytes: () => number;
+      readonly sessions: () => number;
+    },
   ) {
     collectDefaultMetrics({ register: this.#registry, prefix: 'longrun_' });
     const gauge = (name: string, help: string, read: () => number): void => {
@@ -57,6 +61,7 @@ export class Metrics {
     );
     gauge('alarms', 'alarms that are on', () => core.alarms.list().length);
     gauge('event_streams', 'open event streams', counts.streams);
+    gauge('event_streams_held_bytes', 'bytes that wait for clients of event streams', counts.heldBytes);
     gauge('agent_sessions', 'connected agents', counts.sessions);
   }
 

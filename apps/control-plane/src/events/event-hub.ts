@@ -34,9 +34,9 @@ export class EventHub implements FrameSource {
   get newest(): number {
     return this.#newest;
   }
-  /** Bytes that wait for each stream's client. */
-  get heldBytes(): readonly number[] {
-    return [...this.#streams].map((each) => each.heldBytes);
+  /** Bytes that wait for clients. */
+  get heldBytes(): number {
+    return [...this.#streams].reduce((sum, each) => sum + each.heldBytes, 0);
   }
 
   /** Rejects with 410 when the events after the cursor are no longer kept, or when there never was such a number. */
@@ -55,6 +55,8 @@ export class EventHub implements FrameSource {
     // its own attachment is the first thing a client reads
     stream.tell(attached);
     for (const other of this.#streams) if (other !== stream) other.tell(attached);
+    // what its cursor has missed, also when it does not want to hear of attachments
+    stream.pump();
     this.#armKeepAlive();
   }
 
