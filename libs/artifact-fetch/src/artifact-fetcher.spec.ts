@@ -17,7 +17,7 @@ import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { PullProgress } from '#libs/runtime';
 import { until } from '#libs/testkit';
 import { SystemClock } from '#libs/time';
@@ -26,6 +26,7 @@ import type { CraftedEntry } from './archives.testing.js';
 import { ArtifactFetcher } from './artifact-fetcher.js';
 import type { SandboxWish } from './artifact-fetcher.js';
 
+jest.setTimeout(60_000);
 const never = new AbortController().signal;
 let folder: string;
 const servers: Server[] = [];
