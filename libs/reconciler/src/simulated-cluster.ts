@@ -1,7 +1,7 @@
 // A whole cluster in memory for the simulation spec: rows, fake agents that run tasks, fake proxies that confirm late. It carries out
 // decisions as control-core does, and checks the promises against what *happens* (tasks, tables in use), not against the rows alone.
 import { acceptStatus, assignmentOf, datedStatus } from '#libs/lifecycle';
-import { asAgentId, asDeploymentId, asProxyId, newTaskId, timestampOf } from '#libs/model';
+import { asAgentId, asDeploymentId, asProxyId, heldPorts, newTaskId, timestampOf } from '#libs/model';
 import type {
   AgentId,
   AgentNode,
@@ -529,7 +529,7 @@ export class SimulatedCluster implements ClusterSnapshot {
       since,
       health: assignment.launch.healthChecks.map(() => this.#healthOf(task)),
       accepting,
-      ipAddresses: [],
+      ipAddresses: phase === 'running' ? [{ ipAddress: '172.20.0.2', protocol: 'IPv4' }] : [],
       autonomous,
       ...this.#readinessOf(task),
       ...(task.startedAt === undefined ? {} : { startedAt: task.startedAt }),
@@ -594,9 +594,10 @@ export class SimulatedCluster implements ClusterSnapshot {
 
   #table(): ReadonlyMap<TaskId, TableEntry> {
     const table = new Map<TaskId, TableEntry>();
-    for (const { routing, taskId, agentId, appId, hostPorts } of this.#instances.values()) {
+    for (const instance of this.#instances.values()) {
+      const { routing, taskId, agentId, appId } = instance;
       if (routing === 'out' || !taskId || !agentId) continue;
-      table.set(taskId, { appId, agentId, ports: hostPorts });
+      table.set(taskId, { appId, agentId, ports: heldPorts(instance) });
     }
     return table;
   }
@@ -618,7 +619,9 @@ export class SimulatedCluster implements ClusterSnapshot {
    * may still be there, and is found by the test before the start.
    */
   #takenPort(agent: FakeAgent, task: FakeTask): number | undefined {
-    const ports = new Set(task.assignment.launch.ports.map((each) => each.hostPort));
+    const ports = new Set(
+      heldPorts({ hostPorts: task.assignment.launch.ports.map((each) => each.hostPort) }),
+    );
     for (const other of agent.tasks.values()) {
       if (other === task || isOver(other) || other.phase === 'waiting') continue;
       const shared = other.assignment.launch.ports.find((each) => ports.has(each.hostPort));

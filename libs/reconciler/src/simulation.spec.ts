@@ -22,12 +22,26 @@ interface Wish {
   readonly checked: boolean;
   /** Has a readiness check. */
   readonly asked: boolean;
+  /** On a container network, with one port that has no host port and one that has. */
+  readonly addressed: boolean;
   readonly minimumHealthCapacity: number;
   readonly maximumOverCapacity: number;
 }
 
+/** What the runtime is does not matter here, so that every agent can run it. */
+function onNetwork({ portDefinitions: _, ...spec }: AppSpec): AppSpec {
+  const mapping = { containerPort: 80, servicePort: 10_000, protocol: 'tcp' as const, labels: {} };
+  const portMappings = [
+    mapping,
+    { ...mapping, servicePort: 0, hostPort: 0 },
+    { ...mapping, containerPort: 0 },
+  ];
+  const networks = [{ mode: 'container' as const, name: 'shop' }];
+  return { ...spec, networks, container: { type: 'MESOS', volumes: [], portMappings } };
+}
+
 function specOf(wish: Wish): AppSpec {
-  return anAppSpec({
+  const spec = anAppSpec({
     id: wish.app,
     env: { BEHAVIOUR: wish.behaviour },
     instances: wish.instances,
@@ -38,6 +52,7 @@ function specOf(wish: Wish): AppSpec {
     upgradeStrategy: wish,
     maxLaunchDelaySeconds: 20,
   });
+  return wish.addressed ? onNetwork(spec) : spec;
 }
 
 type Step =
@@ -61,6 +76,7 @@ const wish = fc.record({
   ),
   checked: fc.boolean(),
   asked: fc.boolean(),
+  addressed: fc.boolean(),
   minimumHealthCapacity: share,
   maximumOverCapacity: share,
 });
@@ -173,6 +189,7 @@ describe('a release that never works', () => {
         behaviour: 'good',
         checked: true,
         asked: true,
+        addressed: false,
         minimumHealthCapacity: 1,
         maximumOverCapacity: 1,
       };
