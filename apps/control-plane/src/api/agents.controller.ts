@@ -1,6 +1,5 @@
 // Agents and what runs on them (`/v3`): state of the hosts, instances with their reasons, logs read through the agent's session.
 import { Controller, Delete, Get, Inject, Param, Req, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failures, presentAgent, presentInstance } from '#libs/api-contract';
 import type { ControlCore } from '#libs/control-core';
@@ -16,7 +15,6 @@ import { taskView } from './views.js';
 /** Of one log, for a reader that is slower than the agent; more than a whole file of a log before it is rotated. */
 const UNREAD_BYTES_MAX = 16 * 1024 * 1024;
 
-@ApiTags('agents')
 @Controller('v3')
 export class AgentsController {
   constructor(
@@ -25,9 +23,6 @@ export class AgentsController {
   ) {}
 
   @Get('agents')
-  @ApiOperation({
-    summary: 'Agents with their resources, liveness and warnings; pages with limit and cursor',
-  })
   agents(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): object {
     const agents = [...this.core.state.agents.values()].sort((a, b) => (a.info.id < b.info.id ? -1 : 1));
     const page = pageOf(agents, { keyOf: ({ info }) => [info.id] }, request, reply);
@@ -35,16 +30,12 @@ export class AgentsController {
   }
 
   @Delete('agents/:id')
-  @ApiOperation({ summary: 'This agent will not come back: replace what ran there at once' })
   async declareLost(@Param('id') id: string): Promise<object> {
     if (!(await this.core.agents.declareLost(asAgentId(id)))) throw failures.notFound('Agent', id);
     return { message: `Agent ${id} is declared lost` };
   }
 
   @Get('instances')
-  @ApiOperation({
-    summary: 'Instances with their causes, stops and exits; app=ID; pages with limit and cursor',
-  })
   instances(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): SlicedJson {
     const { state, clock } = this.core;
     const app = text(request.query, 'app');
@@ -59,7 +50,6 @@ export class AgentsController {
   }
 
   @Get('instances/:id')
-  @ApiOperation({ summary: 'One instance' })
   instance(@Param('id') id: string): object {
     const { state, clock } = this.core;
     const found = state.instance(asInstanceId(id));
@@ -68,9 +58,6 @@ export class AgentsController {
   }
 
   @Get('instances/:id/logs')
-  @ApiOperation({
-    summary: 'Output of its task; stream=stdout|stderr, from (bytes, negative: from the end), follow',
-  })
   instanceLogs(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
     const found = this.core.state.instance(asInstanceId(id));
     if (!found?.taskId) throw failures.notFound('Instance', id);
@@ -78,9 +65,6 @@ export class AgentsController {
   }
 
   @Get('tasks/:id/logs')
-  @ApiOperation({
-    summary: 'Output of a task; stream=stdout|stderr, from (bytes, negative: from the end), follow',
-  })
   taskLogs(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
     const found = this.core.state.instanceOfTask(asTaskId(id));
     if (!found) throw failures.taskNotFound(id);

@@ -1,6 +1,5 @@
 // Changing apps and killing their tasks: the writing half of `/v2/apps` (api.md 3.4-3.10). Parse, call, present: nothing is decided here.
 import { Controller, Delete, HttpCode, Inject, Patch, Post, Put, Req, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failures, presentCreatedApp } from '#libs/api-contract';
 import {
@@ -20,13 +19,11 @@ import { answerChange, callOf, changeOptions, isDryRun, restOf } from './answers
 import { appIdOf, taskOf, tasksOf } from './views.js';
 import { untilEnded } from './wiped-tasks.js';
 
-@ApiTags('apps')
 @Controller()
 export class AppChangesController {
   constructor(@Inject(CORE) private readonly core: ControlCore) {}
 
   @Post('v2/apps')
-  @ApiOperation({ summary: 'Create an app; answers 201 at once with the deployment' })
   async create(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -41,7 +38,6 @@ export class AppChangesController {
   }
 
   @Put('v2/apps')
-  @ApiOperation({ summary: 'Create or change many apps in one deployment' })
   async putMany(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -53,7 +49,6 @@ export class AppChangesController {
   }
 
   @Patch('v2/apps')
-  @ApiOperation({ summary: 'Change many apps in one deployment; unknown ones are refused' })
   async patchMany(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -62,22 +57,17 @@ export class AppChangesController {
   }
 
   @Put('v2/apps/*')
-  @ApiOperation({
-    summary: 'Change an app (partialUpdate=true by default), roll back with {"version"}, or create it',
-  })
   put(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
     return this.#update(request, reply, flag(request.query, 'partialUpdate', true), true);
   }
 
   @Patch('v2/apps/*')
-  @ApiOperation({ summary: 'Change an app that exists' })
   patch(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
     return this.#update(request, reply, true, false);
   }
 
   @Post('v2/apps/*')
   @HttpCode(200)
-  @ApiOperation({ summary: 'ID/restart: replace all instances under the upgrade strategy' })
   async restart(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -89,9 +79,6 @@ export class AppChangesController {
   }
 
   @Delete('v2/apps/*')
-  @ApiOperation({
-    summary: 'Remove ID, or kill its tasks: ID/tasks, ID/tasks/TASK (host, scale, wipe, force)',
-  })
   async remove(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,

@@ -1,6 +1,5 @@
 // About one app, what Marathon does not tell (`/v3/apps/ID/…`): why it waits, what in it has no effect, how it came to be what it is.
 import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { definitionWarnings, failures, presentHistory } from '#libs/api-contract';
 import { requireApp, type ControlCore } from '#libs/control-core';
@@ -12,16 +11,11 @@ import { restOf } from './answers.js';
 import { appIdOf } from './views.js';
 import { instancesToLaunch, waitingWords } from './waiting.js';
 
-@ApiTags('apps')
 @Controller('v3/apps')
 export class AppInsightController {
   constructor(@Inject(CORE) private readonly core: ControlCore) {}
 
   @Get('*')
-  @ApiOperation({
-    summary:
-      'ID/waiting: why instances do not run yet; ID/warnings: what has no effect; ID/history: versions with what each changed',
-  })
   read(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,

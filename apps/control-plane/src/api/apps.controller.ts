@@ -1,7 +1,6 @@
 // Reading `/v2/apps` and everything below it (api.md 3). Ids hold slashes, so one route per method takes the rest of the path and
 // `readAppPath` says what it means. Changes: app-changes.controller.ts.
 import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   embedsOfList,
@@ -24,16 +23,11 @@ import { restOf } from './answers.js';
 import { appIdOf, appsBelow, appText, appView, groupIdOf, shownApps, taskViews } from './views.js';
 import { sendTasks } from './task-lists.js';
 
-@ApiTags('apps')
 @Controller()
 export class AppsController {
   constructor(@Inject(CORE) private readonly core: ControlCore) {}
 
   @Get('v2/apps')
-  @ApiOperation({
-    summary:
-      'All apps; filters id, cmd, label; pages with limit and cursor; embed=apps.tasks, apps.counts, …',
-  })
   list(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): object {
     const { state, clock } = this.core;
     const { query } = request;
@@ -53,9 +47,6 @@ export class AppsController {
   }
 
   @Get('v2/apps/*')
-  @ApiOperation({
-    summary: 'One app: ID, ID/tasks, ID/versions, ID/versions/VERSION, GROUP/*, GROUP/*/tasks',
-  })
   async read(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,

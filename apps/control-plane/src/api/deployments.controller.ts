@@ -1,6 +1,5 @@
 // `/v2/deployments` (api.md 7), and with their end and reason `/v3/deployments` (promise 4).
 import { Controller, Delete, Get, Inject, Param, Req, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   failures,
@@ -21,20 +20,17 @@ import { taskViews } from './views.js';
 /** Ended ones that a list without `limit` shows. */
 const HISTORY_LENGTH = 50;
 
-@ApiTags('deployments')
 @Controller()
 export class DeploymentsController {
   constructor(@Inject(CORE) private readonly core: ControlCore) {}
 
   @Get('v2/deployments')
-  @ApiOperation({ summary: 'Running deployments' })
   list(): object {
     const readinessOf = this.#readiness();
     return [...this.core.state.deployments.values()].map((each) => presentDeployment(each, readinessOf));
   }
 
   @Delete('v2/deployments/:id')
-  @ApiOperation({ summary: 'Take a running deployment back; with force=true stop it where it is' })
   async cancel(
     @Param('id') id: string,
     @Req() request: FastifyRequest,
@@ -50,10 +46,6 @@ export class DeploymentsController {
   }
 
   @Get('v3/deployments')
-  @ApiOperation({
-    summary:
-      'Deployments, newest first, with how they ended and why: running ones and the last 50 that ended; all with limit and cursor',
-  })
   async stories(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -77,7 +69,6 @@ export class DeploymentsController {
   }
 
   @Get('v3/deployments/:id')
-  @ApiOperation({ summary: 'One deployment, running or ended' })
   async story(@Param('id') id: string): Promise<object> {
     const running = this.core.state.deployments.get(asDeploymentId(id));
     const found = running ?? (await this.core.store.deployment(asDeploymentId(id)));

@@ -1,7 +1,6 @@
 // The event streams: `/v2/events` with Marathon's types only, `/v3/events` with all (events.md 1, decisions.md 6). Beyond Marathon both
 // go on from a cursor: `Last-Event-ID`, as EventSource sends it, or the query's `lastEventId` for tools that cannot set headers.
 import { Controller, Get, Inject, Options, Req, Res } from '@nestjs/common';
-import { ApiOperation, ApiQuery, ApiTags, type ApiQueryOptions } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failures } from '#libs/api-contract';
 import type { ControlCore } from '#libs/control-core';
@@ -9,29 +8,6 @@ import type { EventHub } from '../events/event-hub.js';
 import { text, values } from '../http/url-form.js';
 import { CORE, EVENT_HUB } from '../tokens.js';
 
-const TYPES: ApiQueryOptions = {
-  name: 'event_type',
-  required: false,
-  isArray: true,
-  type: String,
-  description: 'Only events of exactly these types; repeat it for several. Unknown names never match.',
-};
-const PLAN_FORMAT: ApiQueryOptions = {
-  name: 'plan-format',
-  required: false,
-  type: String,
-  description: '`light`: plans have id, version and steps only.',
-};
-const CURSOR: ApiQueryOptions = {
-  name: 'lastEventId',
-  required: false,
-  type: Number,
-  description:
-    'Like the header Last-Event-ID, which wins: the id of the newest event that the client has; 0 is before the first one. ' +
-    '410 when the events after it are no longer kept.',
-};
-
-@ApiTags('events')
 @Controller()
 export class EventsController {
   constructor(
@@ -40,27 +16,16 @@ export class EventsController {
   ) {}
 
   @Get('v2/events')
-  @ApiOperation({
-    summary: "Server-sent events of Marathon's types; goes on after Last-Event-ID, without a gap or a double",
-  })
-  @ApiQuery(TYPES)
-  @ApiQuery(PLAN_FORMAT)
-  @ApiQuery(CURSOR)
   marathon(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     return this.#open(request, reply, false);
   }
 
   @Get('v3/events')
-  @ApiOperation({ summary: 'Server-sent events of all types; otherwise like /v2/events' })
-  @ApiQuery(TYPES)
-  @ApiQuery(PLAN_FORMAT)
-  @ApiQuery(CURSOR)
   all(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     return this.#open(request, reply, true);
   }
 
   @Options('v2/events')
-  @ApiOperation({ summary: 'The methods that the stream answers' })
   methods(@Res() reply: FastifyReply): void {
     void reply.status(200).header('Allow', 'GET, HEAD, OPTIONS').send();
   }

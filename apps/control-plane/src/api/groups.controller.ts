@@ -1,7 +1,6 @@
 // `/v2/groups` (api.md 4): the tree as it is and as it was, and its changes. Ids hold slashes, so one route per method takes the rest
 // of the path and `readGroupPath` says what it means. Nothing is decided here.
 import { Controller, Delete, Get, HttpCode, Inject, Patch, Post, Put, Req, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { embedsOfGroup, failures, groupEmbeds, presentGroup } from '#libs/api-contract';
 import type { ControlCore } from '#libs/control-core';
@@ -21,13 +20,11 @@ import { answerChange, changeOptions, restOf } from './answers.js';
 import { readGroupPath } from './group-path.js';
 import { appsBelow, appText, groupIdOf, shownApps } from './views.js';
 
-@ApiTags('groups')
 @Controller('v2/groups')
 export class GroupsController {
   constructor(@Inject(CORE) private readonly core: ControlCore) {}
 
   @Get(['', '*'])
-  @ApiOperation({ summary: 'One group: ID, ID/apps, ID/versions, ID/versions/VERSION; without ID the root' })
   async read(@Req() request: FastifyRequest): Promise<object> {
     const path = readGroupPath(restOf(request));
     switch (path.kind) {
@@ -43,7 +40,6 @@ export class GroupsController {
   }
 
   @Post(['', '*'])
-  @ApiOperation({ summary: 'Create a group with all it holds, below the group of the path' })
   async create(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -57,9 +53,6 @@ export class GroupsController {
   }
 
   @Put(['', '*'])
-  @ApiOperation({
-    summary: 'Create or change a group; or alone {"scaleBy"}, {"version"}; dryRun=true for the plan',
-  })
   async update(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -71,13 +64,11 @@ export class GroupsController {
 
   @Patch(['', '*'])
   @HttpCode(200)
-  @ApiOperation({ summary: "{enforceRole}: whether the group's name is the default role of its apps" })
   async enforceRole(@Req() request: FastifyRequest): Promise<void> {
     await this.core.groups.setEnforceRole(baseOf(request), readJson(request));
   }
 
   @Delete(['', '*'])
-  @ApiOperation({ summary: 'Remove a group with all it holds; without ID everything' })
   async remove(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,

@@ -1,6 +1,5 @@
 // What a browser finds: the way to the page of this server and to the documentation of its API (api.md 2).
 import { Controller, Get, Res } from '@nestjs/common';
-import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { VERSION } from '../version.js';
 
@@ -29,7 +28,6 @@ There is no dashboard in this version: use the API, or the command <code>longrun
 </html>
 `;
 
-@ApiExcludeController()
 @Controller()
 export class PagesController {
   @Get()

@@ -1,6 +1,5 @@
 // What proxies call (decisions.md 10, 20): a held NDJSON answer with each new route table, and their reports. Both with a token.
 import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ROUTES_HEARTBEAT_MS, type ProxyReport, type RoutesLine } from '#libs/agent-protocol';
 import { failures } from '#libs/api-contract';
@@ -27,7 +26,6 @@ import { text } from '../http/url-form.js';
 import type { OpenStreams } from '../open-streams.js';
 import { CORE, OPEN_STREAMS } from '../tokens.js';
 
-@ApiTags('proxies')
 @Controller('v3')
 export class ProxiesController {
   constructor(
@@ -36,7 +34,6 @@ export class ProxiesController {
   ) {}
 
   @Get('routes')
-  @ApiOperation({ summary: 'Route tables newer than (epoch, after), one JSON line each; held open' })
   async routes(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await requireRole(this.core.store, 'proxy', request.headers.authorization);
     const { state } = this.core;
@@ -86,7 +83,6 @@ export class ProxiesController {
   }
 
   @Get('proxies')
-  @ApiOperation({ summary: 'Registered proxies; pages with limit and cursor' })
   proxies(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): object {
     const now = this.core.clock.now();
     const proxies = [...this.core.state.proxies.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -95,7 +91,6 @@ export class ProxiesController {
   }
 
   @Delete('proxies/:id')
-  @ApiOperation({ summary: 'This proxy will not come back: ports that it may still route to are free again' })
   async remove(@Param('id') id: string): Promise<object> {
     if (!(await this.core.proxies.remove(asProxyId(id)))) throw failures.notFound('Proxy', id);
     return { message: `Proxy ${id} is removed` };
@@ -103,7 +98,6 @@ export class ProxiesController {
 
   @Post('proxies/:id')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Report of a proxy; renews its lease' })
   async report(@Param('id') id: string, @Req() request: FastifyRequest): Promise<object> {
     await requireRole(this.core.store, 'proxy', request.headers.authorization);
     if (!isName(id)) throw failures.invalidArgument('This is no id of a proxy.');

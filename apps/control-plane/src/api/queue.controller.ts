@@ -1,6 +1,5 @@
 // What waits to be launched: `/v2/queue` in Marathon's shape (api.md 8). In words: `/v3/apps/ID/waiting`, app-insight.controller.ts.
 import { Controller, Delete, Get, HttpCode, Inject, Req } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { failures, presentQueueItem, type OfferView, type QueueItem } from '#libs/api-contract';
 import type { ControlCore } from '#libs/control-core';
@@ -12,13 +11,11 @@ import { restOf } from './answers.js';
 import { appIdOf, shownApps } from './views.js';
 import { freeOn, instancesToLaunch } from './waiting.js';
 
-@ApiTags('queue')
 @Controller()
 export class QueueController {
   constructor(@Inject(CORE) private readonly core: ControlCore) {}
 
   @Get('v2/queue')
-  @ApiOperation({ summary: 'Apps with instances to launch; embed=lastUnusedOffers' })
   list(@Req() request: FastifyRequest): object {
     const withOffers = values(request.query, 'embed').includes('lastUnusedOffers');
     const queue = shownApps(this.core.state).flatMap((app) => this.#item(app, withOffers) ?? []);
@@ -27,7 +24,6 @@ export class QueueController {
 
   @Delete('v2/queue/*')
   @HttpCode(204)
-  @ApiOperation({ summary: 'ID/delay: forget the launch delay' })
   async resetDelay(@Req() request: FastifyRequest): Promise<void> {
     const rest = restOf(request);
     if (!rest.endsWith('/delay')) throw failures.uriNotFound();

@@ -1,24 +1,20 @@
 // For the supervisor's ordered end (decisions.md 25): stop all tasks, then ask how many are left.
 import { Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { ControlCore } from '#libs/control-core';
 import { CORE } from '../tokens.js';
 
-@ApiTags('system')
 @Controller('v3/shutdown')
 export class ShutdownController {
   constructor(@Inject(CORE) private readonly core: ControlCore) {}
 
   @Post()
   @HttpCode(200)
-  @ApiOperation({ summary: 'Stop all tasks; nothing is launched until this process starts again' })
   async begin(): Promise<object> {
     await this.core.shutdown.begin();
     return this.progress();
   }
 
   @Get()
-  @ApiOperation({ summary: 'How many tasks are left' })
   progress(): object {
     const { shutdown, state } = this.core;
     return { underWay: shutdown.isUnderWay, left: shutdown.left(state) };

@@ -1,6 +1,5 @@
 // What is asked about the server itself: ping, info, leader, metrics, plugins, alarms (api.md 9).
 import { All, Controller, Delete, Get, Inject, Req, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failures, presentInfo } from '#libs/api-contract';
 import type { ControlCore } from '#libs/control-core';
@@ -16,7 +15,6 @@ import { restOf } from './answers.js';
 
 const PROMETHEUS_TYPES = ['application/json', 'text/plain', 'application/openmetrics-text'];
 
-@ApiTags('system')
 @Controller()
 export class SystemController {
   constructor(
@@ -26,7 +24,6 @@ export class SystemController {
   ) {}
 
   @Get('ping')
-  @ApiOperation({ summary: 'pong, also while there is no leader and no database' })
   ping(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
     const type = bestType(request.headers.accept, ['text/plain', 'text/html', 'application/json']);
     if (type === null) void reply.status(204).send();
@@ -35,7 +32,6 @@ export class SystemController {
   }
 
   @Get('v2/info')
-  @ApiOperation({ summary: 'Version, leader and settings in the shape of Marathon' })
   info(): object {
     const { leadership, cluster } = this.core;
     return presentInfo({
@@ -54,7 +50,6 @@ export class SystemController {
   }
 
   @Get('v2/leader')
-  @ApiOperation({ summary: 'Address of the leader' })
   leader(): object {
     const { leader } = this.core.leadership;
     if (!leader) throw failures.leaderNotFound();
@@ -62,9 +57,6 @@ export class SystemController {
   }
 
   @Delete('v2/leader')
-  @ApiOperation({
-    summary: 'The leader steps down; another node, or the same after some seconds, takes over',
-  })
   abdicate(@Req() request: FastifyRequest): object {
     for (const name of ['backup', 'restore']) {
       if (text(request.query, name) === undefined) continue;
@@ -78,7 +70,6 @@ export class SystemController {
   }
 
   @Get('metrics')
-  @ApiOperation({ summary: 'Figures as JSON, or as text for Prometheus' })
   async figures(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -89,26 +80,22 @@ export class SystemController {
   }
 
   @Get('metrics/prometheus')
-  @ApiOperation({ summary: 'Figures as text for Prometheus' })
   async prometheus(@Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
     void reply.header('content-type', this.metrics.contentType);
     return Buffer.from(await this.metrics.text());
   }
 
   @Get('v2/plugins')
-  @ApiOperation({ summary: 'There are none' })
   plugins(): object {
     return { plugins: [] };
   }
 
   @All('v2/plugins/*')
-  @ApiOperation({ summary: 'There are none' })
   plugin(@Req() request: FastifyRequest): never {
     throw failures.noPlugin(restOf(request).split('/')[0] ?? '');
   }
 
   @Get('v3/alarms')
-  @ApiOperation({ summary: 'What needs a person now; pages with limit and cursor' })
   alarms(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): object {
     const active = [...this.core.alarms.list()].sort((a, b) => (a.id < b.id ? -1 : 1));
     const alarms = pageOf(active, { keyOf: ({ id }) => [id] }, request, reply);

@@ -1,6 +1,5 @@
 // `/v2/tasks` (api.md 6): all tasks, and killing several by id.
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failures, taskStatusFilter } from '#libs/api-contract';
 import type { ControlCore, Selection } from '#libs/control-core';
@@ -21,16 +20,11 @@ const TASK_ID = new RegExp(
   'i',
 );
 
-@ApiTags('tasks')
 @Controller('v2/tasks')
 export class TasksController {
   constructor(@Inject(CORE) private readonly core: ControlCore) {}
 
   @Get()
-  @ApiOperation({
-    summary:
-      'All tasks; status=running|staging; pages with limit and cursor; as text with Accept: text/plain',
-  })
   list(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): object {
     const { state, clock } = this.core;
     const now = clock.now();
@@ -48,7 +42,6 @@ export class TasksController {
 
   @Post('delete')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Kill tasks by id: {"ids": […]}; scale, wipe, force' })
   async kill(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,

@@ -27,15 +27,14 @@ import {
 } from '#libs/model';
 import { JsonText } from '../http/sliced-json.js';
 
-/** Rows do not change, so the view of one is made once, together with the JSON that hangs on it. */
+/** Neither rows nor versions change, so the view of one is made once, together with the JSON that hangs on it. */
 const known = new WeakMap<Instance, TaskView>();
 
 export function taskView(instance: Instance, state: WorkingSet, now: number): TaskView {
-  const version = state.versionOf(instance);
   const agent = instance.agentId === undefined ? undefined : state.agents.get(instance.agentId)?.info;
   const before = known.get(instance);
-  if (before && before.agent === agent && before.spec === version.spec) return before;
-  const view = newTaskView(instance, version, agent, now);
+  if (before && before.agent === agent) return before;
+  const view = newTaskView(instance, state.versionOf(instance), agent, now);
   // what an unreachable one is called depends on the time
   if (instance.unreachableSince === undefined) known.set(instance, view);
   return view;

@@ -144,7 +144,7 @@ export const SYSTEM_ENDPOINTS: readonly Endpoint[] = [
     summary: 'There are no plugins',
     answers: [{ status: 200, meaning: 'An empty list.', schema: object({ plugins: listOf(object({})) }) }],
   },
-  ...(['GET', 'PUT', 'POST', 'DELETE'] as const).map((method): Endpoint => ({
+  ...(['GET', 'PUT', 'POST', 'PATCH', 'DELETE'] as const).map((method): Endpoint => ({
     method,
     path: '/v2/plugins/{pluginId}/{path}',
     tag: 'Only for those who ask',

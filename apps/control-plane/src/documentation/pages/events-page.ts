@@ -23,11 +23,11 @@ const RULES = `| question | answer |
 | Which events do I get? | All, or with \`event_type=NAME\`, repeated, only those. A name must match exactly; an unknown one is no error |
 | What is in every event? | \`eventType\` and \`timestamp\`, besides the members below |
 | In which order? | In the order in which the changes were stored. A GET that is sent after an event shows what the event says |
-| What do I miss while I am away? | Nothing, if you come back with the number of the last event you read: \`Last-Event-ID: 4711\`, as browsers and most libraries do by themselves. The stream goes on with 4712 |
+| What do I miss while I am away? | Nothing, if you come back with the number of the last event you read: \`Last-Event-ID: 4711\`, as browsers and most libraries do by themselves, or \`lastEventId=4711\` in the query. The stream goes on with 4712 |
 | For how long? | 7 days or one million events. An older number is answered with 410 [cursor-gone](errors.md#cursor-gone); then read the state by GET and open the stream without a number |
 | Without a number? | The stream begins with what happens now |
-| What if I read too slowly? | The stream is closed. Open it again with your number |
-| How do I notice a broken connection? | A comment line comes at least every 15 seconds |
+| What if I read too slowly? | The stream waits for you and goes on where you stopped; after 1024 events or five minutes without reading anything it is closed. Open it again with your number |
+| How do I notice a broken connection? | A comment line comes every 10 seconds |
 | What without \`Accept: text/event-stream\`? | 405 |
 | A control plane that does not lead? | Answers 302 to the one that does |
 | How large can an event be? | Plans hold what they change, before and after. \`plan-format=light\` leaves that out |`;
