@@ -1,6 +1,7 @@
 // `/v3` shapes that explain (promise 9): an instance with its cause and the phase of its stop, and why an app waits, agent by agent.
 import type { AgentId, AgentNode, Cause, Instance } from '#libs/model';
 import { timestampOf } from '#libs/model';
+import { presentReadiness, type ReadinessInfo } from './readiness.js';
 import { presentTask, type TaskInfo, type TaskView } from './tasks.js';
 
 export interface InstanceStory {
@@ -27,6 +28,8 @@ export interface InstanceStory {
   readonly reject?: NonNullable<Instance['status']>['reject'];
   readonly pull?: NonNullable<Instance['status']>['pull'];
   readonly isAutonomous: boolean;
+  /** Its answer to the readiness check, if a deployment started it; without a ready one it is not routed. */
+  readonly readiness?: ReadinessInfo;
   readonly task?: TaskInfo;
 }
 
@@ -34,6 +37,7 @@ export function presentInstance(view: TaskView): InstanceStory {
   const { instance } = view;
   const { status, stop } = instance;
   const task = presentTask(view, { withServicePorts: true });
+  const [readiness] = presentReadiness([view]);
   return {
     id: instance.id,
     appId: instance.appId,
@@ -63,6 +67,7 @@ export function presentInstance(view: TaskView): InstanceStory {
     ...(status?.reject ? { reject: status.reject } : {}),
     ...(status?.pull ? { pull: status.pull } : {}),
     isAutonomous: status?.autonomous ?? false,
+    ...(readiness ? { readiness } : {}),
     ...(task ? { task } : {}),
   };
 }

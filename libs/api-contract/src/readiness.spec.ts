@@ -4,6 +4,7 @@ import { anAppSpec, anInstance, aReadinessCheck, aStatus, aVersion } from '#libs
 import type { Instance, InstanceStatus } from '#libs/model';
 import { presentApp } from './apps.js';
 import { presentDeployment } from './deployments.js';
+import { presentInstance } from './instances.js';
 import { presentReadiness } from './readiness.js';
 import { presentTask, type TaskView } from './tasks.js';
 
@@ -51,6 +52,13 @@ test('they are shown with the app when asked for, and with the current actions o
     { action: 'ScaleApplication', app: '/web', readinessCheckResults: results },
   ]);
   expect(presentDeployment(deployment).currentActions[0]?.readinessCheckResults).toEqual([]);
+});
+
+test('the story of an instance has its answer', () => {
+  expect(presentInstance(aView({ readiness: { ready: false } }))).toMatchObject({
+    readiness: { name: 'warm', ready: false },
+  });
+  expect(presentInstance(aView({}))).not.toHaveProperty('readiness');
 });
 
 test('a task shows the newest result of its check, or nothing before the first', () => {

@@ -272,6 +272,9 @@ describe('route table', () => {
       expect(reason(anInstance('a'))).toBe('1 instance starting');
       expect(reason(anInstance('a', { placed: false }))).toBe('1 instance waiting to be launched (deployed)');
       expect(reason(anInstance('a', { status: { ...status, accepting: false } }))).toContain('not accepting');
+      expect(reason(anInstance('a', { status, asksReadiness: true }))).toBe(
+        '1 instance running, and the readiness check has not succeeded so far',
+      );
       const failed = { alive: false, consecutiveFailures: 2, lastFailureCause: '500 Internal Server Error' };
       expect(reason(anInstance('a', { status: { ...status, health: [failed] } }))).toBe(
         '1 instance unhealthy (500 Internal Server Error)',

@@ -42,6 +42,8 @@ function describe(app: App, instance: Instance): string {
   if (status.health.some((each) => each === null)) return 'running, without a passed health check so far';
   if (needsOwnAddress(instance) && ownAddressOf(instance) === undefined)
     return 'running, without an address on its container network';
+  if (instance.asksReadiness && !status.readiness?.ready)
+    return 'running, and the readiness check has not succeeded so far';
   return status.accepting
     ? 'running and about to be routed'
     : 'running, but not accepting connections on all ports';
