@@ -147,11 +147,15 @@ export function commitConformance(newBench: () => Promise<StoreBench>): void {
       { kind: 'app', id: asAppId('/web'), revision: 2 },
       { kind: 'app', id: asAppId('/web'), revision: null },
       { kind: 'app', id: asAppId('/none'), revision: 1 },
+      { kind: 'group', id: asAppId('/shop'), revision: 2 },
+      { kind: 'group', id: asAppId('/shop'), revision: null },
+      { kind: 'group', id: asAppId('/none'), revision: 1 },
       { kind: 'deployment', id: asDeploymentId('d-1'), revision: 8 },
       { kind: 'instance', id: asInstanceId('i'), goalRevision: 0 },
     ])('names the guard that does not hold and writes nothing: %j', async (guard) => {
       const before = await written(
         { kind: 'put-app', app: anApp('/web', 3) },
+        { kind: 'put-group', group: aGroup('/shop') },
         { kind: 'put-deployment', deployment: aDeployment('d-1') },
         { kind: 'put-instance', instance: anInstance('i') },
       );

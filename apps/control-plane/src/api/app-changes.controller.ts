@@ -155,7 +155,7 @@ export class AppChangesController {
     const { state, clock } = this.core;
     requireApp(state, id);
     const shown = taskOf(requireTask(state, id, task), state, clock.now());
-    if (isDryRun(request)) return { tasks: [shown] };
+    if (isDryRun(request)) return { task: shown };
     const killed = await this.core.tasks.kill((current) => [requireTask(current, id, task)], wipe);
     const after = this.core.state.instanceOfTask(asTaskId(shown.id));
     const answer = { task: after ? taskOf(after, this.core.state, clock.now()) : shown };

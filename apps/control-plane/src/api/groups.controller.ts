@@ -20,6 +20,9 @@ import { answerChange, changeOptions, restOf } from './answers.js';
 import { readGroupPath } from './group-path.js';
 import { appsBelow, appText, groupIdOf, shownApps } from './views.js';
 
+/** Bodies of groups are read as JSON whatever type they are said to have. */
+const ANY_TYPE = { anyType: true };
+
 @Controller('v2/groups')
 export class GroupsController {
   constructor(@Inject(CORE) private readonly core: ControlCore) {}
@@ -46,7 +49,7 @@ export class GroupsController {
   ): Promise<object> {
     const base = baseOf(request);
     const { groups, state } = this.core;
-    const created = await groups.create(base, readJson(request), changeOptions(request), state);
+    const created = await groups.create(base, readJson(request, ANY_TYPE), changeOptions(request), state);
     const answer = answerChange(reply, created, 201);
     if (reply.statusCode === 201) void reply.header('Location', `/v2/groups${created.groupId}`);
     return answer;
@@ -59,13 +62,16 @@ export class GroupsController {
   ): Promise<object> {
     const { groups, state } = this.core;
     const options = changeOptions(request);
-    return answerChange(reply, await groups.update(baseOf(request), readJson(request), options, state));
+    return answerChange(
+      reply,
+      await groups.update(baseOf(request), readJson(request, ANY_TYPE), options, state),
+    );
   }
 
   @Patch(['', '*'])
   @HttpCode(200)
   async enforceRole(@Req() request: FastifyRequest): Promise<void> {
-    await this.core.groups.setEnforceRole(baseOf(request), readJson(request));
+    await this.core.groups.setEnforceRole(baseOf(request), readJson(request, ANY_TYPE));
   }
 
   @Delete(['', '*'])

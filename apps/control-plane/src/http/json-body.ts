@@ -10,9 +10,10 @@ const DEPTH_MAX = 500;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-export function readJson(request: FastifyRequest): unknown {
+/** `anyType`: whatever the type says; Marathon's groups are read so (api.md 1.1), and `curl -d` without a header relies on it. */
+export function readJson(request: FastifyRequest, { anyType = false } = {}): unknown {
   const type = request.headers['content-type'];
-  if (type !== undefined && !isJson(type)) throw failures.unsupportedMediaType();
+  if (!anyType && type !== undefined && !isJson(type)) throw failures.unsupportedMediaType();
   const { body } = request;
   if (!Buffer.isBuffer(body) || !body.length) throw failures.emptyBody();
   const text = decoded(body);
