@@ -14,6 +14,8 @@ import { taskView } from './views.js';
 
 /** Of one log, for a reader that is slower than the agent; more than a whole file of a log before it is rotated. */
 const UNREAD_BYTES_MAX = 16 * 1024 * 1024;
+/** One who follows a task that says nothing gets the head of the answer after this; no client waits for a head for ever. */
+const QUIET_MS = 1_000;
 
 @Controller('v3')
 export class AgentsController {
@@ -80,6 +82,7 @@ export class AgentsController {
       if (began) return;
       began = true;
       raw.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' });
+      raw.flushHeaders();
     };
     reply.hijack();
     const cancel =
@@ -104,9 +107,14 @@ export class AgentsController {
         },
       );
     if (!cancel) return fail('the agent of this task is not connected');
-    raw.once('close', cancel);
+    const quiet = flag(query, 'follow') ? this.core.clock.after(QUIET_MS, begin) : null;
+    raw.once('close', () => {
+      quiet?.cancel();
+      cancel();
+    });
 
     function fail(message: string): void {
+      began = true;
       raw.writeHead(503, { 'Content-Type': 'application/json', 'Retry-After': '3' });
       raw.end(JSON.stringify({ message: `The log cannot be read now: ${message}` }));
     }
