@@ -39,6 +39,7 @@ const HELLO = {
   instances: 2,
   cpus: 0.1,
   mem: 64,
+  labels: { team: 'shop' },
 };
 
 export const APP_ENDPOINTS: readonly Endpoint[] = [

@@ -170,7 +170,7 @@ function exampleOf({ method, example }: Endpoint): string {
   if (!example) return '';
   const { target, body, headers = [] } = example;
   const words = [
-    'curl',
+    headers.some((each) => each.includes('event-stream')) ? 'curl -N' : 'curl',
     ...(method === 'GET' || (method === 'POST' && body !== undefined) ? [] : [`-X ${method}`]),
     ...headers.map((each) => `-H '${each}'`),
     `'${URL}${target}'`,

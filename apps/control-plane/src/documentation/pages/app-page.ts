@@ -1,8 +1,9 @@
 // docs/reference/app-definition.md: every member, with type, range and default from the readers' own schema.
+import { LIMITS } from '#libs/model';
 import type { Schema } from '../endpoint.js';
 import { BODY_SCHEMAS } from '../body-schemas.js';
 import { APP_SECTIONS, type AppSection } from './app-sections.js';
-import { code, fenced, json, page, table } from './markdown.js';
+import { anchor, code, fenced, json, page, table } from './markdown.js';
 import { defaultWords, flatten, typeWords, type FlatMember } from './schema-words.js';
 
 const EXAMPLE = {
@@ -29,14 +30,49 @@ const RULES = `- Members that are not known are ignored. \`null\` means "not giv
 - What this version does not have is refused by name, never accepted and ignored: pods, secrets, persistent and external volumes, GPUs.
 - \`x[]\` is each item of the list \`x\`; \`x.*\` is each value of the map \`x\`. Times are in seconds, \`mem\`, \`disk\` and sizes in MiB.`;
 
+/** In words what each of Longrun's own limits holds for. */
+const LIMIT_WORDS: Readonly<Record<keyof typeof LIMITS, string>> = {
+  instances: '`instances`',
+  commandBytes: 'bytes of `cmd`, of all `args`, of the command of a `check`',
+  envEntries: 'variables in `env`',
+  envBytes: 'bytes of names and values in `env`',
+  labels: 'labels',
+  labelNameBytes: 'bytes of the names of labels',
+  labelBytes: 'bytes of labels in all',
+  ports: 'ports',
+  healthChecks: '`healthChecks`',
+  volumes: '`container.volumes`',
+  parameters: '`container.docker.parameters`',
+  constraints: '`constraints`',
+  dependencies: '`dependencies`',
+  networks: '`networks`',
+  fetch: '`fetch`',
+  roles: '`acceptedResourceRoles`',
+  statusCodes: '`httpStatusCodesForReady`',
+  userBytes: 'bytes of `user`',
+  executorBytes: 'bytes of `executor`',
+  patternCharacters: 'characters of a regular expression in `constraints`',
+};
+
 export function appPage(): string {
   const members = flatten(BODY_SCHEMAS['App'] ?? {});
   return page(
     INTRO,
     fenced(JSON.stringify(EXAMPLE, null, 2), 'json'),
     RULES,
-    APP_SECTIONS.map(({ title }) => `[${title}](#${title.toLowerCase().replaceAll(' ', '-')})`).join(' · '),
+    [...APP_SECTIONS.map(({ title }) => title), 'Limits']
+      .map((title) => `[${title}](#${anchor(title)})`)
+      .join(' · '),
     ...APP_SECTIONS.flatMap((each) => section(each, members)),
+    '## Limits',
+    'Of Longrun itself; far above what is usual, and low enough that no definition harms the server or cannot be started.',
+    table(
+      ['at most', 'of'],
+      (Object.keys(LIMIT_WORDS) as (keyof typeof LIMITS)[]).map((name) => [
+        String(LIMITS[name]),
+        LIMIT_WORDS[name],
+      ]),
+    ),
   );
 }
 

@@ -42,7 +42,7 @@ export const APP_SECTIONS: readonly AppSection[] = [
       'Docker image the task runs on the Docker Engine of its agent; without one as a process in a sandbox folder and process group of its own.',
     members: ['id', 'cmd', 'args', 'user', 'env', 'fetch', 'tty'],
     after:
-      'An id has segments of lower-case letters, digits, dots and inner dashes: `/shop/web-2`. A relative id begins at `/`, in a group at that group. The last segment may not be `restart`, `tasks` or `versions`.',
+      'An id has segments of lower-case letters, digits, dots and inner dashes: `/shop/web-2`; as a whole at most 200 characters. A relative id begins at `/`, in a group at that group. The last segment may not be `restart`, `tasks` or `versions`.',
   },
   {
     title: 'Containers',
