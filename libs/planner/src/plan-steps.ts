@@ -30,7 +30,9 @@ export function planSteps(changes: readonly AppChange[], wanted: Wanted): Planne
     const layerAction = actionInLayer(change);
     if (!layerAction) continue;
     const layer = layers.layerOf.get(change.appId) ?? 1;
-    byLayer.set(layer, [...(byLayer.get(layer) ?? []), layerAction]);
+    const actions = byLayer.get(layer);
+    if (actions) actions.push(layerAction);
+    else byLayer.set(layer, [layerAction]);
   }
   const layered = [...byLayer.entries()].sort(([a], [b]) => a - b).map(([, actions]) => actions);
   const steps = [stops, starts, ...layered].filter((actions) => actions.length > 0);

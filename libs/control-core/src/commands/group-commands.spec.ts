@@ -156,7 +156,7 @@ describe('updating', () => {
       status: 422,
       details: [{ path: '/scaleBy', errors: [expect.stringContaining('/g/a')] }],
     });
-    await expect(update('/none', { scaleBy: 2 })).rejects.toMatchObject({ status: 404 });
+    await expect(update('/none', { scaleBy: 2 })).rejects.toMatchObject({ status: 422 });
   });
 
   it('refuses cycles over groups', async () => {

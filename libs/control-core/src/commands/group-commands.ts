@@ -183,7 +183,9 @@ function planOf(update: GroupUpdate, past: PastTree | null, workingSet: WorkingS
   if (update.kind === 'structure') return planOfShape(update.shape, workingSet);
   if (past) return planOfPast(update.id, past, workingSet);
   if (update.kind === 'version') throw failures.groupVersionUnknown(update.id, update.version);
-  if (update.id !== '/' && !workingSet.groups.has(update.id)) throw failures.groupNotFound(update.id);
+  if (update.id !== '/' && !workingSet.groups.has(update.id)) {
+    throw failures.invalidArgument(`Group '${update.id}' does not exist: there is nothing to scale`);
+  }
   return {
     targets: targetsScaled(update.id, update.by, workingSet),
     removed: [],
