@@ -24,10 +24,16 @@ export class ControlPlaneProcess {
     private readonly folder: string,
     readonly port: number,
     private readonly databaseUrl: string,
+    private readonly options: Readonly<Record<string, string>>,
   ) {}
 
-  static async start(folder: string, databaseUrl: string): Promise<ControlPlaneProcess> {
-    const process = new ControlPlaneProcess(folder, await freePort(), databaseUrl);
+  /** `options`: further ones, as environment variables. */
+  static async start(
+    folder: string,
+    databaseUrl: string,
+    options: Readonly<Record<string, string>> = {},
+  ): Promise<ControlPlaneProcess> {
+    const process = new ControlPlaneProcess(folder, await freePort(), databaseUrl, options);
     await process.start();
     return process;
   }
@@ -49,6 +55,7 @@ export class ControlPlaneProcess {
         DATABASE_URL: this.databaseUrl,
         LONGRUN_AGENT_TOKEN: 'agent-token',
         LONGRUN_PROXY_TOKEN: 'proxy-token',
+        ...this.options,
       },
       stdio: ['ignore', 'ignore', 'pipe'],
     });

@@ -58,17 +58,17 @@ export function presentApp(view: AppView, embeds: ReadonlySet<AppEmbed>, now: nu
 export function appAsJson(view: AppView, embeds: ReadonlySet<AppEmbed>, now: number): string {
   const definition = versionAsJson(view.version);
   const running = JSON.stringify(presentRunning(view, embeds, now));
-  if (!embeds.has('tasks')) return joined(definition, running);
-  const tasks = view.tasks.map((each) => taskAsJson(each)).filter((each) => each !== null);
-  return joined(definition, running, `{"tasks":[${tasks.join(',')}]}`);
+  const tasks = (): readonly string[] =>
+    view.tasks.map((each) => taskAsJson(each)).filter((each) => each !== null);
+  const members = [
+    membersOf(definition),
+    membersOf(running),
+    embeds.has('tasks') ? `"tasks":[${tasks().join(',')}]` : '',
+  ];
+  return `{${members.filter(Boolean).join(',')}}`;
 }
 
-/** One object with the members of all. */
-const joined = (...objects: readonly string[]): string =>
-  `{${objects
-    .map((each) => each.slice(1, -1))
-    .filter(Boolean)
-    .join(',')}}`;
+const membersOf = (object: string): string => object.slice(1, -1);
 
 const versionTexts = new WeakMap<AppVersion, string>();
 

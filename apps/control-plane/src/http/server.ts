@@ -36,6 +36,8 @@ const ALWAYS: Readonly<Record<string, string>> = {
   'X-Content-Type-Options': 'nosniff',
 };
 
+const JSON_TYPE = 'application/json; charset=utf-8';
+
 /** For a whole request to arrive; whoever sends its body byte by byte must not hold it for ever. */
 const REQUEST_MS_MAX = 60_000;
 
@@ -50,6 +52,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     frameworkErrors: (error, request, reply) => filter.answer(error, request, reply),
     logger: false,
   });
+  const writer = new SlicedWriter();
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', (_request, stream, done) => collectBody(stream, done));
   server.addHook('onRoute', ({ method, url }) => routes.note(method, url));
@@ -69,19 +72,20 @@ export function createServer(parts: ServerParts): FastifyInstance {
       const tag = entityTag(core, request);
       if (tag !== null) void reply.header('ETag', tag);
       if (tag !== null && isKnown(request.headers['if-none-match'], tag)) return reply.status(304).send();
+      const shared = tag === null ? undefined : writer.underWay(tag);
+      if (shared) return reply.header('content-type', JSON_TYPE).send(await shared);
     } catch (error) {
       filter.answer(error, request, reply);
       return reply;
     }
     return undefined;
   });
-  const writer = new SlicedWriter();
   server.addHook('preSerialization', async (_request, reply, payload) => {
     if (!(payload instanceof SlicedJson)) return payload;
-    void reply
-      .header('content-type', 'application/json; charset=utf-8')
-      .serializer((bytes: Buffer) => bytes as unknown as string);
-    return writer.write(payload, reply.getHeader('ETag'));
+    void reply.header('content-type', JSON_TYPE).serializer((bytes: Buffer) => bytes as unknown as string);
+    const tag = reply.getHeader('ETag');
+    // a page has a header of its own besides
+    return writer.write(payload, typeof tag === 'string' && !reply.hasHeader('Link') ? tag : undefined);
   });
   server.addHook('onSend', async (_request, reply) => {
     // only an answer to the question itself has the tag, no refusal

@@ -1,5 +1,6 @@
 // Long JSON answers written in slices of the event loop. A list of thousands of apps takes hundreds of milliseconds to write, and the
-// same process renews its lease and hears its agents; so one slice of one answer runs per turn of the loop, however many clients ask.
+// same process renews its lease and hears its agents; so one slice of one answer runs per turn of the loop, however many clients ask,
+// and those who ask for the same answer at the same time share one.
 import { setImmediate } from 'node:timers';
 
 /** What is said in one go; many of these make a heartbeat late, one does not. */
@@ -16,17 +17,20 @@ export class SlicedJson {
 }
 
 export class SlicedWriter {
-  readonly #underWay = new Map<unknown, Promise<Buffer>>();
+  readonly #underWay = new Map<string, Promise<Buffer>>();
   readonly #waiting: (() => void)[] = [];
 
-  /** `tag`: names the answer if it has a name; the same one is written once for all who ask for it meanwhile. */
-  write({ tree }: SlicedJson, tag: unknown): Promise<Buffer> {
+  /** `tag`: names the answer, so that others can share it while it is being written; absent: it is not to be shared. */
+  write({ tree }: SlicedJson, tag?: string): Promise<Buffer> {
     if (tag === undefined) return this.#write(tree);
-    const known = this.#underWay.get(tag);
-    if (known) return known;
     const written = this.#write(tree).finally(() => this.#underWay.delete(tag));
     this.#underWay.set(tag, written);
     return written;
+  }
+
+  /** The answer of this name, if it is being written. */
+  underWay(tag: string): Promise<Buffer> | undefined {
+    return this.#underWay.get(tag);
   }
 
   async #write(tree: object): Promise<Buffer> {
