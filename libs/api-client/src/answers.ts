@@ -6,6 +6,8 @@ export interface TaskAnswer {
   readonly host: string;
   readonly state: string;
   readonly ports: readonly number[];
+  /** Of its container; with host networking of its agent. */
+  readonly ipAddresses: readonly { readonly ipAddress: string; readonly protocol: string }[];
   readonly startedAt?: string;
   readonly stagedAt?: string;
   readonly version?: string;
