@@ -26,12 +26,9 @@ export class GroupHistory {
     const group = present.groups.get(id);
     if (!group) return [];
     const found = new Set([group.version]);
-    let exists = true;
     for await (const change of this.#changes(present)) {
-      const own = id === '/' ? undefined : change.groupChanges?.find(({ groupId }) => groupId === id);
-      if (own) exists = own.after !== null;
-      if (exists && touches(change, id)) found.add(change.version);
-      if (own) exists = own.before !== null;
+      const isRemoval = change.groupChanges?.some(({ groupId, after }) => groupId === id && !after);
+      if (!isRemoval && touches(change, id)) found.add(change.version);
       if (found.size >= GROUP_VERSIONS_MAX) break;
     }
     return [...found];
