@@ -1,7 +1,16 @@
 // Tasks as somebody else than the agent: who they are, what they can reach, and that nothing they put into their folder makes the
 // agent, which is root here, read or write elsewhere.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -14,6 +23,15 @@ import { ProcessRuntime } from './process-runtime.js';
 
 const isRoot = process.geteuid?.() === 0;
 const never = new AbortController().signal;
+
+/** An account that is in a group beyond its own, where this host has one. */
+function memberOfMore(): string {
+  const rows = readFileSync('/etc/group', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'));
+  const members = rows.flatMap((row) => row[3]?.split(',') ?? []);
+  return members.find((name) => name !== '' && name !== 'root') ?? 'nobody';
+}
 
 (isRoot ? describe : describe.skip)('a task with a user', () => {
   let folder: string;
@@ -53,13 +71,14 @@ const never = new AbortController().signal;
   }
 
   it('has its uid, its gid and all its groups, no right of root, and the names of a login', async () => {
-    const groups = execFileSync('id', ['-G', 'nobody'], { encoding: 'utf8' });
-    const home = execFileSync('getent', ['passwd', 'nobody'], { encoding: 'utf8' }).split(':')[5];
+    const user = memberOfMore();
+    const groups = execFileSync('id', ['-G', user], { encoding: 'utf8' });
+    const home = execFileSync('getent', ['passwd', user], { encoding: 'utf8' }).split(':')[5];
     const cmd =
       'id -un; id -G; grep CapEff /proc/self/status; echo $HOME $USER $LOGNAME; cd "$MESOS_SANDBOX" && echo in';
-    const { taskId } = await run(cmd);
+    const { taskId } = await run(cmd, { user });
     const text = await output(taskId);
-    expect(text).toBe(`nobody\n${groups}CapEff:\t0000000000000000\n${home} nobody nobody\nin\n`);
+    expect(text).toBe(`${user}\n${groups}CapEff:\t0000000000000000\n${home} ${user} ${user}\nin\n`);
     expect(await output((await run('echo $HOME', { env: { HOME: '/srv' } })).taskId)).toBe('/srv\n');
     expect((await runtime.health()).warnings.join()).not.toContain('MESOS_SANDBOX');
   }, 60_000);
@@ -135,8 +154,9 @@ const never = new AbortController().signal;
       await runtime.rotate();
       runtime.dropOutput(true);
       expect(await output(launch.taskId)).toBe('');
-      expect(readFileSync(secret, 'utf8')).toBe('s'.repeat(5_000));
+      appendFileSync(secret, 'more');
       runtime.dropOutput(false);
+      expect(readFileSync(secret, 'utf8')).toBe(`${'s'.repeat(5_000)}more`);
     },
     60_000,
   );
@@ -168,9 +188,12 @@ describe('sandboxes of a process runtime', () => {
     const paths = ['sandboxes/shop_web/task-1', 'fetching/sandbox-half'].map((path) => join(dataDir, path));
     for (const path of paths) mkdirSync(path, { recursive: true });
     const runtime = new ProcessRuntime({ dataDir, clock: new SystemClock(), logger: silentLogger });
-    await runtime.list();
-    expect(paths.filter((path) => existsSync(path))).toEqual([]);
-    await runtime.close();
-    rmSync(dataDir, { recursive: true });
+    try {
+      await runtime.list();
+      expect(paths.filter((path) => existsSync(path))).toEqual([]);
+    } finally {
+      await runtime.close();
+      rmSync(dataDir, { recursive: true });
+    }
   });
 });
