@@ -17,6 +17,14 @@ const STRUCTURE =
   'A member that is absent keeps what is stored. `apps`, when given, is the whole set of that group: apps that are missing in it are stopped and ' +
   'removed. The same holds for `groups`. Ids are relative to the group around them, or absolute.';
 
+const NEW_GROUP = {
+  id: '/demo',
+  apps: [
+    { id: 'web', cmd: 'sleep 3600', cpus: 0.1, mem: 32, dependencies: ['/demo/db'] },
+    { id: 'db', cmd: 'sleep 3600', cpus: 0.1, mem: 32 },
+  ],
+};
+
 function endpointsOf({ path, of }: typeof ROOT): readonly Endpoint[] {
   const unknown = path === ROOT.path ? [] : (['not-found'] as const);
   const at = (method: Method, suffix = ''): Pick<Endpoint, 'method' | 'path' | 'tag'> => ({
@@ -38,7 +46,7 @@ function endpointsOf({ path, of }: typeof ROOT): readonly Endpoint[] {
     },
     {
       ...at('GET', '/apps'),
-      summary: `All apps below ${of}, as a list`,
+      summary: path === ROOT.path ? 'All apps, as a list' : 'All apps below a group, as a list',
       parameters: [parameters.groupEmbed],
       tagged: true,
       answers: [
@@ -63,9 +71,12 @@ function endpointsOf({ path, of }: typeof ROOT): readonly Endpoint[] {
     {
       ...at('POST'),
       summary: path === ROOT.path ? 'Create a group' : 'Create a group below another',
-      detail: `The new group is the path with the body's \`id\` after it. ${STRUCTURE}`,
+      detail:
+        path === ROOT.path
+          ? `The body's \`id\` says which; groups on the way to it are created. For what \`apps\` and \`groups\` mean see [PUT](#put-v2groupsgroup).`
+          : `The new group is the path with the body's \`id\` after it.`,
       parameters: [parameters.force, parameters.dryRun],
-      body,
+      body: { ...body, meaning: 'The group, with its `id`.' },
       answers: [
         {
           ...started(201),
@@ -74,11 +85,12 @@ function endpointsOf({ path, of }: typeof ROOT): readonly Endpoint[] {
         planned,
       ],
       errors: ['already-exists', 'invalid-argument', ...CHANGE_ERRORS],
+      ...(path === ROOT.path ? { example: { target: '/v2/groups', body: NEW_GROUP } } : {}),
     },
     {
       ...at('PUT'),
       summary: `Create or change ${of}`,
-      detail: STRUCTURE,
+      detail: path === ROOT.path ? 'As for [one group](#put-v2groupsgroup).' : STRUCTURE,
       parameters: [parameters.force, parameters.dryRun],
       body,
       answers: [changed],
@@ -88,7 +100,7 @@ function endpointsOf({ path, of }: typeof ROOT): readonly Endpoint[] {
     {
       ...at('DELETE'),
       summary: path === ROOT.path ? 'Remove everything' : 'Remove a group with all its content',
-      detail: 'What depends on it elsewhere does not prevent it.',
+      ...(path === ROOT.path ? {} : { detail: 'What depends on it elsewhere does not prevent it.' }),
       parameters: [parameters.force, parameters.dryRun],
       answers: [changed],
       errors: [...unknown, ...ERRORS_OF_DEPLOYMENTS],

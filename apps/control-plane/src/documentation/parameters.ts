@@ -77,7 +77,7 @@ export const scale = flag(
 export const wipe = flag(
   'wipe',
   false,
-  'Also give up what belongs to the instance: nothing of it is used again. Not together with `scale`.',
+  'Also give up what belongs to the instance, for good; the answer comes when the tasks have ended. Not together with `scale`.',
 );
 export const host = text('host', 'Only tasks on this host; `*` is all.', 'all');
 

@@ -54,7 +54,7 @@ The address is ${URL} unless \`--bind\` and \`--api-port\` say otherwise.
 | Credentials | With \`--auth FILE\`: basic auth, for every call but \`/ping\`. Without it the API listens on loopback only. Agents and proxies show their token |
 | Web pages | Of other origins are refused; \`--access-control-allow-origin\` lets them read |
 | Several control planes | Each one answers: those that do not lead pass calls on to the leader, and answer 302 for event streams |
-| Unchanged lists | Answers with an \`ETag\`: send it as \`If-None-Match\`, and the answer is 304 without a body as long as nothing changed |
+| Unchanged lists | Answers with an \`ETag\`: send it as \`If-None-Match\`, and the answer is 304 without a body as long as nothing changed. Not with \`taskStats\`, which change by themselves |
 | Compression | gzip for clients that accept it |
 | Errors | JSON with \`message\`; see [errors.md](errors.md) |`;
 
