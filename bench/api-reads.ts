@@ -172,7 +172,7 @@ try {
     leader: string;
   };
   say(
-    `Agents' sessions that ended: ${ended}. Leader: ${leader}, epoch at the end ${(await ask({ url: `${url}/v2/apps` })).etag?.split('-')[0]}.`,
+    `Agents' sessions that ended: ${ended}. Leader: ${leader}, epoch at the end ${(await ask({ url: `${url}/v2/apps` })).etag?.slice(3).split('-')[0]}.`,
   );
 } finally {
   await agents?.stop();

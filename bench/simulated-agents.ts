@@ -1,5 +1,6 @@
 // Agents that only keep their sessions: hello, acknowledgements, heartbeats. In a thread of their own, so that what they measure, the
 // longest silence of the control plane, is not the busyness of the clients beside them.
+import { once } from 'node:events';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { WebSocket } from 'ws';
 import { HEARTBEAT_MS, PROTOCOL_VERSION, type FromAgent, type ToAgent } from '#libs/agent-protocol';
@@ -26,12 +27,11 @@ export class SimulatedAgents {
     this.#worker = new Worker(new URL(import.meta.url), { workerData: world });
   }
 
-  ask(): Promise<Silence> {
-    return new Promise((resolve, reject) => {
-      this.#worker.once('message', resolve);
-      this.#worker.once('error', reject);
-      this.#worker.postMessage('ask');
-    });
+  async ask(): Promise<Silence> {
+    const answered = once(this.#worker, 'message');
+    this.#worker.postMessage('ask');
+    const [silence] = (await answered) as [Silence];
+    return silence;
   }
 
   async stop(): Promise<void> {

@@ -47,9 +47,10 @@ describe('SlicedWriter', () => {
   it('lets an answer with a name be shared while it is being written, and no longer', async () => {
     const writer = new SlicedWriter();
     const first = writer.write(new SlicedJson([new JsonText(() => '1')]), 'tag');
-    expect(writer.underWay('tag')).toBe(first);
+    const shared = writer.underWay('tag');
     expect(writer.underWay('other')).toBeUndefined();
     expect((await first).toString()).toBe('[1]');
+    expect(await shared).toBe(await first);
     expect(writer.underWay('tag')).toBeUndefined();
   });
 });

@@ -28,9 +28,12 @@ export class SlicedWriter {
     return written;
   }
 
-  /** The answer of this name, if it is being written. */
+  /** The answer of this name, if it is being written. Each who shares it gets it in a turn of its own, for sending takes time too. */
   underWay(tag: string): Promise<Buffer> | undefined {
-    return this.#underWay.get(tag);
+    return this.#underWay.get(tag)?.then(async (bytes) => {
+      await this.#turn();
+      return bytes;
+    });
   }
 
   async #write(tree: object): Promise<Buffer> {
