@@ -105,12 +105,16 @@ if (!network) process.stderr.write('\nSKIPPED: container networks, for DOCKER_HO
     // left to itself the engine would give its address, the lowest of all, to whoever comes first
     await stranger?.remove({ force: true });
     const answersOf = async (): Promise<string[]> => Promise.all(apps.map(bodyOf));
-    await until('both to answer again', async () => (await answersOf()).every(Boolean), { withinMs: 90_000 });
-    for (let round = 0; round < 20; round += 1) {
-      expect((await answersOf()).map((text) => text.split(' ')[0])).toEqual(apps);
+    try {
+      await until('both to answer again', async () => (await answersOf()).every(Boolean), { withinMs: 90_000 });
+      for (let round = 0; round < 20; round += 1) {
+        expect((await answersOf()).map((text) => text.split(' ')[0])).toEqual(apps);
+      }
+    } finally {
+      // also after a failure: somebody must end the agent and the proxy
+      up = await LongrunUp.start({ dataDir, ports });
+      await up.ready();
     }
-    up = await LongrunUp.start({ dataDir, ports });
-    await up.ready();
     const after = (await Promise.all(apps.map((id) => up.settled(id, 2)))).flat();
     const addressesOf = (tasks: typeof before): string[] =>
       tasks.map(({ appId, ipAddresses }) => `${appId} ${ipAddresses[0]?.ipAddress}`).sort();
