@@ -106,7 +106,9 @@ if (!network) process.stderr.write('\nSKIPPED: container networks, for DOCKER_HO
     await stranger?.remove({ force: true });
     const answersOf = async (): Promise<string[]> => Promise.all(apps.map(bodyOf));
     try {
-      await until('both to answer again', async () => (await answersOf()).every(Boolean), { withinMs: 90_000 });
+      await until('both to answer again', async () => (await answersOf()).every(Boolean), {
+        withinMs: 90_000,
+      });
       for (let round = 0; round < 20; round += 1) {
         expect((await answersOf()).map((text) => text.split(' ')[0])).toEqual(apps);
       }
