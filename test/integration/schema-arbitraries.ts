@@ -32,7 +32,7 @@ const BY_NAME: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
 };
 /** Nobody asks what the server does with thousands of instances here. */
 const INSTANCES_MAX = 12;
-const OPTIONAL_MAX = 3;
+const OPTIONAL_MAX = 5;
 const DEPTH_MAX = 7;
 
 export class SchemaArbitraries {
@@ -111,8 +111,8 @@ export class SchemaArbitraries {
       );
     if (!isRecord(additionalProperties)) return own;
     const names = fc.oneof(
-      fc.constantFrom('A', 'PORT_X', 'HAPROXY_0_VHOST', ...NASTY_TEXTS),
-      fc.string({ maxLength: 5 }),
+      { arbitrary: fc.constantFrom('A', 'PORT_X', 'HAPROXY_0_VHOST', '__proto__', 'constructor'), weight: 5 },
+      { arbitrary: fc.oneof(fc.constantFrom(...NASTY_TEXTS), fc.string({ maxLength: 5 })), weight: 1 },
     );
     const entries = fc.array(fc.tuple(names, this.of(additionalProperties, '', depth + 1)), { maxLength: 3 });
     return fc
