@@ -14,6 +14,8 @@ const schemasOf = (value: unknown): readonly Schema[] => (Array.isArray(value) ?
 export const known = (kind: string): fc.Arbitrary<string> =>
   fc.nat({ max: 30 }).map((at) => `@${kind}${at}@`);
 const FEW_IDS = ['/fuzz/a', '/fuzz/b', '/fuzz/c/d', '/fuzz/c/e', '/g', '/g/h/i', 'j', '/fuzz/c', '/fuzz'];
+/** As a rule not taken yet. */
+const newId = fc.nat({ max: 200 }).map((at) => `/many/n${at}`);
 /** Relative to the group around them. */
 const CHILD_IDS = ['a', 'b', 'c', 'd', '/fuzz/c'];
 
@@ -49,7 +51,8 @@ export class SchemaArbitraries {
   }
 
   #named(name: string, depth: number): fc.Arbitrary<unknown> | undefined {
-    if (name === 'id') return fc.constantFrom(...(depth > 2 ? CHILD_IDS : FEW_IDS));
+    if (name === 'id')
+      return depth > 2 ? fc.constantFrom(...CHILD_IDS) : fc.oneof(fc.constantFrom(...FEW_IDS), newId);
     if (name === 'instances') return fc.integer({ min: 0, max: INSTANCES_MAX });
     if (name === 'scaleBy') return fc.constantFrom(0, 0.5, 1, 1.5, 2);
     return Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined;
