@@ -73,6 +73,21 @@ describe('creating', () => {
     expect(cluster.types().filter((type) => type === 'group_change_failed')).toHaveLength(3);
   });
 
+  it('tells every change that the state does not allow, with what is wrong', async () => {
+    await create('/', { id: '/a', apps: [app('web')] });
+    const cycle = {
+      id: '/b',
+      apps: [app('one', { dependencies: ['two'] }), app('two', { dependencies: ['one'] })],
+    };
+    await expect(create('/', cycle)).rejects.toMatchObject({ status: 422 });
+    await expect(core().groups.remove(asAppId('/nothing'), PLAIN)).rejects.toMatchObject({ status: 404 });
+    const told = cluster.events.filter(({ type }) => type === 'group_change_failed');
+    expect(told.map(({ payload }) => payload['reason'])).toEqual([
+      expect.stringContaining('dependencies form a cycle'),
+      "Group '/nothing' does not exist",
+    ]);
+  });
+
   it.each([
     ['below an app', { id: '/a/web/inner' }, '/a/web is an app and cannot hold /a/web/inner'],
     [
