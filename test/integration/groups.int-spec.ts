@@ -165,6 +165,7 @@ describe('dryRun=true', () => {
         [['StartApplication /h/x'], ['ScaleApplication /h/x']],
       ],
       ['PUT', '/v2/groups/g?force=true', { scaleBy: 2 }, [['ScaleApplication /g/stuck']]],
+      ['PATCH', '/v2/groups/g', { enforceRole: true }, []],
       [
         'DELETE',
         '/v2/groups/g?force=true',
@@ -197,6 +198,8 @@ describe('dryRun=true', () => {
       ['POST', '/v2/apps/g/stuck/restart', undefined, 409],
       ['DELETE', '/v2/deployments/00000000-0000-4000-8000-000000000000', undefined, 404],
       ['DELETE', '/v2/apps/g/stuck/tasks/g_stuck.none', undefined, 404],
+      ['PATCH', '/v2/groups/none', { enforceRole: true }, 404],
+      ['DELETE', '/v2/queue/g/stuck/delay', undefined, 422],
     ];
     for (const [method, path, body, status] of refused) {
       expect([path, (await send(method, `${path}?dryRun=true`, body)).status]).toEqual([path, status]);

@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { presentDeploymentResult, presentPlan } from '#libs/api-contract';
 import type { ApiCall, ChangeOptions, StartedDeployment } from '#libs/control-core';
+import { isDryRun } from '../http/dry-run.js';
 import { flag } from '../http/url-form.js';
 
 /** What `*` stands for, percent-decoded. */
@@ -28,9 +29,6 @@ export function answerChange(
   void reply.status(status).header('Marathon-Deployment-Id', deploymentId);
   return presentDeploymentResult({ id: deploymentId, version });
 }
-
-/** The caller wants to know what a change would do, and nothing of it done. */
-export const isDryRun = ({ query }: FastifyRequest): boolean => flag(query, 'dryRun');
 
 export const changeOptions = (request: FastifyRequest): Required<ChangeOptions> => ({
   force: flag(request.query, 'force'),

@@ -11,11 +11,12 @@ import {
   type WorkingSet,
 } from '#libs/control-core';
 import { asTaskId, showApp, type AppId, type Instance } from '#libs/model';
+import { isDryRun } from '../http/dry-run.js';
 import { readJson } from '../http/json-body.js';
 import { flag, text } from '../http/url-form.js';
 import { CORE } from '../tokens.js';
 import { readAppPath } from './app-path.js';
-import { answerChange, callOf, changeOptions, isDryRun, restOf } from './answers.js';
+import { answerChange, callOf, changeOptions, restOf } from './answers.js';
 import { appIdOf, taskOf, tasksOf } from './views.js';
 import { untilEnded } from './wiped-tasks.js';
 

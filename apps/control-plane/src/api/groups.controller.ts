@@ -2,7 +2,7 @@
 // of the path and `readGroupPath` says what it means. Nothing is decided here.
 import { Controller, Delete, Get, HttpCode, Inject, Patch, Post, Put, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { embedsOfGroup, failures, groupEmbeds, presentGroup } from '#libs/api-contract';
+import { embedsOfGroup, failures, groupEmbeds, presentGroup, presentPlan } from '#libs/api-contract';
 import type { ControlCore } from '#libs/control-core';
 import {
   parseGroupId,
@@ -12,6 +12,7 @@ import {
   type AppVersion,
   type GroupId,
 } from '#libs/model';
+import { isDryRun } from '../http/dry-run.js';
 import { readJson } from '../http/json-body.js';
 import { SlicedJson, type JsonText } from '../http/sliced-json.js';
 import { values } from '../http/url-form.js';
@@ -70,8 +71,10 @@ export class GroupsController {
 
   @Patch(['', '*'])
   @HttpCode(200)
-  async enforceRole(@Req() request: FastifyRequest): Promise<void> {
-    await this.core.groups.setEnforceRole(baseOf(request), readJson(request, ANY_TYPE));
+  async enforceRole(@Req() request: FastifyRequest): Promise<object | undefined> {
+    const dryRun = isDryRun(request);
+    await this.core.groups.setEnforceRole(baseOf(request), readJson(request, ANY_TYPE), dryRun);
+    return dryRun ? presentPlan([]) : undefined;
   }
 
   @Delete(['', '*'])

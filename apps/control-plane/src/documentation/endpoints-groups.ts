@@ -129,12 +129,15 @@ export const GROUP_ENDPOINTS: readonly Endpoint[] = [
     tag,
     summary: 'Change `enforceRole` of a top-level group',
     detail: 'No deployment, no restart.',
+    parameters: [parameters.dryRun],
     body: {
       schema: roleChange,
       meaning: '`{"enforceRole": true}`',
       required: true,
     },
-    answers: [{ status: 200, meaning: 'Done; no body.' }],
+    answers: [
+      { status: 200, meaning: 'Done; no body. With `dryRun=true` an empty plan, and nothing is done.' },
+    ],
     errors: ['not-found', 'schema-violation', 'rule-violation', 'conflict'],
   },
 ];

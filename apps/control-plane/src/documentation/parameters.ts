@@ -39,7 +39,11 @@ export const forceByDefault: Parameter = {
   schema: { type: 'boolean', default: true },
   meaning: 'Also while a deployment of the app runs. Only here is it the default.',
 };
-export const dryRun = flag('dryRun', false, 'Only answer the plan: `{"steps": […]}`. Nothing is stored.');
+export const dryRun = flag(
+  'dryRun',
+  false,
+  'Only answer the plan: `{"steps": […]}`. Nothing is stored. Changes that have no plan refuse it.',
+);
 export const partialUpdate = flag(
   'partialUpdate',
   true,

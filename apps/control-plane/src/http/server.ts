@@ -7,6 +7,7 @@ import { isAcceptable } from './accept.js';
 import type { Access } from './access.js';
 import { compressed } from './compression.js';
 import type { Cors } from './cors.js';
+import { refuseUnplanned } from './dry-run.js';
 import { entityTag, isKnown } from './entity-tags.js';
 import type { ErrorFilter } from './error-filter.js';
 import type { KnownRoutes } from './known-routes.js';
@@ -65,6 +66,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
       limit.enter(path, reply.raw);
       // nothing has such a name, and the store takes none
       if (path.includes('%00')) throw failures.badRequest('The path must not hold a NUL character.');
+      refuseUnplanned(path, request);
       const { leader } = core.leadership;
       if (core.leads && leader) void reply.header('X-Marathon-Leader', `http://${leader.address}`);
       if (passToLeader(core, address, request, reply)) return reply;

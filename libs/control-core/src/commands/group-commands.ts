@@ -16,7 +16,7 @@ import {
 } from '#libs/model';
 import type { Store } from '#libs/store';
 import type { Ids } from '#libs/time';
-import type { Lane, Proposal } from '../lane.js';
+import type { Decide, Lane, Proposal } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
 import { appChangesOf, livingApp, requireApp, type Target } from './app-targets.js';
 import { ChangeLane, type ChangeOptions } from './change-lane.js';
@@ -79,19 +79,20 @@ export class GroupCommands {
   }
 
   /** Absent in the body: the default, false. No deployment, for nothing that runs depends on it. */
-  async setEnforceRole(id: GroupId, body: unknown): Promise<void> {
+  async setEnforceRole(id: GroupId, body: unknown, dryRun = false): Promise<void> {
     const read = readEnforceRole(body);
     if (read.kind === 'problems') throw failures.invalidDefinition(read);
     if (id === '/' || parentGroupOf(id) !== '/') {
       throw failures.ruleViolation('/', 'enforceRole can only be changed for a top-level group');
     }
-    await this.#parts.lane.submit((workingSet) => {
+    const decide: Decide<void> = (workingSet) => {
       const group = workingSet.groups.get(id);
       if (!group) throw failures.groupNotFound(id);
       if (group.enforceRole === read.enforceRole) return { writes: [], value: undefined };
       const next = { ...group, enforceRole: read.enforceRole, revision: group.revision + 1 };
       return { writes: [{ kind: 'put-group', group: next }], value: undefined };
-    });
+    };
+    await (dryRun ? this.#parts.lane.preview(decide) : this.#parts.lane.submit(decide));
   }
 
   async #change(
