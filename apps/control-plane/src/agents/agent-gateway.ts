@@ -59,6 +59,11 @@ export class AgentGateway {
     return this.#sessions.get(agent)?.readLog(request, take) ?? null;
   }
 
+  /** Ends the session of this agent, if there is one; an agent that is alive dials again. */
+  endSession(agent: AgentId, reason: string): void {
+    this.#sessions.get(agent)?.end(reason);
+  }
+
   endAll(reason: string): void {
     for (const session of this.#all) session.end(reason);
   }

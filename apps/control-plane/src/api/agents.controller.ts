@@ -33,7 +33,10 @@ export class AgentsController {
 
   @Delete('agents/:id')
   async declareLost(@Param('id') id: string): Promise<object> {
-    if (!(await this.core.agents.declareLost(asAgentId(id)))) throw failures.notFound('Agent', id);
+    const agent = asAgentId(id);
+    if (!(await this.core.agents.declareLost(agent))) throw failures.notFound('Agent', id);
+    // one that is alive after all would stay lost for as long as its session holds, and get no task
+    this.gateway.endSession(agent, 'declared lost by a person');
     return { message: `Agent ${id} is declared lost` };
   }
 

@@ -230,7 +230,8 @@ export const AGENT_ENDPOINTS: readonly Endpoint[] = [
     path: '/v3/agents/{agentId}',
     tag: 'Agents and instances',
     summary: 'Say that an agent will not come back',
-    detail: 'What ran there is replaced at once, without waiting for anything.',
+    detail:
+      'What ran there is replaced at once, without waiting for anything. An agent that is alive after all comes back by itself, as one that was lost.',
     answers: [{ status: 200, meaning: 'Done.', schema: 'Message' }],
     errors: ['not-found', 'conflict'],
   },
