@@ -239,6 +239,16 @@ describe('files of the agent', () => {
     nothingIsLeft();
   });
 
+  it('does not wait for somebody to write into a pipe', async () => {
+    execFileSync('mkfifo', [at('pipe')]);
+    // both ends are opened if it waits all the same, for nothing else ends its thread
+    const timer = setTimeout(() => execFileSync('sh', ['-c', `: <> '${at('pipe')}'`]), 3_000);
+    const begun = performance.now();
+    await expect(fill([{ uri: at('pipe') }])).rejects.toThrow('no ordinary file');
+    clearTimeout(timer);
+    expect(performance.now() - begun).toBeLessThan(3_000);
+  });
+
   it('says that the disk is full, and tries again another time', async () => {
     if (process.getuid?.() !== 0) return;
     mkdirSync(at('small'));

@@ -1,5 +1,6 @@
 // Brings the bytes of one source to a sink, as they are (no content decoding: the name decides what is unpacked). HTTP follows at
 // most 5 redirects and gives up after 30 s without a byte; a body that breaks off is a failure, never a short file.
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { get as httpGet } from 'node:http';
 import type { IncomingMessage } from 'node:http';
@@ -44,7 +45,9 @@ export async function download(
 }
 
 async function copyFrom(path: string, sink: Sink, signal: AbortSignal): Promise<void> {
-  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+  // whoever opens a named pipe otherwise waits for its writer, in one of the few threads that all files of this process need
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+  const file = await open(path, flags).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') throw temporary(`fetch: ${path} does not exist on this agent`, error);
     if (error.code === 'EACCES') throw temporary(`fetch: this agent may not read ${path}`, error);
     throw error;
