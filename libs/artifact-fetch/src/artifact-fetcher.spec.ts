@@ -1,5 +1,5 @@
 // Real archives, real servers, real disks: what arrives in a sandbox, and what is left of it when that fails.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   existsSync,
@@ -241,12 +241,16 @@ describe('files of the agent', () => {
 
   it('does not wait for somebody to write into a pipe', async () => {
     execFileSync('mkfifo', [at('pipe')]);
-    // both ends are opened if it waits all the same, for nothing else ends its thread
-    const timer = setTimeout(() => execFileSync('sh', ['-c', `: <> '${at('pipe')}'`]), 3_000);
+    // opens the other end after 3 s, for nothing else ends a thread that waits all the same
+    const writer = spawn('python3', [
+      '-c',
+      'import sys, time; time.sleep(3); open(sys.argv[1], "r+")',
+      at('pipe'),
+    ]);
     const begun = performance.now();
     await expect(fill([{ uri: at('pipe') }])).rejects.toThrow('no ordinary file');
-    clearTimeout(timer);
     expect(performance.now() - begun).toBeLessThan(3_000);
+    writer.kill();
   });
 
   it('says that the disk is full, and tries again another time', async () => {
