@@ -249,13 +249,19 @@ describe('route table', () => {
   });
 
   it('warns of labels without effect and of UDP', () => {
-    const labels = { HAPROXY_0_VHOST: '*.example', HAPROXY_0_PATH: 'api', HAPROXY_0_MODE: 'grpc' };
+    const labels = {
+      HAPROXY_0_VHOST: '*.example',
+      HAPROXY_0_PATH: 'api',
+      HAPROXY_0_MODE: 'grpc',
+      HAPROXY_0_BALANCE: 'x',
+    };
     const app = anApp(aVersion('/web', { labels, portDefinitions: [port({ protocol: 'udp,tcp' })] }));
     const texts = warn(routed(app)).join('\n');
     expect(texts).toMatch(/"\*.example" is not a plain host name/);
     expect(texts).toMatch(/must begin with a slash/);
     expect(texts).toMatch(/mode "grpc" is not known/);
     expect(texts).toMatch(/UDP of port 0 is not proxied/);
+    expect(texts).toMatch(/HAPROXY_0_BALANCE: no effect/);
     expect(warn(routed(anApp(aVersion('/web', { labels: { HAPROXY_0_PATH: '/x' } }))))).toEqual([
       'HAPROXY_0_PATH has no effect without HAPROXY_0_VHOST',
     ]);

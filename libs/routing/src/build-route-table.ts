@@ -17,6 +17,7 @@ import { readPortLabels } from './port-labels.js';
 import type { RouteService, RouteTable } from './route-table.js';
 import { grantServicePorts, type GrantedPorts, type RouteWarning } from './service-ports.js';
 import { servesTcp, targetsOf } from './targets.js';
+import { unreadLabels } from './unread-labels.js';
 
 export interface RoutedApp {
   readonly app: App;
@@ -60,6 +61,7 @@ export function routeWarnings(input: Pick<RouteTableInput, 'apps' | 'servicePort
   const warnings = [...grantServicePorts(apps, input.servicePortRange).warnings];
   for (const app of apps) {
     for (const port of portsOf(app.current.spec)) warnings.push(...portWarnings(app, port));
+    for (const text of unreadLabels(app.current.spec)) warnings.push({ appId: app.id, text });
   }
   return warnings.sort((a, b) => order(a.appId, b.appId));
 }
