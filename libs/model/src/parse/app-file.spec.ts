@@ -39,7 +39,9 @@ describe('parseAppFile', () => {
   });
 
   it('reads what GET /v2/apps and GET /v2/groups answer', () => {
-    expect(parseAppFile({ apps: [{ id: '/a' }] })).toMatchObject({ apps: [{ id: '/a' }] });
+    expect(parseAppFile({ apps: [{ id: '/a' }, { id: '/shop/web' }] })).toMatchObject({
+      apps: [{ id: '/a' }, { id: '/shop/web' }],
+    });
     expect(
       parseAppFile({ id: '/', apps: [], groups: [{ id: '/g', apps: [{ id: '/g/a' }], pods: [] }] }),
     ).toMatchObject({ apps: [{ id: '/g/a' }] });
@@ -59,6 +61,7 @@ describe('parseAppFile', () => {
     [{ id: 'g', apps: [{ id: '/other/a' }] }, '/apps(0)/id', "Identifier is not child of '/g'"],
     [{ id: 'g', apps: [{ id: 'x/a' }] }, '/apps(0)/id', 'Identifier is not child'],
     [{ id: 'g', groups: [{ apps: [{ id: 'a' }] }] }, '/groups(0)/id', "'id' is missing"],
+    [{ groups: [{ id: 'g', apps: [{ id: '/a' }] }] }, '/groups(0)/apps(0)/id', 'Identifier is not child'],
     [{ id: 'g', groups: ['x'] }, '/groups(0)', 'must be a group'],
     [{ id: 'g', apps: 'x' }, '/apps', 'must be a list'],
     [{ id: 'g', scaleBy: 2, apps: [{ id: 'a' }] }, '/scaleBy', 'order to the API'],

@@ -92,7 +92,9 @@ function readGroup(group: Content, place: Place, apps: RawApp[], problems: Probl
       read(entry, { ...inside, path: `${path}(${index})` }, apps, problems),
     );
   };
-  each('apps', readApp);
+  // What GET /v2/apps answers has this form, too: apps from everywhere in a group without a name.
+  const isNamed = !isTop || member(group, 'id') !== undefined;
+  each('apps', (entry, at) => readApp(entry, { ...at, isInGroup: isNamed }, apps, problems));
   each('groups', (entry, at) =>
     isObject(entry) ? readGroup(entry, at, apps, problems) : problems.add(at.path, 'must be a group'),
   );
