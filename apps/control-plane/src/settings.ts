@@ -34,12 +34,6 @@ export const CONTROL_PLANE_OPTIONS: readonly Option[] = [
   { name: 'proxy-token-file', kind: 'path', help: 'file (mode 0600) with the token of proxies' },
   { name: 'data-dir', kind: 'path', help: 'folder whose disk must have room before a deploy is taken' },
   {
-    name: 'task-ports',
-    kind: 'port-range',
-    help: 'host ports of tasks, shown in /v2/info',
-    default: '31000-32000',
-  },
-  {
     name: 'access-control-allow-origin',
     kind: 'list',
     help: 'origins of web pages that may read the API (CORS), e.g. https://ui.example.com',
@@ -68,7 +62,6 @@ export interface ApiSettings {
   /** Shown to others: `--hostname`, else the bind address (a real name when that is a wildcard). */
   readonly hostname: string;
   readonly servicePorts: PortSpan;
-  readonly taskPorts: PortSpan;
   /** user -> password; absent: the API is open, on loopback only. */
   readonly users?: ReadonlyMap<string, string>;
   readonly agentToken?: string;
@@ -115,7 +108,6 @@ export function readSettings(
     apiPort: settings.port('api-port'),
     hostname: settings.optional('hostname') ?? (wildcard ? hostname() : bind),
     servicePorts: settings.portRange('service-ports'),
-    taskPorts: settings.portRange('task-ports'),
     ...(auth === undefined ? {} : { users: usersIn(auth) }),
     ...(agentToken === undefined ? {} : { agentToken }),
     ...(proxyToken === undefined ? {} : { proxyToken }),

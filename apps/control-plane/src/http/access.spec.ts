@@ -8,7 +8,6 @@ const settings: ApiSettings = {
   apiPort: 8080,
   hostname: 'Leader.Example',
   servicePorts: { from: 1, to: 2 },
-  taskPorts: { from: 1, to: 2 },
   users: new Map(),
   allowedOrigins: [],
   effective: {},
