@@ -10,7 +10,8 @@ const ROOT = { path: '/v2/groups', of: 'the whole tree' };
 const ONE = { path: '/v2/groups/{group}', of: 'a group' };
 const body = {
   schema: 'GroupUpdate',
-  meaning: 'The wanted content, or `{"scaleBy": n}` alone, or `{"version": "…"}` alone.',
+  meaning:
+    'The wanted content, or `{"scaleBy": n}` alone (`instances` of every app below times n, rounded up), or `{"version": "…"}` alone.',
   required: true,
 };
 const STRUCTURE =

@@ -48,7 +48,11 @@ const residency = object({
 /** A whole definition, schema-clean; `null` members are gone. */
 export const appSchema = object({
   id: required(idText, 'Absolute, or relative to the enclosing group.', '/shop/web'),
-  cmd: optional(text({ min: 1 }), 'Run by /bin/sh -c. Excludes args.', 'exec ./server --port $PORT0'),
+  cmd: optional(
+    text({ min: 1 }),
+    'Run by /bin/sh -c; two characters or more. Excludes args.',
+    'exec ./server --port $PORT0',
+  ),
   args: optional(
     list(text()),
     'Run without a shell; with an image appended to its entry point. Excludes cmd.',
@@ -104,7 +108,12 @@ export const appSchema = object({
   dependencies: filled(list(text()), [], 'Apps and groups that are started before this one.', ['/shop/db']),
   labels: filled(labels, {}, 'Any texts; some have a meaning to proxies.', { HAPROXY_GROUP: 'external' }),
   acceptedResourceRoles: optional(list(text()), 'Kept and shown.', ['*']),
-  role: filled(text(), '', "Kept and shown; '' is the default role.", 'prod'),
+  role: filled(
+    text(),
+    '',
+    "Kept and shown; '' is the default role: '*', or that of a group with enforceRole.",
+    'prod',
+  ),
   residency: optional(residency, 'Read without effect.'),
   secrets: filled(secrets, {}, 'Not supported: must be empty.'),
   resourceLimits: optional(resourceLimits, 'Hard limits above cpus and mem.', { mem: 'unlimited' }),

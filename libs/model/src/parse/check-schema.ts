@@ -39,7 +39,7 @@ export const healthCheck = object({
   maxConsecutiveFailures: filled(
     seconds,
     3,
-    'So many failures on end and the instance is replaced; 0: never.',
+    'So many failures on end and the instance is replaced, with HTTP, HTTPS and TCP one more; 0: never.',
   ),
   delaySeconds: filled(seconds, 15, 'Time before the first check; MESOS_* and COMMAND only.'),
   ignoreHttp1xx: filled(flag, false, 'Answers 100 to 199 are neither success nor failure.'),

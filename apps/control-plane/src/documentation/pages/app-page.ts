@@ -23,7 +23,7 @@ const INTRO = `# App definition
 A definition says what should run; it is Marathon's, in JSON or YAML. A file may hold one app, a list of apps, or a group. Send it to the [API](api.md), or with
 \`longrun deploy FILE\`.`;
 
-const RULES = `- Members that are not known are ignored. \`null\` means "not given".
+const RULES = `- Members that are not known are ignored. \`null\` means "not given"; values in \`env\` and \`labels\` are texts, so write \`"8080"\`, and neither \`8080\` nor \`null\`.
 - Words like \`docker\` are taken in any case and shown in the one below.
 - What a GET shows can be sent back as it is: it is the definition with all its defaults. The members that only answers have (\`tasks\`, \`tasksRunning\` and the other counts,
   \`deployments\`, \`lastTaskFailure\`, \`readinessCheckResults\`, \`taskStats\`, \`versionInfo\`) are ignored, and so is \`version\`, except alone in a PUT, where it puts that version back.

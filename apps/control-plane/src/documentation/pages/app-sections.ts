@@ -26,10 +26,11 @@ const LABELS = `| label | effect |
 | \`HAPROXY_{n}_PATH\` | path below these hosts that goes to this port |
 | \`HAPROXY_{n}_MODE\` | \`http\` or \`tcp\`; without it the proxy finds out by the first bytes |
 | \`HAPROXY_{n}_STICKY\` | \`true\`: a client stays with its instance |
+| \`HAPROXY_{n}_REDIRECT_TO_HTTPS\` | \`true\`: a request by virtual host is sent to \`https://\`, unless \`X-Forwarded-Proto: https\` says that it came so |
 | \`longrun.io/drain-seconds\` | how long requests in flight may take when an instance is stopped, before SIGTERM (30) |
 | \`MARATHON_SINGLE_INSTANCE_APP\` | \`true\`: never more than one instance; needs an \`upgradeStrategy\` of 0 and 0 |
 
-A label that has no effect here is shown at \`/v3/apps/ID/warnings\`, with the reason.`;
+A label of marathon-lb that has no effect here is shown at \`/v3/apps/ID/warnings\`, with the reason.`;
 
 const STOP = `A stop goes in this order: the instance leaves the route table; every proxy confirms that; its requests in flight end, or the drain time is over; SIGTERM to its whole
 process group; after \`taskKillGracePeriodSeconds\` SIGKILL.`;

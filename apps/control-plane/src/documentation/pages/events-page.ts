@@ -13,9 +13,9 @@ const INTRO = `# Events
 of their own because strict clients stop at a type they do not know.`;
 
 const TRY = `curl -N -H 'Accept: text/event-stream' 'http://127.0.0.1:8080/v2/events?plan-format=light'`;
-const FRAME = `id: 4711
-event: deployment_success
+const FRAME = `event: deployment_success
 data: {"id":"5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43","plan":{…},"eventType":"deployment_success","timestamp":"2026-01-31T12:00:00.000Z"}
+id: 4711
 `;
 
 const RULES = `| question | answer |
