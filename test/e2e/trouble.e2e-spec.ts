@@ -136,10 +136,10 @@ describe('trouble', () => {
     ).toMatchObject({ status: 415 });
     expect(await send('/v2/apps', app, { 'content-type': 'text/plain' })).toMatchObject({ status: 415 });
     expect(
-      await send('/v2/apps', JSON.stringify({ id: '/pod', fetch: [{ uri: 'http://x/y' }], cmd: 'true' })),
+      await send('/v2/apps', JSON.stringify({ id: '/hush', secrets: { key: { source: 'k' } }, cmd: 'true' })),
     ).toMatchObject({
       status: 422,
-      text: expect.stringContaining('fetch'),
+      text: expect.stringContaining("'secrets' is not supported yet"),
     });
     const { apps } = await up.api.get<{ apps: { id: string }[] }>('/v2/apps?id=evil');
     expect(apps).toEqual([]);
