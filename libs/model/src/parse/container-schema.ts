@@ -31,7 +31,10 @@ const docker = object({
     object({ secret: required(text(), 'Name of a declared secret.') }),
     'Not supported: log the agents in with docker login.',
   ),
-  network: optional(oneOf('BRIDGE', 'HOST', 'NONE', 'USER'), "Old style: 'networks' of the app. NONE is refused."),
+  network: optional(
+    oneOf('BRIDGE', 'HOST', 'NONE', 'USER'),
+    "Old style: 'networks' of the app. NONE is refused.",
+  ),
   portMappings: optional(list(portMapping), "Old style: 'portMappings' of the container."),
 });
 
