@@ -22,6 +22,15 @@ describe('warnings about a definition', () => {
     ]);
   });
 
+  it('names what cannot be fetched', () => {
+    const item = (uri: string) => ({ uri, extract: true, executable: false, cache: false });
+    const uris = ['https://x.example/a', '/opt/a', 'file:///opt/b', 'hdfs://x/a', 'HDFS://x/b', 'a.tgz'];
+    expect(definitionWarnings(anAppSpec({ fetch: uris.map(item) }))).toEqual([
+      expect.stringContaining("no 'hdfs'"),
+      expect.stringContaining('no relative paths'),
+    ]);
+  });
+
   it('gives a container its terminal', () => {
     const mapping = { containerPort: 80, servicePort: 10_000, protocol: 'tcp' as const, labels: {} };
     const spec = anAppSpec({

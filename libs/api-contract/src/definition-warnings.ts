@@ -22,5 +22,19 @@ export function definitionWarnings(spec: AppSpec): readonly string[] {
       'its tasks cannot start: a process has no network of its own. Give an image (container.docker.image) or use host networking',
     );
   }
+  const strange = (spec.fetch ?? []).map(({ uri }) => schemeOf(uri)).filter((scheme) => !FETCHED.has(scheme));
+  for (const scheme of new Set(strange)) {
+    warnings.push(
+      `its tasks cannot start: 'fetch' takes http, https, file and absolute paths of the agent, and no ${scheme === '' ? 'relative paths' : `'${scheme}'`}`,
+    );
+  }
   return warnings;
+}
+
+/** As libs/artifact-fetch takes them; a path has `/`. */
+const FETCHED: ReadonlySet<string> = new Set(['http', 'https', 'file', '/']);
+
+function schemeOf(uri: string): string {
+  if (uri.startsWith('/')) return '/';
+  return /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(uri)?.[1]?.toLowerCase() ?? '';
 }
