@@ -47,6 +47,9 @@ const groups: Record<string, readonly Case[]> = {
     ['old style with a blank', { uris: ['http://x/a b'] }, ['/uris(0)']],
     ['both styles', { uris: ['http://x/a'], fetch: [{ uri: 'http://x/b' }] }, ['/uris']],
     ['an empty name', { fetch: [{ uri: 'x', destPath: '' }] }, ['/fetch(0)/destPath']],
+    ['a name below', { fetch: [{ uri: 'x', destPath: './lib/../x..y/z' }] }],
+    ['an absolute name', { fetch: [{ uri: 'x', destPath: '/etc/x' }] }, ['/fetch(0)/destPath']],
+    ['a name outside', { fetch: [{ uri: 'x', destPath: 'a/../../x' }] }, ['/fetch(0)/destPath']],
     ['too many', { uris: Array.from({ length: 101 }, () => 'http://x/a') }, ['/uris']],
   ],
   networks: [

@@ -1,4 +1,4 @@
-// Downloads in canonical form: `fetch`, or the old `uris` translated (app.md A1, A14), and the rule about URIs.
+// Downloads in canonical form: `fetch`, or the old `uris` translated (app.md A1, A14), and the rules about URIs and places.
 import type { FetchItem } from '../app-spec.js';
 import type { AppInput } from './app-schema.js';
 import type { FetchInput } from './fetch-schema.js';
@@ -28,7 +28,23 @@ export function checkDownloads({ fetch, uris }: AppInput, problems: Problems): v
     if (!isUri(uri)) problems.add(path, 'must be a valid URI');
   };
   uris?.forEach((uri, index) => check(uri, `/uris(${index})`));
-  fetch.forEach(({ uri }, index) => check(uri, `/fetch(${index})/uri`));
+  fetch.forEach(({ uri, destPath }, index) => {
+    check(uri, `/fetch(${index})/uri`);
+    if (destPath !== undefined && leavesSandbox(destPath)) {
+      problems.add(`/fetch(${index})/destPath`, 'must stay in the sandbox: a relative path without ".."');
+    }
+  });
+}
+
+/** Absolute, or with a step up that no earlier step down makes good; agents refuse these too. */
+function leavesSandbox(path: string): boolean {
+  let depth = 0;
+  for (const step of path.split('/')) {
+    if (step === '..') depth -= 1;
+    else if (step !== '' && step !== '.') depth += 1;
+    if (depth < 0) return true;
+  }
+  return path.startsWith('/');
 }
 
 const URI_TEXT = /^(?:[^\s"<>\\^`{|}%]|%[0-9a-fA-F]{2})+$/;
