@@ -95,7 +95,7 @@ export const failures = {
     ),
   methodNotAllowed: () => new LongrunError('method-not-allowed', 'Method Not Allowed'),
   notAcceptable: () => new LongrunError('not-acceptable', 'Not Acceptable'),
-  unsupportedMediaType: () => new LongrunError('unsupported-media-type', 'Unsupported Media Type'),
+  unsupportedMediaType: (why = 'Unsupported Media Type') => new LongrunError('unsupported-media-type', why),
   payloadTooLarge: () => new LongrunError('payload-too-large', 'Payload Too Large'),
   unauthorized: () =>
     new LongrunError(

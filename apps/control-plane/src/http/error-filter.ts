@@ -31,7 +31,17 @@ export class ErrorFilter implements ExceptionFilter {
     }
     if (known.status === 503) void reply.header('Retry-After', RETRY_AFTER);
     if (known.status === 401) void reply.header('WWW-Authenticate', 'Basic realm="longrun"');
+    if (known.status === 405) void reply.header('Allow', this.#allowed(request));
     void reply.status(known.status).header('content-type', 'application/json').send(errorBody(known));
+  }
+
+  /**
+   * RFC 9110, 15.5.6. A method that the path's pattern has and that was refused all the same is not among them, e.g. POST for an
+   * app and not its restart; but GET is, refused for its `Accept` only.
+   */
+  #allowed({ method, url }: FastifyRequest): string {
+    const methods = this.routes.methodsOf(pathOf(url));
+    return methods.filter((each) => each === 'GET' || each !== method).join(', ');
   }
 
   #translated(error: unknown, request: FastifyRequest): LongrunError {

@@ -1,5 +1,5 @@
 // Bodies are read as bytes and parsed here, because Marathon's answers to bad ones differ from any framework's (api.md 1.2):
-// wrong type 415, nothing at all 400 with its own text, no JSON 400 with the parser's words.
+// wrong type or packed 415, nothing at all 400 with its own text, no JSON 400 with the parser's words.
 import type { FastifyRequest } from 'fastify';
 import { failures } from '#libs/api-contract';
 
@@ -14,6 +14,12 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 export function readJson(request: FastifyRequest, { anyType = false } = {}): unknown {
   const type = request.headers['content-type'];
   if (!anyType && type !== undefined && !isJson(type)) throw failures.unsupportedMediaType();
+  const encoding = request.headers['content-encoding']?.trim() ?? '';
+  if (!/^(identity)?$/i.test(encoding)) {
+    throw failures.unsupportedMediaType(
+      'Bodies with a Content-Encoding are not read. Send the body as it is, without this header.',
+    );
+  }
   const { body } = request;
   if (!Buffer.isBuffer(body) || !body.length) throw failures.emptyBody();
   const text = decoded(body);

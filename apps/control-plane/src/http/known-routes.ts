@@ -16,7 +16,13 @@ export class KnownRoutes {
   }
 
   hasOtherMethod(method: string, path: string): boolean {
-    return this.#routes.some((each) => each.method !== method && each.pattern.test(path));
+    return this.methodsOf(path).some((each) => each !== method);
+  }
+
+  /** Each once, in the order of the alphabet; empty for an unknown path. */
+  methodsOf(path: string): readonly string[] {
+    const known = this.#routes.filter(({ pattern }) => pattern.test(path));
+    return [...new Set(known.map(({ method }) => method))].sort();
   }
 }
 
