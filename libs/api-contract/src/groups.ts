@@ -1,4 +1,5 @@
 // Groups as Marathon shows them (api.md 4.1): the tree below one group, with the parts that were asked for.
+import { parentGroupOf } from '#libs/model';
 import type { AppId, Group, GroupId, Timestamp } from '#libs/model';
 import { embedsOfGroup, type AppEmbed } from './app-embeds.js';
 
@@ -72,7 +73,7 @@ function byParent<Item extends { readonly id: string }>(items: Iterable<Item>): 
   const lists = new Map<string, Item[]>();
   for (const item of [...items].sort((a, b) => (a.id < b.id ? -1 : 1))) {
     if (item.id === '/') continue;
-    const parent = item.id.slice(0, Math.max(1, item.id.lastIndexOf('/')));
+    const parent = parentGroupOf(item.id);
     const list = lists.get(parent);
     if (list) list.push(item);
     else lists.set(parent, [item]);

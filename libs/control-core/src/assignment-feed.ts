@@ -2,7 +2,8 @@
 // afterwards (decisions.md 20). Nothing is remembered but what was sent, so a lost frame costs a reconnect and never truth.
 import { MAX_FRAME_BYTES, type Assignments } from '#libs/agent-protocol';
 import { assignmentOf } from '#libs/lifecycle';
-import { asAppId, type AgentId, type Assignment, type Instance, type InstanceId } from '#libs/model';
+import { type AgentId, type Assignment, type Instance, type InstanceId } from '#libs/model';
+import { defaultRoleOf } from './commands/group-state.js';
 import type { Committed } from './lane.js';
 import type { WorkingSet } from './working-set.js';
 
@@ -99,8 +100,7 @@ export class AssignmentFeed {
 function assignmentFor(instance: Instance, agent: AgentId, workingSet: WorkingSet): Assignment | null {
   const info = workingSet.agents.get(agent)?.info;
   if (!info || instance.agentId !== agent) return null;
-  const topLevel = asAppId(`/${instance.appId.split('/')[1] ?? ''}`);
-  const enforceGroupRole = workingSet.groups.get(topLevel)?.enforceRole ?? false;
+  const enforceGroupRole = defaultRoleOf(instance.appId, workingSet.groups) !== undefined;
   const place = { hostname: info.hostname, enforceGroupRole };
   return assignmentOf(instance, workingSet.versionOf(instance), workingSet.apps.get(instance.appId), place);
 }

@@ -31,6 +31,5 @@ export { GroupCommands } from './commands/group-commands.js';
 export type { SubmittedGroup } from './commands/group-commands.js';
 export { GROUP_VERSIONS_MAX, GroupHistory } from './commands/group-history.js';
 export type { PastTree } from './commands/group-history.js';
-export { groupsAbove, groupsUpFrom, isBelow, parentGroupOf } from './commands/group-ids.js';
 export { DEPLOYMENTS_MAX } from './commands/start-deployment.js';
 export type { StartedDeployment } from './commands/start-deployment.js';

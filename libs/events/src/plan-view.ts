@@ -1,5 +1,6 @@
 // A deployment as events show it: the plan's steps, and in the full form the root group before and after, cut down to
 // what the plan touches (events.md 6). `lightPlan` reduces a stored event at sending time for `plan-format=light`.
+import { asAppId, groupsUpFrom, parentGroupOf } from '#libs/model';
 import type { AppVersion, Deployment, DeploymentStep, GroupId, GroupState } from '#libs/model';
 import type { NewEvent } from './event.js';
 import type { EventView } from './event-view.js';
@@ -36,8 +37,6 @@ export function lightPlan<E extends NewEvent>(event: E): E {
   return { ...event, payload: { ...event.payload, plan: { id, version, steps } } };
 }
 
-const parentOf = (id: string): string => id.slice(0, Math.max(1, id.lastIndexOf('/')));
-
 /** One side of a plan: the apps and groups that it touches, and every group on the way to them. */
 class PlanTree {
   readonly #apps: ReadonlyMap<string, readonly AppVersion[]>;
@@ -53,9 +52,10 @@ class PlanTree {
     const changed = deployment.groupChanges ?? [];
     this.#states = new Map(changed.map((change) => [change.groupId, change[side]]));
     const groups = changed.filter((change) => change[side]).map(({ groupId }) => groupId);
-    const ids = new Set([...apps.map(({ spec }) => parentOf(spec.id)), ...groups].flatMap(upwards));
-    this.#apps = grouped(apps, ({ spec }) => parentOf(spec.id));
-    this.#groups = grouped([...ids].sort(), parentOf);
+    const ids = new Set([...apps.map(({ spec }) => parentGroupOf(spec.id)), ...groups].flatMap(groupsUpFrom));
+    ids.delete(asAppId('/')); // in no group
+    this.#apps = grouped(apps, ({ spec }) => parentGroupOf(spec.id));
+    this.#groups = grouped([...ids].sort(), parentGroupOf);
   }
 
   group(id: string): GroupTree {
@@ -70,9 +70,6 @@ class PlanTree {
     };
   }
 }
-
-/** `/a/b` -> `/a/b`, `/a`; the root has no parent. */
-const upwards = (id: string): string[] => (id === '/' ? [] : [id, ...upwards(parentOf(id))]);
 
 function grouped<Item>(
   items: readonly Item[],

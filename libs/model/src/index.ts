@@ -67,6 +67,7 @@ export type {
 } from './instance.js';
 export type { App, LaunchDelay, TaskFailure } from './app.js';
 export type { Group, GroupId } from './group.js';
+export { groupsAbove, groupsUpFrom, isBelow, parentGroupOf } from './group-ids.js';
 export type {
   AppChange,
   Deployment,

@@ -1,5 +1,6 @@
 // The ordered plan of a deployment (behaviour.md 2): removals, then the 0-instance starts that clients count, then one step
 // per dependency layer. Dependencies order a plan; they restart nothing.
+import { groupsUpFrom, parentGroupOf } from '#libs/model';
 import type { AppChange, AppId, AppSpec, DeploymentAction, DeploymentStep, Group } from '#libs/model';
 
 export type PlannedSteps =
@@ -104,7 +105,7 @@ interface Graph {
 function dependenciesOf(spec: AppSpec, graph: Graph): readonly AppSpec[] {
   const { byId, byGroup } = graph;
   const inherited = byGroup.size
-    ? idsAbove(spec.id).flatMap((id) => byGroup.get(id)?.dependencies ?? [])
+    ? groupsUpFrom(parentGroupOf(spec.id)).flatMap((id) => byGroup.get(id)?.dependencies ?? [])
     : [];
   return [...spec.dependencies, ...inherited].flatMap((name) => {
     const app = byId.get(name);
@@ -120,11 +121,4 @@ function membersOf(group: AppId, { specs, members }: Graph): readonly AppSpec[] 
   const found = specs.filter((each) => each.id.startsWith(prefix));
   members.set(group, found);
   return found;
-}
-
-/** `/a/b/c` -> `/a/b`, `/a`, `/`. */
-function idsAbove(id: string): AppId[] {
-  const ids: string[] = [];
-  for (let at = id.lastIndexOf('/'); at > 0; at = id.lastIndexOf('/', at - 1)) ids.push(id.slice(0, at));
-  return [...ids, '/'] as AppId[];
 }

@@ -3,6 +3,7 @@
 import { failures } from '#libs/api-contract';
 import { apiPostEvent } from '#libs/events';
 import {
+  parentGroupOf,
   asDeploymentId,
   mergeUpdate,
   parseApp,
@@ -25,7 +26,7 @@ import type { WorkingSet } from '../working-set.js';
 import { appChangesOf, livingApp, requireApp, type Target } from './app-targets.js';
 import { bulkItems, bulkTargets, inList, refuseProblems, type BulkItem } from './bulk-update.js';
 import { ChangeLane, type ChangeOptions } from './change-lane.js';
-import { defaultRoleOf, parentGroupOf } from './group-ids.js';
+import { defaultRoleOf } from './group-state.js';
 import { startDeployment, type DeploymentRequest, type StartedDeployment } from './start-deployment.js';
 
 /** Who called, for `api_post_event`. */

@@ -11,7 +11,7 @@ import {
 } from '#libs/model';
 import type { WorkingSet } from '../working-set.js';
 import { livingApp, type Target } from './app-targets.js';
-import { defaultRoleOf } from './group-ids.js';
+import { defaultRoleOf } from './group-state.js';
 
 export interface BulkOptions {
   /** Members that are present replace the stored ones; otherwise each is a whole definition. */

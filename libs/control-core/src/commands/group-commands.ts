@@ -2,6 +2,7 @@
 // definition is one deployment; a rule about roles is only a row.
 import { failures } from '#libs/api-contract';
 import {
+  parentGroupOf,
   asDeploymentId,
   parseGroupUpdate,
   readEnforceRole,
@@ -21,7 +22,6 @@ import type { WorkingSet } from '../working-set.js';
 import { appChangesOf, livingApp, requireApp, type Target } from './app-targets.js';
 import { ChangeLane, type ChangeOptions } from './change-lane.js';
 import { GroupHistory, type PastTree } from './group-history.js';
-import { parentGroupOf } from './group-ids.js';
 import { contentOf, planOfPast, planOfShape, targetsScaled, type GroupPlan } from './group-plan.js';
 import { startDeployment, type StartedDeployment } from './start-deployment.js';
 

@@ -1,9 +1,20 @@
 // What the tree of groups was at an earlier version. No trees are stored: every deployment keeps what it changed, so an earlier tree
 // is the present one with all newer changes taken back; that reaches as far as ended deployments are kept.
-import type { AppId, AppVersion, Deployment, Group, GroupId, GroupState, Timestamp } from '#libs/model';
+import {
+  groupsUpFrom,
+  isBelow,
+  parentGroupOf,
+  type AppId,
+  type AppVersion,
+  type Deployment,
+  type Group,
+  type GroupId,
+  type GroupState,
+  type Timestamp,
+} from '#libs/model';
 import type { Store } from '#libs/store';
 import type { WorkingSet } from '../working-set.js';
-import { EMPTY_GROUP, groupsUpFrom, isBelow, parentGroupOf, stateOf } from './group-ids.js';
+import { EMPTY_GROUP, stateOf } from './group-state.js';
 
 /** As many as are kept of an app (api.md 3.11). */
 export const GROUP_VERSIONS_MAX = 50;

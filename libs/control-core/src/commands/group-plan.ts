@@ -2,6 +2,8 @@
 // (api.md 4.2). Nothing is written here.
 import { failures } from '#libs/api-contract';
 import {
+  isBelow,
+  parentGroupOf,
   LIMITS,
   type AppId,
   type AppSpec,
@@ -13,7 +15,7 @@ import { shareRoundedUp } from '#libs/planner';
 import type { WorkingSet } from '../working-set.js';
 import { livingApp, type Target } from './app-targets.js';
 import type { PastTree } from './group-history.js';
-import { EMPTY_GROUP, isBelow, parentGroupOf, stateOf } from './group-ids.js';
+import { EMPTY_GROUP, stateOf } from './group-state.js';
 
 export interface GroupPlan {
   readonly targets: readonly Target[];

@@ -1,9 +1,17 @@
 // The rows of groups that follow from a change: groups that come or go, groups above new apps, and the version of every group at or
 // above something that changed (behaviour.md 1, step 3). Every change of apps or groups passes here, so a group row is never stale.
-import type { AppChange, Group, GroupChange, GroupId, Timestamp } from '#libs/model';
+import {
+  groupsUpFrom,
+  parentGroupOf,
+  type AppChange,
+  type Group,
+  type GroupChange,
+  type GroupId,
+  type Timestamp,
+} from '#libs/model';
 import type { Write } from '#libs/store';
 import type { WorkingSet } from '../working-set.js';
-import { EMPTY_GROUP, groupsUpFrom, parentGroupOf, stateOf } from './group-ids.js';
+import { EMPTY_GROUP, stateOf } from './group-state.js';
 
 export interface GroupWrites {
   readonly writes: readonly Write[];

@@ -2,7 +2,14 @@
 // Without scale the instance comes back as its next incarnation; with scale a deployment takes exactly these away.
 import { failures } from '#libs/api-contract';
 import { hasEnded } from '#libs/lifecycle';
-import { asDeploymentId, type AppChange, type AppId, type Instance, type InstanceId } from '#libs/model';
+import {
+  parentGroupOf,
+  asDeploymentId,
+  type AppChange,
+  type AppId,
+  type Instance,
+  type InstanceId,
+} from '#libs/model';
 import { nextVersion } from '#libs/planner';
 import { requestStop } from '#libs/reconciler';
 import type { Ids } from '#libs/time';
@@ -10,7 +17,6 @@ import type { Decide, Lane } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
 import { livingApp } from './app-targets.js';
 import { ChangeLane, type ChangeOptions } from './change-lane.js';
-import { parentGroupOf } from './group-ids.js';
 import { startDeployment, type StartedDeployment } from './start-deployment.js';
 
 /** Picks the instances to kill; throws when what the caller named is not there. */

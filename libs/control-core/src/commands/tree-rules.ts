@@ -1,9 +1,16 @@
 // One name space for apps and groups (behaviour.md 1, step 4; app.md A11): an id is an app or a group, nothing stands below an app,
 // and an app takes the place of an empty group. Looked at for what a change adds, so that its cost does not grow with the cluster.
 import { failures } from '#libs/api-contract';
-import type { App, AppChange, AppId, GroupChange, GroupId } from '#libs/model';
+import {
+  groupsAbove,
+  type App,
+  type AppChange,
+  type AppId,
+  type GroupChange,
+  type GroupId,
+} from '#libs/model';
 import type { WorkingSet } from '../working-set.js';
-import { groupsAbove, stateOf } from './group-ids.js';
+import { stateOf } from './group-state.js';
 
 type Tree = Pick<WorkingSet, 'apps' | 'groups'>;
 

@@ -1,6 +1,7 @@
 // What an app file may hold (promises.md): one app, a list of apps, or a group with nested groups and relative ids.
 // Gives raw app bodies with absolute ids; the server validates them like any other. Pods are refused by name.
 import type { AppId } from '../ids.js';
+import { parentGroupOf } from '../group-ids.js';
 import { appIdFault, idFault, matchesIdPattern, resolveId, ROOT_ID } from './app-id.js';
 import { PODS_UNSUPPORTED } from './parse-pod.js';
 import { Problems, type ProblemList } from './problems.js';
@@ -56,7 +57,7 @@ function readApp(value: unknown, place: Place, apps: RawApp[], problems: Problem
   const id = idOf(value, place, problems);
   if (id === null) return undefined;
   const fault =
-    appIdFault(id) ?? (place.isInGroup && parentOf(id) !== place.base ? notChild(place.base) : null);
+    appIdFault(id) ?? (place.isInGroup && parentGroupOf(id) !== place.base ? notChild(place.base) : null);
   if (fault !== null) return problems.add(`${place.path}/id`, fault);
   const dependencies = dependenciesOf(value, place.base);
   const all = [...new Set([...(Array.isArray(dependencies) ? dependencies : []), ...place.inherited])];
@@ -74,7 +75,7 @@ function readGroup(group: Content, place: Place, apps: RawApp[], problems: Probl
   const id = isTop && member(group, 'id') === undefined ? place.base : idOf(group, place, problems);
   if (id === null) return undefined;
   const fault = id === ROOT_ID && isTop ? null : idFault(id);
-  const misplaced = !isTop && parentOf(id) !== place.base ? notChild(place.base) : null;
+  const misplaced = !isTop && parentGroupOf(id) !== place.base ? notChild(place.base) : null;
   if (fault ?? misplaced) return problems.add(`${place.path}/id`, fault ?? misplaced ?? '');
   if (member(group, 'scaleBy') !== undefined) {
     problems.add(`${place.path}/scaleBy`, 'is an order to the API, not part of an app file');
@@ -137,7 +138,6 @@ function refuseTwice(apps: readonly RawApp[], problems: Problems): void {
   }
 }
 
-const parentOf = (id: AppId): string => id.slice(0, id.lastIndexOf('/')) || '/';
 const notChild = (base: AppId): string => `Identifier is not child of '${base}'`;
 
 /** An own member; null counts as absent. */

@@ -1,6 +1,7 @@
 // From a group update as it was sent to what it asks for, or to all problems of the first stage that has any (api.md 4.2, app.md C):
 // put a version back, scale everything below, or give groups and apps anew. What it says about what exists is decided elsewhere.
 import type { AppSpec } from '../app-spec.js';
+import { parentGroupOf } from '../group-ids.js';
 import type { GroupId } from '../group.js';
 import type { AppId, Timestamp } from '../ids.js';
 import { appIdFault, idFault, resolveId, ROOT_ID } from './app-id.js';
@@ -177,8 +178,8 @@ function appsOf(inputs: readonly unknown[], { id, path, role }: Place, found: Pr
 }
 
 function checkChild(child: AppId, group: GroupId, path: string, found: Problems): void {
-  const parent = child.slice(0, Math.max(1, child.lastIndexOf('/')));
-  if (child === ROOT_ID || parent !== group) found.add(path, `Identifier is not child of '${group}'`);
+  if (child === ROOT_ID || parentGroupOf(child) !== group)
+    found.add(path, `Identifier is not child of '${group}'`);
   const fault = appIdFault(child);
   if (fault !== null) found.add(path, fault);
 }

@@ -1,5 +1,6 @@
-// Where an id stands in the tree of groups: what is above it; and the part of a group that a plan changes.
-import { asAppId, type AppId, type Group, type GroupId, type GroupState } from '#libs/model';
+// Where an id stands in the tree of groups: what is above it, and what is below a group.
+import { asAppId, type AppId } from './ids.js';
+import type { GroupId } from './group.js';
 
 /** `/shop/web` -> `/shop`, `/web` -> `/`; the root is its own parent. */
 export const parentGroupOf = (id: string): GroupId => asAppId(id.slice(0, Math.max(1, id.lastIndexOf('/'))));
@@ -17,13 +18,3 @@ export const groupsUpFrom = (id: GroupId): GroupId[] =>
 /** Is this app or group below the group, at any depth? */
 export const isBelow = (id: string, group: GroupId): boolean =>
   group === '/' ? id !== '/' : id.startsWith(`${group}/`);
-
-export const EMPTY_GROUP: GroupState = { dependencies: [], enforceRole: false };
-
-export const stateOf = ({ dependencies, enforceRole }: Group): GroupState => ({ dependencies, enforceRole });
-
-/** The role of an app that names none: its top-level group's name if that group enforces it, else undefined (app.md A9). */
-export function defaultRoleOf(id: AppId, groups: ReadonlyMap<GroupId, Group>): string | undefined {
-  const top = groupsAbove(id).at(-1);
-  return top !== undefined && groups.get(top)?.enforceRole ? top.slice(1) : undefined;
-}
