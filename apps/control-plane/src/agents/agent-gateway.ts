@@ -1,15 +1,16 @@
-// Where agents dial in: `GET /v3/agents/session`, upgraded to a WebSocket after the token was checked. One session per agent.
+// Where agents dial in: `GET /v3/agents/session`, upgraded to a WebSocket after the token was checked. What is said on it is
+// the business of libs/control-core; here are only sockets.
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { MAX_FRAME_BYTES, type LogChunk, type LogRequest } from '#libs/agent-protocol';
 import { LongrunError } from '#libs/api-contract';
-import type { ControlCore } from '#libs/control-core';
+import { AgentSessions, type ControlCore } from '#libs/control-core';
 import type { AgentId } from '#libs/model';
 import type { Logger } from '#libs/telemetry';
 import { requireRole } from '../http/access.js';
 import { tidyUrl } from '../http/url-form.js';
-import { AgentSession } from './agent-session.js';
+import { serveAgentSocket } from './agent-socket.js';
 
 export const SESSION_PATH = '/v3/agents/session';
 
@@ -20,29 +21,32 @@ export class AgentGateway {
     maxPayload: 2 * MAX_FRAME_BYTES,
     perMessageDeflate: false,
   });
-  readonly #sessions = new Map<AgentId, AgentSession>();
-  readonly #all = new Set<AgentSession>();
   #core: ControlCore | null = null;
+  #sessions: AgentSessions | null = null;
 
   constructor(private readonly logger: Logger) {}
 
   /** The core needs a publisher before it exists; this closes the circle. */
   serve(core: ControlCore): void {
     this.#core = core;
+    this.#sessions = new AgentSessions({ core, log: this.logger });
   }
 
   get connected(): number {
-    return this.#sessions.size;
+    return this.#sessions?.connected ?? 0;
   }
 
   /** For the HTTP server's `upgrade` event. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const core = this.#core;
+    const [core, sessions] = [this.#core, this.#sessions];
     socket.on('error', (error) => this.logger.warn({ err: error }, 'agent upgrade'));
-    if (!core || tidyUrl(request.url ?? '').split('?')[0] !== SESSION_PATH)
+    if (!core || !sessions || tidyUrl(request.url ?? '').split('?')[0] !== SESSION_PATH)
       return refuse(socket, 404, 'Not Found');
     requireRole(core.store, 'agent', request.headers.authorization).then(
-      () => this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#open(core, webSocket)),
+      () =>
+        this.#server.handleUpgrade(request, socket, head, (webSocket) =>
+          serveAgentSocket(webSocket, sessions, this.logger),
+        ),
       (error: unknown) =>
         error instanceof LongrunError
           ? refuse(socket, error.status, 'Unauthorized')
@@ -50,44 +54,27 @@ export class AgentGateway {
     );
   }
 
-  /** The session that can read logs on this agent; null while it is not connected. */
+  /** Reads a log through the session of this agent; null while it is not connected. */
   readLog(
     agent: AgentId,
     request: Omit<LogRequest, 'type'>,
     take: (chunk: LogChunk) => void,
   ): (() => void) | null {
-    return this.#sessions.get(agent)?.readLog(request, take) ?? null;
+    return this.#sessions?.readLog(agent, request, take) ?? null;
   }
 
   /** Ends the session of this agent, if there is one; an agent that is alive dials again. */
   endSession(agent: AgentId, reason: string): void {
-    this.#sessions.get(agent)?.end(reason);
+    this.#sessions?.endSession(agent, reason);
   }
 
   endAll(reason: string): void {
-    for (const session of this.#all) session.end(reason);
+    this.#sessions?.endAll(reason);
   }
 
   close(): void {
     this.endAll('the control plane stops');
     this.#server.close();
-  }
-
-  #open(core: ControlCore, webSocket: ConstructorParameters<typeof AgentSession>[0]): void {
-    const session = new AgentSession(webSocket, {
-      core,
-      logger: this.logger,
-      welcomed: (each) => {
-        if (!each.agent) return;
-        this.#sessions.get(each.agent)?.end('another session of this agent began');
-        this.#sessions.set(each.agent, each);
-      },
-      closed: (each) => {
-        this.#all.delete(each);
-        if (each.agent && this.#sessions.get(each.agent) === each) this.#sessions.delete(each.agent);
-      },
-    });
-    this.#all.add(session);
   }
 }
 

@@ -1,12 +1,10 @@
 // What proxies call (decisions.md 10, 20): a held NDJSON answer with each new route table, and their reports. Both with a token.
 import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ROUTES_HEARTBEAT_MS, type ProxyReport, type RoutesLine } from '#libs/agent-protocol';
+import type { ProxyReport } from '#libs/agent-protocol';
 import { failures } from '#libs/api-contract';
-import type { ControlCore } from '#libs/control-core';
+import { RouteSubscription, type ControlCore } from '#libs/control-core';
 import { asProxyId } from '#libs/model';
-import type { RouteTable } from '#libs/routing';
-import type { Timer } from '#libs/time';
 import { requireRole } from '../http/access.js';
 import { readJson } from '../http/json-body.js';
 import {
@@ -36,50 +34,33 @@ export class ProxiesController {
   @Get('routes')
   async routes(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await requireRole(this.core.store, 'proxy', request.headers.authorization);
-    const { state } = this.core;
-    const epoch = Number(text(request.query, 'epoch') ?? 0) || 0;
     const after = Number(text(request.query, 'after') ?? -1);
-    if (epoch > state.epoch) {
-      throw failures.conflict(`This proxy has seen epoch ${epoch}, this control plane has ${state.epoch}.`);
-    }
-    reply.hijack();
+    const known = {
+      epoch: Number(text(request.query, 'epoch') ?? 0) || 0,
+      number: Number.isFinite(after) ? after : -1,
+    };
     const { raw } = reply;
-    raw.writeHead(200, { 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' });
-    request.raw.socket.setNoDelay(true);
-    this.streams.add(raw);
-    let known = { epoch, number: Number.isFinite(after) ? after : -1 };
-    let sent: RouteTable | null = null;
-    let timer: Timer | null = null;
-    const write = (line: RoutesLine<RouteTable>): boolean => raw.write(`${JSON.stringify(line)}\n`);
-    const sendNews = (): void => {
-      // one that does not read gets the newest table once it does, not all in between
-      if (!this.core.hasState || raw.writableNeedDrain) return;
-      const table = this.core.routes.table(this.core.state);
-      const isSame = table.epoch === known.epoch && table.number <= known.number;
-      // the same number again only when its words for people are new
-      if (isSame && (sent === null || table === sent || table.number < known.number)) return;
-      sent = table;
-      known = { epoch: table.epoch, number: table.number };
-      write({ type: 'table', table });
-    };
-    const beat = (): void => {
-      timer = this.core.clock.after(ROUTES_HEARTBEAT_MS, () => {
-        if (this.core.hasState && !raw.writableNeedDrain) {
-          const { epoch: current, tableNumber } = this.core.state;
-          write({ type: 'heartbeat', epoch: current, number: tableNumber });
-        }
-        beat();
-      });
-    };
-    const unlisten = this.core.routes.listen(sendNews);
-    raw.on('drain', sendNews);
-    raw.once('close', () => {
-      unlisten();
-      timer?.cancel();
+    // its first line begins the answer: who is refused gets an error instead
+    const subscription = new RouteSubscription(this.core, known, {
+      write: (line) => {
+        if (!raw.headersSent) this.#begin(request, reply);
+        return raw.write(`${JSON.stringify(line)}\n`);
+      },
+      get needsDrain() {
+        return raw.writableNeedDrain;
+      },
     });
-    sendNews();
-    write({ type: 'heartbeat', epoch: this.core.state.epoch, number: this.core.state.tableNumber });
-    beat();
+    raw.on('drain', () => subscription.drained());
+    raw.once('close', () => subscription.close());
+    // gone while its token was checked: that event has been
+    if (raw.destroyed) subscription.close();
+  }
+
+  #begin(request: FastifyRequest, reply: FastifyReply): void {
+    reply.hijack();
+    reply.raw.writeHead(200, { 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' });
+    request.raw.socket.setNoDelay(true);
+    this.streams.add(reply.raw);
   }
 
   @Get('proxies')

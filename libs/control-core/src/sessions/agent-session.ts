@@ -1,6 +1,5 @@
-// One agent's WebSocket: hello, welcome, assignments down, statuses up, heartbeats both ways (decisions.md 20). A status is
-// acknowledged after its commit only. Whatever goes wrong ends the session, and the agent dials again with all it has.
-import type { WebSocket } from 'ws';
+// The control plane's end of one agent's session: hello, welcome, assignments down, statuses up, heartbeats both ways (decisions.md
+// 20). A status is acknowledged after its commit only. Whatever goes wrong ends the session, and the agent dials again with all it has.
 import {
   HEARTBEAT_MS,
   PROTOCOL_VERSION,
@@ -12,28 +11,47 @@ import {
   type Statuses,
   type ToAgent,
 } from '#libs/agent-protocol';
-import type { ControlCore, SendFrame } from '#libs/control-core';
 import type { AgentId } from '#libs/model';
-import type { Logger } from '#libs/telemetry';
 import type { Timer } from '#libs/time';
-import { readFrame } from './agent-frame.js';
+import type { SendFrame } from '../assignment-feed.js';
+import type { ControlCore } from '../control-core.js';
+import type { Log } from '../log.js';
+import type { AgentSessions } from './agent-sessions.js';
 
 /** An agent that does not read this much is not worth keeping; it gets the whole set when it dials again. */
 const UNSENT_BYTES_MAX = 64 * 1024 * 1024;
 /** More frames with statuses than this wait for their commit: nothing is read from this agent until it is done. */
 const UNSTORED_FRAMES_MAX = 64;
+/** From the polite end of a session to the cut: an agent that is alive has answered by then. */
+const FAREWELL_MS = 1_000;
 
-export interface SessionParts {
+/** One connection to an agent, made by whoever accepted it; in order, and it loses nothing while it is open. */
+export interface AgentLink {
+  readonly isOpen: boolean;
+  /** Bytes queued and not yet taken by the other side. */
+  unsentBytes(): number;
+  /** Called only while it is open. */
+  send(frame: ToAgent): void;
+  /** Nothing more is read until `resume`. */
+  pause(): void;
+  /** Also called when nothing was paused. */
+  resume(): void;
+  /** Polite end; the other side is told the reason. Twice is once. */
+  close(reason: string): void;
+  /** At once. Whoever accepted the link says `linkClosed` after either. */
+  cut(): void;
+}
+
+export interface AgentSessionParts {
   readonly core: ControlCore;
-  readonly logger: Logger;
-  /** The hello was accepted; an older session of this agent ends. */
-  readonly welcomed: (session: AgentSession) => void;
-  readonly closed: (session: AgentSession) => void;
+  readonly log: Log;
+  /** Told when the hello was accepted, and when the link is gone. */
+  readonly sessions: AgentSessions;
 }
 
 export class AgentSession {
-  readonly #socket: WebSocket;
-  readonly #parts: SessionParts;
+  readonly #link: AgentLink;
+  readonly #parts: AgentSessionParts;
   readonly #logs = new Map<string, (chunk: LogChunk) => void>();
   readonly #sendAssignments: SendFrame = (frame) => this.#send(frame);
   #agent: AgentId | null = null;
@@ -42,26 +60,41 @@ export class AgentSession {
   #heardAt: number;
   #timer: Timer | null = null;
 
-  constructor(socket: WebSocket, parts: SessionParts) {
-    this.#socket = socket;
+  constructor(link: AgentLink, parts: AgentSessionParts) {
+    this.#link = link;
     this.#parts = parts;
     this.#heardAt = parts.core.clock.now();
-    socket.on('message', (data, isBinary) => this.#read(isBinary ? '' : String(data)));
-    socket.on('close', () => this.#closed());
-    socket.on('error', (error) =>
-      this.#parts.logger.warn({ err: error, agent: this.#agent }, 'agent session'),
-    );
     this.#beat();
   }
 
+  /** Null until its hello was accepted. */
   get agent(): AgentId | null {
     return this.#agent;
   }
 
+  /** One frame as read; null: it could not be read. */
+  take(frame: FromAgent | null): void {
+    this.#heardAt = this.#parts.core.clock.now();
+    if (this.#agent) this.#parts.core.agents.heard(this.#agent);
+    if (!frame) return this.#fail('a frame could not be read', null);
+    this.#take(frame).catch((error: unknown) => this.#fail(`${frame.type} could not be handled`, error));
+  }
+
+  /** The link is gone, whoever closed it. */
+  linkClosed(): void {
+    this.#timer?.cancel();
+    if (this.#agent) this.#parts.core.assignments.detach(this.#agent, this.#sendAssignments);
+    for (const [request, take] of this.#logs) {
+      take({ type: 'log-chunk', request, text: '', end: true, error: 'the agent is not connected' });
+    }
+    this.#logs.clear();
+    this.#parts.sessions.closed(this);
+  }
+
   /** Ends it; the agent dials again. */
   end(reason: string): void {
-    this.#socket.close(1012, reason.slice(0, 100));
-    this.#parts.core.clock.after(1_000, () => this.#socket.terminate());
+    this.#link.close(reason);
+    this.#parts.core.clock.after(FAREWELL_MS, () => this.#link.cut());
   }
 
   /** Chunks come until one says `end`, also when the session closes. The returned function cancels. */
@@ -74,25 +107,17 @@ export class AgentSession {
   }
 
   #send(frame: ToAgent): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
-    if (this.#socket.bufferedAmount > UNSENT_BYTES_MAX) return this.#socket.terminate();
-    this.#socket.send(JSON.stringify(frame));
+    if (!this.#link.isOpen) return;
+    if (this.#link.unsentBytes() > UNSENT_BYTES_MAX) return this.#link.cut();
+    this.#link.send(frame);
   }
 
   #beat(): void {
     this.#timer = this.#parts.core.clock.after(HEARTBEAT_MS, () => {
-      if (this.#parts.core.clock.now() - this.#heardAt > SESSION_DEAD_MS) return this.#socket.terminate();
+      if (this.#parts.core.clock.now() - this.#heardAt > SESSION_DEAD_MS) return this.#link.cut();
       this.#send({ type: 'heartbeat' });
       this.#beat();
     });
-  }
-
-  #read(text: string): void {
-    this.#heardAt = this.#parts.core.clock.now();
-    if (this.#agent) this.#parts.core.agents.heard(this.#agent);
-    const frame = readFrame(text);
-    if (!frame) return this.#fail('a frame could not be read', null);
-    this.#take(frame).catch((error: unknown) => this.#fail(`${frame.type} could not be handled`, error));
   }
 
   async #take(frame: FromAgent): Promise<void> {
@@ -107,7 +132,7 @@ export class AgentSession {
   }
 
   async #hello(hello: Hello): Promise<void> {
-    const { core, logger, welcomed } = this.#parts;
+    const { core, log, sessions } = this.#parts;
     if (this.#greeted) return this.#fail('a second hello', null);
     this.#greeted = true;
     if (!core.leads) {
@@ -117,12 +142,12 @@ export class AgentSession {
     }
     const answer = await core.agents.hello(hello);
     if (answer.kind === 'refused') {
-      logger.warn({ agent: hello.agent.id, reason: answer.reason }, 'agent refused');
+      log.warn({ agent: hello.agent.id, reason: answer.reason }, 'agent refused');
       return this.#refuse(answer.reason, answer.final);
     }
-    if (this.#socket.readyState !== this.#socket.OPEN) return undefined;
+    if (!this.#link.isOpen) return undefined;
     this.#agent = hello.agent.id;
-    welcomed(this);
+    sessions.welcomed(this.#agent, this);
     this.#send({
       type: 'welcome',
       protocol: PROTOCOL_VERSION,
@@ -130,7 +155,7 @@ export class AgentSession {
       epoch: answer.epoch,
     });
     core.assignments.attach(this.#agent, core.state, this.#sendAssignments);
-    logger.info({ agent: this.#agent, hostname: hello.agent.hostname, run: hello.run }, 'agent connected');
+    log.info({ agent: this.#agent, hostname: hello.agent.hostname, run: hello.run }, 'agent connected');
     return undefined;
   }
 
@@ -141,12 +166,12 @@ export class AgentSession {
 
   async #store(agent: AgentId, { items }: Statuses): Promise<void> {
     this.#unstored += 1;
-    if (this.#unstored >= UNSTORED_FRAMES_MAX) this.#socket.pause();
+    if (this.#unstored >= UNSTORED_FRAMES_MAX) this.#link.pause();
     try {
       await this.#parts.core.statuses.store(agent, items);
     } finally {
       this.#unstored -= 1;
-      this.#socket.resume();
+      this.#link.resume();
     }
     const sequence = items.reduce((highest, each) => Math.max(highest, each.sequence), 0);
     this.#send({ type: 'statuses-ack', sequence });
@@ -159,17 +184,7 @@ export class AgentSession {
   }
 
   #fail(what: string, error: unknown): void {
-    this.#parts.logger.warn({ err: error, agent: this.#agent }, `agent session ends: ${what}`);
+    this.#parts.log.warn({ err: error, agent: this.#agent }, `agent session ends: ${what}`);
     this.end(what);
-  }
-
-  #closed(): void {
-    this.#timer?.cancel();
-    if (this.#agent) this.#parts.core.assignments.detach(this.#agent, this.#sendAssignments);
-    for (const [request, take] of this.#logs) {
-      take({ type: 'log-chunk', request, text: '', end: true, error: 'the agent is not connected' });
-    }
-    this.#logs.clear();
-    this.#parts.closed(this);
   }
 }
