@@ -13,6 +13,7 @@ import {
   faultConformance,
   historyConformance,
   leadershipConformance,
+  reasonConformance,
 } from '#libs/store-conformance';
 import type { StoreBench } from '#libs/store-conformance';
 import { silentLogger } from '#libs/telemetry';
@@ -67,6 +68,7 @@ describe('PostgresStore', () => {
   leadershipConformance(newBench);
   commitConformance(newBench);
   historyConformance(newBench);
+  reasonConformance(newBench);
   faultConformance(newBench);
 
   it('answers and holds the same as the memory store, whatever the commits', async () => {

@@ -1,5 +1,6 @@
 // An agent (one per host as a rule) and a proxy, as registered.
 import type { AgentId, ProxyId } from './ids.js';
+import type { Cause } from './cause.js';
 import type { RuntimeKind } from './app-spec.js';
 
 /** Inclusive. */
@@ -42,6 +43,8 @@ export interface AgentNode {
   readonly liveness: AgentLiveness;
   /** When it got this liveness, control plane's clock. */
   readonly since: number;
+  /** Why it is lost: how long it was silent, or who said so. Absent otherwise, and in rows of older releases. */
+  readonly cause?: Cause;
   /** Less than 5 % of its disk is free. */
   readonly diskLow: boolean;
 }

@@ -1,5 +1,6 @@
 // A deployment: an ordered plan from one state of some apps to another, and how far it is.
 import type { AppId, DeploymentId, InstanceId, Timestamp } from './ids.js';
+import type { Cause } from './cause.js';
 import type { AppVersion } from './app-spec.js';
 import type { Group, GroupId } from './group.js';
 
@@ -48,6 +49,8 @@ export interface Deployment {
   readonly endedAt?: number;
   /** It takes that deployment back; should it fail too, it is not taken back again. */
   readonly revertOf?: DeploymentId;
+  /** Who asked for it: the request, or for an automatic rollback the deployment that failed. Absent in rows of older releases. */
+  readonly cause?: Cause;
   /** Why it failed or was cancelled. */
   readonly reason?: string;
   /** Last time anything moved; the deadline counts from here (decisions.md 18). */

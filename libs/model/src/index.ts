@@ -51,6 +51,7 @@ export type {
   UpgradeStrategy,
 } from './app-spec.js';
 export type { Cause, CauseKind } from './cause.js';
+export type { Reason, ReasonWhat } from './reason.js';
 export type { Assignment, LaunchBackoff, LaunchPort, LaunchSpec } from './launch.js';
 export type {
   CheckResult,

@@ -85,6 +85,16 @@ export const CLAIM_PORTS: Statement = {
          returning agent_id, port, instance_id`,
 };
 
+/** In the order of the arrays. */
+export const ADD_REASONS: Statement = {
+  name: 'commit.add-reason',
+  text: `insert into reasons (instance_id, app_id, task_id, at, document)
+         select instance_id, app_id, task_id, at, document
+         from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::json[])
+           with ordinality as reason (instance_id, app_id, task_id, at, document, place)
+         order by place`,
+};
+
 const putDocuments = (table: string): Statement => ({
   name: `commit.put-${table}`,
   text: `insert into ${table} (id, document) select * from unnest($1::text[], $2::json[])

@@ -3,7 +3,7 @@
 import type { Pool } from 'pg';
 import type { Instance } from '#libs/model';
 import type { StoredEvent } from '#libs/events';
-import { DEPLOYMENTS_KEPT, planWrites, portConflict, VERSIONS_KEPT } from '#libs/store';
+import { DEPLOYMENTS_KEPT, introducedTask, planWrites, portConflict, VERSIONS_KEPT } from '#libs/store';
 import type { Commit, CommitResult, Guard, WritePlan } from '#libs/store';
 import * as sql from './commit-statements.js';
 import { beginFenced } from './leadership.js';
@@ -34,6 +34,7 @@ async function attempt(
   const late = await writeInstances(transaction, plan);
   if (late) return portConflict(late);
   await writePeers(transaction, plan);
+  await addReasons(transaction, plan);
   await trim(transaction, plan);
   return { kind: 'committed', events: await countAndAppend(transaction, plan, events) };
 }
@@ -158,6 +159,16 @@ async function writePeers(transaction: Transaction, plan: WritePlan): Promise<vo
     [...plan.proxies.puts.values()],
     [(proxy) => proxy.id, (proxy) => JSON.stringify(proxy)],
   );
+}
+
+async function addReasons(transaction: Transaction, { reasons }: WritePlan): Promise<void> {
+  await forRows(transaction, sql.ADD_REASONS, reasons, [
+    (reason) => reason.instanceId,
+    (reason) => reason.appId,
+    introducedTask,
+    (reason) => reason.at,
+    (reason) => JSON.stringify(reason),
+  ]);
 }
 
 async function trim(transaction: Transaction, plan: WritePlan): Promise<void> {

@@ -4,8 +4,26 @@ import { LessThan, Not } from 'typeorm';
 import type { DataSource } from 'typeorm';
 import type { Pool } from 'pg';
 import { asClusterId } from '#libs/model';
-import type { AppId, AppVersion, ClusterId, Deployment, DeploymentId, Timestamp } from '#libs/model';
-import type { Commit, CommitResult, EventPage, Leadership, Store, StoredState } from '#libs/store';
+import type {
+  AppId,
+  AppVersion,
+  ClusterId,
+  Deployment,
+  DeploymentId,
+  InstanceId,
+  TaskId,
+  Timestamp,
+} from '#libs/model';
+import type {
+  Commit,
+  CommitResult,
+  EventPage,
+  Leadership,
+  ReasonPage,
+  Store,
+  StoredReason,
+  StoredState,
+} from '#libs/store';
 import { silentLogger } from '#libs/telemetry';
 import type { Logger } from '#libs/telemetry';
 import { carryOut } from './commit.js';
@@ -16,6 +34,7 @@ import { eventsAfter, trimEvents } from './event-log.js';
 import { campaign, resign } from './leadership.js';
 import { loadState } from './load.js';
 import { migrate } from './migrate.js';
+import { instanceOfTask, reasonsOf, reasonsOfApp, trimReasons } from './reason-log.js';
 import { runAlone } from './transaction.js';
 import type { Statement } from './transaction.js';
 
@@ -118,6 +137,18 @@ export class PostgresStore implements Store {
     return eventsAfter(this.#pool, after, limit, bytesMax);
   }
 
+  async reasonsOf(instance: InstanceId): Promise<readonly StoredReason[]> {
+    return reasonsOf(this.#pool, instance);
+  }
+
+  async reasonsOfApp(app: AppId, page: ReasonPage): Promise<readonly StoredReason[]> {
+    return reasonsOfApp(this.#pool, app, page);
+  }
+
+  async instanceOfTask(task: TaskId): Promise<InstanceId | null> {
+    return instanceOfTask(this.#pool, task);
+  }
+
   async tokenRole(sha256: string): Promise<'agent' | 'proxy' | null> {
     const row = await named('token', () => this.#source.getRepository(TokenEntity).findOneBy({ sha256 }));
     return row?.role ?? null;
@@ -130,7 +161,9 @@ export class PostgresStore implements Store {
   }
 
   async trimEvents(): Promise<number> {
-    return trimEvents(this.#pool);
+    const forgotten = await trimEvents(this.#pool);
+    await trimReasons(this.#pool);
+    return forgotten;
   }
 
   /** Afterwards every method throws StoreUnavailable. */

@@ -1,6 +1,6 @@
 // Random commits over few keys, so that writes of one commit meet each other: for comparing two stores.
 import fc from 'fast-check';
-import { asAgentId, asAppId, asDeploymentId, asInstanceId, asProxyId } from '#libs/model';
+import { asAgentId, asAppId, asDeploymentId, asInstanceId, asProxyId, asTaskId } from '#libs/model';
 import type { Commit, Guard, Write } from '#libs/store';
 import {
   aDeployment,
@@ -10,6 +10,7 @@ import {
   anEvent,
   anInstance,
   aProxy,
+  aReason,
   aStatus,
   aVersion,
 } from './rows.js';
@@ -66,6 +67,10 @@ const write: fc.Arbitrary<Write> = fc.oneof(
     { kind: 'remove-proxy', id: asProxyId('proxy-1') },
   ),
   small.map((number): Write => ({ kind: 'set-table-number', number })),
+  fc.tuple(instance, small).map(([id, number]): Write => ({
+    kind: 'add-reason',
+    reason: aReason(id, `reason ${number}`, { what: 'launched', taskId: asTaskId(`web.${number}`) }),
+  })),
 );
 
 const guard: fc.Arbitrary<Guard> = fc.oneof(

@@ -1,7 +1,7 @@
 // Two stores given the same commits must answer the same and hold the same rows.
 import { expect } from '@jest/globals';
-import { asAppId } from '#libs/model';
-import type { Commit, Store } from '#libs/store';
+import { asAppId, asInstanceId, type Reason } from '#libs/model';
+import type { Commit, Store, StoredReason } from '#libs/store';
 
 export async function expectSameBehaviour(
   one: Store,
@@ -27,8 +27,15 @@ async function seen(store: Store): Promise<object> {
     stored: [await store.versions(asAppId('/web')), await store.versions(asAppId('/api'))],
     history: await store.history(100),
     events: await store.eventsAfter(0, 1000),
+    reasons: await Promise.all(
+      ['i-1', 'i-2', 'i-3'].map(async (id) => (await store.reasonsOf(asInstanceId(id))).map(unnumbered)),
+    ),
+    reasonsOfApp: (await store.reasonsOfApp(asAppId('/web'), { limit: 1000 })).map(unnumbered),
   };
 }
+
+/** Numbers may have gaps, so two stores may differ in them. */
+const unnumbered = ({ number: _, ...reason }: StoredReason): Reason => reason;
 
 const sorted = (rows: readonly object[]): string[] => rows.map((row) => stable(row)).sort();
 

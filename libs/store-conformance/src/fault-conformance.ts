@@ -1,6 +1,6 @@
 // A network that breaks: what was acknowledged stays, what was not may or may not be there, and the next load tells.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { asAppId, asDeploymentId, timestampOf } from '#libs/model';
+import { asAppId, asDeploymentId, asInstanceId, asTaskId, timestampOf } from '#libs/model';
 import { StoreUnavailable } from '#libs/store';
 import type { Store } from '#libs/store';
 import type { FragileStore, StoreBench } from './bench.js';
@@ -25,6 +25,9 @@ const callsOf = (store: Store): Record<string, () => Promise<unknown>> => ({
   history: () => store.history(1),
   endedBefore: () => store.endedBefore(timestampOf(1), 1),
   eventsAfter: () => store.eventsAfter(0, 1),
+  reasonsOf: () => store.reasonsOf(asInstanceId('i')),
+  reasonsOfApp: () => store.reasonsOfApp(asAppId('/web'), { limit: 1 }),
+  instanceOfTask: () => store.instanceOfTask(asTaskId('t')),
   tokenRole: () => store.tokenRole('hash'),
   putToken: () => store.putToken('hash', 'agent'),
   trimEvents: () => store.trimEvents?.() ?? Promise.reject(new StoreUnavailable('not offered')),

@@ -1,5 +1,6 @@
 // Table of contents: the suite that every Store implementation must pass. It uses jest's globals: import it from specs only.
 export type { FragileStore, StoreBench } from './bench.js';
+export { reasonConformance } from './reason-conformance.js';
 export { leadershipConformance } from './leadership-conformance.js';
 export { commitConformance } from './commit-conformance.js';
 export { historyConformance } from './history-conformance.js';

@@ -18,6 +18,7 @@ import type {
   Instance,
   InstanceStatus,
   ProxyNode,
+  Reason,
 } from '#libs/model';
 import type { NewEvent } from '#libs/events';
 import {
@@ -116,4 +117,14 @@ export const anEvent = (text: string): NewEvent => ({
   type: 'status_update_event',
   timestamp: timestampOf(START),
   payload: { text, nested: { list: [1, null, 'a'] } },
+});
+
+export const aReason = (id: string, text: string, more: Partial<Reason> = {}): Reason => ({
+  instanceId: asInstanceId(id),
+  appId: asAppId('/web'),
+  at: START,
+  what: 'created',
+  cause: { kind: 'deployment', text, ref: 'd-1' },
+  incarnation: 1,
+  ...more,
 });

@@ -14,11 +14,14 @@ import type {
   InstanceStatus,
   ProxyId,
   ProxyNode,
+  TaskId,
   Timestamp,
 } from '#libs/model';
 import type { StoredEvent } from '#libs/events';
-import type { RowChanges, WritePlan } from './write-plan.js';
+import { introducedTask } from './introduced-task.js';
 import { DEPLOYMENTS_KEPT, VERSIONS_KEPT } from './retention.js';
+import type { StoredReason } from './store.js';
+import type { RowChanges, WritePlan } from './write-plan.js';
 
 export interface MemoryRows {
   readonly apps: Map<AppId, App>;
@@ -32,6 +35,11 @@ export interface MemoryRows {
   readonly agents: Map<AgentId, AgentNode>;
   readonly proxies: Map<ProxyId, ProxyNode>;
   readonly tokens: Map<string, 'agent' | 'proxy'>;
+  /** By instance, oldest first. */
+  readonly reasons: Map<InstanceId, StoredReason[]>;
+  /** Of what reasons tell of. */
+  readonly instanceOfTask: Map<TaskId, InstanceId>;
+  reasonNumber: number;
   /** Gapless; the first one kept has number `eventNumber - events.length + 1`. */
   events: StoredEvent[];
   tableNumber: number;
@@ -49,6 +57,9 @@ export const emptyRows = (): MemoryRows => ({
   agents: new Map(),
   proxies: new Map(),
   tokens: new Map(),
+  reasons: new Map(),
+  instanceOfTask: new Map(),
+  reasonNumber: 0,
   events: [],
   tableNumber: 0,
   eventNumber: 0,
@@ -73,9 +84,43 @@ export function applyPlan(rows: MemoryRows, plan: WritePlan): void {
   applyInstances(rows, plan);
   applyVersions(rows, plan);
   trimDeployments(rows, plan);
+  addReasons(rows, plan);
   if (plan.tableNumber !== null) rows.tableNumber = plan.tableNumber;
   if (plan.lastVersion !== null && plan.lastVersion > (rows.lastVersion ?? '')) {
     rows.lastVersion = plan.lastVersion;
+  }
+}
+
+function addReasons(rows: MemoryRows, { reasons }: WritePlan): void {
+  for (const reason of reasons) {
+    const { instanceId } = reason;
+    rows.reasonNumber += 1;
+    const stored = { ...reason, number: rows.reasonNumber };
+    const known = rows.reasons.get(instanceId);
+    if (known) known.push(stored);
+    else rows.reasons.set(instanceId, [stored]);
+    const task = introducedTask(reason);
+    if (task !== null) rows.instanceOfTask.set(task, instanceId);
+  }
+}
+
+/** `oldest`: epoch ms; what is older is forgotten when its instance is gone. */
+export function trimReasons(rows: MemoryRows, oldest: number, perInstance: number): void {
+  for (const [id, reasons] of rows.reasons) {
+    const inTime = rows.instances.has(id) ? reasons : reasons.filter(({ at }) => at >= oldest);
+    const first = inTime.length > perInstance ? inTime.slice(0, 1) : [];
+    const kept = [...first, ...inTime.slice(first.length).slice(-perInstance)];
+    if (kept.length === reasons.length) continue;
+    for (const each of reasons) {
+      const task = introducedTask(each);
+      if (task !== null) rows.instanceOfTask.delete(task);
+    }
+    rows.reasons.set(id, kept);
+    for (const each of kept) {
+      const task = introducedTask(each);
+      if (task !== null) rows.instanceOfTask.set(task, id);
+    }
+    if (!kept.length) rows.reasons.delete(id);
   }
 }
 

@@ -6,6 +6,7 @@ import {
   faultConformance,
   historyConformance,
   leadershipConformance,
+  reasonConformance,
 } from '#libs/store-conformance';
 import type { StoreBench } from '#libs/store-conformance';
 import { ManualClock, randomIds } from '#libs/time';
@@ -34,6 +35,7 @@ describe('MemoryStore', () => {
   leadershipConformance(newBench);
   commitConformance(newBench);
   historyConformance(newBench);
+  reasonConformance(newBench);
   faultConformance(newBench);
 
   it('answers 410 material for a cursor older than 7 days', async () => {

@@ -9,15 +9,27 @@ import type {
   Deployment,
   DeploymentId,
   Instance,
+  InstanceId,
+  TaskId,
   Timestamp,
 } from '#libs/model';
 import type { StoredEvent } from '#libs/events';
 import type { Clock, Ids } from '#libs/time';
-import { applyPlan, claimsOf, emptyRows, endedDeployments } from './memory-rows.js';
+import { applyPlan, claimsOf, emptyRows, endedDeployments, trimReasons } from './memory-rows.js';
 import type { MemoryRows } from './memory-rows.js';
-import { EVENTS_KEPT, EVENTS_KEPT_MS } from './retention.js';
+import { EVENTS_KEPT, EVENTS_KEPT_MS, REASONS_KEPT_MS, REASONS_PER_INSTANCE } from './retention.js';
 import { StoreUnavailable } from './store.js';
-import type { Commit, CommitResult, EventPage, Guard, Leadership, Store, StoredState } from './store.js';
+import type {
+  Commit,
+  CommitResult,
+  EventPage,
+  Guard,
+  Leadership,
+  ReasonPage,
+  Store,
+  StoredReason,
+  StoredState,
+} from './store.js';
 import { planWrites } from './write-plan.js';
 import type { WritePlan } from './write-plan.js';
 
@@ -134,6 +146,21 @@ export class MemoryStore implements Store {
     return { kind: 'events', events: upTo(bytesMax, rows.events.slice(start, start + limit)) };
   }
 
+  async reasonsOf(instance: InstanceId): Promise<readonly StoredReason[]> {
+    return (this.#open().rows.reasons.get(instance) ?? []).toReversed();
+  }
+
+  async reasonsOfApp(app: AppId, { limit, before = Infinity }: ReasonPage): Promise<readonly StoredReason[]> {
+    return [...this.#open().rows.reasons.values()]
+      .flatMap((each) => each.filter(({ appId, number }) => appId === app && number < before))
+      .sort((left, right) => right.number - left.number)
+      .slice(0, limit);
+  }
+
+  async instanceOfTask(task: TaskId): Promise<InstanceId | null> {
+    return this.#open().rows.instanceOfTask.get(task) ?? null;
+  }
+
   async tokenRole(sha256: string): Promise<'agent' | 'proxy' | null> {
     return this.#open().rows.tokens.get(sha256) ?? null;
   }
@@ -148,6 +175,7 @@ export class MemoryStore implements Store {
     const tooOld = rows.events.findLastIndex((each) => Date.parse(each.timestamp) < oldestKept) + 1;
     const forgotten = Math.max(tooOld, rows.events.length - EVENTS_KEPT);
     rows.events = rows.events.slice(Math.max(0, forgotten));
+    trimReasons(rows, clock.now() - REASONS_KEPT_MS, REASONS_PER_INSTANCE);
     return Math.max(0, forgotten);
   }
 

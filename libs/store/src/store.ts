@@ -16,6 +16,8 @@ import type {
   InstanceStatus,
   ProxyId,
   ProxyNode,
+  Reason,
+  TaskId,
   Timestamp,
 } from '#libs/model';
 import type { NewEvent, StoredEvent } from '#libs/events';
@@ -54,7 +56,8 @@ export type Write =
   | { readonly kind: 'remove-agent'; readonly id: AgentId }
   | { readonly kind: 'put-proxy'; readonly proxy: ProxyNode }
   | { readonly kind: 'remove-proxy'; readonly id: ProxyId }
-  | { readonly kind: 'set-table-number'; readonly number: number };
+  | { readonly kind: 'set-table-number'; readonly number: number }
+  | { readonly kind: 'add-reason'; readonly reason: Reason }; // kept after its instance and app are gone
 
 /** The row must have this revision now (null: must not exist), else the whole commit is a conflict. Only goal revisions guard (decisions.md 3). */
 export type Guard =
@@ -96,6 +99,18 @@ export type EventPage =
   /** The cursor is beyond the newest event: it was not given out by this store, or before it was restored. */
   | { readonly kind: 'ahead'; readonly newest: number };
 
+export interface StoredReason extends Reason {
+  /** Grows with every reason of the cluster; may have gaps. */
+  readonly number: number;
+}
+
+export interface ReasonPage {
+  /** At most so many, the newest. */
+  readonly limit: number;
+  /** Only those with a lower number. */
+  readonly before?: number;
+}
+
 /** Thrown by every method when the store cannot be reached or refuses for now; nothing is known about an interrupted commit until the next `load`. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
@@ -132,10 +147,19 @@ export interface Store {
    * they are large, but never none for their size.
    */
   eventsAfter(after: number, limit: number, bytesMax?: number): Promise<EventPage>;
+  /** Everything kept about an instance, newest first; it may be gone. At most REASONS_PER_INSTANCE and what came since the last trim. */
+  reasonsOf(instance: InstanceId): Promise<readonly StoredReason[]>;
+  /** Newest first, of all its instances. */
+  reasonsOfApp(app: AppId, page: ReasonPage): Promise<readonly StoredReason[]>;
+  /** The instance of a task, of any incarnation that reasons are kept of. */
+  instanceOfTask(task: TaskId): Promise<InstanceId | null>;
   /** Hash of a token -> role, for agents and proxies (decisions.md 29). */
   tokenRole(sha256: string): Promise<'agent' | 'proxy' | null>;
   putToken(sha256: string, role: 'agent' | 'proxy'): Promise<void>;
-  /** Forgets events older than 7 days and all but the newest million; returns how many. Call it now and then, from any process. */
+  /**
+   * Forgets events older than 7 days and all but the newest million, and reasons beyond REASONS_KEPT_MS or REASONS_PER_INSTANCE;
+   * returns how many events. Call it now and then, from any process.
+   */
   trimEvents?(): Promise<number>;
   close(): Promise<void>;
 }

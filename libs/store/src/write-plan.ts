@@ -15,6 +15,7 @@ import type {
   InstanceStatus,
   ProxyId,
   ProxyNode,
+  Reason,
   Timestamp,
 } from '#libs/model';
 import type { Write } from './store.js';
@@ -49,6 +50,8 @@ export interface WritePlan {
   readonly agents: RowChanges<AgentId, AgentNode>;
   readonly proxies: RowChanges<ProxyId, ProxyNode>;
   readonly tableNumber: number | null;
+  /** In their order. */
+  readonly reasons: Reason[];
   /** Newest version timestamp that these writes give out. */
   readonly lastVersion: Timestamp | null;
 }
@@ -67,6 +70,7 @@ export function planWrites(writes: readonly Write[]): WritePlan {
     agents: new RowChanges(),
     proxies: new RowChanges(),
     tableNumber: null,
+    reasons: [],
     lastVersion: null,
   };
   for (const write of writes) fold(plan, write);
@@ -108,6 +112,9 @@ function fold(plan: Draft, write: Write): void {
       return plan.proxies.remove(write.id);
     case 'set-table-number':
       plan.tableNumber = write.number;
+      return;
+    case 'add-reason':
+      plan.reasons.push(write.reason);
   }
 }
 
