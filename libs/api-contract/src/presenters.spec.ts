@@ -248,6 +248,13 @@ describe('AppInfo', () => {
     ).toEqual({});
   });
 
+  it('counts one that the current config adopted as of the latest config, not as started after the last scaling', () => {
+    const current = { ...versionOf({}, { config: 10, scaling: 20, version: 20 }), adopts: [at(0)] };
+    const view = { version: current, tasks: [taskView({}, { version: at(0) })], deployments: [] };
+    const { taskStats } = presentApp(view, embedsOfList(['taskStats']), start + 12_000);
+    expect(Object.keys(taskStats ?? {})).toEqual(['withLatestConfig', 'totalSummary']);
+  });
+
   it('of a 201 has zero counts, its deployment and no versionInfo', () => {
     expect(presentCreatedApp(showApp(app.spec), app.version, 'd1')).toEqual({
       ...showApp(app.spec),

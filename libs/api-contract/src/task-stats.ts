@@ -1,5 +1,5 @@
 // `taskStats` of an app (api.md 3.3): counts and life times of its tasks in four overlapping sets, each left out when empty.
-import type { AppVersion } from '#libs/model';
+import { isOfCurrentConfig, type AppVersion } from '#libs/model';
 import type { TaskView } from './tasks.js';
 
 export interface TaskCounts {
@@ -45,7 +45,7 @@ const isPlaced = ({ instance }: TaskView): boolean => instance.placed && instanc
 /** `now`: epoch ms. Versions are compared as text, which is their order in time. */
 export function taskStatsOf(tasks: readonly TaskView[], current: AppVersion, now: number): TaskStats {
   const placed = tasks.filter(isPlaced);
-  const isLatest = ({ instance }: TaskView): boolean => instance.version >= current.lastConfigChangeAt;
+  const isLatest = ({ instance }: TaskView): boolean => isOfCurrentConfig(instance.version, current);
   return {
     ...summaryAs(
       'startedAfterLastScaling',

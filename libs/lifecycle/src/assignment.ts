@@ -1,6 +1,6 @@
 // What the agent gets for one incarnation: a launch spec that stands on its own, and the assignment around it.
 // Pure functions of stored rows, so every leader sends the same.
-import { runtimeOf, taskPortsOf } from '#libs/model';
+import { configOf, runtimeOf, taskPortsOf } from '#libs/model';
 import type {
   AgentInfo,
   App,
@@ -84,7 +84,7 @@ function networkOf(spec: AppSpec): Pick<LaunchSpec, 'network' | 'networkNames'> 
 export function assignmentOf(
   instance: Instance,
   version: AppVersion,
-  app: Pick<App, 'launchDelay'> | undefined,
+  app: Pick<App, 'launchDelay' | 'current'> | undefined,
   place: LaunchPlace,
 ): Assignment | null {
   const { taskId } = instance;
@@ -100,7 +100,7 @@ export function assignmentOf(
     launch: launchSpecOf({ ...instance, taskId }, version, place),
     backoff: {
       ...backoffOf(version),
-      delayMs: delay && delay.configVersion === version.lastConfigChangeAt ? delay.delayMs : 0,
+      delayMs: app && delay?.configVersion === configOf(version, app.current) ? delay.delayMs : 0,
     },
     cause: instance.stop?.cause ?? instance.cause,
   };

@@ -1,5 +1,6 @@
 // Launch backoff (behaviour.md 9): how long to wait before the next start after one that ended badly.
 // The control plane uses it with Postgres's clock, an agent without a session with its own (decisions.md 15).
+import { configOf } from '#libs/model';
 import type { App, AppVersion, Instance, LaunchBackoff, LaunchDelay } from '#libs/model';
 import { currentStatus } from './condition.js';
 import { countsForDelay } from './failure.js';
@@ -24,7 +25,7 @@ export function currentDelay(
   version: AppVersion = app.current,
 ): LaunchDelay | undefined {
   const { launchDelay } = app;
-  if (!launchDelay || launchDelay.configVersion !== version.lastConfigChangeAt) return undefined;
+  if (!launchDelay || launchDelay.configVersion !== configOf(version, app.current)) return undefined;
   return now > forgottenAt(launchDelay, version) ? undefined : launchDelay;
 }
 
@@ -39,19 +40,19 @@ export const forgottenAt = (delay: LaunchDelay, { spec }: AppVersion): number =>
 export function launchableAt(app: App, instance: Instance, version: AppVersion, now: number): number {
   const delay = currentDelay(app, now, version);
   if (delay) return delay.until;
-  if (!isOfNewerConfig(app.launchDelay, version) || !countsForDelay(instance)) return 0;
+  if (!isOfNewerConfig(app, version) || !countsForDelay(instance)) return 0;
   const { initialMs, maxMs } = backoffOf(version);
   return (currentStatus(instance)?.movedAt ?? 0) + Math.min(initialMs, maxMs);
 }
 
-const isOfNewerConfig = (delay: LaunchDelay | undefined, version: AppVersion): boolean =>
-  delay !== undefined && delay.configVersion > version.lastConfigChangeAt;
+const isOfNewerConfig = ({ launchDelay, current }: App, version: AppVersion): boolean =>
+  launchDelay !== undefined && launchDelay.configVersion > configOf(version, current);
 
 /** After an instance of this version became Failed, Error, Dropped, Gone or Finished; the same object if that is of no account. */
 export function delayAfterFailure(app: App, now: number, version: AppVersion = app.current): LaunchDelay {
-  if (app.launchDelay && isOfNewerConfig(app.launchDelay, version)) return app.launchDelay;
+  if (app.launchDelay && isOfNewerConfig(app, version)) return app.launchDelay;
   const delayMs = nextDelayMs(currentDelay(app, now, version)?.delayMs ?? 0, backoffOf(version));
-  return { configVersion: version.lastConfigChangeAt, delayMs, until: now + delayMs, referenceAt: now };
+  return { configVersion: configOf(version, app.current), delayMs, until: now + delayMs, referenceAt: now };
 }
 
 /** After one was launched or came up at that time: same length, counted anew from there. */

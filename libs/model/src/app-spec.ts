@@ -207,9 +207,22 @@ export interface AppVersion {
   /** Unique per app, strictly growing. */
   readonly version: Timestamp;
   readonly lastScalingAt: Timestamp;
-  /** Instances whose version is older than this are outdated and get replaced. */
+  /** Instances whose version is older than this, and not adopted, are outdated and get replaced. */
   readonly lastConfigChangeAt: Timestamp;
+  /**
+   * Older versions with this very config whose instances were there when it came back: these are of the current config and stay.
+   * Absent: none. A restart that a person asked for adopts none.
+   */
+  readonly adopts?: readonly Timestamp[];
 }
+
+/** Is an instance of this version one of the current config, which nothing has to replace? */
+export const isOfCurrentConfig = (version: Timestamp, current: AppVersion): boolean =>
+  version >= current.lastConfigChangeAt || (current.adopts?.includes(version) ?? false);
+
+/** The `lastConfigChangeAt` that an instance of this definition counts under; an adopted one has that of the current definition. */
+export const configOf = (definition: AppVersion, current: AppVersion): Timestamp =>
+  isOfCurrentConfig(definition.version, current) ? current.lastConfigChangeAt : definition.lastConfigChangeAt;
 
 export type RuntimeKind = 'docker' | 'process';
 

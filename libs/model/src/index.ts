@@ -23,7 +23,7 @@ export type {
   TaskId,
   Timestamp,
 } from './ids.js';
-export { portsOf, runtimeOf } from './app-spec.js';
+export { configOf, isOfCurrentConfig, portsOf, runtimeOf } from './app-spec.js';
 export { heldPorts, needsOwnAddress, ownAddressOf, taskPortsOf } from './task-ports.js';
 export type { TaskPort } from './task-ports.js';
 export type {

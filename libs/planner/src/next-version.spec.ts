@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { timestampOf } from '#libs/model';
+import { configOf, isOfCurrentConfig, timestampOf } from '#libs/model';
 import type { AppSpec } from '#libs/model';
 import { aHealthCheck, anAppSpec, aVersion } from '#libs/testkit';
 import { nextVersion } from './next-version.js';
@@ -47,5 +47,41 @@ describe('what is no change (app.md A12)', () => {
     expect(nextVersion(before, { ...before.spec, ...change }, now)).toMatchObject({
       version: { lastConfigChangeAt: now },
     });
+  });
+});
+
+describe('what comes back while instances of it run', () => {
+  const first = aVersion(anAppSpec({ cmd: 'one' }), 1_000);
+  const scaled = { ...first, version: timestampOf(2_000), spec: { ...first.spec, instances: 3 } };
+  const second = aVersion(anAppSpec({ cmd: 'two' }), 3_000);
+  const running = [second, scaled, first, scaled];
+
+  it('adopts those of the very same config, however many were wanted then', () => {
+    const back = nextVersion(second, { ...first.spec, instances: 7 }, now, { running });
+    expect(back).toMatchObject({
+      version: { adopts: [first.version, scaled.version], lastConfigChangeAt: now },
+    });
+    const third = nextVersion(second, { ...first.spec, cmd: 'three' }, now, { running });
+    expect(third).not.toHaveProperty('version.adopts');
+  });
+
+  it('keeps them through a scaling, and through no restart', () => {
+    const current = { ...aVersion(first.spec, 4_000), adopts: [first.version] };
+    const scaling = nextVersion(current, { ...first.spec, instances: 2 }, now, { running });
+    expect(scaling).toMatchObject({ version: { adopts: [first.version] } });
+    const restart = nextVersion(current, first.spec, now, { running, restart: true });
+    expect(restart).toMatchObject({ version: { lastConfigChangeAt: now } });
+    expect(restart).not.toHaveProperty('version.adopts');
+  });
+
+  it('knows an adopted one as of the current config, and the ones in between as not', () => {
+    const current = { ...aVersion(first.spec, 4_000), adopts: [first.version] };
+    expect([first, second, current].map(({ version }) => isOfCurrentConfig(version, current))).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect(configOf(first, current)).toBe(current.lastConfigChangeAt);
+    expect(configOf(second, current)).toBe(second.lastConfigChangeAt);
   });
 });

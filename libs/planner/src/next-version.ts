@@ -5,22 +5,38 @@ import type { AppSpec, AppVersion, Timestamp } from '#libs/model';
 export type NextVersion =
   { readonly kind: 'unchanged' } | { readonly kind: 'new'; readonly version: AppVersion };
 
-/** `now` must be newer than every version of the app. `restart`: replace all instances although nothing differs. */
+export interface NextVersionOptions {
+  /** Replace all instances although nothing differs. */
+  readonly restart?: boolean;
+  /** Definitions of the instances that exist and are to run on: those with this very config are adopted, not replaced. */
+  readonly running?: readonly AppVersion[];
+}
+
+/** `now` must be newer than every version of the app. */
 export function nextVersion(
   before: AppVersion | null,
   spec: AppSpec,
   now: Timestamp,
-  { restart = false }: { readonly restart?: boolean } = {},
+  { restart = false, running = [] }: NextVersionOptions = {},
 ): NextVersion {
-  const version = (lastScalingAt: Timestamp, lastConfigChangeAt: Timestamp): NextVersion => ({
+  const version = (times: Omit<AppVersion, 'spec' | 'version'>): NextVersion => ({
     kind: 'new',
-    version: { spec, version: now, lastScalingAt, lastConfigChangeAt },
+    version: { spec, version: now, ...times },
   });
-  if (!before || isRestartRelevant(before.spec, spec)) return version(now, now);
-  if (before.spec.instances !== spec.instances) {
-    return version(now, restart ? now : before.lastConfigChangeAt);
+  if (!before || isRestartRelevant(before.spec, spec)) {
+    return version({ lastScalingAt: now, lastConfigChangeAt: now, ...adoptedBy(spec, running) });
   }
-  return restart ? version(before.lastScalingAt, now) : { kind: 'unchanged' };
+  const isScaled = before.spec.instances !== spec.instances;
+  const lastScalingAt = isScaled ? now : before.lastScalingAt;
+  if (restart) return version({ lastScalingAt, lastConfigChangeAt: now });
+  if (!isScaled) return { kind: 'unchanged' };
+  const { lastConfigChangeAt, adopts } = before;
+  return version({ lastScalingAt, lastConfigChangeAt, ...(adopts ? { adopts } : {}) });
+}
+
+function adoptedBy(spec: AppSpec, running: readonly AppVersion[]): Pick<AppVersion, 'adopts'> {
+  const adopts = running.filter((each) => !isRestartRelevant(each.spec, spec)).map((each) => each.version);
+  return adopts.length ? { adopts: [...new Set(adopts)].sort() } : {};
 }
 
 /** Do the two differ in anything but `instances` and `executorResources`, which nothing reads? */

@@ -9,6 +9,7 @@ import {
   isRunning,
   runningSince,
 } from '#libs/lifecycle';
+import { isOfCurrentConfig } from '#libs/model';
 import type { App, AppVersion, Instance } from '#libs/model';
 import type { ReconcileSettings } from './snapshot.js';
 
@@ -110,9 +111,9 @@ export function classifyAll(situation: AppSituation): Sets {
 export const isAvailable = (instance: Instance, situation: AppSituation): boolean =>
   classify(instance, situation) === 'available';
 
-/** Older than the last config change: replaced by a RestartApplication. */
+/** Of another config than the current one: replaced by a RestartApplication. */
 export const isOutdated = (instance: Instance, app: App): boolean =>
-  instance.version < app.current.lastConfigChangeAt;
+  !isOfCurrentConfig(instance.version, app.current);
 
 /** When an unreachable instance stops counting; Infinity = never, or it is not unreachable. */
 export function inactiveAt(instance: Instance, situation: AppSituation): number {
@@ -151,11 +152,14 @@ function answers(instance: Instance, situation: AppSituation): boolean {
 
 /**
  * Until when an instance without checks that does not accept yet is held back as a successor; in the past when no instance of
- * an older version ever accepted, for then there is nothing to hand over.
+ * an older version, or of a config that was taken back, ever accepted, for then there is nothing to hand over.
  */
-export function acceptHoldUntil(instance: Instance, { instances, settings, now }: AppSituation): number {
+export function acceptHoldUntil(instance: Instance, { app, instances, settings, now }: AppSituation): number {
+  const isCurrent = !isOutdated(instance, app);
   const hasPredecessor = instances.some(
-    (each) => each.version < instance.version && (each.routing !== 'out' || each.leftAt > 0),
+    (each) =>
+      (each.version < instance.version || (isCurrent && isOutdated(each, app))) &&
+      (each.routing !== 'out' || each.leftAt > 0),
   );
   return hasPredecessor ? runningSince(instance, now) + settings.acceptHoldMs : 0;
 }

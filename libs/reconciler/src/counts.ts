@@ -78,8 +78,7 @@ function replace(draft: AppDraft, deployment: Deployment): void {
     () => cause,
   );
   const surplus = fresh.length - spec.instances;
-  if (surplus > 0)
-    stopVictims(draft, fresh, surplus, new Set(), scaleCause(deployment, spec.instances, fresh.length));
+  if (surplus > 0) stopSurplus(draft, fresh, surplus, scaleCause(deployment, spec.instances, fresh.length));
   start(
     draft,
     window.mayStart,
@@ -92,6 +91,15 @@ function giveUpIdleOld(draft: AppDraft, cause: Cause): void {
   for (const each of draft.instances) {
     if (isOutdated(each, draft.app) && (!each.placed || each.stop)) draft.stop(each.id, cause, 'remove');
   }
+}
+
+/** A restart that was taken back leaves good and bad ones of one config: here, unlike in scaling, what does not serve goes first. */
+function stopSurplus(draft: AppDraft, fresh: readonly Instance[], surplus: number, cause: Cause): void {
+  const situation = draft.situation();
+  const serving = fresh.filter((each) => isAvailable(each, situation));
+  const others = fresh.filter((each) => !serving.includes(each));
+  const stopped = stopVictims(draft, others, Math.min(surplus, others.length), new Set(), cause);
+  stopVictims(draft, serving, surplus - stopped, new Set(), cause);
 }
 
 function stopVictims(

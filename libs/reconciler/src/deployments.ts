@@ -5,6 +5,7 @@ import type { AppId, Cause, Deployment } from '#libs/model';
 import { revertChanges } from '#libs/planner';
 import type { AppSituation } from './classify.js';
 import type { Decision } from './decision.js';
+import { lastGood } from './last-good.js';
 import { deadlineMsOf, isActionDone, progressMark } from './progress.js';
 import type { SituationOf } from './progress.js';
 import type { ClusterSnapshot } from './snapshot.js';
@@ -51,7 +52,7 @@ export function moveDeployment(
   if (now < deadline) return { deployment, decision: null, wakeAt: deadline };
   const reason = failureText(deployment, situationOf, now - deployment.progressAt);
   const failed = end(deployment, 'failed', reason, appId, now);
-  return withRevert(failed, snapshot);
+  return withRevert(failed, snapshot, situationOf);
 }
 
 function deadlineMs(
@@ -106,11 +107,19 @@ function end(
 }
 
 /** There is something to go back to when an app existed before; a rollback that fails is not rolled back again. */
-function withRevert(move: DeploymentMove, snapshot: ClusterSnapshot): DeploymentMove {
+function withRevert(
+  move: DeploymentMove,
+  snapshot: ClusterSnapshot,
+  situationOf: SituationOf,
+): DeploymentMove {
   const { deployment, decision } = move;
   const hasOlder = deployment.changes.some((each) => each.before && each.after);
   if (!decision || !hasOlder || deployment.revertOf !== undefined) return move;
-  return { ...move, decision: { ...decision, revert: revertChanges(deployment, snapshot.apps) } };
+  const changes = deployment.changes.map((each) => ({
+    ...each,
+    before: lastGood(each, situationOf({ app: each.appId })),
+  }));
+  return { ...move, decision: { ...decision, revert: revertChanges({ changes }, snapshot.apps) } };
 }
 
 function failureText(deployment: Deployment, situationOf: SituationOf, idleMs: number): string {

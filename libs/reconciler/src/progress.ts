@@ -7,7 +7,7 @@ import type { AppSituation } from './classify.js';
 import { isCounted } from './counts.js';
 
 /** An app of the deployment at this point of the pass; null once it is removed. */
-export type SituationOf = (action: DeploymentAction) => AppSituation | null;
+export type SituationOf = (of: Pick<DeploymentAction, 'app'>) => AppSituation | null;
 
 export function isActionDone(
   action: DeploymentAction,

@@ -7,6 +7,7 @@ import {
   type AppChange,
   type AppId,
   type AppSpec,
+  type AppVersion,
   type PortRange,
   type Timestamp,
 } from '#libs/model';
@@ -30,9 +31,15 @@ export function appChangesOf(
   return targets.map(({ spec, stored }) => {
     const assigned = withPorts(spec, stored, users, servicePorts);
     const before = stored?.current ?? null;
-    const next = nextVersion(before, assigned, version);
+    const next = nextVersion(before, assigned, version, { running: runningVersions(spec.id, workingSet) });
     return { appId: spec.id, before, after: next.kind === 'new' ? next.version : before };
   });
+}
+
+/** Definitions of the app's instances that are to run on. */
+export function runningVersions(id: AppId, workingSet: WorkingSet): readonly AppVersion[] {
+  const staying = workingSet.instancesOf(id).filter(({ goal }) => goal === 'running');
+  return [...new Set(staying.map((each) => workingSet.versionOf(each)))];
 }
 
 function withPorts(spec: AppSpec, stored: App | undefined, users: PortUsers, range: PortRange): AppSpec {

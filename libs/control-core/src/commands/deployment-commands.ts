@@ -10,11 +10,11 @@ import {
   type DeploymentId,
   type Timestamp,
 } from '#libs/model';
-import { nextVersion, revertChanges, revertGroups } from '#libs/planner';
+import { isRestartRelevant, nextVersion, revertChanges, revertGroups } from '#libs/planner';
 import type { Ids } from '#libs/time';
 import type { Decide, Lane, Proposal } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
-import { livingApp } from './app-targets.js';
+import { livingApp, runningVersions } from './app-targets.js';
 import { cancelled, startDeployment, type StartedDeployment } from './start-deployment.js';
 
 /** The row that ends it, and what takes its changes back. */
@@ -103,11 +103,14 @@ export class DeploymentCommands {
   }
 }
 
-/** An old definition comes back under a new version, for instances made meanwhile must count as outdated. */
+/** An old definition comes back under a new version, which adopts its instances: those made meanwhile must count as outdated. */
 function withDate({ appId, after }: AppChange, version: Timestamp, workingSet: WorkingSet): AppChange {
   const before = livingApp(workingSet, appId)?.current ?? null;
   if (!after) return { appId, before, after: null };
-  const next = nextVersion(before, after.spec, version);
+  // a restart that is taken back differs in nothing but who is outdated: nobody is, afterwards
+  const isRestart = before !== null && before.lastConfigChangeAt !== after.lastConfigChangeAt;
+  const changed = isRestart && !isRestartRelevant(before.spec, after.spec) ? null : before;
+  const next = nextVersion(changed, after.spec, version, { running: runningVersions(appId, workingSet) });
   return { appId, before, after: next.kind === 'new' ? next.version : before };
 }
 
