@@ -181,7 +181,11 @@ export class SimNetwork {
     });
   }
 
-  /** Calls back once the message has got there; it waits while the way is cut. */
+  /** One message of no connection: calls back once it has got there; it waits while the way is cut. */
+  carry(from: string, to: string, deliver: () => void): void {
+    this.#carry(from, to, 0, deliver);
+  }
+
   #carry(from: string, to: string, extraMs: number, deliver: () => void): void {
     if (this.isCut(from, to)) {
       this.#waiting.add(() => this.#carry(from, to, extraMs, deliver));

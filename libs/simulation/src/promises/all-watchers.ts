@@ -1,0 +1,31 @@
+// The promises that every run is held to. Watchers keep state, so each run makes its own.
+import { capacity, deploymentsEnd, floor, noNeedlessStops } from './rollouts.js';
+import { constraintsHold, noUndecidedStop, oneOwnerPerPort, oneTaskPerInstance } from './ownership.js';
+import { converges, nothingLeftOver, tablesArrive, type Excuse } from './progress.js';
+import { drained, readyBeforeRouted, rightApp, stopAfterConfirmation, tablesOnlyGrow } from './traffic.js';
+import { acknowledgedIsKept, epochsOnlyGrow, massKill, noBugsLogged, statusesKept } from './truth.js';
+import type { Watcher } from './watch.js';
+
+export const allWatchers = (excuse: Excuse): readonly Watcher[] => [
+  readyBeforeRouted(),
+  stopAfterConfirmation(),
+  drained(),
+  rightApp(),
+  tablesOnlyGrow(),
+  floor(),
+  capacity(),
+  deploymentsEnd(),
+  noNeedlessStops(),
+  oneOwnerPerPort(),
+  oneTaskPerInstance(),
+  noUndecidedStop(),
+  constraintsHold(),
+  epochsOnlyGrow(),
+  statusesKept(),
+  acknowledgedIsKept(),
+  massKill(),
+  noBugsLogged(),
+  converges(excuse),
+  nothingLeftOver(),
+  tablesArrive(),
+];

@@ -1,0 +1,143 @@
+// Promises 3 and 4: the floor, the ceiling, deployments that end, and nothing that is stopped without need.
+import { isDeepStrictEqual } from 'node:util';
+import type { AppId, AppVersion, DeploymentId, Instance } from '#libs/model';
+import { broken, type CommitFact, type Watcher, type World } from './watch.js';
+import { floorOf, isServing, servingCount } from './serving.js';
+
+/** Stops of our own choice: not a person's kill, not of what is ill, not because all of it shuts down. */
+const CHOSEN = new Set(['deployment', 'surplus']);
+
+/** What a commit begins to stop. */
+const newStops = ({ touched }: CommitFact): readonly { before: Instance; after: Instance }[] =>
+  touched.instances.flatMap(({ before, after }) =>
+    before && after?.stop && !before.stop ? [{ before, after }] : [],
+  );
+
+export function floor(): Watcher {
+  return {
+    rule: 'floor',
+    committed(fact, { stored, now }) {
+      for (const { before, after } of newStops(fact)) {
+        const app = stored.apps.get(after.appId);
+        if (!app || !after.stop || !CHOSEN.has(after.stop.cause.kind)) continue;
+        if (!isServing(before, stored.versionOf(before), now)) continue;
+        const left = servingCount(stored, app.id, now);
+        if (left >= floorOf(app)) continue;
+        broken(
+          'floor',
+          `${after.id} is stopped (${after.stop.cause.text}), ${left} instances of ${app.id} still serve, the floor is ${floorOf(app)}`,
+        );
+      }
+    },
+  };
+}
+
+export function capacity(): Watcher {
+  return {
+    rule: 'capacity',
+    committed({ touched }, { stored }) {
+      const made = new Set(
+        touched.instances.flatMap(({ before, after }) => (!before && after ? [after.appId] : [])),
+      );
+      for (const id of made) {
+        const app = stored.apps.get(id);
+        const deployment = stored.deploymentOf(id);
+        const action = deployment?.steps[deployment.currentStep - 1]?.actions.find((each) => each.app === id);
+        if (!app || action?.action !== 'RestartApplication') continue;
+        const { instances: n, upgradeStrategy } = app.current.spec;
+        // one more is allowed where there is no room in either direction (behaviour.md 5)
+        const most = n + Math.floor(n * upgradeStrategy.maximumOverCapacity + 1e-9) + 1;
+        const exist = stored.instancesOf(id).filter((each) => each.unreachableSince === undefined).length;
+        if (exist > most) broken('capacity', `${exist} instances of ${id} exist, at most ${most} may`);
+      }
+    },
+  };
+}
+
+/** Longer than any deadline that scenarios set for an app's checks to pass, on top of the time without a leader. */
+const DEADLINE_SLACK_MS = 90_000;
+
+/** No deployment stands still for longer than its app's deadline, while somebody leads. */
+export function deploymentsEnd(): Watcher {
+  const progress = new Map<
+    DeploymentId,
+    { readonly at: number; readonly mark: string; readonly leaderlessMs: number }
+  >();
+  return {
+    rule: 'deployments-end',
+    swept({ stored, now, leaderlessMs, ledSince }) {
+      for (const id of progress.keys()) if (!stored.deployments.has(id)) progress.delete(id);
+      for (const { id, progressMark, currentStep, steps } of stored.deployments.values()) {
+        const mark = `${currentStep} ${progressMark}`;
+        const known = progress.get(id);
+        if (known?.mark !== mark) {
+          progress.set(id, { at: now, mark, leaderlessMs });
+          continue;
+        }
+        const idleMs = now - known.at - (leaderlessMs - known.leaderlessMs);
+        const limitMs = deadlineMs(
+          steps.flatMap((step) => step.actions.map(({ app }) => app)),
+          stored,
+        );
+        if (ledSince === null || idleMs < limitMs) continue;
+        broken(
+          'deployments-end',
+          `deployment ${id} has stood still for ${Math.round(idleMs / 1000)} s with a leader and runs on`,
+        );
+      }
+    },
+  };
+}
+
+function deadlineMs(apps: readonly AppId[], stored: World['stored']): number {
+  const each = apps.map((id) => {
+    const app = stored.apps.get(id);
+    const label = Number(app?.current.spec.labels['longrun.io/progress-deadline-seconds'] ?? 600);
+    return (label + (app?.current.spec.maxLaunchDelaySeconds ?? 0)) * 1000;
+  });
+  return Math.max(0, ...each) + DEADLINE_SLACK_MS;
+}
+
+/** What differs between two versions of an app besides the number of instances. */
+function sameConfig(a: AppVersion, b: AppVersion): boolean {
+  return isDeepStrictEqual({ ...a.spec, instances: 0 }, { ...b.spec, instances: 0 });
+}
+
+/**
+ * A deployment stops nothing that already is what it wants: not when a definition comes back whose instances still run. A restart
+ * that a person asked for is told by its version: nothing in it differs from the one before.
+ */
+export function noNeedlessStops(): Watcher {
+  const restarts = new Map<AppId, string>();
+  return {
+    rule: 'no-needless-stop',
+    committing({ writes }, { stored }) {
+      for (const write of writes) {
+        if (write.kind !== 'put-app') continue;
+        const before = stored.apps.get(write.app.id)?.current;
+        const { current } = write.app;
+        if (!before || before.version === current.version) continue;
+        const isRestart =
+          sameConfig(before, current) && before.lastConfigChangeAt !== current.lastConfigChangeAt;
+        if (isRestart) restarts.set(write.app.id, current.lastConfigChangeAt);
+      }
+    },
+    committed(fact, { stored }) {
+      for (const { before, after } of newStops(fact)) {
+        const app = stored.apps.get(after.appId);
+        if (!app || app.removing || after.stop?.cause.kind !== 'deployment') continue;
+        if ((restarts.get(app.id) ?? '') > before.version) continue;
+        const version = stored.versionOf(after);
+        if (!sameConfig(version, app.current)) continue;
+        const staying = stored
+          .instancesOf(app.id)
+          .filter((each) => each.goal === 'running' && sameConfig(stored.versionOf(each), app.current));
+        if (staying.length >= app.current.spec.instances) continue;
+        broken(
+          'no-needless-stop',
+          `${after.id} is what ${app.id} wants and is stopped (${after.stop.cause.text}); ${staying.length} of ${app.current.spec.instances} stay`,
+        );
+      }
+    },
+  };
+}

@@ -1,0 +1,118 @@
+// Promises 1 and 2: no traffic before ready, and nothing dies while traffic can reach it.
+import { drainSecondsOf } from './drain.js';
+import { broken, type ProxyFact, type TaskFact, type Watcher } from './watch.js';
+import type { RouteTable } from '#libs/routing';
+import type { TaskId } from '#libs/model';
+
+/** A proxy that was not heard for so long no longer holds a stop back (decisions.md 10). */
+const LEASE_MS = 10_000;
+/** Clocks of two processes may differ by so much over a lease (drift), and a report takes its time to be taken. */
+const LEASE_SLACK_MS = 250;
+
+/** A target that is new in a table must have passed its checks. */
+export function readyBeforeRouted(): Watcher {
+  return {
+    rule: 'no-route-before-ready',
+    swapped({ id, table }, before, world) {
+      const known = targetsOf(before);
+      for (const taskId of targetsOf(table)) {
+        if (known.has(taskId)) continue;
+        const task = world.task(taskId);
+        if (!task?.isAlive || task.wasReady) continue;
+        // what an agent started itself, without a control plane, is routed on: the ports and the app are the same
+        if (world.stored.instanceOfTask(taskId)?.status?.autonomous) continue;
+        broken('no-route-before-ready', `${id} routes to ${taskId} of ${task.appId}, which never was ready`);
+      }
+    },
+  };
+}
+
+/** Would this proxy send a new request there, without asking anybody? */
+function mayChoose({ isAlive, heardAt, table }: ProxyFact, { taskId }: TaskFact, now: number): boolean {
+  return isAlive && now - heardAt < LEASE_MS - LEASE_SLACK_MS && targetsOf(table).has(taskId);
+}
+
+export function stopAfterConfirmation(): Watcher {
+  return {
+    rule: 'no-stop-before-confirmation',
+    stopAsked(task, { proxies, now }) {
+      const able = proxies.find((each) => mayChoose(each, task, now));
+      if (able) {
+        broken(
+          'no-stop-before-confirmation',
+          `${task.taskId} of ${task.appId} is stopped while ${able.id} can still choose it; heard ${now - able.heardAt} ms ago`,
+        );
+      }
+    },
+  };
+}
+
+/** What is in flight gets its drain time. */
+export function drained(): Watcher {
+  const leftAt = new Map<TaskId, number>();
+  return {
+    rule: 'drained-before-stop',
+    committed({ touched }, { now }) {
+      for (const { before, after } of touched.instances) {
+        if (before?.taskId && before.routing !== 'out' && after?.routing === 'out')
+          leftAt.set(before.taskId, now);
+        else if (before?.taskId && !after) leftAt.delete(before.taskId);
+      }
+    },
+    stopAsked(task, world) {
+      const left = leftAt.get(task.taskId);
+      if (left === undefined) return;
+      const drainMs = drainSecondsOf(task, world) * 1000;
+      if (world.now - left >= drainMs) return;
+      for (const proxy of world.proxies) {
+        const isLive = proxy.isAlive && world.now - proxy.heardAt < LEASE_MS - LEASE_SLACK_MS;
+        const cut = isLive ? proxy.inFlight.filter((each) => each.taskId === task.taskId) : [];
+        if (!cut.length) continue;
+        broken(
+          'drained-before-stop',
+          `${task.taskId} is stopped ${world.now - left} ms after it left the table, ${cut.length} requests of ${proxy.id} are in flight; its drain time is ${drainMs} ms`,
+        );
+      }
+    },
+  };
+}
+
+/** A request never reaches a task of another app, whatever a proxy still believes (decisions.md 10). */
+export function rightApp(): Watcher {
+  return {
+    rule: 'right-app',
+    answered({ result, proxy, text }) {
+      if (result === 'wrong-app') broken('right-app', `${proxy}: ${text}`);
+    },
+  };
+}
+
+/** A proxy never goes back: not to an older table, not to an older leader. */
+export function tablesOnlyGrow(): Watcher {
+  return {
+    rule: 'tables-only-grow',
+    swapped({ id, table }, before) {
+      if (!table || !before) return;
+      const isOlder =
+        table.epoch < before.epoch || (table.epoch === before.epoch && table.number < before.number);
+      if (!isOlder) return;
+      broken(
+        'tables-only-grow',
+        `${id} went from table ${before.epoch}/${before.number} back to ${table.epoch}/${table.number}`,
+      );
+    },
+  };
+}
+
+const NONE: ReadonlySet<TaskId> = new Set();
+const targets = new WeakMap<RouteTable, ReadonlySet<TaskId>>();
+
+/** Of a table all tasks; kept, for tables are values and are looked at often. */
+function targetsOf(table: RouteTable | null): ReadonlySet<TaskId> {
+  if (!table) return NONE;
+  const known = targets.get(table);
+  if (known) return known;
+  const found = new Set(table.services.flatMap((each) => each.targets.map(({ taskId }) => taskId)));
+  targets.set(table, found);
+  return found;
+}

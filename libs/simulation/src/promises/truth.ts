@@ -1,0 +1,108 @@
+// Promises 7, 8 and 5: stale leaders change nothing, nothing acknowledged is lost, the brake; and what must never be logged.
+import type { AppId, TaskId } from '#libs/model';
+import { broken, type Watcher } from './watch.js';
+
+/** An agent that followed a leader never follows an older one again. */
+export function epochsOnlyGrow(): Watcher {
+  const followed = new Map<string, number>();
+  return {
+    rule: 'epochs-only-grow',
+    heard(agent, frame, epoch) {
+      if (frame.type !== 'assignments-ack' || epoch === null) return;
+      const highest = followed.get(agent) ?? 0;
+      if (epoch < highest)
+        broken(
+          'epochs-only-grow',
+          `${agent} carries out assignments of epoch ${epoch} after those of ${highest}`,
+        );
+      followed.set(agent, epoch);
+    },
+  };
+}
+
+/** A status that an agent was told is stored can be found, or a newer one. */
+export function statusesKept(): Watcher {
+  const newest = new Map<string, { readonly run: number; readonly sequence: number }>();
+  return {
+    rule: 'older-status-wins',
+    committed({ touched }) {
+      for (const { before, after } of touched.instances) {
+        const [old, now] = [before?.status, after?.status];
+        if (!old || !now || old === now || old.instanceId !== now.instanceId) continue;
+        const isOlder = now.run < old.run || (now.run === old.run && now.sequence < old.sequence);
+        const isSameAgent = before?.agentId === after?.agentId;
+        if (isOlder && isSameAgent)
+          broken(
+            'older-status-wins',
+            `report ${now.run}/${now.sequence} of ${now.taskId} replaced ${old.run}/${old.sequence}`,
+          );
+        newest.set(now.instanceId, now);
+      }
+    },
+  };
+}
+
+/** What was answered with success is stored, and stays until somebody changes it. */
+export function acknowledgedIsKept(): Watcher {
+  const wanted = new Map<AppId, string | null>();
+  return {
+    rule: 'nothing-acknowledged-is-lost',
+    acknowledged({ app, version }) {
+      wanted.set(app, version);
+    },
+    swept({ stored }) {
+      for (const [id, version] of wanted) {
+        if (version === null) continue;
+        const app = stored.apps.get(id);
+        if (app && app.current.version >= version) continue;
+        broken(
+          'nothing-acknowledged-is-lost',
+          `${id} was acknowledged in version ${version}; stored is ${app?.current.version ?? 'nothing'}`,
+        );
+      }
+    },
+  };
+}
+
+const BRAKE_WINDOW_MS = 60_000;
+
+/** A checker that lies does not get a large part of an app killed at once. */
+export function massKill(): Watcher {
+  const kills = new Map<AppId, { readonly at: number; readonly taskId: TaskId }[]>();
+  return {
+    rule: 'mass-kill-brake',
+    committed({ touched }, world) {
+      for (const { before, after } of touched.instances) {
+        if (!before || before.stop || after?.stop?.cause.kind !== 'health' || !before.taskId) continue;
+        if (!world.task(before.taskId)?.isWell) continue;
+        const app = world.stored.apps.get(before.appId);
+        const recent = [
+          ...(kills.get(before.appId) ?? []).filter(({ at }) => world.now - at < BRAKE_WINDOW_MS),
+          { at: world.now, taskId: before.taskId },
+        ];
+        kills.set(before.appId, recent);
+        const n = app?.current.spec.instances ?? 0;
+        if (recent.length < 4 || recent.length * 2 < n) continue;
+        broken(
+          'mass-kill-brake',
+          `${recent.length} tasks of ${before.appId} that are well were killed for their health within a minute`,
+        );
+      }
+    },
+  };
+}
+
+/** Decisions that broke an invariant at run time, and passes that threw: bugs, whatever came of them. */
+export function noBugsLogged(): Watcher {
+  const BUGS = [/^dropped decisions/, /could not be reconciled/];
+  return {
+    rule: 'bug-logged',
+    erred(process, fields, text) {
+      if (BUGS.some((each) => each.test(text)))
+        broken('bug-logged', `${process}: ${text} ${JSON.stringify(fields, plainErrors).slice(0, 600)}`);
+    },
+  };
+}
+
+const plainErrors = (_name: string, value: unknown): unknown =>
+  value instanceof Error ? (value.stack ?? value.message).split('\n').slice(0, 6).join(' | ') : value;

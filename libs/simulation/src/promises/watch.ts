@@ -1,0 +1,119 @@
+// What a promise is checked with: the facts of the simulated world, not what the product believes. Each watcher is told of the events
+// that can break its promise, and looks at what that event touched.
+import type { FromAgent, ToAgent } from '#libs/agent-protocol';
+import type { WorkingSet, Touched } from '#libs/control-core';
+import type { AppId, TaskId } from '#libs/model';
+import type { RouteTable } from '#libs/routing';
+import type { Commit } from '#libs/store';
+
+/** A promise that was broken ends the run. */
+export class PromiseBroken extends Error {
+  override readonly name = 'PromiseBroken';
+  constructor(
+    readonly rule: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** A task as it really is. */
+export interface TaskFact {
+  readonly taskId: TaskId;
+  readonly appId: AppId;
+  readonly instanceId: string;
+  readonly incarnation: number;
+  readonly host: string;
+  readonly hostPorts: readonly number[];
+  readonly isAlive: boolean;
+  /** It has passed its checks once, or accepted connections when it has none; and its readiness check, if it was asked. */
+  readonly wasReady: boolean;
+  /** Would pass its checks now, if the checker does not lie. */
+  readonly isWell: boolean;
+}
+
+/** A request in flight to a task. */
+export interface FlightFact {
+  readonly taskId: TaskId;
+  /** True time, epoch ms. */
+  readonly since: number;
+}
+
+/** A proxy as it really is. */
+export interface ProxyFact {
+  readonly id: string;
+  /** Runs, and not frozen; a frozen one is alive as well. */
+  readonly isAlive: boolean;
+  /** What new requests are matched with; null before its first. */
+  readonly table: RouteTable | null;
+  /** When a control plane took its newest report; true time. */
+  readonly heardAt: number;
+  readonly inFlight: readonly FlightFact[];
+}
+
+export interface CommitFact {
+  readonly commit: Commit;
+  /** Name of the process. */
+  readonly by: string;
+  readonly touched: Touched;
+}
+
+/** The whole world, for watchers. */
+export interface World {
+  /** True time, epoch ms. */
+  readonly now: number;
+  readonly stored: WorkingSet;
+  readonly proxies: readonly ProxyFact[];
+  /** All tasks that run or may, of all hosts. */
+  tasks(): readonly TaskFact[];
+  task(id: TaskId): TaskFact | undefined;
+  /** True time since which some control plane leads; null while none does. */
+  readonly ledSince: number | null;
+  /** Ms for which nobody led, from the start of the run. */
+  readonly leaderlessMs: number;
+}
+
+/** All members are optional but the name; `this world` is the one after the event. */
+export interface Watcher {
+  readonly rule: string;
+  /** Accepted by the store, and not yet to be seen in `world.stored`. */
+  committing?(commit: Commit, world: World): void;
+  committed?(fact: CommitFact, world: World): void;
+  /** The store refused it because of this. */
+  conflicted?(reason: string, world: World): void;
+  swapped?(proxy: ProxyFact, before: RouteTable | null, world: World): void;
+  launching?(task: TaskFact, world: World): void;
+  stopAsked?(task: TaskFact, world: World): void;
+  /** A request that ended. */
+  answered?(request: RequestFact, world: World): void;
+  heard?(agent: string, frame: FromAgent, epoch: number | null, world: World): void;
+  said?(agent: string, frame: ToAgent, epoch: number | null, world: World): void;
+  /** A control plane logged an error. */
+  erred?(process: string, fields: object, text: string, world: World): void;
+  /** A change by a person was answered with success. */
+  acknowledged?(change: AcknowledgedChange, world: World): void;
+  /** Each simulated second. */
+  swept?(world: World): void;
+  /** After the quiet time. */
+  ended?(world: World): void;
+}
+
+export interface AcknowledgedChange {
+  readonly app: AppId;
+  /** Null: it was removed. */
+  readonly version: string | null;
+}
+
+export interface RequestFact {
+  readonly proxy: string;
+  readonly appId: AppId;
+  /** Null: no target. */
+  readonly taskId: TaskId | null;
+  readonly since: number;
+  readonly result: 'answered' | 'no-target' | 'refused' | 'reset' | 'wrong-app';
+  readonly text: string;
+}
+
+export function broken(rule: string, text: string): never {
+  throw new PromiseBroken(rule, text);
+}
