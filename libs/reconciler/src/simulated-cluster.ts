@@ -27,13 +27,13 @@ import { PlacementIndex } from '#libs/placement';
 import { conflictsWith, minimumHealthy, nextVersion, planSteps, shareRoundedDown } from '#libs/planner';
 import type { Write } from '#libs/store';
 import type { Ids } from '#libs/time';
-import { fleetBrakeOf, healthCounts, healthMark } from './brake.js';
+import { healthCounts, healthMark } from './brake.js';
 import { isAvailable } from './classify.js';
 import type { Decision } from './decision.js';
 import { requestStop } from './gatekeeper.js';
 import { reconcile } from './reconcile.js';
 import { DEFAULT_RECONCILE_SETTINGS } from './snapshot.js';
-import type { ClusterSnapshot, FleetBrake, ReconcileSettings } from './snapshot.js';
+import type { ClusterSnapshot, FleetHealth, ReconcileSettings } from './snapshot.js';
 
 /** What a version's tasks do, by the environment variable BEHAVIOUR. */
 export type Behaviour = 'good' | 'crashes' | 'never-healthy' | 'never-ready' | 'slow' | 'pulls';
@@ -144,11 +144,8 @@ export class SimulatedCluster implements ClusterSnapshot {
       steps.some((step) => step.actions.some((each) => each.app === app)),
     );
   }
-  get fleetBrake(): FleetBrake {
-    const counts = [...this.apps.keys()].map((app) =>
-      healthCounts(this.instancesOf(app).map((each) => healthMark(each, this.versionOf(each)))),
-    );
-    return fleetBrakeOf(counts, this.settings.brake);
+  get fleetHealth(): FleetHealth {
+    return healthCounts([...this.#instances.values()].map((each) => healthMark(each, this.versionOf(each))));
   }
 
   // ---- what people do
