@@ -21,10 +21,12 @@ import {
 } from '#libs/model';
 import { PlacementIndex, type PlacementLedger } from '#libs/placement';
 import {
+  fleetBrakeOf,
   healthCounts,
   healthMark,
   type ClusterSnapshot,
-  type FleetHealth,
+  type FleetBrake,
+  type HealthCounts,
   type HealthMark,
   type ReconcileSettings,
 } from '#libs/reconciler';
@@ -75,8 +77,10 @@ export class WorkingSet implements ClusterSnapshot {
   readonly #deploymentsByApp = new GroupIndex<AppId, DeploymentId>();
   readonly #unreachable = new Set<InstanceId>();
   readonly #count: ChangeCount;
-  readonly #healthMarks = new Map<InstanceId, HealthMark>();
-  #fleetHealth: FleetHealth | null = null;
+  #healthMarks = new Map<AppId, Map<InstanceId, HealthMark>>();
+  /** Of `#healthMarks`, made when asked for and kept until one of them changes. */
+  #healthCounts: ReadonlyMap<AppId, HealthCounts> | null = null;
+  #fleetBrake: FleetBrake | null = null;
   #tableNumber: number;
   #lastVersion: Timestamp | null;
   #change: number;
@@ -107,9 +111,16 @@ export class WorkingSet implements ClusterSnapshot {
   get ledger(): PlacementLedger {
     return this.#ledger;
   }
-  get fleetHealth(): FleetHealth {
-    this.#fleetHealth ??= healthCounts(this.#healthMarks.values());
-    return this.#fleetHealth;
+  get fleetBrake(): FleetBrake {
+    this.#fleetBrake ??= fleetBrakeOf(this.healthCounts().values(), this.settings.brake);
+    return this.#fleetBrake;
+  }
+  /** Of the apps that have instances whose health is known. */
+  healthCounts(): ReadonlyMap<AppId, HealthCounts> {
+    this.#healthCounts ??= new Map(
+      [...this.#healthMarks].map(([app, marks]) => [app, healthCounts(marks.values())]),
+    );
+    return this.#healthCounts;
   }
   get tableNumber(): number {
     return this.#tableNumber;
@@ -320,11 +331,17 @@ export class WorkingSet implements ClusterSnapshot {
     if (!instance) return;
     const version = this.versionOf(instance);
     this.#ledger.note(before, after, version.spec, now);
-    const mark = after ? healthMark(after, version) : null;
-    if (JSON.stringify(mark) === JSON.stringify(this.#healthMarks.get(instance.id) ?? null)) return;
-    if (mark) this.#healthMarks.set(instance.id, mark);
-    else this.#healthMarks.delete(instance.id);
-    this.#fleetHealth = null;
+    this.#noteHealth(instance, after ? healthMark(after, version) : null);
+  }
+  #noteHealth({ id, appId }: Instance, mark: HealthMark): void {
+    const marks = this.#healthMarks.get(appId) ?? new Map<InstanceId, HealthMark>();
+    if (JSON.stringify(mark) === JSON.stringify(marks.get(id) ?? null)) return;
+    if (mark) marks.set(id, mark);
+    else marks.delete(id);
+    if (marks.size) this.#healthMarks.set(appId, marks);
+    else this.#healthMarks.delete(appId);
+    this.#healthCounts = null;
+    this.#fleetBrake = null;
   }
   #setInstance(instance: Instance): void {
     this.#instances.set(instance.id, instance);

@@ -1,10 +1,10 @@
 // How long ago a launch last moved, as its agent reported it, for the launch limit (behaviour.md 10.2). The time is the control
 // plane's and is stored with the report, so neither a wrong clock of the agent nor a new leader changes it.
-import type { AgentNode, Instance, InstanceStatus } from '#libs/model';
+import type { AgentNode, HealthResult, Instance, InstanceStatus } from '#libs/model';
 import { conditionOf, currentStatus } from './condition.js';
 
 /**
- * A report as it is stored: with the time at which its launch last moved, and still ready if its task was ready once, whether the
+ * A report as it is stored: with the time at which its launch last moved, and still ready or healthy once if its task was, whether the
  * agent remembers that or not (behaviour.md 8). `before`: the stored one.
  */
 export function datedStatus(
@@ -13,7 +13,12 @@ export function datedStatus(
   now: number,
 ): InstanceStatus {
   const isStill = before?.movedAt !== undefined && isSameMoment(before, status);
-  return { ...status, ...readyOnce(status, before), movedAt: isStill ? before.movedAt : now };
+  return {
+    ...status,
+    ...readyOnce(status, before),
+    ...healthyOnce(status, before, now),
+    movedAt: isStill ? before.movedAt : now,
+  };
 }
 
 function readyOnce(
@@ -22,6 +27,21 @@ function readyOnce(
 ): Pick<InstanceStatus, 'readiness'> {
   const wasReady = before?.taskId === status.taskId && before.readiness?.ready === true;
   return wasReady && status.readiness?.ready !== true ? { readiness: before.readiness } : {};
+}
+
+/** A restarted agent begins its checks anew; without this the mass-kill brake would take what fails then for a broken release. */
+function healthyOnce(
+  status: InstanceStatus,
+  before: InstanceStatus | undefined,
+  now: number,
+): Pick<InstanceStatus, 'wasHealthy' | 'turnedAt'> {
+  if (!before || before.taskId !== status.taskId) return {};
+  const passed = (each: HealthResult | null): boolean => each?.lastSuccessAt !== undefined;
+  const isForgotten = !status.health.every(passed);
+  const wasHealthy = before.wasHealthy ?? (before.health.length > 0 && before.health.every(passed));
+  if (!isForgotten || !wasHealthy) return {};
+  const fails = status.health.some((each) => each?.alive === false);
+  return { wasHealthy, ...(fails ? { turnedAt: before.turnedAt ?? now } : {}) };
 }
 
 /** A pull moves by its bytes, and by its words while layers are unpacked. */

@@ -27,11 +27,22 @@ export interface TaskFailure {
   readonly slaveId?: string;
 }
 
+/** The mass-kill brake of one app while it is on (promise 5). Times: the control plane's clock, epoch ms. */
+export interface AppBrake {
+  readonly since: number;
+  /** Whose instances turned unhealthy together: this app's, or those of the fleet. */
+  readonly by: 'app' | 'fleet';
+  /** Since when too few are unhealthy to go on suspecting the checker; absent while enough are. */
+  readonly calmSince?: number;
+}
+
 export interface App {
   readonly id: AppId;
   readonly current: AppVersion;
   readonly launchDelay?: LaunchDelay;
   readonly lastTaskFailure?: TaskFailure;
+  /** Absent: off. */
+  readonly brake?: AppBrake;
   /** True while its removal is being carried out: instances are stopped, then the row goes. It is not shown by the API. */
   readonly removing: boolean;
   /** Counts every write of this row; guards a commit. */

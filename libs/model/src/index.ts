@@ -66,7 +66,7 @@ export type {
   TaskExit,
   TaskPhase,
 } from './instance.js';
-export type { App, LaunchDelay, TaskFailure } from './app.js';
+export type { App, AppBrake, LaunchDelay, TaskFailure } from './app.js';
 export type { Group, GroupId } from './group.js';
 export { groupsAbove, groupsUpFrom, isBelow, parentGroupOf } from './group-ids.js';
 export type {

@@ -81,6 +81,12 @@ export interface InstanceStatus {
   readonly ipAddresses: readonly { readonly ipAddress: string; readonly protocol: 'IPv4' | 'IPv6' }[];
   /** When its phase or its pull last changed, by the control plane's clock; set by status intake. */
   readonly movedAt?: number;
+  /**
+   * This task was healthy once, also if its agent was restarted and forgot; and since when it is not, as far as its agent cannot say.
+   * By the control plane's clock; set by status intake.
+   */
+  readonly wasHealthy?: true;
+  readonly turnedAt?: number;
   /** pid of the process or id of the container, for people and tests. */
   readonly handle?: string;
   /** Started by the agent itself while it had no session. */

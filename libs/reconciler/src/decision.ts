@@ -18,6 +18,7 @@ export type DecisionKind =
   | 'unreachable' // its agent is lost, or is back
   | 'note-failure'
   | 'delay-launch'
+  | 'brake' // the mass-kill brake of the app goes on or off
   | 'adopt-incarnation'
   | 'remove-app'
   | 'advance-deployment'

@@ -1,6 +1,13 @@
 // Table of contents: what has to change, decided from one view of the cluster.
 export { DEFAULT_RECONCILE_SETTINGS } from './snapshot.js';
-export type { BrakeSettings, ClusterSnapshot, FleetHealth, ReconcileSettings } from './snapshot.js';
+export type {
+  BrakeSettings,
+  ClusterSnapshot,
+  FleetBrake,
+  HealthCounts,
+  ReconcileSettings,
+  Wave,
+} from './snapshot.js';
 export type {
   Alarm,
   Decision,
@@ -14,5 +21,14 @@ export { floorOf, requestStop } from './gatekeeper.js';
 export type { StopVerdict, StopView } from './gatekeeper.js';
 export { CLASSIFICATION_RULES, classify, classifyAll, isAvailable, isOutdated } from './classify.js';
 export type { AppSituation, InstanceSet, Sets } from './classify.js';
-export { healthCounts, healthMark, isBraking } from './brake.js';
+export {
+  fleetBrakeOf,
+  healthCounts,
+  healthMark,
+  largestWave,
+  suspicionOf,
+  threshold,
+  waveOf,
+} from './brake.js';
+export { calmMs, isHeldByBrake } from './app-brake.js';
 export type { HealthMark } from './brake.js';

@@ -3,7 +3,6 @@ import { describe, expect, test } from '@jest/globals';
 import { asAppId } from '#libs/model';
 import type { AppSpec, Instance } from '#libs/model';
 import { aHealthCheck, anAppSpec } from '#libs/testkit';
-import { healthCounts, isBraking } from './brake.js';
 import { CLASSIFICATION_RULES } from './classify.js';
 import { floorOf, requestStop } from './gatekeeper.js';
 import { SimulatedCluster, TICK_MS } from './simulated-cluster.js';
@@ -108,30 +107,6 @@ describe('a failing health check', () => {
     until(cluster, () => web(cluster).some((each) => each.stop?.cause.kind === 'health'), 20);
     until(cluster, () => cluster.apps.get(WEB)?.lastTaskFailure !== undefined, 30);
     expect(cluster.apps.get(WEB)?.lastTaskFailure).toMatchObject({ state: 'TASK_KILLED' });
-  });
-
-  test('of half of the instances at once: the brake holds, traffic goes to all', () => {
-    const cluster = aCluster({ instances: 6 });
-    for (const index of [0, 1, 2, 3]) cluster.sicken(index);
-    ticks(cluster, 40);
-    expect(web(cluster).map((each) => each.routing)).toEqual(Array(6).fill('in'));
-    expect(web(cluster).some((each) => each.stop)).toBe(false);
-    cluster.healAll();
-    until(cluster, () => cluster.unsettled() === '', 4);
-  });
-
-  test.each([
-    // healthy now, turned at (s), braking
-    [4, [0, 1, 2, 3], true],
-    [5, [0, 1, 2, 3], false],
-    [0, [0, 1, 2], false],
-    [0, [0, 1, 59, 60], true],
-    [0, [0, 1, 59, 61], false],
-    [197, [0, 0, 0], false],
-  ])('brake: %p healthy, turned at %j: %p', (healthy, turned, expected) => {
-    const counts = { healthy, turnedUnhealthyAt: turned.map((each) => each * 1000) };
-    expect(isBraking(counts, DEFAULT_RECONCILE_SETTINGS.brake)).toBe(expected);
-    expect(healthCounts([null, { kind: 'healthy' }])).toEqual({ healthy: 1, turnedUnhealthyAt: [] });
   });
 });
 

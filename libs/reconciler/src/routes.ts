@@ -10,12 +10,13 @@ import {
 } from '#libs/lifecycle';
 import type { Cause, Instance } from '#libs/model';
 import type { AppDraft } from './app-draft.js';
-import { healthCounts, healthMark, isBraking } from './brake.js';
+import { applyBrake } from './app-brake.js';
+import { healthMark } from './brake.js';
 import { unrouted } from './take-note.js';
 
 /** Asks the brake, then routes what is ready and unroutes what was reported as not. Returns whether the brake is on. */
 export function updateRoutes(draft: AppDraft): boolean {
-  const isOn = brake(draft);
+  const isOn = applyBrake(draft);
   for (const instance of draft.instances) {
     const { spec } = draft.versionOf(instance);
     if (instance.stop || !instance.placed || instance.unreachableSince !== undefined) continue;
@@ -47,22 +48,6 @@ function unreadyText(draft: AppDraft, instance: Instance): string {
     .spec.healthChecks.map((_, index) => instance.status?.health[index])
     .find((each) => each?.alive === false);
   return failing?.lastFailureCause ?? `it is ${instance.status?.phase ?? 'not reported'}`;
-}
-
-/** Of this app, or of the fleet if this app has part in it. */
-function brake(draft: AppDraft): boolean {
-  const { settings, fleetHealth } = draft.context.snapshot;
-  const marks = draft.instances.map((each) => healthMark(each, draft.versionOf(each)));
-  const counts = healthCounts(marks);
-  const turned = counts.turnedUnhealthyAt.length;
-  const isOn = turned > 0 && (isBraking(counts, settings.brake) || isBraking(fleetHealth, settings.brake));
-  if (isOn) {
-    const text =
-      `${turned} instances of ${draft.id} turned unhealthy at about the same time; the health checks are suspected ` +
-      'first: none is killed, traffic goes to all. Deploy, restart or kill to act on them';
-    draft.alarms.push({ kind: 'mass-kill-brake', appId: draft.id, text });
-  }
-  return isOn;
 }
 
 /** Kills what failed its checks too often, unless the brake is on. `then`: for an instance that is replaced anyway. */

@@ -27,13 +27,13 @@ import { PlacementIndex } from '#libs/placement';
 import { conflictsWith, minimumHealthy, nextVersion, planSteps, shareRoundedDown } from '#libs/planner';
 import type { Write } from '#libs/store';
 import type { Ids } from '#libs/time';
-import { healthCounts, healthMark } from './brake.js';
+import { fleetBrakeOf, healthCounts, healthMark } from './brake.js';
 import { isAvailable } from './classify.js';
 import type { Decision } from './decision.js';
 import { requestStop } from './gatekeeper.js';
 import { reconcile } from './reconcile.js';
 import { DEFAULT_RECONCILE_SETTINGS } from './snapshot.js';
-import type { ClusterSnapshot, FleetHealth, ReconcileSettings } from './snapshot.js';
+import type { ClusterSnapshot, FleetBrake, ReconcileSettings } from './snapshot.js';
 
 /** What a version's tasks do, by the environment variable BEHAVIOUR. */
 export type Behaviour = 'good' | 'crashes' | 'never-healthy' | 'never-ready' | 'slow' | 'pulls';
@@ -144,8 +144,11 @@ export class SimulatedCluster implements ClusterSnapshot {
       steps.some((step) => step.actions.some((each) => each.app === app)),
     );
   }
-  get fleetHealth(): FleetHealth {
-    return healthCounts([...this.#instances.values()].map((each) => healthMark(each, this.versionOf(each))));
+  get fleetBrake(): FleetBrake {
+    const counts = [...this.apps.keys()].map((app) =>
+      healthCounts(this.instancesOf(app).map((each) => healthMark(each, this.versionOf(each)))),
+    );
+    return fleetBrakeOf(counts, this.settings.brake);
   }
 
   // ---- what people do
@@ -185,6 +188,13 @@ export class SimulatedCluster implements ClusterSnapshot {
     const tasks = this.#liveTasks();
     const task = tasks[index % Math.max(1, tasks.length)];
     if (task) task.isSick = true;
+  }
+  sickenInstance(id: InstanceId): void {
+    for (const task of this.#liveTasks()) if (task.assignment.instanceId === id) task.isSick = true;
+  }
+  heal(index: number): void {
+    const task = this.#liveTasks()[index];
+    if (task) task.isSick = false;
   }
   /** Every pull gets on. */
   pull(): void {

@@ -17,9 +17,11 @@ import type { PlacementLedger } from '#libs/placement';
 
 /** The mass-kill brake (promise 5). */
 export interface BrakeSettings {
+  /** So many instances at least must turn unhealthy together; 0 switches the brake off, every failed check kills. */
   readonly minimumInstances: number;
-  /** 0..1 of those that were healthy. */
+  /** Of those that were healthy before; above 0, at most 1. */
   readonly share: number;
+  /** Turned unhealthy within this = together. */
   readonly windowMs: number;
 }
 
@@ -46,12 +48,29 @@ export const DEFAULT_RECONCILE_SETTINGS: ReconcileSettings = {
   brake: { minimumInstances: 4, share: 0.5, windowMs: 60_000 },
 };
 
-/** For the fleet-wide brake: kept as an index by the working set (`healthMark` says what an instance adds to it). */
-export interface FleetHealth {
+/** Of an app or the fleet; `healthMark` says what an instance adds to it. */
+export interface HealthCounts {
   /** Instances whose health is known to be good. */
   readonly healthy: number;
   /** Of those known to be bad that once were good: time of the last good answer. */
   readonly turnedUnhealthyAt: readonly number[];
+}
+
+/** Instances that turned unhealthy within one window. */
+export interface Wave {
+  readonly size: number;
+  /** When the first and the last of them were well for the last time; agents' clocks, epoch ms. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The brake over all apps; the working set keeps it beside its rows. */
+export interface FleetBrake {
+  readonly counts: HealthCounts;
+  /** Null: too few turned unhealthy together. */
+  readonly wave: Wave | null;
+  /** Of the apps that have no wave of their own. */
+  readonly waveOfRest: Wave | null;
 }
 
 export interface ClusterSnapshot {
@@ -71,6 +90,6 @@ export interface ClusterSnapshot {
   /** Control plane's clock; leases, unreachable times and deadlines count from here at the earliest. */
   readonly officeSince: number;
   readonly ledger: PlacementLedger;
-  readonly fleetHealth: FleetHealth;
+  readonly fleetBrake: FleetBrake;
   readonly settings: ReconcileSettings;
 }
