@@ -3,7 +3,14 @@ import { capacity, deploymentsEnd, floor, noNeedlessStops } from './rollouts.js'
 import { constraintsHold, noUndecidedStop, oneOwnerPerPort, oneTaskPerInstance } from './ownership.js';
 import { converges, nothingLeftOver, tablesArrive, type Excuse } from './progress.js';
 import { drained, readyBeforeRouted, rightApp, stopAfterConfirmation, tablesOnlyGrow } from './traffic.js';
-import { acknowledgedIsKept, epochsOnlyGrow, massKill, noBugsLogged, statusesKept } from './truth.js';
+import {
+  acknowledgedIsKept,
+  copyIsTrue,
+  epochsOnlyGrow,
+  massKill,
+  noBugsLogged,
+  statusesKept,
+} from './truth.js';
 import type { Watcher } from './watch.js';
 
 export const allWatchers = (excuse: Excuse): readonly Watcher[] => [
@@ -23,6 +30,7 @@ export const allWatchers = (excuse: Excuse): readonly Watcher[] => [
   epochsOnlyGrow(),
   statusesKept(),
   acknowledgedIsKept(),
+  copyIsTrue(),
   massKill(),
   noBugsLogged(),
   converges(excuse),

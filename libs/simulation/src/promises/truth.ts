@@ -1,5 +1,6 @@
 // Promises 7, 8 and 5: stale leaders change nothing, nothing acknowledged is lost, the brake; and what must never be logged.
 import type { AppId, TaskId } from '#libs/model';
+import type { WorkingSet } from '#libs/control-core';
 import { broken, type Watcher } from './watch.js';
 
 /** An agent that followed a leader never follows an older one again. */
@@ -60,6 +61,31 @@ export function acknowledgedIsKept(): Watcher {
           `${id} was acknowledged in version ${version}; stored is ${app?.current.version ?? 'nothing'}`,
         );
       }
+    },
+  };
+}
+
+/** The leader's copy of what is stored is what is stored. Looked at when nothing is on its way. */
+export function copyIsTrue(): Watcher {
+  return {
+    rule: 'copy-is-true',
+    ended({ stored, believed }) {
+      if (!believed) broken('copy-is-true', 'nobody leads');
+      const rows = (of: WorkingSet): string =>
+        [
+          `table ${of.tableNumber}`,
+          ...[...of.apps.values()].map(({ id, revision }) => `app ${id} ${revision}`),
+          ...[...of.instances()].map(
+            ({ id, goalRevision, status }) =>
+              `instance ${id} ${goalRevision} ${status?.run} ${status?.sequence}`,
+          ),
+          ...[...of.deployments.values()].map(({ id, revision }) => `deployment ${id} ${revision}`),
+          ...[...of.agents.values()].map(({ info, liveness }) => `agent ${info.id} ${liveness}`),
+        ]
+          .sort()
+          .join('\n');
+      const [copy, truth] = [rows(believed), rows(stored)];
+      if (copy !== truth) broken('copy-is-true', `the leader believes\n${copy}\nstored is\n${truth}`);
     },
   };
 }

@@ -63,6 +63,8 @@ export interface World {
   /** True time, epoch ms. */
   readonly now: number;
   readonly stored: WorkingSet;
+  /** What the leader believes is stored; null while nobody leads. */
+  readonly believed: WorkingSet | null;
   readonly proxies: readonly ProxyFact[];
   /** All tasks that run or may, of all hosts. */
   tasks(): readonly TaskFact[];

@@ -1,0 +1,355 @@
+// The simulated cluster put together: a store, control planes, hosts with agents, proxies with clients, and the watchers that look at
+// each thing that happens. What is real in it is the product's own code (control-core, agent-core, proxy-core and all pure libs);
+// what is played is the world around it.
+import { WorkingSet } from '#libs/control-core';
+import type { AppId, TaskId } from '#libs/model';
+import { DEFAULT_RECONCILE_SETTINGS } from '#libs/reconciler';
+import type { RouteTable } from '#libs/routing';
+import type { Commit, CommitResult, StoredState } from '#libs/store';
+import { SimControlPlane } from './control/control-plane.js';
+import { SimDatabase } from './control/database.js';
+import { People } from './control/people.js';
+import type { ClockError, SimProcess } from './engine/sim-process.js';
+import { SimNetwork } from './engine/network.js';
+import { Random } from './engine/random.js';
+import { Timeline } from './engine/timeline.js';
+import { EventLog } from './event-log.js';
+import { SimHost, type SimTask } from './hosts/index.js';
+import { SimulatedProxy } from './proxies/index.js';
+import { allWatchers } from './promises/all-watchers.js';
+import {
+  PromiseBroken,
+  type AcknowledgedChange,
+  type ProxyFact,
+  type TaskFact,
+  type Watcher,
+  type World,
+} from './promises/watch.js';
+import type { BrokenPromise } from './scenario/outcome.js';
+import type { Scenario } from './scenario/scenario.js';
+
+const SWEEP_MS = 1_000;
+const EMPTY: StoredState = {
+  apps: [],
+  groups: [],
+  versions: [],
+  instances: [],
+  deployments: [],
+  agents: [],
+  proxies: [],
+  tableNumber: 0,
+  eventNumber: 0,
+  lastVersion: null,
+};
+/** Releases that work, sooner or later; of others nobody expects that they come up. */
+const WORKING = new Set(['good', 'slow', 'ignores-term', 'pulls-long']);
+
+export class Cluster implements World {
+  readonly timeline = new Timeline();
+  readonly random: Random;
+  readonly network: SimNetwork;
+  readonly database: SimDatabase;
+  readonly controlPlanes: readonly SimControlPlane[];
+  readonly hosts: readonly SimHost[];
+  readonly simProxies: readonly SimulatedProxy[];
+  readonly people: People;
+  readonly log: EventLog;
+  readonly startedAt: number;
+  stored: WorkingSet;
+  /** The first promise that was broken; the run ends there. */
+  broken: BrokenPromise | null = null;
+  leaderlessMs = 0;
+  ledSince: number | null = null;
+  readonly #scenario: Scenario;
+  readonly #watchers: readonly Watcher[];
+  readonly #heardAt = new Map<string, number>();
+  readonly #tables = new Map<string, RouteTable>();
+  #sweptAt: number;
+
+  constructor(scenario: Scenario, keepLog: boolean) {
+    this.#scenario = scenario;
+    this.random = new Random(scenario.seed);
+    this.startedAt = this.timeline.now;
+    this.#sweptAt = this.startedAt;
+    this.log = new EventLog(this.startedAt, keepLog);
+    this.network = new SimNetwork(this.timeline, this.random);
+    this.stored = new WorkingSet(EMPTY, { epoch: 0, now: 0, settings: DEFAULT_RECONCILE_SETTINGS });
+    this.#watchers = allWatchers((app) => this.#excuse(app.id));
+    this.database = new SimDatabase(this.timeline, this.network, this.random, (by, commit, result) =>
+      this.#committed(by, commit, result),
+    );
+    this.controlPlanes = count(scenario.controlPlanes).map((index) => this.#controlPlane(index));
+    const urls = this.controlPlanes.map(({ address }) => `http://${address}`);
+    this.hosts = scenario.agents.map((size, index) => this.#host(index, size, urls));
+    this.simProxies = count(scenario.proxies).map((index) => this.#proxy(index, urls));
+    this.people = new People({
+      timeline: this.timeline,
+      leader: () => this.leader?.core ?? null,
+      note: (text) => this.note('people', text),
+      count: (what) => this.log.count(what),
+      acknowledged: (change) => this.#acknowledged(change),
+    });
+  }
+
+  start(): void {
+    for (const each of this.controlPlanes) each.start();
+    for (const each of this.hosts) each.startAgent();
+    for (const each of this.simProxies) each.start();
+  }
+
+  /** Runs up to this time of the run, or to the first broken promise. */
+  async run(untilMs: number): Promise<void> {
+    try {
+      await this.timeline.run(this.startedAt + untilMs, () => this.#settled());
+    } catch (error) {
+      this.noteBroken(error);
+    }
+  }
+
+  /** What must be true once all is quiet. */
+  end(): void {
+    this.#tell((each) => each.ended?.(this));
+    if (!this.broken) this.#settled();
+  }
+
+  // ---- the world, for watchers
+
+  get now(): number {
+    return this.timeline.now;
+  }
+  get leader(): SimControlPlane | null {
+    return this.controlPlanes.find((each) => each.leads) ?? null;
+  }
+  get believed(): WorkingSet | null {
+    return this.leader?.core?.state ?? null;
+  }
+  get proxies(): readonly ProxyFact[] {
+    return this.simProxies.map((each) => this.#proxyFact(each));
+  }
+  tasks(): readonly TaskFact[] {
+    return this.hosts.flatMap((host) => host.tasks().map((task) => this.#taskFact(host, task)));
+  }
+  task(id: TaskId): TaskFact | undefined {
+    for (const host of this.hosts) {
+      const task = host.task(id);
+      if (task) return this.#taskFact(host, task);
+    }
+    return undefined;
+  }
+
+  note(who: string, text: string): void {
+    this.log.line(this.now, who, text);
+  }
+
+  clockError(): ClockError {
+    const { clockOffsetMs, clockDrift } = this.#scenario;
+    const share = (): number => this.random.share() * 2 - 1;
+    return { offsetMs: Math.round(share() * clockOffsetMs), rate: 1 + share() * clockDrift };
+  }
+
+  // ---- parts
+
+  #controlPlane(index: number): SimControlPlane {
+    const { timeline, network, database, random } = this;
+    return new SimControlPlane({
+      index,
+      timeline,
+      network,
+      database,
+      random,
+      settings: DEFAULT_RECONCILE_SETTINGS,
+      clockError: () => this.clockError(),
+      hooks: {
+        note: (process, text) => this.note(process, text),
+        error: (process, fields, text) => {
+          this.note(process, `error: ${text}`);
+          this.#tell((each) => each.erred?.(process, fields, text, this));
+        },
+        events: (_process, events) => this.log.count('events', events.length),
+        tookOffice: (process, epoch) => {
+          this.log.count('offices');
+          this.note(process, `leads in epoch ${epoch}`);
+        },
+        proxyHeard: (proxy) => this.#heardAt.set(proxy, this.now),
+        said: (agent, frame, epoch) => this.#tell((each) => each.said?.(agent, frame, epoch, this)),
+        heard: (agent, frame, epoch) => this.#tell((each) => each.heard?.(agent, frame, epoch, this)),
+      },
+    });
+  }
+
+  #host(index: number, size: Scenario['agents'][number], controlPlanes: readonly string[]): SimHost {
+    const { timeline, network, random } = this;
+    return new SimHost({
+      index,
+      size,
+      timeline,
+      network,
+      random,
+      controlPlanes,
+      clockError: () => this.clockError(),
+      hooks: {
+        note: (who, text) => this.note(who, text),
+        launching: (host, task) => {
+          this.log.count('launches');
+          this.#tell((each) => each.launching?.(this.#taskFact(host, task), this));
+        },
+        stopAsked: (host, task) => {
+          this.log.count('stops');
+          this.#tell((each) => each.stopAsked?.(this.#taskFact(host, task), this));
+        },
+        ended: (_host, _task, how) => this.log.count(`ends ${how}`),
+      },
+    });
+  }
+
+  #proxy(index: number, controlPlanes: readonly string[]): SimulatedProxy {
+    const { timeline, network, random } = this;
+    return new SimulatedProxy({
+      index,
+      timeline,
+      network,
+      random,
+      controlPlane: controlPlanes.join(','),
+      clockError: () => this.clockError(),
+      listener: (host, port) => this.#listener(host, port),
+      hooks: {
+        note: (who, text) => this.note(who, text),
+        onSwap: (proxy, table) => {
+          this.log.count('tables');
+          this.note(proxy.id, `routes by table ${table.epoch}/${table.number}`);
+          const before = this.#tables.get(proxy.id) ?? null;
+          this.#tables.set(proxy.id, table);
+          this.#tell((each) => each.swapped?.(this.#proxyFact(proxy), before, this));
+        },
+        onRequest: (request) => {
+          this.log.count(`requests ${request.result}`);
+          this.#tell((each) => each.answered?.(request, this));
+        },
+      },
+    });
+  }
+
+  #listener(address: string, port: number): SimTask | undefined {
+    return this.hosts.find((each) => each.address === address)?.listener(port);
+  }
+
+  // ---- what happens
+
+  #committed(by: SimProcess, commit: Commit, result: CommitResult): void {
+    if (result.kind !== 'committed') {
+      this.note(by.name, `commit refused: ${result.kind}`);
+      this.log.count(`commits ${result.kind}`);
+      const reason = result.kind === 'conflict' ? result.reason : undefined;
+      if (reason !== undefined) this.#tell((each) => each.conflicted?.(reason, this));
+      return;
+    }
+    this.log.count('commits');
+    this.#noteWrites(by, commit);
+    this.#tell((each) => each.committing?.(commit, this));
+    const touched = this.stored.apply(commit.writes, this.now);
+    this.#tell((each) => each.committed?.({ commit, by: by.name, touched }, this));
+  }
+
+  /** One short line per row that matters, so that a run can be read. */
+  #noteWrites(by: SimProcess, { writes }: Commit): void {
+    for (const write of writes) {
+      const text = textOf(write);
+      if (text) this.note(by.name, text);
+    }
+  }
+
+  #acknowledged(change: AcknowledgedChange): void {
+    this.#tell((each) => each.acknowledged?.(change, this));
+  }
+
+  /** Told in the middle of somebody's turn: what it finds ends the run after that turn, not within it. */
+  #tell(ask: (watcher: Watcher) => void): void {
+    if (this.broken) return;
+    try {
+      for (const each of this.#watchers) ask(each);
+    } catch (error) {
+      this.noteBroken(error);
+    }
+  }
+
+  /** Ends the run. */
+  noteBroken(error: unknown): void {
+    if (this.broken) return;
+    const at = this.now - this.startedAt;
+    // a watcher or the played world that throws is a mistake of the simulator, and no less an end
+    const [rule, text] =
+      error instanceof PromiseBroken ? [error.rule, error.message] : ['simulator', stackOf(error)];
+    this.broken = { rule, text, at };
+    this.note('PROMISE BROKEN', `${rule}: ${text}`);
+  }
+
+  #settled(): void {
+    if (this.broken) throw new PromiseBroken(this.broken.rule, this.broken.text);
+    if (this.now - this.#sweptAt < SWEEP_MS) return;
+    const isLed = this.leader !== null;
+    if (!isLed) this.leaderlessMs += this.now - this.#sweptAt;
+    this.ledSince = isLed ? (this.ledSince ?? this.now) : null;
+    this.#sweptAt = this.now;
+    this.#tell((each) => each.swept?.(this));
+  }
+
+  #proxyFact(proxy: SimulatedProxy): ProxyFact {
+    return {
+      id: proxy.id,
+      isAlive: proxy.isAlive,
+      table: proxy.table,
+      heardAt: this.#heardAt.get(proxy.id) ?? 0,
+      inFlight: proxy.inFlightRequests(),
+    };
+  }
+
+  #taskFact(host: SimHost, task: SimTask): TaskFact {
+    const { taskId, appId, instanceId, incarnation, hostPorts, isAlive, wasReady, isWell } = task;
+    return { taskId, appId, instanceId, incarnation, host: host.name, hostPorts, isAlive, wasReady, isWell };
+  }
+
+  /** A release that does not work, or no room for it. */
+  #excuse(id: AppId): string | null {
+    const app = this.stored.apps.get(id);
+    const behaviour = app?.current.spec.env['BEHAVIOUR'] ?? 'good';
+    if (!WORKING.has(behaviour)) return `its release ${behaviour}`;
+    const waiting = this.leader?.core?.loop.waiting(id);
+    return waiting ? `${waiting.instances} instances fit nowhere` : null;
+  }
+}
+
+const stackOf = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error);
+
+const count = (many: number): readonly number[] => Array.from({ length: many }, (_, index) => index);
+
+function textOf(write: Commit['writes'][number]): string | null {
+  switch (write.kind) {
+    case 'put-app':
+      return `app ${write.app.id} ${write.app.current.version} x${write.app.current.spec.instances} ${write.app.current.spec.env['BEHAVIOUR'] ?? ''}${write.app.removing ? ' removing' : ''}`;
+    case 'remove-app':
+      return `app ${write.id} is gone`;
+    case 'put-instance': {
+      const { id, incarnation, placed, agentId, routing, stop, cause } = write.instance;
+      const stopping = stop
+        ? ` ${stop.phase} then ${stop.then} (${stop.cause.kind}: ${stop.cause.text})`
+        : '';
+      return `instance ${id} #${incarnation} ${placed ? `on ${agentId ?? '?'}` : 'waits'} ${routing}${stopping || ` (${cause.kind}: ${cause.text})`}`;
+    }
+    case 'remove-instance':
+      return `instance ${write.id} is gone`;
+    case 'put-status': {
+      const { status } = write;
+      const health = status.health.map((each) => (each === null ? '?' : each.alive ? '+' : '-')).join('');
+      return `status ${write.id} #${status.incarnation} ${status.phase} ${health}${status.accepting ? ' accepts' : ''}`;
+    }
+    case 'put-deployment': {
+      const { id, status, currentStep, steps, reason } = write.deployment;
+      return `deployment ${id} ${status} ${currentStep}/${steps.length}${reason ? `: ${reason}` : ''}`;
+    }
+    case 'put-agent':
+      return `agent ${write.agent.info.hostname} ${write.agent.liveness}`;
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,144 @@
+// What people ask of the cluster, as their clients do: of whoever leads, again and again for a while when nobody does or the answer
+// does not come. What was answered with success is told, for it must never be lost.
+import { LongrunError } from '#libs/api-contract';
+import { livingApp, type ControlCore } from '#libs/control-core';
+import { asAppId, type AppId } from '#libs/model';
+import { toDefinition } from '../scenario/definition.js';
+import type { Deed } from '../scenario/scenario.js';
+import type { Timeline } from '../engine/timeline.js';
+import type { AcknowledgedChange } from '../promises/watch.js';
+
+/** Between two tries, and how many there are. */
+const AGAIN_MS = 1_500;
+const TRIES = 8;
+/** A call that is not answered by then is taken for lost. */
+const ANSWER_MS = 10_000;
+
+export type Wish = Extract<
+  Deed,
+  { readonly do: 'deploy' | 'scale' | 'restart' | 'remove' | 'roll-back' | 'cancel' | 'kill' }
+>;
+
+export interface PeopleParts {
+  readonly timeline: Timeline;
+  readonly leader: () => ControlCore | null;
+  readonly note: (text: string) => void;
+  readonly count: (what: string) => void;
+  readonly acknowledged: (change: AcknowledgedChange) => void;
+}
+
+type Verdict =
+  | { readonly kind: 'done'; readonly change: AcknowledgedChange | null }
+  | { readonly kind: 'refused' | 'again'; readonly why: string };
+
+export class People {
+  readonly #parts: PeopleParts;
+
+  constructor(parts: PeopleParts) {
+    this.#parts = parts;
+  }
+
+  ask(wish: Wish): void {
+    // it may take effect although the answer is lost, so from here on the app may be gone
+    const mayRemove = wish.do === 'remove' || wish.do === 'roll-back';
+    if (mayRemove) this.#parts.acknowledged({ app: asAppId(wish.app), version: null });
+    void this.#try(wish, 1);
+  }
+
+  async #try(wish: Wish, attempt: number): Promise<void> {
+    const { note, count, acknowledged, timeline } = this.#parts;
+    const verdict = await this.#once(wish);
+    const what = `${wish.do} ${wish.app}`;
+    if (verdict.kind === 'done') {
+      count(`people ${wish.do}`);
+      note(`${what}: done${verdict.change?.version ? `, version ${verdict.change.version}` : ''}`);
+      if (verdict.change) acknowledged(verdict.change);
+    } else {
+      note(`${what}: ${verdict.why}`);
+      if (verdict.kind === 'again' && attempt < TRIES)
+        timeline.after(AGAIN_MS, () => void this.#try(wish, attempt + 1));
+      else count('people refused');
+    }
+  }
+
+  #once(wish: Wish): Promise<Verdict> {
+    const core = this.#parts.leader();
+    if (!core) return Promise.resolve({ kind: 'again', why: 'nobody leads' });
+    return new Promise((resolve) => {
+      const timer = this.#parts.timeline.after(ANSWER_MS, () => resolve({ kind: 'again', why: 'no answer' }));
+      const end = (verdict: Verdict): void => {
+        timer.cancel();
+        resolve(verdict);
+      };
+      carryOut(core, wish).then(
+        (change) => end({ kind: 'done', change }),
+        (error: unknown) => end(verdictOf(error)),
+      );
+    });
+  }
+}
+
+/** 5xx may pass; what the request itself is refused for does not. */
+function verdictOf(error: unknown): Verdict {
+  if (!(error instanceof LongrunError)) throw error;
+  return {
+    kind: error.status >= 500 ? 'again' : 'refused',
+    why: `${error.status} ${error.message.slice(0, 120)}`,
+  };
+}
+
+async function carryOut(core: ControlCore, wish: Wish): Promise<AcknowledgedChange | null> {
+  const app = asAppId(wish.app);
+  const call = { clientIp: '10.9.9.9', uri: `/v2/apps${app}` };
+  switch (wish.do) {
+    case 'deploy': {
+      const options = { partial: false, mayCreate: true, force: wish.force };
+      const { version } = await core.apps.update(app, toDefinition(app, wish.wish), options, call);
+      return { app, version };
+    }
+    case 'scale': {
+      const options = { partial: true, mayCreate: false, force: wish.force };
+      const { version } = await core.apps.update(app, { instances: wish.instances }, options, call);
+      return { app, version };
+    }
+    case 'restart': {
+      const { version } = await core.apps.restart(app, wish.force);
+      return { app, version };
+    }
+    case 'remove':
+      await core.apps.remove(app, wish.force);
+      return { app, version: null };
+    case 'roll-back':
+    case 'cancel':
+      return endDeployment(core, app, wish.do);
+    case 'kill':
+      return kill(core, app, wish.index, wish.scale);
+  }
+}
+
+async function endDeployment(core: ControlCore, app: AppId, how: 'roll-back' | 'cancel'): Promise<null> {
+  const deployment = core.state.deploymentOf(app);
+  if (!deployment) return null;
+  if (how === 'cancel') await core.deployments.cancel(deployment.id);
+  else await core.deployments.rollBack(deployment.id);
+  return null;
+}
+
+async function kill(
+  core: ControlCore,
+  app: AppId,
+  index: number,
+  scale: boolean,
+): Promise<AcknowledgedChange | null> {
+  if (!livingApp(core.state, app)) return null;
+  const placed = core.state.instancesOf(app).filter((each) => each.placed && !each.stop);
+  const chosen = placed[index % Math.max(1, placed.length)];
+  if (!chosen) return null;
+  const select = (state: ControlCore['state']) => state.instancesOf(app).filter(({ id }) => id === chosen.id);
+  if (!scale) {
+    await core.tasks.kill(select, false);
+    return null;
+  }
+  const { version } = await core.tasks.killAndScale(select, [app], false);
+  return { app, version };
+}

@@ -1,0 +1,171 @@
+// Carries out the actions of a scenario on a cluster. Each fault ends itself.
+import type { Cluster } from './cluster.js';
+import { STORE_HOST } from './control/database.js';
+import type { SimControlPlane } from './control/control-plane.js';
+import type { SimHost } from './hosts/index.js';
+import type { SimulatedProxy } from './proxies/index.js';
+import type { Action, Deed, Party, Scenario } from './scenario/scenario.js';
+
+export function schedule(cluster: Cluster, { actions }: Scenario): void {
+  for (const action of actions) {
+    cluster.timeline.at(cluster.startedAt + action.at, () => {
+      cluster.note('deed', wordsOf(action));
+      cluster.log.count(`deed ${action.do}`);
+      carryOut(cluster, action);
+    });
+  }
+}
+
+/** All that was cut is whole again. */
+export function healNetwork(cluster: Cluster): void {
+  cluster.note('deed', 'the network is whole');
+  cluster.network.mendAll();
+}
+
+function carryOut(cluster: Cluster, deed: Deed): void {
+  const { people, network, database, timeline } = cluster;
+  const later = (ms: number, work: () => void): void => void timeline.after(ms, work);
+  switch (deed.do) {
+    case 'deploy':
+    case 'scale':
+    case 'restart':
+    case 'remove':
+    case 'roll-back':
+    case 'cancel':
+    case 'kill':
+      return people.ask(deed);
+    case 'crash-task':
+      return hostOfTask(cluster, deed.index, (host, index) => host.crashTask(index));
+    case 'sicken':
+      return hostOfTask(cluster, deed.index, (host, index) => host.sicken(index, deed.forMs));
+    case 'hang':
+      return hostOfTask(cluster, deed.index, (host, index) => host.hang(index, deed.forMs));
+    case 'blind-checks': {
+      const host = hostAt(cluster, deed.agent);
+      host.setBlind(true);
+      return later(deed.forMs, () => host.setBlind(false));
+    }
+    case 'engine': {
+      const host = hostAt(cluster, deed.agent);
+      host.setEngine(deed.fault);
+      return later(deed.forMs, () => host.setEngine('ok'));
+    }
+    case 'restart-agent': {
+      const host = hostAt(cluster, deed.agent);
+      host.killAgent();
+      return later(deed.downMs, () => host.startAgent());
+    }
+    case 'power-off': {
+      const host = hostAt(cluster, deed.agent);
+      host.powerOff();
+      return later(deed.downMs, () => host.powerOn());
+    }
+    case 'freeze-agent': {
+      const host = hostAt(cluster, deed.agent);
+      host.freezeAgent();
+      return later(deed.forMs, () => host.thawAgent());
+    }
+    case 'fill-disk': {
+      const host = hostAt(cluster, deed.agent);
+      host.fillDisk(true);
+      return later(deed.forMs, () => host.fillDisk(false));
+    }
+    case 'take-port': {
+      const host = hostAt(cluster, deed.agent);
+      const port = host.firstPort + deed.index;
+      host.takePort(port, true);
+      return later(deed.forMs, () => host.takePort(port, false));
+    }
+    case 'cut': {
+      const [from, to] = [hostNameOf(cluster, deed.from), hostNameOf(cluster, deed.to)];
+      network.cut(from, to);
+      if (deed.bothWays) network.cut(to, from);
+      return later(deed.forMs, () => {
+        network.mend(from, to);
+        if (deed.bothWays) network.mend(to, from);
+      });
+    }
+    case 'weather': {
+      const [from, to] = [hostNameOf(cluster, deed.from), hostNameOf(cluster, deed.to)];
+      const { extraMs, doubled, spreadMs } = deed;
+      network.setWeather(from, to, { extraMs, doubled, spreadMs });
+      return later(deed.forMs, () => network.setWeather(from, to, null));
+    }
+    case 'crash-control-plane': {
+      const one = controlPlane(cluster, deed.which);
+      if (deed.when === 'now') return one.kill(deed.downMs);
+      const { process } = one;
+      if (process) database.arm(process, { when: deed.when, nth: deed.nth });
+      return;
+    }
+    case 'freeze-control-plane': {
+      const process = controlPlane(cluster, deed.which).process;
+      process?.freeze();
+      return later(deed.forMs, () => process?.thaw());
+    }
+    case 'abdicate':
+      return cluster.leader?.core?.leadership.abdicate();
+    case 'store-refuses':
+      database.setCondition('refuses');
+      return later(deed.forMs, () => database.setCondition('up'));
+    case 'store-fails-over':
+      database.setCondition('down');
+      return later(deed.downMs, () => {
+        database.stepClock(deed.clockStepMs);
+        database.setCondition('up');
+      });
+    case 'lose-answers':
+      return database.loseAnswers(deed.count);
+    case 'freeze-proxy': {
+      const proxy = proxyAt(cluster, deed.proxy);
+      proxy.freeze();
+      return later(deed.forMs, () => proxy.thaw());
+    }
+    case 'crash-proxy': {
+      const proxy = proxyAt(cluster, deed.proxy);
+      proxy.crash();
+      return later(deed.downMs, () => proxy.start());
+    }
+  }
+}
+
+/** The living tasks of all hosts are numbered one after the other. */
+function hostOfTask(cluster: Cluster, index: number, act: (host: SimHost, index: number) => void): void {
+  const living = cluster.hosts.map((host) => host.tasks().filter(({ isAlive }) => isAlive).length);
+  const total = living.reduce((sum, each) => sum + each, 0);
+  let left = total ? index % total : 0;
+  for (const [at, host] of cluster.hosts.entries()) {
+    const here = living[at] ?? 0;
+    if (left < here) return act(host, left);
+    left -= here;
+  }
+}
+
+const at = <T>(items: readonly T[], index: number): T => {
+  const found = items[index % items.length];
+  if (found === undefined) throw new Error('a scenario needs at least one of each');
+  return found;
+};
+const hostAt = (cluster: Cluster, index: number): SimHost => at(cluster.hosts, index);
+const proxyAt = (cluster: Cluster, index: number): SimulatedProxy => at(cluster.simProxies, index);
+
+function controlPlane(cluster: Cluster, which: 'leader' | 'standby'): SimControlPlane {
+  const { leader, controlPlanes } = cluster;
+  const standby = controlPlanes.find((each) => each !== leader);
+  return (which === 'leader' ? leader : standby) ?? at(controlPlanes, 0);
+}
+
+function hostNameOf({ hosts, controlPlanes, simProxies }: Cluster, party: Party): string {
+  switch (party.kind) {
+    case 'agent':
+      return at(hosts, party.index).name;
+    case 'control-plane':
+      return at(controlPlanes, party.index).host;
+    case 'proxy':
+      return at(simProxies, party.index).id;
+    case 'store':
+      return STORE_HOST;
+  }
+}
+
+const wordsOf = ({ at: _, ...deed }: Action): string => JSON.stringify(deed);
