@@ -4,6 +4,7 @@ import { AgentsController } from './api/agents.controller.js';
 import { AppChangesController } from './api/app-changes.controller.js';
 import { AppInsightController } from './api/app-insight.controller.js';
 import { AppsController } from './api/apps.controller.js';
+import { BrakeController } from './api/brake.controller.js';
 import { DeploymentsController } from './api/deployments.controller.js';
 import { EventsController } from './api/events.controller.js';
 import { GroupsController } from './api/groups.controller.js';
@@ -39,6 +40,7 @@ export class ControlPlaneModule {
         AppChangesController,
         AppInsightController,
         TasksController,
+        BrakeController,
         DeploymentsController,
         QueueController,
         GroupsController,

@@ -5,6 +5,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { ControlCore } from '#libs/control-core';
 import { PostgresStore } from '#libs/persistence';
+import { DEFAULT_RECONCILE_SETTINGS } from '#libs/reconciler';
 import type { Store } from '#libs/store';
 import type { Logger } from '#libs/telemetry';
 import { randomIds, SystemClock } from '#libs/time';
@@ -53,6 +54,7 @@ export async function startControlPlane(
     address,
     seat: `${hostname()}/${address}/`,
     servicePorts: settings.servicePorts,
+    settings: { ...DEFAULT_RECONCILE_SETTINGS, brake: settings.brake },
     checkDisk: diskCheck(settings.dataDir),
     publisher: {
       events: (events) => hub.publish(events),

@@ -2,9 +2,12 @@
 import { readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import {
+  BRAKE_OPTIONS,
+  brakeOf,
   ConfigurationError,
   describeOptions,
   readConfiguration,
+  type BrakeConfiguration,
   type Option,
   type PortSpan,
 } from '#libs/configuration';
@@ -27,6 +30,7 @@ export const CONTROL_PLANE_OPTIONS: readonly Option[] = [
     help: 'service ports that are given to apps',
     default: '10000-20000',
   },
+  ...BRAKE_OPTIONS,
   { name: 'auth', kind: 'path', help: 'file (mode 0600) with lines user:password for HTTP basic auth' },
   { name: 'agent-token', kind: 'text', help: 'token of agents', secret: true },
   { name: 'agent-token-file', kind: 'path', help: 'file (mode 0600) with the token of agents' },
@@ -62,6 +66,7 @@ export interface ApiSettings {
   /** Shown to others: `--hostname`, else the bind address (a real name when that is a wildcard). */
   readonly hostname: string;
   readonly servicePorts: PortSpan;
+  readonly brake: BrakeConfiguration;
   /** user -> password; absent: the API is open, on loopback only. */
   readonly users?: ReadonlyMap<string, string>;
   readonly agentToken?: string;
@@ -108,6 +113,7 @@ export function readSettings(
     apiPort: settings.port('api-port'),
     hostname: settings.optional('hostname') ?? (wildcard ? hostname() : bind),
     servicePorts: settings.portRange('service-ports'),
+    brake: brakeOf(settings),
     ...(auth === undefined ? {} : { users: usersIn(auth) }),
     ...(agentToken === undefined ? {} : { agentToken }),
     ...(proxyToken === undefined ? {} : { proxyToken }),

@@ -57,6 +57,7 @@ const OPTIONS_OF_OTHERS = [
     'seccomp-profiles',
     'fetch-cache',
   ],
+  ...['brake-instances', 'brake-share', 'brake-window-seconds'],
   ...['keep-tasks'],
 ];
 

@@ -1,6 +1,6 @@
 // The words with which `longrun up` starts each process. Secrets go by environment, for arguments are visible to everybody.
 import { fileURLToPath } from 'node:url';
-import type { Settings } from '#libs/configuration';
+import { brakeArguments, type Settings } from '#libs/configuration';
 import type { ChildSpec } from './child.js';
 import type { DataFolder } from './data-folder.js';
 
@@ -25,6 +25,7 @@ export function childSpecs(
         settings.text('api-port'),
         '--service-ports',
         settings.text('service-ports'),
+        ...brakeArguments(settings),
         '--data-dir',
         folder.path,
       ],

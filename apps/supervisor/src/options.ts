@@ -1,5 +1,5 @@
 // The options of `longrun up`.
-import { describeOptions, type Option } from '#libs/configuration';
+import { BRAKE_OPTIONS, describeOptions, type Option } from '#libs/configuration';
 
 export const UP_OPTIONS: readonly Option[] = [
   { name: 'data-dir', kind: 'path', default: '.longrun', help: 'where everything is kept' },
@@ -28,6 +28,7 @@ export const UP_OPTIONS: readonly Option[] = [
     help: 'service ports that the proxy may open',
   },
   { name: 'task-ports', kind: 'port-range', default: '31000-32000', help: 'host ports that tasks may get' },
+  ...BRAKE_OPTIONS,
   {
     name: 'docker-socket',
     kind: 'path',

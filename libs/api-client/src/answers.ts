@@ -80,3 +80,40 @@ export interface EndedDeployment {
 export interface ProxiesAnswer {
   readonly proxies: readonly { readonly address: string; readonly live: boolean }[];
 }
+
+/** GET /v3/brake?app=ID. */
+export interface BrakeAnswer {
+  readonly settings: {
+    readonly enabled: boolean;
+    readonly instances: number;
+    readonly share: number;
+    readonly windowSeconds: number;
+  };
+  readonly fleet: BrakeCountsAnswer;
+  readonly apps: readonly (BrakeCountsAnswer & {
+    readonly appId: string;
+    readonly by?: 'app' | 'fleet';
+    readonly calmSince?: string;
+    readonly endsAt?: string;
+    readonly ends?: string;
+    readonly holds: readonly {
+      readonly instanceId: string;
+      readonly taskId?: string;
+      readonly text: string;
+    }[];
+  })[];
+  readonly hosts: {
+    readonly on: boolean;
+    readonly since?: string;
+    readonly agents: number;
+    readonly silent: readonly { readonly id: string; readonly hostname: string }[];
+  };
+}
+export interface BrakeCountsAnswer {
+  readonly on: boolean;
+  readonly since?: string;
+  readonly healthy: number;
+  readonly unhealthy: number;
+  readonly together: number;
+  readonly needed: number | null;
+}

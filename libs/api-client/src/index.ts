@@ -3,6 +3,8 @@ export { ApiClient, ApiError, ApiUnreachable } from './api-client.js';
 export type { ApiClientOptions, DeploymentAnswer } from './api-client.js';
 export type {
   AppAnswer,
+  BrakeAnswer,
+  BrakeCountsAnswer,
   DeploymentListItem,
   EndedDeployment,
   ProxiesAnswer,

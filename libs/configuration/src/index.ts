@@ -1,6 +1,8 @@
 // Table of contents: configuration from flags, environment and longrun.yaml.
+export { BRAKE_OPTIONS, brakeArguments, brakeOf } from './brake-options.js';
+export type { BrakeConfiguration } from './brake-options.js';
 export { describeOptions } from './describe-options.js';
 export { ConfigurationError } from './option.js';
-export type { Option, OptionKind, PortSpan } from './option.js';
+export type { NumberRange, Option, OptionKind, PortSpan } from './option.js';
 export { readConfiguration, Settings, variableOf } from './read-configuration.js';
 export type { Sources } from './read-configuration.js';

@@ -11,10 +11,19 @@ export interface Option {
   readonly help: string;
   readonly default?: string;
   readonly required?: boolean;
+  /** Of a number. */
+  readonly range?: NumberRange;
   /** Another environment variable that counts too, e.g. DATABASE_URL. */
   readonly env?: string;
   /** Its value never appears in messages; giving it as a flag warns, for flags are visible in ps. */
   readonly secret?: boolean;
+}
+
+export interface NumberRange {
+  readonly from: number;
+  readonly to: number;
+  /** Only whole numbers. */
+  readonly whole?: true;
 }
 
 export interface PortSpan {
@@ -48,8 +57,12 @@ export function parsePortRange(option: Option, source: string, text: string): Po
 
 export function parseNumber(option: Option, source: string, text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
-    wrong(option, source, 'a number, 0 or more', text);
+  const { from = 0, to = Number.MAX_VALUE, whole = false } = option.range ?? {};
+  const isIn = value >= from && value <= to && (!whole || Number.isInteger(value));
+  if (text.trim() === '' || !isIn) {
+    const kind = whole ? 'a whole number' : 'a number';
+    wrong(option, source, option.range ? `${kind} from ${from} to ${to}` : 'a number, 0 or more', text);
+  }
   return value;
 }
 

@@ -1,5 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { ConfigurationError, readConfiguration, type Option } from '#libs/configuration';
+import {
+  BRAKE_OPTIONS,
+  brakeArguments,
+  brakeOf,
+  ConfigurationError,
+  readConfiguration,
+  type Option,
+} from '#libs/configuration';
 
 const options: Option[] = [
   { name: 'api-port', kind: 'port', help: 'port of the API', default: '8080' },
@@ -48,6 +55,33 @@ describe('configuration', () => {
   ])('refuses %j %j %j', (argv, env, yaml, message) => {
     expect(() => read(argv, env, yaml)).toThrow(ConfigurationError);
     expect(() => read(argv, env, yaml)).toThrow(message);
+  });
+
+  it.each([
+    [
+      ['--brake-instances', '2.5'],
+      {},
+      '--brake-instances must be a whole number from 0 to 1000000 (got "2.5")',
+    ],
+    [['--brake-share', '0'], {}, '--brake-share must be a number from 0.01 to 1 (got "0")'],
+    [[], { LONGRUN_BRAKE_SHARE: '50' }, 'LONGRUN_BRAKE_SHARE must be a number from 0.01 to 1 (got "50")'],
+    [
+      ['--brake-window-seconds', '0.5'],
+      {},
+      '--brake-window-seconds must be a number from 1 to 3600 (got "0.5")',
+    ],
+    [['--brake-window-seconds', 'x'], {}, '--brake-window-seconds must be a number from 1 to 3600 (got "x")'],
+  ])('keeps the brake within its ranges: %j %j', (argv, env, message) => {
+    expect(() => readConfiguration(BRAKE_OPTIONS, { argv, env })).toThrow(new ConfigurationError(message));
+  });
+
+  it('passes the brake on as it was given, by default as promised', () => {
+    const given = (argv: string[], yaml?: string) =>
+      readConfiguration(BRAKE_OPTIONS, { argv, env: {}, ...(yaml === undefined ? {} : { yaml }) });
+    expect(brakeOf(given([]))).toEqual({ minimumInstances: 4, share: 0.5, windowMs: 60_000 });
+    const off = given(['--brake-instances=0'], 'brake-window-seconds: 90\nbrake-share: 0.25');
+    expect(brakeOf(off)).toEqual({ minimumInstances: 0, share: 0.25, windowMs: 90_000 });
+    expect(brakeOf(given([...brakeArguments(off)]))).toEqual(brakeOf(off));
   });
 
   it('warns of a secret given as a flag without repeating it', () => {

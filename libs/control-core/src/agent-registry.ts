@@ -6,13 +6,13 @@ import type { AgentId, AgentInfo, AgentLiveness, AgentNode, ClusterId, PortRange
 import type { Write } from '#libs/store';
 import type { Clock, Timer } from '#libs/time';
 import type { Alarms } from './alarms.js';
+import { HOST_BRAKE_ALARM, type HostBrakeState } from './brake-state.js';
 import type { Lane } from './lane.js';
 import type { Log } from './log.js';
 import type { WorkingSet } from './working-set.js';
 
 export const AGENT_LOST_MS = 30_000;
 const SWEEP_MS = 1_000;
-const BRAKE_ALARM = 'host-brake';
 
 export type HelloAnswer =
   | { readonly kind: 'welcome'; readonly cluster: ClusterId; readonly epoch: number }
@@ -92,6 +92,16 @@ export class AgentRegistry {
     });
   }
 
+  /** Those that are not lost and were not heard for as long as ends a session. */
+  silent(workingSet: WorkingSet): HostBrakeState['silent'] {
+    const now = this.#parts.clock.now();
+    return [...workingSet.agents.values()]
+      .filter(({ liveness }) => liveness !== 'lost')
+      .map((each) => ({ ...each.info, silentMs: this.#silentFor(each, now) }))
+      .filter(({ silentMs }) => silentMs >= SESSION_DEAD_MS)
+      .map(({ id, hostname, silentMs }) => ({ id, hostname, silentMs }));
+  }
+
   #schedule(): void {
     this.#timer?.cancel();
     this.#timer = this.#parts.clock.after(SWEEP_MS, () => {
@@ -133,11 +143,11 @@ export class AgentRegistry {
 
   #tellBrake(braked: boolean, silent: readonly AgentNode[], now: number): void {
     const { alarms } = this.#parts;
-    if (!braked) return silent.length < 2 ? alarms.clear(BRAKE_ALARM) : undefined;
+    if (!braked) return silent.length < 2 ? alarms.clear(HOST_BRAKE_ALARM) : undefined;
     const names = silent.map(({ info }) => info.hostname).join(', ');
     alarms.raise(
-      BRAKE_ALARM,
-      BRAKE_ALARM,
+      HOST_BRAKE_ALARM,
+      HOST_BRAKE_ALARM,
       `${silent.length} agents fell silent together (${names}): none is declared lost until they return, or a person says so with DELETE /v3/agents/ID`,
       now,
     );

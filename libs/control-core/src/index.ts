@@ -10,6 +10,8 @@ export { LEASE_MS, Leadership, RENEW_MS } from './leadership.js';
 export { StatusIntake } from './status-intake.js';
 export { AGENT_LOST_MS, AgentRegistry } from './agent-registry.js';
 export type { HelloAnswer } from './agent-registry.js';
+export { appBrakes, fleetBrakeState, HOST_BRAKE_ALARM, hostBrakeState } from './brake-state.js';
+export type { AppBrakeState, BrakeCounts, FleetBrakeState, HostBrakeState } from './brake-state.js';
 export { AssignmentFeed } from './assignment-feed.js';
 export type { SendFrame } from './assignment-feed.js';
 export { ProxyRegistry } from './proxy-registry.js';

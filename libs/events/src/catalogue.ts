@@ -182,10 +182,14 @@ export const EVENT_CATALOGUE: Readonly<Record<MarathonEventType | LongrunEventTy
   },
   alarm_raised_event: {
     when: 'Something needs a person: the brake on mass kills, many lost hosts, a broken invariant.',
-    members: { id: 'of the alarm', kind: 'of the alarm', text: 'what it is and what to do' },
+    members: {
+      id: 'of the alarm, e.g. `mass-kill-brake /shop/web`, and the same when it is cleared',
+      kind: '`mass-kill-brake`, `host-brake`, `invariant` or `reconcile`',
+      text: 'what it is and what to do',
+    },
   },
   alarm_cleared_event: {
     when: 'The reason of an alarm is gone.',
-    members: { id: 'of the alarm', kind: 'of the alarm', text: 'as it was raised' },
+    members: { id: 'of the alarm', kind: 'as it was raised', text: 'as it was raised' },
   },
 };

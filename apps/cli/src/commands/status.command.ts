@@ -1,7 +1,8 @@
 // `longrun status APP`: its instances, what it waits for, and its last failure with the end of stderr.
-import type { AppAnswer, QueueAnswer, TaskAnswer, WaitingAnswer } from '#libs/api-client';
+import type { AppAnswer, BrakeAnswer, QueueAnswer, TaskAnswer, WaitingAnswer } from '#libs/api-client';
 import { appPathOf, type Command } from '../command.js';
 import { healthWord, urlsOf } from '../output/app-lines.js';
+import { brakeLines } from '../output/brake-lines.js';
 import { ageOf, table } from '../output/table.js';
 import { proxyUrlOf } from '../proxy-url.js';
 
@@ -17,13 +18,16 @@ export const statusCommand: Command = {
     const { app } = await api.get<{ app: AppAnswer }>(`/v2/apps${path}`);
     const { queue } = await api.get<QueueAnswer>('/v2/queue');
     const { waiting } = await api.get<WaitingAnswer>(`/v3/apps${path}/waiting`);
+    const brakes = await api.get<BrakeAnswer>(`/v3/brake?app=${encodeURIComponent(app.id)}`);
     const proxyUrl = await proxyUrlOf({ api, settings });
     const queued = queue.find((entry) => entry.app?.id === app.id);
-    output.result({ app, queue: queued ?? null, waiting }, () => {
+    const brake = brakes.apps[0] ?? null;
+    output.result({ app, queue: queued ?? null, waiting, brake }, () => {
       const lines = [
         `${app.id}: ${healthWord(app)}, version ${app.version}`,
         ...urlsOf(app, proxyUrl).map((url) => `  ${url}`),
       ];
+      lines.push(...brakeLines(brakes));
       if (app.deployments.length)
         lines.push(`deployment ${app.deployments.map(({ id }) => id).join(', ')} is under way`);
       if (app.tasks?.length) lines.push('', instanceTable(app.tasks, Date.now()));

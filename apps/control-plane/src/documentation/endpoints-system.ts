@@ -14,6 +14,48 @@ const logLevel = object(
   },
   'durationSeconds',
 );
+const brakeCounts = {
+  on: flag,
+  since: time,
+  healthy: count,
+  unhealthy: count,
+  together: count,
+  needed: { type: ['integer', 'null'] },
+};
+const brakes = object({
+  settings: object({
+    enabled: flag,
+    instances: count,
+    share: { type: 'number' },
+    windowSeconds: { type: 'number' },
+  }),
+  fleet: object(brakeCounts, 'since'),
+  apps: listOf(
+    object(
+      {
+        appId: text,
+        ...brakeCounts,
+        by: { type: 'string', enum: ['app', 'fleet'] },
+        calmSince: time,
+        endsAt: time,
+        ends: text,
+        holds: listOf(object({ instanceId: text, taskId: text, agentId: text, text }, 'taskId', 'agentId')),
+      },
+      ...['since', 'by', 'calmSince', 'endsAt', 'ends'],
+    ),
+  ),
+  hosts: object(
+    {
+      on: flag,
+      since: time,
+      agents: count,
+      silent: listOf(object({ id: text, hostname: text, silentSeconds: count })),
+      ends: text,
+    },
+    'since',
+    'ends',
+  ),
+});
 const page = (path: string, summary: string, answer: Answer): Endpoint => ({
   method: 'GET',
   path,
@@ -167,6 +209,21 @@ export const SYSTEM_ENDPOINTS: readonly Endpoint[] = [
       },
     ],
     example: { target: '/v3/alarms' },
+  },
+  {
+    method: 'GET',
+    path: '/v3/brake',
+    tag: 'System',
+    summary:
+      'The brakes: which kills for failed health checks are held, and which silent hosts are not declared lost',
+    detail:
+      'When many instances turn unhealthy together, the health checks are suspected first: none is killed for its health and traffic goes to all. ' +
+      '`together` counts those that turned unhealthy within the window; with `needed` of them the brake is on. `by` tells whether the app itself or the fleet turned it on. ' +
+      'Listed are apps with health checks; see [health](../design/health.md).',
+    parameters: [parameters.appOfInstances, parameters.limit, parameters.cursor],
+    errors: ['invalid-argument', 'not-found'],
+    answers: [{ status: 200, meaning: 'All brakes.', schema: brakes }],
+    example: { target: '/v3/brake?app=/shop/web' },
   },
   {
     method: 'POST',

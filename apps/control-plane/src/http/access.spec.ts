@@ -10,6 +10,7 @@ const settings: ApiSettings = {
   servicePorts: { from: 1, to: 2 },
   users: new Map(),
   allowedOrigins: [],
+  brake: { minimumInstances: 4, share: 0.5, windowMs: 60_000 },
   effective: {},
   logLevel: 'info',
   warnings: [],
