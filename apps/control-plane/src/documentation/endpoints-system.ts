@@ -220,7 +220,11 @@ export const SYSTEM_ENDPOINTS: readonly Endpoint[] = [
       'When many instances turn unhealthy together, the health checks are suspected first: none is killed for its health and traffic goes to all. ' +
       '`together` counts those that turned unhealthy within the window; with `needed` of them the brake is on. `by` tells whether the app itself or the fleet turned it on. ' +
       'Listed are apps with health checks; see [health](../design/health.md).',
-    parameters: [parameters.appOfInstances, parameters.limit, parameters.cursor],
+    parameters: [
+      { ...parameters.appOfInstances, meaning: 'Only this app, by its full id.' },
+      parameters.limit,
+      parameters.cursor,
+    ],
     errors: ['invalid-argument', 'not-found'],
     answers: [{ status: 200, meaning: 'All brakes.', schema: brakes }],
     example: { target: '/v3/brake?app=/shop/web' },
