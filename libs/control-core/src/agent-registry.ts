@@ -2,7 +2,7 @@
 // after 10 s and lost after 30 s; all of that starts anew when a leader takes office. The host brake: when several agents fall
 // silent together, the network is suspected first, and none is declared lost until they return or a person says so.
 import { HEARTBEAT_MS, PROTOCOL_VERSION, SESSION_DEAD_MS, type Hello } from '#libs/agent-protocol';
-import type { AgentId, AgentInfo, AgentLiveness, AgentNode, ClusterId, PortRange } from '#libs/model';
+import type { AgentId, AgentInfo, AgentLiveness, AgentNode, Cause, ClusterId, PortRange } from '#libs/model';
 import type { Write } from '#libs/store';
 import type { Clock, Timer } from '#libs/time';
 import type { Alarms } from './alarms.js';
@@ -83,12 +83,13 @@ export class AgentRegistry {
   }
 
   /** A person says that this agent will not come back: its instances are replaced at once, whatever the brake says. */
-  declareLost(id: AgentId): Promise<boolean> {
+  declareLost(id: AgentId, by?: Cause): Promise<boolean> {
     return this.#parts.lane.submit((workingSet, now) => {
       const known = workingSet.agents.get(id);
       if (!known) return { writes: [], value: false };
       this.#heardAt.delete(id);
-      return { writes: [moved(known, 'lost', now)], value: true };
+      const text = `a person declared it lost: ${by?.text ?? 'a request to the API'}`;
+      return { writes: [lost(known, now, { kind: 'request', text })], value: true };
     });
   }
 
@@ -137,7 +138,7 @@ export class AgentRegistry {
     const gone = silent.filter(({ liveness }) => liveness === 'connected');
     return [
       ...gone.filter((each) => braked || !due.includes(each)).map((each) => moved(each, 'disconnected', now)),
-      ...(braked ? [] : due.map((each) => moved(each, 'lost', now))),
+      ...(braked ? [] : due.map((each) => lost(each, now, silence(this.#silentFor(each, now))))),
     ];
   }
 
@@ -158,9 +159,17 @@ export class AgentRegistry {
 export const AGENT_SILENCE_MS = SESSION_DEAD_MS;
 export const AGENT_HEARTBEAT_MS = HEARTBEAT_MS;
 
-const moved = (agent: AgentNode, liveness: AgentLiveness, since: number): Write => ({
+const moved = ({ cause: _, ...agent }: AgentNode, liveness: AgentLiveness, since: number): Write => ({
   kind: 'put-agent',
   agent: { ...agent, liveness, since },
+});
+const lost = (agent: AgentNode, since: number, cause: Cause): Write => ({
+  kind: 'put-agent',
+  agent: { ...agent, liveness: 'lost', since, cause },
+});
+const silence = (ms: number): Cause => ({
+  kind: 'lost-agent',
+  text: `it was silent for ${Math.floor(ms / 1000)} s`,
 });
 
 function refuseHello(hello: Hello, workingSet: WorkingSet, cluster: ClusterId): HelloAnswer | null {

@@ -2,7 +2,13 @@
 // One pass at a time, one commit per pass; an app that a commit touched is looked at again until a pass finds nothing to do.
 import { LongrunError } from '#libs/api-contract';
 import type { AgentId, AppId } from '#libs/model';
-import { reconcile, type Decision, type ReconcileResult, type WaitingExplanation } from '#libs/reconciler';
+import {
+  reasonWrites,
+  reconcile,
+  type Decision,
+  type ReconcileResult,
+  type WaitingExplanation,
+} from '#libs/reconciler';
 import type { Clock, Ids, Timer } from '#libs/time';
 import type { Alarms } from './alarms.js';
 import type { FailedDeployment } from './commands/deployment-commands.js';
@@ -156,7 +162,9 @@ export class ReconcileLoop {
       const undone = this.#undone(pass.decisions, workingSet, now);
       if (undone) return { ...undone, value: null };
       const decisions = this.#allowed(pass.decisions);
-      return { writes: decisions.flatMap(({ writes }) => writes), value: { pass, now } };
+      const writes = decisions.flatMap((each) => each.writes);
+      const reasons = reasonWrites(workingSet, decisions, now);
+      return { writes: [...writes, ...reasons], value: { pass, now } };
     });
     // after a rollback the other decisions of the pass are made anew, for it changed what is wanted
     if (result) this.#follow(result.pass, apps, result.now);

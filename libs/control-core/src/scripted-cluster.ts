@@ -12,6 +12,7 @@ import {
 } from '#libs/model';
 import type { Assignments } from '#libs/agent-protocol';
 import type { StoredEvent } from '#libs/events';
+import { unexplainedWrites } from '#libs/reconciler';
 import { ControlCore } from './control-core.js';
 
 export class ScriptedCluster {
@@ -26,6 +27,7 @@ export class ScriptedCluster {
   core!: ControlCore;
   #proxyNumber = -1;
   #proxy = false;
+  readonly #unexplained: string[] = [];
 
   static async started(): Promise<ScriptedCluster> {
     const cluster = new ScriptedCluster();
@@ -36,7 +38,7 @@ export class ScriptedCluster {
   /** A new process on the same store: nothing in memory survives. */
   async boot(store: MemoryStore = this.store): Promise<void> {
     this.core = new ControlCore({
-      store,
+      store: this.#watched(store),
       clock: this.clock,
       ids: this.ids,
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
@@ -61,9 +63,20 @@ export class ScriptedCluster {
     await this.#report();
   }
 
-  /** Lets everything run that needs no time. */
+  /** Lets everything run that needs no time. Throws when something was committed without its reason (promise 9). */
   async settle(): Promise<void> {
     for (let turn = 0; turn < 500; turn += 1) await Promise.resolve();
+    if (this.#unexplained.length) throw new Error(`promise 9: ${this.#unexplained.join('; ')}`);
+  }
+
+  /** Looks at each commit before it is made. */
+  #watched(store: MemoryStore): MemoryStore {
+    const commit = store.commit.bind(store);
+    store.commit = (each) => {
+      if (this.core.hasState) this.#unexplained.push(...unexplainedWrites(this.core.state, each.writes));
+      return commit(each);
+    };
+    return store;
   }
 
   async advance(ms: number): Promise<void> {

@@ -24,6 +24,8 @@ export interface PassContext {
 export class AppDraft {
   readonly decisions: Decision[] = [];
   readonly alarms: Alarm[] = [];
+  /** Rows that this pass forgot, as they were, in the order of their going. */
+  readonly removed: { readonly instance: Instance; readonly cause: Cause }[] = [];
   /** Of instances that found no place. */
   unplaced: { count: number; perAgent: readonly AgentExplanation[] } | null = null;
   wakeAt: number | null = null;
@@ -124,6 +126,7 @@ export class AppDraft {
     const table: Write[] =
       before.routing === 'out' ? [] : [{ kind: 'set-table-number', number: this.nextTable }];
     this.#forget(before);
+    this.removed.push({ instance: before, cause });
     this.decide('remove-instance', cause, [{ kind: 'remove-instance', id }, ...table], id);
   }
 

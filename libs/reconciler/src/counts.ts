@@ -9,6 +9,7 @@ import type { AppDraft } from './app-draft.js';
 import type { AppWork } from './app-work.js';
 import { classify, isAvailable, isOutdated } from './classify.js';
 import type { AppSituation } from './classify.js';
+import { vacanciesOf } from './vacancies.js';
 
 /** Brings the app's counts one move closer to what its work wants. */
 export function adjustCounts(draft: AppDraft, work: AppWork): void {
@@ -45,7 +46,11 @@ function scale(draft: AppDraft, deployment: Deployment | undefined): void {
   const stopped = stopVictims(draft, counted, toKill, named, scaleCause(deployment, target, counted.length));
   // victims chosen by a person go first; their replacements (if any) start when they are gone
   if (draft.instances.some((each) => named.has(each.id))) return;
-  start(draft, target - counted.length + stopped, scaleCause(deployment, target, counted.length));
+  const missing = target - counted.length + stopped;
+  if (missing <= 0) return;
+  const cause = scaleCause(deployment, target, counted.length);
+  const vacancies = vacanciesOf(draft, deployment);
+  for (let place = 0; place < missing; place += 1) draft.create(vacancies[place] ?? cause);
 }
 
 function replace(draft: AppDraft, deployment: Deployment): void {
@@ -185,7 +190,7 @@ function victimState(instance: Instance, situation: AppSituation): VictimState {
 function scaleCause(deployment: Deployment | undefined, target: number, counted: number): Cause {
   const text = `${target} instances are wanted, ${counted} exist`;
   if (deployment) return deploymentCause(deployment, text);
-  return { kind: counted > target ? 'surplus' : 'lost-agent', text };
+  return { kind: counted > target ? 'surplus' : 'shortage', text };
 }
 
 const deploymentCause = (deployment: Deployment | undefined, text: string): Cause => ({

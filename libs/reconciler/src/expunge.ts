@@ -17,7 +17,8 @@ export function expungeLost(draft: AppDraft, work: AppWork): void {
     const isDue = isGivenUp || draft.now >= expungedAt(each, situation);
     if (!isDue) draft.wake(expungedAt(each, situation));
     else if (isReplaced || each.routing === 'out') {
-      const cause: Cause = { kind: 'lost-agent', text: 'its agent is lost; it is forgotten' };
+      const ref = each.agentId === undefined ? {} : { ref: each.agentId };
+      const cause: Cause = { kind: 'lost-agent', text: 'its agent is lost; it is forgotten', ...ref };
       draft.remove(each.id, cause);
     }
   }

@@ -18,6 +18,8 @@ export type {
 } from './decision.js';
 export { reconcile } from './reconcile.js';
 export { floorOf, requestStop } from './gatekeeper.js';
+export { reasonWrites, unexplainedChanges, unexplainedWrites } from './reasons.js';
+export type { CausedWrites, RowsBefore } from './reasons.js';
 export type { StopVerdict, StopView } from './gatekeeper.js';
 export { CLASSIFICATION_RULES, classify, classifyAll, isAvailable, isOutdated } from './classify.js';
 export type { AppSituation, InstanceSet, Sets } from './classify.js';

@@ -19,6 +19,7 @@ import type {
   InstanceStatus,
   ProxyId,
   ProxyNode,
+  Reason,
   TaskExit,
   TaskId,
   TaskPhase,
@@ -31,6 +32,8 @@ import { fleetBrakeOf, healthCounts, healthMark } from './brake.js';
 import { isAvailable } from './classify.js';
 import type { Decision } from './decision.js';
 import { requestStop } from './gatekeeper.js';
+import { reasonWrites, unexplainedWrites } from './reasons.js';
+import type { CausedWrites } from './reasons.js';
 import { reconcile } from './reconcile.js';
 import { DEFAULT_RECONCILE_SETTINGS } from './snapshot.js';
 import type { ClusterSnapshot, FleetBrake, ReconcileSettings } from './snapshot.js';
@@ -106,6 +109,7 @@ export class SimulatedCluster implements ClusterSnapshot {
   readonly officeSince: number;
   readonly ended: Deployment[] = [];
   readonly log: string[] = [];
+  readonly reasons: Reason[] = [];
   tableNumber = 0;
   now = 1_700_000_000_000;
   readonly #instances = new Map<InstanceId, Instance>();
@@ -173,8 +177,11 @@ export class SimulatedCluster implements ClusterSnapshot {
   kill(id: InstanceId): void {
     const instance = this.#instances.get(id);
     if (!instance) return;
-    const verdict = requestStop(this, instance, { kind: 'kill', text: 'killed' }, 'relaunch', this.now);
-    if (verdict.kind === 'granted') this.#commit(verdict.writes);
+    const cause = { kind: 'kill', text: 'killed' } as const;
+    const verdict = requestStop(this, instance, cause, 'relaunch', this.now);
+    if (verdict.kind !== 'granted') return;
+    this.#explain([{ cause, writes: verdict.writes }]);
+    this.#commit(verdict.writes);
   }
 
   // ---- what happens to them
@@ -286,10 +293,20 @@ export class SimulatedCluster implements ClusterSnapshot {
       this.log.push(`${this.now} ${kind} ${appId} ${instanceId ?? ''} ${cause.kind}: ${cause.text}`);
     }
     const availableBefore = this.#availableCounts();
+    this.#explain(decisions);
     this.#commit(decisions.flatMap((each) => each.writes));
     this.#checkFloor(decisions, before, availableBefore);
     this.#checkCapacity(decisions);
     for (const { revert, deploymentId } of decisions) if (revert) this.#revert(revert, deploymentId);
+  }
+
+  /** As control-core commits them; nothing may change without one (promise 9). */
+  #explain(changes: readonly CausedWrites[]): void {
+    const writes = changes.flatMap((each) => each.writes);
+    const added = reasonWrites(this, changes, this.now);
+    for (const write of added) if (write.kind === 'add-reason') this.reasons.push(write.reason);
+    const unexplained = unexplainedWrites(this, [...writes, ...added]);
+    if (unexplained.length) throw new Error(`promise 9: ${unexplained.join('; ')}`);
   }
 
   #revert(changes: readonly AppChange[], of: DeploymentId | undefined): void {

@@ -8,7 +8,7 @@ import {
   hasEnded,
   isReady,
 } from '#libs/lifecycle';
-import type { Cause, Instance, InstanceStatus } from '#libs/model';
+import type { AgentId, AgentNode, Cause, Instance, InstanceStatus } from '#libs/model';
 import type { AppDraft } from './app-draft.js';
 
 /** Without a session an agent starts the next incarnation itself (decisions.md 15); it is the real one from then on. */
@@ -100,13 +100,13 @@ export function noteReachability(draft: AppDraft): void {
     if (isLost && (instance.goal === 'stopped' || instance.stop)) {
       draft.remove(instance.id, {
         kind: 'lost-agent',
-        text: 'its agent is lost, it cannot be stopped there',
+        text: `it cannot be stopped there: ${lossText(agentId, agent)}`,
         ...ref,
       });
     } else if (isLost && instance.unreachableSince === undefined) {
       const cause: Cause = {
         kind: 'lost-agent',
-        text: `agent ${agent?.info.hostname ?? agentId} is lost`,
+        text: lossText(agentId, agent),
         ...ref,
       };
       const kind = instance.routing === 'in' ? 'suspect' : 'unreachable';
@@ -117,6 +117,9 @@ export function noteReachability(draft: AppDraft): void {
     }
   }
 }
+
+const lossText = (id: AgentId, agent: AgentNode | undefined): string =>
+  `agent ${agent?.info.hostname ?? id} is lost${agent?.cause ? `: ${agent.cause.text}` : ''}`;
 
 const suspect = (row: Instance, now: number): Instance => ({
   ...row,

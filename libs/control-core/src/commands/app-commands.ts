@@ -15,6 +15,7 @@ import {
   type AppId,
   type AppSpec,
   type AppVersion,
+  type Cause,
   type ParsedApp,
   type PortRange,
 } from '#libs/model';
@@ -27,13 +28,19 @@ import { appChangesOf, livingApp, requireApp, type Target } from './app-targets.
 import { bulkItems, bulkTargets, inList, refuseProblems, type BulkItem } from './bulk-update.js';
 import { ChangeLane, type ChangeOptions } from './change-lane.js';
 import { defaultRoleOf } from './group-state.js';
-import { startDeployment, type DeploymentRequest, type StartedDeployment } from './start-deployment.js';
+import {
+  causedBy,
+  startDeployment,
+  type DeploymentRequest,
+  type StartedDeployment,
+} from './start-deployment.js';
 
-/** Who called, for `api_post_event`. */
+/** Who called: for `api_post_event`, and as the cause of what follows. */
 export interface ApiCall {
   readonly clientIp: string;
   /** Path without query. */
   readonly uri: string;
+  readonly by?: Cause;
 }
 
 export interface SubmittedApp extends StartedDeployment {
@@ -97,11 +104,11 @@ export class AppCommands {
     const rollbacks = options.partial ? await this.#rollbacksIn(items) : new Map<number, AppSpec>();
     return this.#lane.run(parentGroupOf('/'), options, (workingSet, now) => {
       const targets = bulkTargets(items, options, rollbacks, workingSet);
-      return this.#submit(targets, { force: options.force }, workingSet, now);
+      return this.#submit(targets, options, workingSet, now);
     });
   }
 
-  async restart(id: AppId, force: boolean, dryRun = false): Promise<StartedDeployment> {
+  async restart(id: AppId, force: boolean, dryRun = false, by?: Cause): Promise<StartedDeployment> {
     this.#parts.checkAccepts();
     const groupId = parentGroupOf(id);
     return this.#lane.run(groupId, { dryRun }, (workingSet, now) => {
@@ -110,22 +117,22 @@ export class AppCommands {
       const next = nextVersion(app.current, app.current.spec, version, { restart: true });
       const after = next.kind === 'new' ? next.version : app.current;
       const changes = [{ appId: id, before: app.current, after }];
-      return this.#start({ changes, force, version, groupId }, workingSet, now);
+      return this.#start({ changes, force, version, groupId, ...causedBy(by) }, workingSet, now);
     });
   }
 
-  async remove(id: AppId, force: boolean, dryRun = false): Promise<StartedDeployment> {
+  async remove(id: AppId, force: boolean, dryRun = false, by?: Cause): Promise<StartedDeployment> {
     const groupId = parentGroupOf(id);
     return this.#lane.run(groupId, { dryRun }, (workingSet, now) => {
       const changes = [{ appId: id, before: requireApp(workingSet, id).current, after: null }];
       const version = workingSet.nextVersion(now);
-      return this.#start({ changes, force, version, groupId }, workingSet, now);
+      return this.#start({ changes, force, version, groupId, ...causedBy(by) }, workingSet, now);
     });
   }
 
   #submit(
     targets: readonly Target[],
-    { force, call }: { force: boolean; call?: ApiCall },
+    { force, call, by }: ChangeOptions & { readonly call?: ApiCall },
     workingSet: WorkingSet,
     now: number,
   ): Proposal<SubmittedApp> {
@@ -135,7 +142,8 @@ export class AppCommands {
     if (!first) throw failures.ruleViolation('/', 'names no app');
     const groupId = call ? parentGroupOf(first.spec.id) : parentGroupOf('/');
     const events = call ? submissionEvents(call, changes, now) : [];
-    const started = this.#start({ changes, force, version, groupId, events }, workingSet, now);
+    const cause = causedBy(call?.by ?? by);
+    const started = this.#start({ changes, force, version, groupId, events, ...cause }, workingSet, now);
     return { ...started, value: { ...started.value, created: !first.stored, asked: first.spec } };
   }
 

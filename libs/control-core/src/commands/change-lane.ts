@@ -2,7 +2,7 @@
 // state is told as `group_change_failed` (behaviour.md 1); one that a dry run gets is not, for nothing was to change.
 import { LongrunError, type ErrorCode, type ErrorDetail } from '#libs/api-contract';
 import { groupChangeFailed } from '#libs/events';
-import { timestampOf, type GroupId } from '#libs/model';
+import { timestampOf, type Cause, type GroupId } from '#libs/model';
 import type { Decide, Lane } from '../lane.js';
 
 export interface ChangeOptions {
@@ -10,6 +10,8 @@ export interface ChangeOptions {
   readonly force: boolean;
   /** True: answers as the real call would, changes and tells nothing. */
   readonly dryRun?: boolean;
+  /** Who asks, as the root of everything that follows from the change. */
+  readonly by?: Cause;
 }
 
 /** Whatever the change itself is refused for; not that this process cannot change anything at the moment. */

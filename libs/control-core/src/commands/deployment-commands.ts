@@ -6,6 +6,7 @@ import {
   asDeploymentId,
   type AppChange,
   type AppId,
+  type Cause,
   type Deployment,
   type DeploymentId,
   type Timestamp,
@@ -15,7 +16,13 @@ import type { Ids } from '#libs/time';
 import type { Decide, Lane, Proposal } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
 import { livingApp, runningVersions } from './app-targets.js';
-import { cancelled, startDeployment, type StartedDeployment } from './start-deployment.js';
+import {
+  cancelled,
+  causedBy,
+  startDeployment,
+  type DeploymentRequest,
+  type StartedDeployment,
+} from './start-deployment.js';
 
 /** The row that ends it, and what takes its changes back. */
 export interface FailedDeployment {
@@ -30,12 +37,12 @@ export class DeploymentCommands {
   ) {}
 
   /** Starts a new deployment that takes back this one's changes, and ends this one. */
-  rollBack(id: DeploymentId, dryRun = false): Promise<StartedDeployment> {
+  rollBack(id: DeploymentId, dryRun = false, by?: Cause): Promise<StartedDeployment> {
     const decide: Decide<StartedDeployment> = (workingSet, now) => {
       const deployment = running(workingSet, id);
       const changes = revertChanges(deployment, workingSet.apps);
       const ended = cancelled(deployment, 'cancelled: rolled back', now);
-      return this.#takeBack(ended, changes, true, workingSet, now);
+      return this.#takeBack(ended, { changes, force: true, ...causedBy(by) }, workingSet, now);
     };
     return dryRun ? this.lane.preview(decide) : this.lane.submit(decide);
   }
@@ -55,7 +62,8 @@ export class DeploymentCommands {
     );
     if (isLocked) return null;
     try {
-      return this.#takeBack(failed, changes, false, workingSet, now);
+      const cause = { kind: 'deployment', text: rollbackText(failed), ref: failed.id } as const;
+      return this.#takeBack(failed, { changes, force: false, cause }, workingSet, now);
     } catch (error) {
       if (error instanceof LongrunError) return null;
       throw error;
@@ -89,8 +97,7 @@ export class DeploymentCommands {
 
   #takeBack(
     ended: Deployment,
-    changes: readonly AppChange[],
-    force: boolean,
+    { changes, ...rest }: Pick<DeploymentRequest, 'changes' | 'force' | 'cause'>,
     workingSet: WorkingSet,
     now: number,
   ): Proposal<StartedDeployment> {
@@ -98,7 +105,7 @@ export class DeploymentCommands {
     const dated = changes.map((change) => withDate(change, version, workingSet));
     const id = asDeploymentId(this.ids.uuid());
     const groupChanges = revertGroups(ended, changes, workingSet);
-    const request = { id, version, changes: dated, groupChanges, force, groupId: '/', takesBack: ended };
+    const request = { ...rest, id, version, changes: dated, groupChanges, groupId: '/', takesBack: ended };
     return startDeployment(request, workingSet, now);
   }
 }
@@ -113,6 +120,9 @@ function withDate({ appId, after }: AppChange, version: Timestamp, workingSet: W
   const next = nextVersion(changed, after.spec, version, { running: runningVersions(appId, workingSet) });
   return { appId, before, after: next.kind === 'new' ? next.version : before };
 }
+
+const rollbackText = ({ id, reason }: Deployment): string =>
+  `deployment ${id} failed and is taken back: ${reason ?? 'it gave no reason'}`;
 
 function running(workingSet: WorkingSet, id: DeploymentId): Deployment {
   const deployment = workingSet.deployments.get(id);

@@ -23,7 +23,7 @@ import { appChangesOf, livingApp, requireApp, type Target } from './app-targets.
 import { ChangeLane, type ChangeOptions } from './change-lane.js';
 import { GroupHistory, type PastTree } from './group-history.js';
 import { contentOf, planOfPast, planOfShape, targetsScaled, type GroupPlan } from './group-plan.js';
-import { startDeployment, type StartedDeployment } from './start-deployment.js';
+import { causedBy, startDeployment, type StartedDeployment } from './start-deployment.js';
 
 export interface GroupCommandParts {
   readonly lane: Lane;
@@ -149,12 +149,12 @@ export class GroupCommands {
 
   #start(
     request: Omit<Parameters<typeof startDeployment>[0], 'id' | 'force'>,
-    { force }: ChangeOptions,
+    { force, by }: ChangeOptions,
     workingSet: WorkingSet,
     now: number,
   ): Proposal<StartedDeployment> {
     const id = asDeploymentId(this.#parts.ids.uuid());
-    return startDeployment({ ...request, id, force }, workingSet, now);
+    return startDeployment({ ...request, id, force, ...causedBy(by) }, workingSet, now);
   }
 }
 

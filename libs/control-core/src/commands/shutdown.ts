@@ -1,7 +1,7 @@
 // `longrun up` ends and takes its tasks along (decisions.md 25): every task is stopped in order, with routes removed and requests
 // drained; desired state and backoff stay as they are, and nothing is launched until the next start of this process.
 import { LongrunError } from '#libs/api-contract';
-import { requestStop } from '#libs/reconciler';
+import { reasonWrites, requestStop } from '#libs/reconciler';
 import type { Lane } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
 
@@ -33,7 +33,8 @@ export class Shutdown {
           const verdict = requestStop(workingSet, each, cause, 'relaunch', now);
           return verdict.kind === 'granted' ? verdict.writes : [];
         });
-      return { writes, value: this.left(workingSet) };
+      const reasons = reasonWrites(workingSet, [{ cause, writes }], now);
+      return { writes: [...writes, ...reasons], value: this.left(workingSet) };
     });
   }
 

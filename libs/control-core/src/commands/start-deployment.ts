@@ -6,6 +6,7 @@ import {
   timestampOf,
   type App,
   type AppChange,
+  type Cause,
   type Deployment,
   type DeploymentId,
   type DeploymentStep,
@@ -36,9 +37,15 @@ export interface DeploymentRequest {
   readonly victims?: readonly InstanceId[];
   /** A deployment that this one takes back, as the row that ends it; both become true in one commit. */
   readonly takesBack?: Deployment;
+  /** Who asked for it; absent only where nobody can be named. */
+  readonly cause?: Cause;
   /** Facts about the call, before all other events. */
   readonly events?: readonly NewEvent[];
 }
+
+/** As a member of a DeploymentRequest. */
+export const causedBy = (by: Cause | undefined): Pick<DeploymentRequest, 'cause'> =>
+  by === undefined ? {} : { cause: by };
 
 export interface StartedDeployment {
   readonly deploymentId: DeploymentId;
@@ -78,6 +85,7 @@ export function startDeployment(
     ...(groups.changes.length ? { groupChanges: groups.changes } : {}),
     victims: request.victims ?? [],
     ...(takesBack ? { revertOf: takesBack.id } : {}),
+    ...(request.cause ? { cause: request.cause } : {}),
     startedAt: now,
     ...(done ? { endedAt: now } : {}),
     progressAt: now,

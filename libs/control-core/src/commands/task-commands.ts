@@ -7,17 +7,18 @@ import {
   asDeploymentId,
   type AppChange,
   type AppId,
+  type Cause,
   type Instance,
   type InstanceId,
 } from '#libs/model';
 import { nextVersion } from '#libs/planner';
-import { requestStop } from '#libs/reconciler';
+import { reasonWrites, requestStop } from '#libs/reconciler';
 import type { Ids } from '#libs/time';
 import type { Decide, Lane } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
 import { livingApp } from './app-targets.js';
 import { ChangeLane, type ChangeOptions } from './change-lane.js';
-import { startDeployment, type StartedDeployment } from './start-deployment.js';
+import { causedBy, startDeployment, type StartedDeployment } from './start-deployment.js';
 
 /** Picks the instances to kill; throws when what the caller named is not there. */
 export type Selection = (workingSet: WorkingSet) => readonly Instance[];
@@ -28,15 +29,20 @@ export class TaskCommands {
     private readonly ids: Ids,
   ) {}
 
-  /** `wipe`: the instances do not come back, others take their place. Answers which were, or with `dryRun` would be, selected. */
-  kill(select: Selection, wipe: boolean, dryRun = false): Promise<readonly InstanceId[]> {
+  /**
+   * `wipe`: the instances do not come back, others take their place. Answers which were, or with `dryRun` would be, selected.
+   * `by`: the request, for the reasons.
+   */
+  kill(select: Selection, wipe: boolean, dryRun = false, by?: Cause): Promise<readonly InstanceId[]> {
     const decide: Decide<readonly InstanceId[]> = (workingSet, now) => {
       const selected = select(workingSet);
-      const cause = { kind: 'kill', text: 'killed by a person through the API' } as const;
+      const text = `killed by a person: ${by?.text ?? 'a request to the API'}`;
+      const cause: Cause = { kind: 'kill', text };
       const then = wipe ? 'remove' : 'relaunch';
       const verdicts = selected.map((each) => requestStop(workingSet, each, cause, then, now));
+      const writes = verdicts.flatMap((verdict) => (verdict.kind === 'granted' ? verdict.writes : []));
       return {
-        writes: verdicts.flatMap((verdict) => (verdict.kind === 'granted' ? verdict.writes : [])),
+        writes: [...writes, ...reasonWrites(workingSet, [{ cause, writes }], now)],
         value: selected.map(({ id }) => id),
       };
     };
@@ -49,6 +55,7 @@ export class TaskCommands {
     apps: readonly AppId[],
     force: boolean,
     dryRun = false,
+    by?: Cause,
   ): Promise<StartedDeployment> {
     const [named] = apps;
     const eventGroup = parentGroupOf(named ?? '/');
@@ -71,7 +78,7 @@ export class TaskCommands {
       const groupId = changes.length === 1 && only ? parentGroupOf(only.appId) : '/';
       const id = asDeploymentId(this.ids.uuid());
       const request = { id, version, changes, force, groupId, victims: victims.map((each) => each.id) };
-      return startDeployment(request, workingSet, now);
+      return startDeployment({ ...request, ...causedBy(by) }, workingSet, now);
     });
   }
 }
