@@ -127,7 +127,7 @@ export class Cluster implements World {
     return this.simProxies.map((each) => this.#proxyFact(each));
   }
   tasks(): readonly TaskFact[] {
-    return this.hosts.flatMap((host) => host.tasks().map((task) => this.#taskFact(host, task)));
+    return this.hosts.flatMap((host) => host.tasks.map((task) => this.#taskFact(host, task)));
   }
   task(id: TaskId): TaskFact | undefined {
     for (const host of this.hosts) {
@@ -186,9 +186,12 @@ export class Cluster implements World {
       network,
       random,
       controlPlanes,
+      runtimes: ['process', 'docker'],
       clockError: () => this.clockError(),
       hooks: {
         note: (who, text) => this.note(who, text),
+        error: (who, fields, text) => this.note(who, `error: ${text} ${JSON.stringify(fields)}`),
+        running: () => undefined,
         launching: (host, task) => {
           this.log.count('launches');
           this.#tell((each) => each.launching?.(this.#taskFact(host, task), this));
@@ -212,6 +215,7 @@ export class Cluster implements World {
       controlPlane: controlPlanes.join(','),
       clockError: () => this.clockError(),
       listener: (host, port) => this.#listener(host, port),
+      hostOf: (address) => this.hosts.find((each) => each.address === address)?.name ?? address,
       hooks: {
         note: (who, text) => this.note(who, text),
         onSwap: (proxy, table) => {
@@ -230,7 +234,8 @@ export class Cluster implements World {
   }
 
   #listener(address: string, port: number): SimTask | undefined {
-    return this.hosts.find((each) => each.address === address)?.listener(port);
+    const listener = this.hosts.find((each) => each.address === address)?.listener(port);
+    return listener && listener !== 'foreign' ? listener : undefined;
   }
 
   // ---- what happens

@@ -2,7 +2,7 @@
 import type { Cluster } from './cluster.js';
 import { STORE_HOST } from './control/database.js';
 import type { SimControlPlane } from './control/control-plane.js';
-import type { SimHost } from './hosts/index.js';
+import type { SimHost, SimTask } from './hosts/index.js';
 import type { SimulatedProxy } from './proxies/index.js';
 import type { Action, Deed, Party, Scenario } from './scenario/scenario.js';
 
@@ -35,11 +35,11 @@ function carryOut(cluster: Cluster, deed: Deed): void {
     case 'kill':
       return people.ask(deed);
     case 'crash-task':
-      return hostOfTask(cluster, deed.index, (host, index) => host.crashTask(index));
+      return taskAt(cluster, deed.index)?.crash();
     case 'sicken':
-      return hostOfTask(cluster, deed.index, (host, index) => host.sicken(index, deed.forMs));
+      return taskAt(cluster, deed.index)?.sicken(deed.forMs);
     case 'hang':
-      return hostOfTask(cluster, deed.index, (host, index) => host.hang(index, deed.forMs));
+      return taskAt(cluster, deed.index)?.hang(deed.forMs);
     case 'blind-checks': {
       const host = hostAt(cluster, deed.agent);
       host.setBlind(true);
@@ -72,8 +72,8 @@ function carryOut(cluster: Cluster, deed: Deed): void {
     }
     case 'take-port': {
       const host = hostAt(cluster, deed.agent);
-      const port = host.firstPort + deed.index;
-      host.takePort(port, true);
+      const port = host.ports.from + (deed.index % host.size.ports);
+      if (!host.takePort(port, true)) return;
       return later(deed.forMs, () => host.takePort(port, false));
     }
     case 'cut': {
@@ -130,15 +130,9 @@ function carryOut(cluster: Cluster, deed: Deed): void {
 }
 
 /** The living tasks of all hosts are numbered one after the other. */
-function hostOfTask(cluster: Cluster, index: number, act: (host: SimHost, index: number) => void): void {
-  const living = cluster.hosts.map((host) => host.tasks().filter(({ isAlive }) => isAlive).length);
-  const total = living.reduce((sum, each) => sum + each, 0);
-  let left = total ? index % total : 0;
-  for (const [at, host] of cluster.hosts.entries()) {
-    const here = living[at] ?? 0;
-    if (left < here) return act(host, left);
-    left -= here;
-  }
+function taskAt({ hosts }: Cluster, index: number): SimTask | undefined {
+  const living = hosts.flatMap((host) => host.alive);
+  return living[index % Math.max(1, living.length)];
 }
 
 const at = <T>(items: readonly T[], index: number): T => {
