@@ -28,66 +28,100 @@ export function fieldValue(info: AgentInfo, field: string): string | undefined {
   }
 }
 
-/** Null: it fits. Otherwise why not, naming constraint, value and what stands against it. */
+/** What one agent says to one constraint. */
+export interface ConstraintOutcome {
+  readonly fits: boolean;
+  /** The agent's value of the field; absent = it has none. */
+  readonly value?: string;
+  /** Compared instances at that value. */
+  readonly instancesThere: number;
+}
+
+/** One constraint against the peers of one request: what does not depend on the agent is worked out once for all of them. */
+export interface ConstraintTest {
+  readonly constraint: Constraint;
+  of(info: AgentInfo): ConstraintOutcome;
+  /** Why not, naming constraint, value and what stands against it. */
+  violation(outcome: ConstraintOutcome): string;
+  /** Which value would fit, in words. */
+  wouldFit(): string;
+}
+
+export function constraintTest(constraint: Constraint, context: ConstraintContext): ConstraintTest {
+  const peers = peerValues(constraint.field, context);
+  const counts = new Map<string, number>();
+  for (const each of peers) counts.set(each, (counts.get(each) ?? 0) + 1);
+  const test = fitsBy(constraint, { counts, first: peers[0], context });
+  return {
+    constraint,
+    of: (info) => {
+      const value = fieldValue(info, constraint.field);
+      if (value === undefined) return { fits: constraint.operator === 'UNLIKE', instancesThere: 0 };
+      const instancesThere = counts.get(value) ?? 0;
+      return { fits: test(value, instancesThere), value, instancesThere };
+    },
+    violation: (outcome) => violationText(constraint, outcome, peers[0]),
+    wouldFit: () => wantedText(constraint, counts, peers[0], test),
+  };
+}
+
+/** Null: it fits. Otherwise why not. */
 export function constraintViolation(
   constraint: Constraint,
   info: AgentInfo,
   context: ConstraintContext,
 ): string | null {
-  const value = fieldValue(info, constraint.field);
-  const name = [constraint.field, constraint.operator, ...(constraint.value ? [constraint.value] : [])].join(
-    ' ',
-  );
-  if (value === undefined) {
-    return constraint.operator === 'UNLIKE' ? null : `${name}: the agent has no ${constraint.field}`;
-  }
-  const peers = peerValues(constraint.field, context);
-  return fits(constraint, value, peers, context) ? null : `${name}: ${describe(constraint, value, peers)}`;
+  const test = constraintTest(constraint, context);
+  const outcome = test.of(info);
+  return outcome.fits ? null : test.violation(outcome);
 }
 
-function fits(
-  constraint: Constraint,
-  value: string,
-  peers: readonly string[],
-  context: ConstraintContext,
-): boolean {
+/** As a person wrote it: `rack GROUP_BY 3`. */
+export const constraintName = ({ field, operator, value }: Constraint): string =>
+  [field, operator, ...(value ? [value] : [])].join(' ');
+
+interface Compared {
+  /** Compared instances by their agent's value. */
+  readonly counts: ReadonlyMap<string, number>;
+  /** Value of the oldest of them. */
+  readonly first: string | undefined;
+  readonly context: ConstraintContext;
+}
+
+type ValueTest = (value: string, instancesThere: number) => boolean;
+
+function fitsBy(constraint: Constraint, compared: Compared): ValueTest {
   const wanted = constraint.value ?? '';
-  const same = peers.filter((each) => each === value).length;
+  const { first } = compared;
   switch (constraint.operator) {
     case 'UNIQUE':
-      return same === 0;
+      return (_, same) => same === 0;
     case 'CLUSTER':
-      return wanted === '' ? peers.length === 0 || peers[0] === value : value === wanted;
+      return (value) => (wanted === '' ? first === undefined || first === value : value === wanted);
     case 'IS':
-      return value === canonicalValue(wanted);
+      return (value) => value === canonicalValue(wanted);
     case 'LIKE':
-      return wholeMatch(wanted, value);
-    case 'UNLIKE':
-      return !wholeMatch(wanted, value);
+      return wholeMatch(wanted);
+    case 'UNLIKE': {
+      const matches = wholeMatch(wanted);
+      return (value) => !matches(value);
+    }
     case 'MAX_PER':
-      return same < Number(wanted);
+      return (_, same) => same < Number(wanted);
     case 'GROUP_BY':
-      return groupFits(constraint, value, peers, context);
+      return groupTest(constraint, compared);
   }
 }
 
-function groupFits(
-  constraint: Constraint,
-  value: string,
-  peers: readonly string[],
-  context: ConstraintContext,
-): boolean {
+function groupTest(constraint: Constraint, { counts, first, context }: Compared): ValueTest {
   const groups = groupsWanted(constraint, context);
   // before anything is placed any value will do; the total only matters to divide it
-  const total = peers.length === 0 ? 1 : context.total;
+  const total = first === undefined ? 1 : context.total;
   const per = Math.floor(total / groups);
   const rest = total % groups;
-  const counts = new Map<string, number>();
-  for (const each of peers) counts.set(each, (counts.get(each) ?? 0) + 1);
-  const count = counts.get(value);
-  if (count === undefined) return counts.size < groups;
   const used = [...counts.values()].reduce((sum, each) => sum + Math.max(0, each - per), 0);
-  return count < per || (count === per && rest - used > 0);
+  return (value, count) =>
+    counts.has(value) ? count < per || (count === per && rest - used > 0) : counts.size < groups;
 }
 
 /** `inf` = no limit; absent = as many as the agents have distinct values. */
@@ -110,26 +144,68 @@ function peerValues(field: string, { agents, peers }: ConstraintContext): readon
   });
 }
 
-function describe({ field, operator }: Constraint, value: string, peers: readonly string[]): string {
-  const same = peers.filter((each) => each === value).length;
+function violationText(
+  constraint: Constraint,
+  { value, instancesThere }: ConstraintOutcome,
+  first: string | undefined,
+): string {
+  const name = constraintName(constraint);
+  const { field, operator } = constraint;
+  if (value === undefined) return `${name}: the agent has no ${field}`;
   switch (operator) {
     case 'UNIQUE':
     case 'MAX_PER':
     case 'GROUP_BY':
-      return `${same} of its instances are at ${field} ${value} already`;
+      return `${name}: ${instancesThere} of its instances are at ${field} ${value} already`;
     case 'CLUSTER':
-      return `the agent has ${value}${peers[0] === undefined ? '' : `, its instances are at ${peers[0]}`}`;
+      return `${name}: the agent has ${value}${first === undefined ? '' : `, its instances are at ${first}`}`;
     default:
-      return `the agent has ${value}`;
+      return `${name}: the agent has ${value}`;
   }
 }
 
+function wantedText(
+  { field, operator, value = '' }: Constraint,
+  counts: ReadonlyMap<string, number>,
+  first: string | undefined,
+  test: ValueTest,
+): string {
+  switch (operator) {
+    case 'UNIQUE':
+      return counts.size ? `a ${field} other than ${listed([...counts.keys()])}` : `any ${field}`;
+    case 'CLUSTER':
+      return value || first !== undefined ? `${field} ${value || first}` : `any ${field}`;
+    case 'IS':
+      return `${field} ${canonicalValue(value)}`;
+    case 'LIKE':
+      return `a ${field} that matches ${value}`;
+    case 'UNLIKE':
+      return `a ${field} that does not match ${value}, or none`;
+    case 'MAX_PER':
+      return `a ${field} with fewer than ${value} of its instances`;
+    case 'GROUP_BY': {
+      const open = [...counts].filter(([each, count]) => test(each, count)).map(([each]) => each);
+      // no agent says NUL, so this asks about a value that nobody has
+      const another = test('\0', 0) ? [`a ${field} without any of its instances`] : [];
+      const words = [...(open.length ? [`${field} ${listed(open)}`] : []), ...another];
+      return words.length ? words.join(', or ') : `none: every ${field} has its share`;
+    }
+  }
+}
+
+/** Long lists are cut: this is for people. */
+const listed = (values: readonly string[]): string =>
+  values.length > 5
+    ? `${values.slice(0, 5).join(', ')} and ${values.length - 5} more`
+    : values.join(values.length === 2 ? ' or ' : ', ');
+
 /** A pattern that cannot be read matches nothing; the API refuses it before. Anchored on both sides, as in Java. */
-function wholeMatch(pattern: string, value: string): boolean {
+function wholeMatch(pattern: string): (value: string) => boolean {
   try {
-    return RE2JS.compile(pattern).matches(value);
+    const compiled = RE2JS.compile(pattern);
+    return (value) => compiled.matches(value);
   } catch (error) {
-    if (error instanceof Error) return false;
+    if (error instanceof Error) return () => false;
     throw error;
   }
 }
@@ -146,11 +222,13 @@ export function canonicalValue(text: string): string {
 }
 
 function threeDecimals(value: number): string {
-  const scaled = Math.abs(value) * 1000;
-  const below = Math.floor(scaled);
+  // beyond this a double has no fraction, and toFixed no plain digits
+  if (Math.abs(value) >= 1e15) return String(value);
   // toFixed(20) shows the exact binary value, far enough to tell a tie from a near tie
-  const fraction = Number(`0.${(Math.abs(value).toFixed(20).split('.')[1] ?? '').slice(3)}`);
+  const [whole = '', decimals = ''] = Math.abs(value).toFixed(20).split('.');
+  const below = Number(whole + decimals.slice(0, 3));
+  const fraction = Number(`0.${decimals.slice(3)}`);
   const isUp = fraction > 0.5 || (fraction === 0.5 && below % 2 === 1);
-  const rounded = (Math.floor(Number(scaled.toFixed(6))) + (isUp ? 1 : 0)) / 1000;
+  const rounded = (below + (isUp ? 1 : 0)) / 1000;
   return String(value < 0 && rounded !== 0 ? -rounded : rounded);
 }
