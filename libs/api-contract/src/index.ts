@@ -14,6 +14,22 @@ export { appAsJson, matchesFilter, presentApp, presentCreatedApp, presentVersion
 export type { AppFilter, AppInfo, AppView, VersionedApp } from './apps.js';
 export { changesBetween, presentHistory } from './app-history.js';
 export type { MemberChange, VersionKind, VersionStory } from './app-history.js';
+export { presentDiff } from './change-plan.js';
+export type {
+  AppDiff,
+  ChangePlan,
+  Foreseen,
+  GroupDiff,
+  PlanOptions,
+  PlanProblem,
+  PlannedAgent,
+  PlannedAmounts,
+  PlannedApp,
+  PlannedStart,
+  PlannedStop,
+  PlannedWave,
+  ShownChange,
+} from './change-plan.js';
 export {
   matchesTaskStatus,
   presentHealth,

@@ -17,6 +17,7 @@ import { GroupCommands } from './commands/group-commands.js';
 import { Shutdown } from './commands/shutdown.js';
 import { TaskCommands } from './commands/task-commands.js';
 import { TaskEndings } from './commands/task-endings.js';
+import { Foresight } from './foresight/foresight.js';
 import { Lane, type EventRules } from './lane.js';
 import { Leadership } from './leadership.js';
 import type { Log } from './log.js';
@@ -115,8 +116,10 @@ export class ControlCore {
       state: () => (this.hasState ? this.state : null),
     });
     this.statuses = new StatusIntake(lane);
+    const foresight = new Foresight({ clock, memory: () => this.loop.memory() });
     const commandParts = {
       lane,
+      foresight,
       store,
       ids,
       servicePorts: parts.servicePorts,
@@ -127,9 +130,9 @@ export class ControlCore {
     };
     this.apps = new AppCommands(commandParts);
     this.groups = new GroupCommands(commandParts);
-    this.tasks = new TaskCommands(lane, ids);
+    this.tasks = new TaskCommands(lane, ids, foresight);
     this.endings = new TaskEndings(lane, clock);
-    this.deployments = new DeploymentCommands(lane, ids);
+    this.deployments = new DeploymentCommands(lane, ids, foresight);
     this.shutdown = new Shutdown(lane);
     this.loop = new ReconcileLoop({
       lane,

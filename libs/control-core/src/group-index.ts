@@ -15,6 +15,12 @@ export class GroupIndex<Key, Id> {
     if (group?.size === 0) this.#groups.delete(key);
   }
 
+  copy(): GroupIndex<Key, Id> {
+    const copy = new GroupIndex<Key, Id>();
+    for (const [key, group] of this.#groups) copy.#groups.set(key, new Set(group));
+    return copy;
+  }
+
   of(key: Key): ReadonlySet<Id> {
     return this.#groups.get(key) ?? new Set();
   }

@@ -41,3 +41,7 @@ export { GROUP_VERSIONS_MAX, GroupHistory } from './commands/group-history.js';
 export type { PastTree } from './commands/group-history.js';
 export { DEPLOYMENTS_MAX } from './commands/start-deployment.js';
 export type { StartedDeployment } from './commands/start-deployment.js';
+export { Foresight } from './foresight/foresight.js';
+export type { Foreseeable } from './foresight/foresight.js';
+export { ImaginedCluster } from './foresight/imagined-cluster.js';
+export type { Moment } from './foresight/imagined-cluster.js';

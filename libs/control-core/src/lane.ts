@@ -32,10 +32,11 @@ export type Follower = (committed: Committed) => void;
 export type EventRules = Pick<EventView, 'condition' | 'taskState' | 'healthy' | 'showApp'>;
 
 export interface LaneParts {
-  readonly store: Store;
+  readonly store: Pick<Store, 'commit'>;
   readonly clock: Clock;
   readonly log: Log;
-  readonly rules: (workingSet: WorkingSet) => EventRules;
+  /** Null: nobody reads events, none are made. */
+  readonly rules: ((workingSet: WorkingSet) => EventRules) | null;
   /** Loads everything anew; the lane goes on with what it returns. */
   readonly reload: () => Promise<WorkingSet>;
   /** The store refused us or went away: the office is over for now. */
@@ -155,10 +156,12 @@ export class Lane {
     workingSet: WorkingSet,
     now: number,
   ): NewEvent[] {
+    const { rules } = this.#parts;
+    if (!rules) return [];
     const changes = workingSet.changesOf(writes);
     const written = new Map(changes.versions.map((each) => [`${each.spec.id} ${each.version}`, each]));
     const view: EventView = {
-      ...this.#parts.rules(workingSet),
+      ...rules(workingSet),
       now: timestampOf(now),
       version: (app, version: Timestamp) =>
         written.get(`${app} ${version}`) ?? workingSet.version(app, version),

@@ -30,10 +30,20 @@ export interface ReconcileLoopParts {
   readonly ids: Ids;
   readonly log: Log;
   readonly alarms: Alarms;
+  /** Most apps that one pass looks at; absent: PASS_APPS_MAX. */
+  readonly appsPerPass?: number;
   /** While true nothing is launched (`longrun up` is ending). */
   readonly launchesHeld: () => boolean;
   /** Ends a failed deployment and takes it back; null when that cannot be. */
   readonly undo: (failed: FailedDeployment, workingSet: WorkingSet, now: number) => Proposal<unknown> | null;
+}
+
+/** What a loop has in mind besides the rows: apps to look at, and when to look again. */
+export interface LoopMemory {
+  readonly dirty: readonly AppId[];
+  /** Epoch ms, the control plane's clock. */
+  readonly wakeAt: ReadonlyMap<AppId, number>;
+  readonly waiting: ReadonlyMap<AppId, WaitingExplanation>;
 }
 
 export class ReconcileLoop {
@@ -46,6 +56,9 @@ export class ReconcileLoop {
   #timer: Timer | null = null;
   #safety: Timer | null = null;
   #running = false;
+  #passesDone: Promise<void> = Promise.resolve();
+  /** Of the pass under way. */
+  #taken: readonly AppId[] = [];
 
   constructor(parts: ReconcileLoopParts) {
     this.#parts = parts;
@@ -65,6 +78,29 @@ export class ReconcileLoop {
     this.#timer?.cancel();
     this.#safety?.cancel();
     this.#dirty.clear();
+  }
+
+  memory(): LoopMemory {
+    return {
+      dirty: [...new Set([...this.#taken, ...this.#dirty])],
+      wakeAt: new Map(this.#wakeAt),
+      waiting: new Map(this.#waiting),
+    };
+  }
+  /** Goes on where another loop was, without a safety timer: only over a working set of which everything that happens is known. */
+  goOnFrom({ dirty, wakeAt, waiting }: LoopMemory, workingSet: WorkingSet): void {
+    this.#workingSet = workingSet;
+    for (const [app, at] of wakeAt) if (!this.#wakeAt.has(app)) this.#wakeAt.set(app, at);
+    for (const [app, each] of waiting) if (!this.#waiting.has(app)) this.#waiting.set(app, each);
+    if (!this.#running) this.#armTimer();
+    this.mark(dirty);
+  }
+  get isIdle(): boolean {
+    return !this.#running;
+  }
+  /** Resolves when no pass is under way and none is due now. */
+  async settled(): Promise<void> {
+    while (this.#running) await this.#passesDone;
   }
 
   /** Why instances of an app find no place; undefined when none waits for one. */
@@ -104,7 +140,7 @@ export class ReconcileLoop {
   #wake(): void {
     if (this.#running || !this.#workingSet) return;
     this.#running = true;
-    void this.#passes();
+    this.#passesDone = this.#passes();
   }
 
   async #passes(): Promise<void> {
@@ -128,8 +164,9 @@ export class ReconcileLoop {
   }
 
   async #pass(): Promise<void> {
-    const taken = [...this.#dirty].slice(0, PASS_APPS_MAX);
+    const taken = [...this.#dirty].slice(0, this.#parts.appsPerPass ?? PASS_APPS_MAX);
     for (const app of taken) this.#dirty.delete(app);
+    this.#taken = taken;
     try {
       await this.#reconcile(taken);
     } catch (error) {
@@ -138,6 +175,8 @@ export class ReconcileLoop {
         throw error;
       }
       await this.#oneByOne(taken);
+    } finally {
+      this.#taken = [];
     }
   }
 

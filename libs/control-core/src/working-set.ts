@@ -6,6 +6,7 @@ import {
   type AgentId,
   type AgentNode,
   type App,
+  type AppChange,
   type AppId,
   type AppVersion,
   type Deployment,
@@ -66,16 +67,16 @@ export class WorkingSet implements ClusterSnapshot {
   /** Number of the newest event when it was loaded. */
   readonly loadedEvent: number;
   readonly settings: ReconcileSettings;
-  readonly #ledger: PlacementIndex;
-  readonly #versions = new Map<AppId, Map<Timestamp, AppVersion>>();
-  readonly #instances = new Map<InstanceId, Instance>();
-  readonly #byApp = new GroupIndex<AppId, InstanceId>();
+  #ledger: PlacementIndex;
+  #versions = new Map<AppId, Map<Timestamp, AppVersion>>();
+  #instances = new Map<InstanceId, Instance>();
+  #byApp = new GroupIndex<AppId, InstanceId>();
   /** Of `#byApp`, made when asked for and kept until one of them changes. */
-  readonly #inOrder = new Map<AppId, readonly Instance[]>();
-  readonly #byAgent = new GroupIndex<AgentId, InstanceId>();
-  readonly #byTask = new Map<TaskId, InstanceId>();
-  readonly #deploymentsByApp = new GroupIndex<AppId, DeploymentId>();
-  readonly #unreachable = new Set<InstanceId>();
+  #inOrder = new Map<AppId, readonly Instance[]>();
+  #byAgent = new GroupIndex<AgentId, InstanceId>();
+  #byTask = new Map<TaskId, InstanceId>();
+  #deploymentsByApp = new GroupIndex<AppId, DeploymentId>();
+  #unreachable = new Set<InstanceId>();
   readonly #count: ChangeCount;
   #healthMarks = new Map<AppId, Map<InstanceId, HealthMark>>();
   /** Of `#healthMarks`, made when asked for and kept until one of them changes. */
@@ -106,6 +107,47 @@ export class WorkingSet implements ClusterSnapshot {
       this.#note(undefined, instance, now);
     }
     for (const deployment of state.deployments) this.#setDeployment(deployment);
+  }
+
+  /**
+   * The same rows in books of its own, to imagine what follows from a change without touching what is true. Rows are never changed in
+   * place, so they are shared.
+   */
+  copy(settings: ReconcileSettings = this.settings): WorkingSet {
+    const nothing = {
+      apps: [],
+      groups: [],
+      versions: [],
+      instances: [],
+      deployments: [],
+      agents: [],
+      proxies: [],
+    };
+    const copy = new WorkingSet(
+      {
+        ...nothing,
+        tableNumber: this.#tableNumber,
+        eventNumber: this.loadedEvent,
+        lastVersion: this.#lastVersion,
+      },
+      { epoch: this.epoch, now: this.officeSince, settings },
+    );
+    fill(copy.apps, this.apps);
+    fill(copy.groups, this.groups);
+    fill(copy.agents, this.agents);
+    fill(copy.proxies, this.proxies);
+    fill(copy.deployments, this.deployments);
+    copy.#ledger = this.#ledger.copy();
+    copy.#versions = new Map([...this.#versions].map(([app, versions]) => [app, new Map(versions)]));
+    copy.#instances = new Map(this.#instances);
+    copy.#byApp = this.#byApp.copy();
+    copy.#inOrder = new Map(this.#inOrder);
+    copy.#byAgent = this.#byAgent.copy();
+    copy.#byTask = new Map(this.#byTask);
+    copy.#deploymentsByApp = this.#deploymentsByApp.copy();
+    copy.#unreachable = new Set(this.#unreachable);
+    copy.#healthMarks = new Map([...this.#healthMarks].map(([app, marks]) => [app, new Map(marks)]));
+    return copy;
   }
 
   get ledger(): PlacementLedger {
@@ -382,7 +424,7 @@ export class WorkingSet implements ClusterSnapshot {
     if (app) keep.add(app.current.version);
     for (const each of this.#rows(this.#byApp.of(id))) keep.add(each.version);
     for (const { changes } of this.deploymentsOf(id)) {
-      const change = changes.find(({ appId }) => appId === id);
+      const change = byApp(changes).get(id);
       for (const version of [change?.before, change?.after]) if (version) keep.add(version.version);
     }
     for (const version of known.keys()) if (!keep.has(version)) known.delete(version);
@@ -393,6 +435,20 @@ export class WorkingSet implements ClusterSnapshot {
 /** Apps that occur in its actions: what it locks (behaviour.md 6). */
 export const affectedApps = (deployment: Deployment): ReadonlySet<AppId> =>
   new Set(deployment.steps.flatMap(({ actions }) => actions.map(({ app }) => app)));
+
+/** Of a deployment, whose list of changes stays the same one as its row moves on: looked up for each of its apps after each commit. */
+const changesByApp = new WeakMap<readonly AppChange[], ReadonlyMap<AppId, AppChange>>();
+function byApp(changes: readonly AppChange[]): ReadonlyMap<AppId, AppChange> {
+  const known = changesByApp.get(changes);
+  if (known) return known;
+  const made = new Map(changes.map((each) => [each.appId, each]));
+  changesByApp.set(changes, made);
+  return made;
+}
+
+function fill<Key, Row>(target: Map<Key, Row>, source: ReadonlyMap<Key, Row>): void {
+  for (const [key, row] of source) target.set(key, row);
+}
 
 const tasksOf = ({ taskId, status }: Instance): TaskId[] => [
   ...(taskId === undefined ? [] : [taskId]),

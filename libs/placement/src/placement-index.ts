@@ -13,7 +13,9 @@ type Demand = Pick<AppSpec, 'cpus' | 'mem' | 'disk'>;
 interface AgentBook {
   readonly placed: Map<InstanceId, { readonly appId: AppId; readonly demand: Demand }>;
   readonly ports: Map<number, PortRecord>;
+  /** Of `placed`, made when asked for; null = it changed since. */
   sum: ResourceAmounts | null;
+  counts: ReadonlyMap<AppId, number> | null;
 }
 
 export class PlacementIndex implements PlacementLedger {
@@ -51,14 +53,25 @@ export class PlacementIndex implements PlacementLedger {
   }
 
   countOf(agent: AgentId, app: AppId): number {
-    let count = 0;
-    for (const each of this.#books.get(agent)?.placed.values() ?? []) if (each.appId === app) count += 1;
-    return count;
+    const book = this.#books.get(agent);
+    if (!book) return 0;
+    book.counts ??= countByApp(book);
+    return book.counts.get(app) ?? 0;
+  }
+
+  /** The same books, kept on their own from here on. */
+  copy(): PlacementIndex {
+    const copy = new PlacementIndex(this.unknownLeftAt);
+    for (const [agent, { placed, ports, sum, counts }] of this.#books) {
+      copy.#books.set(agent, { placed: new Map(placed), ports: new Map(ports), sum, counts });
+    }
+    return copy;
   }
 
   #book(agent: AgentId): AgentBook {
     let book = this.#books.get(agent);
-    if (!book) this.#books.set(agent, (book = { placed: new Map(), ports: new Map(), sum: null }));
+    if (!book)
+      this.#books.set(agent, (book = { placed: new Map(), ports: new Map(), sum: null, counts: null }));
     return book;
   }
 
@@ -66,6 +79,7 @@ export class PlacementIndex implements PlacementLedger {
     const book = this.#book(agent);
     book.placed.set(instance.id, { appId: instance.appId, demand });
     book.sum = null;
+    book.counts = null;
     for (const port of heldPorts(instance)) {
       book.ports.set(port, {
         appId: instance.appId,
@@ -80,6 +94,7 @@ export class PlacementIndex implements PlacementLedger {
     const book = this.#book(agent);
     book.placed.delete(before.id);
     book.sum = null;
+    book.counts = null;
     const last = after ?? before;
     const reject = last.status?.incarnation === before.incarnation ? last.status.reject : undefined;
     for (const port of heldPorts(before)) {
@@ -93,6 +108,12 @@ export class PlacementIndex implements PlacementLedger {
       });
     }
   }
+}
+
+function countByApp({ placed }: AgentBook): ReadonlyMap<AppId, number> {
+  const counts = new Map<AppId, number>();
+  for (const { appId } of placed.values()) counts.set(appId, (counts.get(appId) ?? 0) + 1);
+  return counts;
 }
 
 const NO_PORTS: ReadonlyMap<number, PortRecord> = new Map();

@@ -22,6 +22,7 @@ import {
 import { nextVersion } from '#libs/planner';
 import type { Store } from '#libs/store';
 import type { Ids } from '#libs/time';
+import type { Foresight } from '../foresight/foresight.js';
 import type { Lane, Proposal } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
 import { appChangesOf, livingApp, requireApp, type Target } from './app-targets.js';
@@ -58,6 +59,7 @@ export interface UpdateOptions extends ChangeOptions {
 
 export interface AppCommandParts {
   readonly lane: Lane;
+  readonly foresight: Foresight;
   readonly store: Store;
   readonly ids: Ids;
   readonly servicePorts: PortRange;
@@ -71,7 +73,7 @@ export class AppCommands {
 
   constructor(parts: AppCommandParts) {
     this.#parts = parts;
-    this.#lane = new ChangeLane(parts.lane);
+    this.#lane = new ChangeLane(parts.lane, parts.foresight);
   }
 
   async create(body: unknown, force: boolean, call: ApiCall, dryRun = false): Promise<SubmittedApp> {

@@ -3,12 +3,14 @@
 import { LongrunError, type ErrorCode, type ErrorDetail } from '#libs/api-contract';
 import { groupChangeFailed } from '#libs/events';
 import { timestampOf, type Cause, type GroupId } from '#libs/model';
+import type { Foresight } from '../foresight/foresight.js';
 import type { Decide, Lane } from '../lane.js';
+import type { StartedDeployment } from './start-deployment.js';
 
 export interface ChangeOptions {
   /** Cancels running deployments that hold one of the apps. */
   readonly force: boolean;
-  /** True: answers as the real call would, changes and tells nothing. */
+  /** True: answers as the real call would, with what can be foreseen; changes and tells nothing. */
   readonly dryRun?: boolean;
   /** Who asks, as the root of everything that follows from the change. */
   readonly by?: Cause;
@@ -30,17 +32,34 @@ const TOLD: readonly ErrorCode[] = [
 const REASON_LENGTH_MAX = 1000;
 
 export class ChangeLane {
-  constructor(private readonly lane: Lane) {}
+  constructor(
+    private readonly lane: Lane,
+    private readonly foresight: Foresight,
+  ) {}
 
   /** `groupId`: for the event of a refusal. */
-  async run<T>(groupId: GroupId, { dryRun = false }: Partial<ChangeOptions>, decide: Decide<T>): Promise<T> {
-    if (dryRun) return this.lane.preview(decide);
+  async run<T extends StartedDeployment>(
+    groupId: GroupId,
+    { dryRun = false }: Partial<ChangeOptions>,
+    decide: Decide<T>,
+  ): Promise<T> {
+    if (dryRun) return this.preview(decide);
     try {
       return await this.lane.submit(decide);
     } catch (error) {
       if (error instanceof LongrunError && TOLD.includes(error.code)) await this.#tell(groupId, error);
       throw error;
     }
+  }
+
+  /** Without a commit. */
+  preview<T extends StartedDeployment>(decide: Decide<T>): Promise<T> {
+    return this.lane.preview((workingSet, now) => {
+      const proposal = decide(workingSet, now);
+      const { writes, value } = proposal;
+      const foreseeable = this.foresight.of(writes, value.deploymentId, workingSet, now);
+      return { ...proposal, value: { ...value, foreseeable } };
+    });
   }
 
   async #tell(groupId: GroupId, error: LongrunError): Promise<void> {

@@ -13,9 +13,11 @@ import {
 } from '#libs/model';
 import { isRestartRelevant, nextVersion, revertChanges, revertGroups } from '#libs/planner';
 import type { Ids } from '#libs/time';
+import type { Foresight } from '../foresight/foresight.js';
 import type { Decide, Lane, Proposal } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
 import { livingApp, runningVersions } from './app-targets.js';
+import { ChangeLane } from './change-lane.js';
 import {
   cancelled,
   causedBy,
@@ -34,6 +36,7 @@ export class DeploymentCommands {
   constructor(
     private readonly lane: Lane,
     private readonly ids: Ids,
+    private readonly foresight: Foresight,
   ) {}
 
   /** Starts a new deployment that takes back this one's changes, and ends this one. */
@@ -44,7 +47,7 @@ export class DeploymentCommands {
       const ended = cancelled(deployment, 'cancelled: rolled back', now);
       return this.#takeBack(ended, { changes, force: true, ...causedBy(by) }, workingSet, now);
     };
-    return dryRun ? this.lane.preview(decide) : this.lane.submit(decide);
+    return dryRun ? new ChangeLane(this.lane, this.foresight).preview(decide) : this.lane.submit(decide);
   }
 
   /**

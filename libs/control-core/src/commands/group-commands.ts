@@ -17,6 +17,7 @@ import {
 } from '#libs/model';
 import type { Store } from '#libs/store';
 import type { Ids } from '#libs/time';
+import type { Foresight } from '../foresight/foresight.js';
 import type { Decide, Lane, Proposal } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
 import { appChangesOf, livingApp, requireApp, type Target } from './app-targets.js';
@@ -27,6 +28,7 @@ import { causedBy, startDeployment, type StartedDeployment } from './start-deplo
 
 export interface GroupCommandParts {
   readonly lane: Lane;
+  readonly foresight: Foresight;
   readonly store: Store;
   readonly ids: Ids;
   readonly servicePorts: PortRange;
@@ -51,7 +53,7 @@ export class GroupCommands {
 
   constructor(parts: GroupCommandParts) {
     this.#parts = parts;
-    this.#lane = new ChangeLane(parts.lane);
+    this.#lane = new ChangeLane(parts.lane, parts.foresight);
     this.history = new GroupHistory(parts.store);
   }
 

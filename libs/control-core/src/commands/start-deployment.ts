@@ -16,6 +16,7 @@ import {
 } from '#libs/model';
 import { conflictsWith, planSteps, type Wanted } from '#libs/planner';
 import type { Write } from '#libs/store';
+import type { Foreseeable } from '../foresight/foresight.js';
 import type { Proposal } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
 import { groupWrites } from './group-writes.js';
@@ -52,6 +53,8 @@ export interface StartedDeployment {
   readonly version: Timestamp;
   /** The plan, for dry runs. */
   readonly steps: readonly DeploymentStep[];
+  /** Of a dry run only: what it would do. */
+  readonly foreseeable?: Foreseeable;
 }
 
 export function startDeployment(

@@ -14,6 +14,7 @@ import {
 import { nextVersion } from '#libs/planner';
 import { reasonWrites, requestStop } from '#libs/reconciler';
 import type { Ids } from '#libs/time';
+import type { Foresight } from '../foresight/foresight.js';
 import type { Decide, Lane } from '../lane.js';
 import type { WorkingSet } from '../working-set.js';
 import { livingApp } from './app-targets.js';
@@ -27,6 +28,7 @@ export class TaskCommands {
   constructor(
     private readonly lane: Lane,
     private readonly ids: Ids,
+    private readonly foresight: Foresight,
   ) {}
 
   /**
@@ -60,7 +62,7 @@ export class TaskCommands {
     const [named] = apps;
     const eventGroup = parentGroupOf(named ?? '/');
     const options: ChangeOptions = { force, dryRun };
-    return new ChangeLane(this.lane).run(eventGroup, options, (workingSet, now) => {
+    return new ChangeLane(this.lane, this.foresight).run(eventGroup, options, (workingSet, now) => {
       const victims = select(workingSet).filter(isActive);
       const named = new Set([...apps, ...victims.map(({ appId }) => appId)]);
       const version = workingSet.nextVersion(now);
