@@ -138,6 +138,8 @@ export interface Instance {
   readonly asksReadiness?: true;
   readonly createdAt: number;
   readonly placedAt?: number;
+  /** The incarnation before was killed for its health: when it was well for the last time (its agent's clock, epoch ms). */
+  readonly lastWellAt?: number;
   /** Why this incarnation was started (or the instance created). */
   readonly cause: Cause;
   readonly routing: Routing;

@@ -75,13 +75,19 @@ describe('the fleet', () => {
 describe('an instance', () => {
   const version = aVersion(anAppSpec({ healthChecks: [aHealthCheck()] }));
   const bad = { alive: false, consecutiveFailures: 2 };
+  const sour = { ...bad, firstSuccessAt: 1_000, lastSuccessAt: 70_000 };
   const marked = (more: Partial<Instance>) => healthMark(anInstance(more), version);
 
   test('counts from when it was well, and not at all when it never was', () => {
-    const status = aStatus({ health: [{ ...bad, lastSuccessAt: 7 }] });
-    expect(marked({ status })).toEqual({ kind: 'turned', at: 7 });
+    expect(marked({ status: aStatus({ health: [sour] }) })).toEqual({ kind: 'turned', at: 70_000 });
     expect(marked({ status: aStatus({ health: [bad] }) })).toBeNull();
     expect(marked({ status: aStatus({ health: [null] }) })).toBeNull();
+  });
+
+  test('that was well for a moment only is a bad release, and does not count', () => {
+    const moment = { ...sour, lastSuccessAt: 10_999 };
+    expect(marked({ status: aStatus({ health: [moment] }) })).toBeNull();
+    expect(marked({ status: aStatus({ health: [{ ...moment, lastSuccessAt: 11_000 }] }) })).not.toBeNull();
   });
 
   test('counts although its agent was restarted and forgot that it was well', () => {
@@ -90,18 +96,18 @@ describe('an instance', () => {
   });
 
   test('counts for nothing on a lost agent, for nobody hears of it', () => {
-    const status = aStatus({ health: [{ ...bad, lastSuccessAt: 7 }] });
-    expect(marked({ status, unreachableSince: 8 })).toBeNull();
+    expect(marked({ status: aStatus({ health: [sour] }), unreachableSince: 8 })).toBeNull();
   });
 
   test('that was killed for its health counts until it is healthy again', () => {
-    const killed = { cause: { kind: 'health', text: 'failed' }, placedAt: 11 } as const;
+    const killed = { cause: { kind: 'health', text: 'failed' }, lastWellAt: 11 } as const;
     expect(marked(killed)).toEqual({ kind: 'turned', at: 11 });
     expect(marked({ ...killed, status: aStatus({ health: [bad] }) })).toEqual({ kind: 'turned', at: 11 });
     const well = aStatus({ health: [{ alive: true, consecutiveFailures: 0, lastSuccessAt: 12 }] });
     expect(marked({ ...killed, status: well })).toEqual({ kind: 'healthy' });
     const unknown = aStatus({ health: [null], wasHealthy: true });
     expect(marked({ ...killed, status: unknown })).toBeNull();
+    expect(marked({ cause: killed.cause })).toBeNull();
     expect(healthCounts([null, { kind: 'healthy' }])).toEqual(counts(1, []));
   });
 });
@@ -186,6 +192,19 @@ describe('the brake of an app', () => {
     expect(stops(cluster)).toHaveLength(2);
   });
 
+  test('comes on although each check kills at its first failure', () => {
+    const hasty = [aHealthCheck({ protocol: 'MESOS_HTTP', maxConsecutiveFailures: 1, intervalSeconds: 1 })];
+    const cluster = aCluster([[WEB, 10]], 2, { healthChecks: hasty });
+    // the checker fails for one more every 2 s, and for whatever is launched in its place
+    const instances = of(cluster, WEB).map((each) => each.id);
+    for (let tick = 0; tick < 80; tick += 1) {
+      for (const id of instances.slice(0, 1 + tick / 4)) cluster.sickenInstance(id);
+      cluster.tick();
+    }
+    expect(cluster.apps.get(WEB)?.brake).toMatchObject({ by: 'app' });
+    expect(stops(cluster).length).toBeLessThanOrEqual(5);
+  });
+
   test('does not hold a deployment, which ends it by replacing them', () => {
     const cluster = aCluster([[WEB, 6]]);
     sicken(cluster, 6);
@@ -249,9 +268,13 @@ function aSpec(id: AppId, instances: number, more: Partial<AppSpec> = {}): AppSp
   });
 }
 /** Up and settled. */
-function aCluster(apps: readonly (readonly [AppId, number])[], agents = 2): SimulatedCluster {
+function aCluster(
+  apps: readonly (readonly [AppId, number])[],
+  agents = 2,
+  more: Partial<AppSpec> = {},
+): SimulatedCluster {
   const cluster = new SimulatedCluster({ agents, proxies: 1, seed: 11 });
-  for (const [id, instances] of apps) cluster.deploy(id, aSpec(id, instances));
+  for (const [id, instances] of apps) cluster.deploy(id, aSpec(id, instances, more));
   ticks(cluster, 60);
   expect(cluster.unsettled()).toBe('');
   return cluster;

@@ -1,7 +1,7 @@
 // The mass-kill brake (promise 5): when a large share of what was healthy turns unhealthy at once, the checker is suspected first.
 // What is counted, and when a count is a wave. Read from the reports as they are now: nothing is counted up and down.
 import { currentStatus, healthOf } from '#libs/lifecycle';
-import type { AppVersion, Instance } from '#libs/model';
+import type { AppVersion, HealthResult, Instance } from '#libs/model';
 import type { BrakeSettings, FleetBrake, HealthCounts, Wave } from './snapshot.js';
 
 /** What one instance adds to the counts; null = nothing. `at`: the last time it was well (the agent's clock). */
@@ -9,32 +9,40 @@ export type HealthMark =
   { readonly kind: 'healthy' } | { readonly kind: 'turned'; readonly at: number } | null;
 
 /**
- * An instance that never was healthy is no sign of a broken checker, it is a broken release. One that was killed for its health and is
- * not healthy again still counts, or checks that kill at once would stay below every threshold. One on a lost agent counts for
- * nothing: nobody hears of it, so it could neither recover nor be killed, and would hold the others for ever.
+ * An instance that never was healthy, or only for a moment, is no sign of a broken checker, it is a broken release. One that was killed
+ * for its health and is not healthy again still counts, or checks that kill at once would stay below every threshold. One on a lost
+ * agent counts for nothing: nobody hears of it, so it could neither recover nor be killed, and would hold the others for ever.
  */
 export function healthMark(instance: Instance, version: AppVersion): HealthMark {
   if (instance.unreachableSince !== undefined) return null;
   const health = healthOf(instance, version);
   if (health) return { kind: 'healthy' };
-  const at = (health === false ? wellAt(instance) : null) ?? replacedAt(instance, version);
+  const at = (health === false ? wellAt(instance) : null) ?? replacedAt(instance);
   return at === null ? null : { kind: 'turned', at };
 }
 
-/** When the first of its failing checks last passed; null: one of them never did. */
-function wellAt(instance: Instance): number | null {
+/** Healthy for less than this is not healthy: a release that comes up and turns bad at once. */
+const SETTLED_MS = 10_000;
+
+/** When the first of its failing checks last passed; null: one of them never did, or not for long enough. */
+export function wellAt(instance: Instance): number | null {
   const status = currentStatus(instance);
-  const failing = (status?.health ?? []).filter((each) => each && !each.alive);
-  const times = failing.map((each) => each?.lastSuccessAt ?? status?.turnedAt);
+  const failing = (status?.health ?? []).filter((each) => each !== null && !each.alive);
+  const times = failing.map((each) => (each && settledUntil(each)) ?? status?.turnedAt);
   const known = times.filter((each) => each !== undefined);
-  return known.length < times.length ? null : Math.min(...known);
+  return !times.length || known.length < times.length ? null : Math.min(...known);
 }
 
-/** When the incarnation before it was killed for its health, as long as this one has not been healthy. */
-function replacedAt(instance: Instance, { spec }: AppVersion): number | null {
-  const { cause, placed, placedAt } = instance;
+function settledUntil({ firstSuccessAt, lastSuccessAt }: HealthResult): number | undefined {
+  if (firstSuccessAt === undefined || lastSuccessAt === undefined) return undefined;
+  return lastSuccessAt - firstSuccessAt >= SETTLED_MS ? lastSuccessAt : undefined;
+}
+
+/** When the incarnation that was killed for its health was well, as long as the one after it has not been. */
+function replacedAt(instance: Instance): number | null {
+  const { cause, placed, lastWellAt } = instance;
   const isOut = cause.kind === 'health' && placed && currentStatus(instance)?.wasHealthy !== true;
-  return isOut && spec.healthChecks.length ? (placedAt ?? null) : null;
+  return isOut ? (lastWellAt ?? null) : null;
 }
 
 export function healthCounts(marks: Iterable<HealthMark>): HealthCounts {

@@ -10,6 +10,7 @@ import {
 } from '#libs/lifecycle';
 import type { AgentId, AgentNode, Cause, Instance, InstanceStatus } from '#libs/model';
 import type { AppDraft } from './app-draft.js';
+import { wellAt } from './brake.js';
 
 /** Without a session an agent starts the next incarnation itself (decisions.md 15); it is the real one from then on. */
 export function adoptIncarnations(draft: AppDraft): void {
@@ -66,8 +67,14 @@ function noteFailure(draft: AppDraft, instance: Instance, cause: Cause): void {
 
 /** Keeps agent and report of the last incarnation for display; ports and agent are chosen anew. */
 function waitingAgain(draft: AppDraft, row: Instance, cause: Cause): Instance {
-  const { stop: _, unreachableSince: __, ...rest } = unrouted(draft, row);
-  return { ...rest, placed: false, cause };
+  const { stop: _, unreachableSince: __, lastWellAt: ___, ...rest } = unrouted(draft, row);
+  return { ...rest, ...lastWell(row, cause), placed: false, cause };
+}
+
+/** For the mass-kill brake: what was killed for its health goes on counting until it is healthy again. */
+function lastWell(row: Instance, { kind }: Cause): Pick<Instance, 'lastWellAt'> {
+  const at = kind === 'health' ? (wellAt(row) ?? row.lastWellAt) : undefined;
+  return at === undefined ? {} : { lastWellAt: at };
 }
 
 export const unrouted = (draft: AppDraft, row: Instance): Instance =>
