@@ -95,7 +95,10 @@ class Search {
     const depths = [...new Set(lacking.map(({ needs }) => leastSteps(needs)))].sort((a, b) => a - b);
     for (const depth of depths) {
       const here = lacking.filter(({ needs }) => leastSteps(needs) === depth);
-      candidates.push(...here.flatMap(({ row, needs }) => this.#covers(needs, this.#remedies(row, needs))));
+      for (const { row, needs } of here) {
+        const remedies = this.#remedies(row, needs);
+        candidates.push(...this.#covers(needs, remedies), ...remedies.filter(isGrouping));
+      }
       const offers = this.#tried(candidates);
       if (offers.some(({ steps }) => steps.length <= depth)) return offers;
     }
@@ -129,11 +132,18 @@ class Search {
     for (const { steps, share } of [...candidates].sort(bySize)) {
       const sort = steps.map(sortOf).join(' + ');
       if (offers.has(sort)) continue;
-      const { request, agents, ledger } = worldAfter(steps, this.#world, this.#tenantsOn);
-      const verdict = place(request, agents, ledger);
-      if (verdict.kind === 'placed') offers.set(sort, { steps, share, agentId: verdict.agentId });
+      const agentId = this.#placeAfter(steps);
+      // one more agent is one more value for a GROUP_BY without a number, so that what else was to be done may not be needed
+      const isMore = steps.length > 1 && steps.some((_, at) => this.#placeAfter(steps.toSpliced(at, 1)));
+      if (agentId && !isMore) offers.set(sort, { steps, share, agentId });
     }
     return [...offers].flatMap(([sort, offer]) => (hasBetter(sort, offers) ? [] : [offer]));
+  }
+
+  #placeAfter(steps: readonly ChangeStep[]): AgentId | null {
+    const { request, agents, ledger } = worldAfter(steps, this.#world, this.#tenantsOn);
+    const verdict = place(request, agents, ledger);
+    return verdict.kind === 'placed' ? verdict.agentId : null;
   }
 
   #remedies({ agent, cells }: AgentCells, needs: readonly Need[]): readonly Remedy[] {
@@ -436,6 +446,10 @@ const whole = (need: Need, step: Extract<ChangeStep, { kind: keyof typeof SHARES
 
 const bySize = (a: Candidate, b: Candidate): number =>
   a.steps.length - b.steps.length || a.share - b.share || a.fine - b.fine;
+
+/** By itself it may be enough for an agent that fails a GROUP_BY without a number, whatever it lacks itself. */
+const isGrouping = ({ steps }: Remedy): boolean =>
+  steps.some(({ kind }) => kind === 'return-agent' || kind === 'set-attribute');
 
 /** Of two of one sort only the better is worth reading. */
 const sortOf = (step: ChangeStep): string =>
