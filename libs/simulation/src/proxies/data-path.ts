@@ -97,12 +97,6 @@ export class DataPath implements TableUser {
     });
   }
 
-  /** The process is dead. */
-  end(): void {
-    this.#backlog = [];
-    this.#flights.clear();
-  }
-
   #idle(task: TaskId): void {
     this.#parts.onIdle(task);
     if (!this.#claims.counts().size) this.#drained?.();

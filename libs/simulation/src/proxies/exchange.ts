@@ -74,7 +74,7 @@ export class Exchange {
       return;
     }
     const task = listener(address, port);
-    if (!task || task.http('/').kind === 'refused') return this.#refused(pick);
+    if (!task || task === 'foreign' || task.http('/').kind === 'refused') return this.#refused(pick);
     const attempt: Attempt = { pick, task };
     if (this.#request.streams && !task.isHung) this.#parts.routes.claims.accepted(pick.target);
     this.#parts.flights.begin({

@@ -61,13 +61,6 @@ export class Flights {
   facts(): readonly FlightFact[] {
     return [...this.#all];
   }
-  /** The process died: the tasks see their connections closed. */
-  clear(): void {
-    for (const flight of this.#all) flight.isOver = true;
-    this.#all.clear();
-    this.#ofTask.clear();
-  }
-
   #flightsTo(task: ListeningTask): Set<Flight> {
     const known = this.#ofTask.get(task);
     if (known) return known;

@@ -16,5 +16,5 @@ export interface ListeningTask {
   onEnd(tell: () => void): void;
 }
 
-/** Who listens there at this moment. `address` as in a route table. */
-export type FindListener = (address: string, port: number) => ListeningTask | undefined;
+/** Who listens there at this moment; `foreign`: no task, it wants nothing of ours. `address` as in a route table. */
+export type FindListener = (address: string, port: number) => ListeningTask | 'foreign' | null | undefined;

@@ -105,7 +105,6 @@ export class SimulatedProxy {
     life.process.onKilled(() => {
       this.#life = null;
       this.#table = null;
-      life.path.end();
       hooks.note(life.process.name, 'is dead');
     });
     life.session.start().catch((error: unknown) => hooks.note(this.id, `could not start: ${String(error)}`));
