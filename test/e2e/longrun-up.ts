@@ -63,6 +63,8 @@ export class LongrunUp {
         ...prefix,
         ...['--data-dir', dataDir, '--api-port', String(ports.api), '--proxy-port', String(ports.proxy)],
         ...['--service-ports', ports.services, '--task-ports', ports.tasks],
+        // most tests are not about it, and each upgrade would take so much longer; one that is says so in its own arguments
+        ...(options.args?.includes('--min-ready-seconds') ? [] : ['--min-ready-seconds', '0']),
         ...(docker ? ['--docker-socket', docker] : []),
         ...(options.args ?? []),
       ],

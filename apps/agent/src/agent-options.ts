@@ -43,7 +43,7 @@ export const AGENT_OPTIONS: readonly Option[] = [
 /** Options of the other commands, which may stand in the same longrun.yaml. */
 export const FOREIGN_OPTIONS: readonly string[] = [
   ...['api-port', 'bind', 'auth', 'database-url', 'service-ports', 'agent-token-file', 'proxy-token-file'],
-  ...['brake-instances', 'brake-share', 'brake-window-seconds'],
+  ...['brake-instances', 'brake-share', 'brake-window-seconds', 'min-ready-seconds'],
   ...['proxy-port', 'proxy-https-port', 'proxy-bind', 'app-paths', 'workers', 'keep-tasks', 'no-wait', 'url'],
 ];
 

@@ -54,7 +54,7 @@ export async function startControlPlane(
     address,
     seat: `${hostname()}/${address}/`,
     servicePorts: settings.servicePorts,
-    settings: { ...DEFAULT_RECONCILE_SETTINGS, brake: settings.brake },
+    settings: { ...DEFAULT_RECONCILE_SETTINGS, brake: settings.brake, minReadyMs: settings.minReadyMs },
     checkDisk: diskCheck(settings.dataDir),
     publisher: {
       events: (events) => hub.publish(events),

@@ -4,6 +4,8 @@ import { hostname } from 'node:os';
 import {
   BRAKE_OPTIONS,
   brakeOf,
+  minReadyMsOf,
+  ROLLOUT_OPTIONS,
   ConfigurationError,
   describeOptions,
   readConfiguration,
@@ -31,6 +33,7 @@ export const CONTROL_PLANE_OPTIONS: readonly Option[] = [
     default: '10000-20000',
   },
   ...BRAKE_OPTIONS,
+  ...ROLLOUT_OPTIONS,
   { name: 'auth', kind: 'path', help: 'file (mode 0600) with lines user:password for HTTP basic auth' },
   { name: 'agent-token', kind: 'text', help: 'token of agents', secret: true },
   { name: 'agent-token-file', kind: 'path', help: 'file (mode 0600) with the token of agents' },
@@ -67,6 +70,7 @@ export interface ApiSettings {
   readonly hostname: string;
   readonly servicePorts: PortSpan;
   readonly brake: BrakeConfiguration;
+  readonly minReadyMs: number;
   /** user -> password; absent: the API is open, on loopback only. */
   readonly users?: ReadonlyMap<string, string>;
   readonly agentToken?: string;
@@ -114,6 +118,7 @@ export function readSettings(
     hostname: settings.optional('hostname') ?? (wildcard ? hostname() : bind),
     servicePorts: settings.portRange('service-ports'),
     brake: brakeOf(settings),
+    minReadyMs: minReadyMsOf(settings),
     ...(auth === undefined ? {} : { users: usersIn(auth) }),
     ...(agentToken === undefined ? {} : { agentToken }),
     ...(proxyToken === undefined ? {} : { proxyToken }),

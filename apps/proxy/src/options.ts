@@ -57,7 +57,7 @@ const OPTIONS_OF_OTHERS = [
     'seccomp-profiles',
     'fetch-cache',
   ],
-  ...['brake-instances', 'brake-share', 'brake-window-seconds'],
+  ...['brake-instances', 'brake-share', 'brake-window-seconds', 'min-ready-seconds'],
   ...['keep-tasks'],
 ];
 

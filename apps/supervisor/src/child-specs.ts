@@ -1,6 +1,6 @@
 // The words with which `longrun up` starts each process. Secrets go by environment, for arguments are visible to everybody.
 import { fileURLToPath } from 'node:url';
-import { brakeArguments, type Settings } from '#libs/configuration';
+import { brakeArguments, rolloutArguments, type Settings } from '#libs/configuration';
 import type { ChildSpec } from './child.js';
 import type { DataFolder } from './data-folder.js';
 
@@ -26,6 +26,7 @@ export function childSpecs(
         '--service-ports',
         settings.text('service-ports'),
         ...brakeArguments(settings),
+        ...rolloutArguments(settings),
         '--data-dir',
         folder.path,
       ],

@@ -1,5 +1,5 @@
 // The options of `longrun up`.
-import { BRAKE_OPTIONS, describeOptions, type Option } from '#libs/configuration';
+import { BRAKE_OPTIONS, describeOptions, ROLLOUT_OPTIONS, type Option } from '#libs/configuration';
 
 export const UP_OPTIONS: readonly Option[] = [
   { name: 'data-dir', kind: 'path', default: '.longrun', help: 'where everything is kept' },
@@ -29,6 +29,7 @@ export const UP_OPTIONS: readonly Option[] = [
   },
   { name: 'task-ports', kind: 'port-range', default: '31000-32000', help: 'host ports that tasks may get' },
   ...BRAKE_OPTIONS,
+  ...ROLLOUT_OPTIONS,
   {
     name: 'docker-socket',
     kind: 'path',

@@ -4,7 +4,10 @@ import {
   brakeArguments,
   brakeOf,
   ConfigurationError,
+  minReadyMsOf,
   readConfiguration,
+  ROLLOUT_OPTIONS,
+  rolloutArguments,
   type Option,
 } from '#libs/configuration';
 
@@ -82,6 +85,14 @@ describe('configuration', () => {
     const off = given(['--brake-instances=0'], 'brake-window-seconds: 90\nbrake-share: 0.25');
     expect(brakeOf(off)).toEqual({ minimumInstances: 0, share: 0.25, windowMs: 90_000 });
     expect(brakeOf(given([...brakeArguments(off)]))).toEqual(brakeOf(off));
+  });
+
+  it('passes on how long new instances must serve, by default 10 s and at most a day', () => {
+    const given = (argv: string[]) => readConfiguration(ROLLOUT_OPTIONS, { argv, env: {} });
+    expect(minReadyMsOf(given([]))).toBe(10_000);
+    const atOnce = given(['--min-ready-seconds', '0']);
+    expect(minReadyMsOf(given([...rolloutArguments(atOnce)]))).toBe(0);
+    expect(() => given(['--min-ready-seconds', '86401'])).toThrow(ConfigurationError);
   });
 
   it('warns of a secret given as a flag without repeating it', () => {

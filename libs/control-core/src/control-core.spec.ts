@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { failures, LongrunError } from '#libs/api-contract';
 import { asAppId, type Deployment, type DeploymentId, type Instance } from '#libs/model';
+import { DEFAULT_RECONCILE_SETTINGS } from '#libs/reconciler';
 import type { Commit } from '#libs/store';
 import { ScriptedCluster } from './scripted-cluster.js';
 
@@ -27,6 +28,7 @@ function first(cluster: ScriptedCluster): Instance {
 
 /** Longer than a deployment may be without progress. */
 const DEADLINE_MS = 610_000;
+const { minReadyMs: MIN_READY_MS } = DEFAULT_RECONCILE_SETTINGS;
 
 /** Fills while the cluster goes on. */
 function recordedCommits(cluster: ScriptedCluster): readonly Commit[] {
@@ -114,7 +116,7 @@ describe('the control plane over a memory store', () => {
   it('replaces instances without ever leaving the table empty', async () => {
     const cluster = await withApp({ instances: 2 });
     await cluster.core.apps.update(WEB, { env: { A: '1' } }, PATCH, CALL);
-    for (let turn = 0; turn < 20; turn += 1) {
+    for (let turn = 0; turn < 40; turn += 1) {
       await cluster.advance(500);
       expect(instances(cluster).filter(({ routing }) => routing === 'in').length).toBeGreaterThanOrEqual(2);
     }
@@ -149,7 +151,7 @@ describe('the control plane over a memory store', () => {
     await cluster.advance(1_000);
     expect(cluster.core.loop.waiting(WEB)?.perAgent[0]?.reasons[0]?.reason).toBe('InsufficientCpus');
     await cluster.core.deployments.rollBack(started.deploymentId);
-    await cluster.advance(4_000);
+    await cluster.advance(MIN_READY_MS);
     expect(cluster.core.state.apps.get(WEB)?.current.spec.cpus).toBe(0.5);
     expect([...cluster.core.state.deployments.keys()]).toEqual([]);
     expect(instances(cluster)).toHaveLength(1);
@@ -205,7 +207,7 @@ describe('the control plane over a memory store', () => {
     await expect(refused).rejects.toMatchObject({ code: 'deployment-lock' });
     expect(cluster.types()).toContain('group_change_failed');
     await cluster.core.apps.update(WEB, { cpus: 0.1 }, { ...PATCH, force: true }, CALL);
-    await cluster.advance(3_000);
+    await cluster.advance(MIN_READY_MS + 3_000);
     expect([...cluster.core.state.deployments.keys()]).toEqual([]);
     expect(first(cluster).routing).toBe('in');
   });

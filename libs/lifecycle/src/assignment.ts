@@ -19,6 +19,11 @@ export const DEFAULT_KILL_GRACE_MS = 10_000;
 /** App label with the most seconds that requests in flight get before a stop; read by the control plane, not sent to agents. */
 export const DRAIN_LABEL = 'longrun.io/drain-seconds';
 
+/** App label: seconds for which a new instance must serve without interruption before an old one makes room for it. */
+export const MIN_READY_LABEL = 'longrun.io/min-ready-seconds';
+/** App label: most seconds that a deployment may be without progress. */
+export const DEADLINE_LABEL = 'longrun.io/progress-deadline-seconds';
+
 /** Where it is launched. `enforceGroupRole`: of the app's top-level group. */
 export type LaunchPlace = Pick<AgentInfo, 'hostname'> & { readonly enforceGroupRole?: boolean };
 
@@ -33,7 +38,7 @@ export function launchSpecOf(
   const { spec } = version;
   const docker = spec.container?.docker;
   const [readinessCheck] = asksReadiness ? (spec.readinessChecks ?? []) : [];
-  const { [DRAIN_LABEL]: _, ...labels } = spec.labels;
+  const { [DRAIN_LABEL]: _, [MIN_READY_LABEL]: __, [DEADLINE_LABEL]: ___, ...labels } = spec.labels;
   return {
     runtime: runtimeOf(spec),
     ...(spec.cmd === undefined ? {} : { cmd: spec.cmd }),

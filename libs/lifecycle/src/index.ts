@@ -26,7 +26,14 @@ export {
 export type { FailedCheck } from './readiness.js';
 export { taskEnvironment } from './environment.js';
 export type { EnvironmentInput } from './environment.js';
-export { DEFAULT_KILL_GRACE_MS, DRAIN_LABEL, assignmentOf, launchSpecOf } from './assignment.js';
+export {
+  DEADLINE_LABEL,
+  DEFAULT_KILL_GRACE_MS,
+  DRAIN_LABEL,
+  MIN_READY_LABEL,
+  assignmentOf,
+  launchSpecOf,
+} from './assignment.js';
 export type { LaunchPlace, PlacedTask } from './assignment.js';
 export { countsForDelay, failureOf } from './failure.js';
 export { datedStatus, launchMovedAt } from './launch-progress.js';

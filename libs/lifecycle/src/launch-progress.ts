@@ -17,6 +17,7 @@ export function datedStatus(
     ...status,
     ...readyOnce(status, before),
     ...healthyOnce(status, before, now),
+    ...wellSince(status, before, now),
     movedAt: isStill ? before.movedAt : now,
   };
 }
@@ -42,6 +43,20 @@ function healthyOnce(
   if (!isForgotten || !wasHealthy) return {};
   const fails = status.health.some((each) => each?.alive === false);
   return { wasHealthy, ...(fails ? { turnedAt: before.turnedAt ?? now } : {}) };
+}
+
+/** Running, with every check passing, and no failure since the report before. Without checks it is well as long as it runs. */
+function wellSince(
+  status: InstanceStatus,
+  before: InstanceStatus | undefined,
+  now: number,
+): Pick<InstanceStatus, 'wellSince'> {
+  if (status.phase !== 'running' || !status.health.every((each) => each?.alive)) return {};
+  const isSameTask = before?.taskId === status.taskId;
+  const failedMeanwhile = status.health.some(
+    (each, index) => each?.lastFailureAt !== before?.health[index]?.lastFailureAt,
+  );
+  return { wellSince: isSameTask && !failedMeanwhile ? (before.wellSince ?? now) : now };
 }
 
 /** A pull moves by its bytes, and by its words while layers are unpacked. */

@@ -87,6 +87,8 @@ export interface InstanceStatus {
    */
   readonly wasHealthy?: true;
   readonly turnedAt?: number;
+  /** Since when it runs and every one of its checks passes, by the control plane's clock; set by status intake. Absent: not now. */
+  readonly wellSince?: number;
   /** pid of the process or id of the container, for people and tests. */
   readonly handle?: string;
   /** Started by the agent itself while it had no session. */
@@ -143,6 +145,8 @@ export interface Instance {
   /** Why this incarnation was started (or the instance created). */
   readonly cause: Cause;
   readonly routing: Routing;
+  /** Since when it is in the table without interruption; the control plane's clock, epoch ms. Absent in rows of older releases. */
+  readonly routedAt?: number;
   /** Table number at which it last left the table; 0 = never was in it. */
   readonly leftAt: number;
   /** Agent lost: since when, by the control plane's clock. */

@@ -67,6 +67,17 @@ describe('rollingWindow, later moments', () => {
     expect(rollingWindow({ ...sick, new: { started: 1, healthy: 1 } }).mayStop).toBe(1);
   });
 
+  test('a new one that serves for a moment only frees an unhealthy old one, and no other', () => {
+    const moment = (old: number, healthy: number, serving: number): RollingSets => ({
+      ...atBegin(3, 1, 1, old, healthy),
+      new: { started: 3, healthy: 0, serving },
+    });
+    expect(rollingWindow(moment(3, 3, 3)).mayStop).toBe(0);
+    expect(rollingWindow(moment(3, 1, 3)).mayStop).toBe(2);
+    expect(rollingWindow(moment(3, 1, 1)).mayStop).toBe(1);
+    expect(rollingWindow(moment(3, 1, 0)).mayStop).toBe(0);
+  });
+
   test('computes shares as decimals', () => {
     expect(rollingWindow(atBegin(100, 0.07, 0, 0)).minHealthy).toBe(7);
     expect(rollingWindow(atBegin(100, 1, 0.15, 0)).maxCapacity).toBe(115);
@@ -81,7 +92,7 @@ describe('rollingWindow, later moments', () => {
         minimumHealthCapacity: min / 100,
         maximumOverCapacity: over / 100,
         old: { active: healthyOld + sickOld + leaving, wanted: healthyOld + sickOld, healthy: healthyOld },
-        new: { started: healthyNew + sickNew, healthy: healthyNew },
+        new: { started: healthyNew + sickNew, healthy: Math.floor(healthyNew / 2), serving: healthyNew },
       }));
     fc.assert(
       fc.property(sets, (each) => {

@@ -19,8 +19,10 @@ export interface RollingSets {
   readonly new: {
     /** Wanted ones that exist, waiting to be launched included. */
     readonly started: number;
-    /** Of these: considered healthy (and routed). */
+    /** Of these: considered healthy (and routed), and that for long enough to be relied on. */
     readonly healthy: number;
+    /** Of these: considered healthy (and routed) at this moment; absent: as many as `healthy`. */
+    readonly serving?: number;
   };
 }
 
@@ -50,7 +52,12 @@ export function rollingWindow(sets: RollingSets): RollingWindow {
   // Each healthy new one makes an old one surplus, and so are old ones beyond n. As the unhealthy go first, this stops
   // at most (healthy - n) healthy ones, so it never breaks the floor.
   const surplus = old.wanted + fresh.healthy - n;
-  const mayStop = Math.min(old.wanted, Math.max(0, surplus, healthy - minHealthy));
+  // an unhealthy old one protects nothing, so it need not wait until the new one has proved itself
+  const unhealthySurplus = Math.min(
+    old.wanted - old.healthy,
+    old.wanted + (fresh.serving ?? fresh.healthy) - n,
+  );
+  const mayStop = Math.min(old.wanted, Math.max(0, surplus, healthy - minHealthy, unhealthySurplus));
   const window = { minHealthy, maxCapacity, mayStart, mayStop };
   return isStuck(sets, window) ? { ...window, mayStop: 1 } : window;
 }

@@ -30,7 +30,7 @@ export interface AppSituation {
   readonly app: App;
   readonly instances: readonly Instance[];
   readonly versionOf: (instance: Instance) => AppVersion;
-  readonly settings: Pick<ReconcileSettings, 'acceptHoldMs'>;
+  readonly settings: Pick<ReconcileSettings, 'acceptHoldMs' | 'minReadyMs'>;
   readonly officeSince: number;
   readonly now: number;
 }

@@ -9,6 +9,7 @@ import type { AppDraft } from './app-draft.js';
 import type { AppWork } from './app-work.js';
 import { classify, isAvailable, isOutdated } from './classify.js';
 import type { AppSituation } from './classify.js';
+import { isSettled, settledAt } from './settled.js';
 import { vacanciesOf } from './vacancies.js';
 
 /** Brings the app's counts one move closer to what its work wants. */
@@ -70,8 +71,14 @@ function replace(draft: AppDraft, deployment: Deployment): void {
     n: spec.instances,
     ...spec.upgradeStrategy,
     old: { active: old.length + leaving, wanted: old.length, healthy: healthy(old) },
-    new: { started: fresh.length, healthy: healthy(fresh) },
+    new: {
+      started: fresh.length,
+      healthy: fresh.filter((each) => isSettled(each, situation)).length,
+      serving: healthy(fresh),
+    },
   });
+  for (const each of fresh)
+    if (isAvailable(each, situation)) draft.wake(laterThan(settledAt(each, situation), situation));
   const unhealthyFirst = [...old].sort(
     (a, b) =>
       Number(isAvailable(a, situation)) - Number(isAvailable(b, situation)) || a.createdAt - b.createdAt,
@@ -91,6 +98,9 @@ function replace(draft: AppDraft, deployment: Deployment): void {
   );
 }
 
+/** Never, when it is over. */
+const laterThan = (at: number, { now }: AppSituation): number => (at > now ? at : Infinity);
+
 /** An old instance that runs nowhere is not launched again in its old version (behaviour.md 5); a dying one does not come back. */
 function giveUpIdleOld(draft: AppDraft, cause: Cause): void {
   for (const each of draft.instances) {
@@ -98,13 +108,16 @@ function giveUpIdleOld(draft: AppDraft, cause: Cause): void {
   }
 }
 
-/** A restart that was taken back leaves good and bad ones of one config: here, unlike in scaling, what does not serve goes first. */
+/** A restart that was taken back leaves good and bad ones of one config: here, unlike in scaling, the worst go first. */
 function stopSurplus(draft: AppDraft, fresh: readonly Instance[], surplus: number, cause: Cause): void {
   const situation = draft.situation();
-  const serving = fresh.filter((each) => isAvailable(each, situation));
-  const others = fresh.filter((each) => !serving.includes(each));
-  const stopped = stopVictims(draft, others, Math.min(surplus, others.length), new Set(), cause);
-  stopVictims(draft, serving, surplus - stopped, new Set(), cause);
+  const rank = (each: Instance): number =>
+    Number(isAvailable(each, situation)) + Number(isSettled(each, situation));
+  let left = surplus;
+  for (const worst of [0, 1, 2]) {
+    const group = fresh.filter((each) => rank(each) === worst);
+    left -= stopVictims(draft, group, Math.min(left, group.length), new Set(), cause);
+  }
 }
 
 function stopVictims(

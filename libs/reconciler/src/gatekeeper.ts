@@ -87,8 +87,9 @@ function startStop(
 ): StopVerdict {
   const leaves = instance.routing !== 'out';
   const leftAt = view.tableNumber + 1;
+  const { routedAt: _, ...rest } = instance;
   const row: Instance = {
-    ...instance,
+    ...rest,
     goal: then === 'remove' ? 'stopped' : instance.goal,
     stop: { phase: 'unrouting', cause, since: now, then },
     routing: 'out',

@@ -4,6 +4,7 @@ import { isOfCurrentConfig } from '#libs/model';
 import type { AppChange, AppVersion } from '#libs/model';
 import { isAvailable, isOutdated } from './classify.js';
 import type { AppSituation } from './classify.js';
+import { isSettled } from './settled.js';
 
 /**
  * The definition to bring back; null = there was none before the change. When no older instance serves, and when the config did not
@@ -12,9 +13,12 @@ import type { AppSituation } from './classify.js';
 export function lastGood({ before, after }: AppChange, situation: AppSituation | null): AppVersion | null {
   const isConfigChange = before && after && before.lastConfigChangeAt !== after.lastConfigChangeAt;
   if (!isConfigChange || !situation) return before;
-  const serving = situation.instances
-    .filter((each) => isOutdated(each, situation.app) && isAvailable(each, situation))
-    .map((each) => situation.versionOf(each));
+  const available = situation.instances.filter(
+    (each) => isOutdated(each, situation.app) && isAvailable(each, situation),
+  );
+  // one that passes its first check again and again serves for seconds only
+  const settled = available.filter((each) => isSettled(each, situation));
+  const serving = (settled.length ? settled : available).map((each) => situation.versionOf(each));
   if (serving.some(({ version }) => isOfCurrentConfig(version, before))) return before;
   const [newest] = serving.sort((a, b) => (a.version < b.version ? 1 : -1));
   return newest ? { ...newest, spec: { ...newest.spec, instances: before.spec.instances } } : before;

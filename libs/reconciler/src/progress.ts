@@ -5,6 +5,7 @@ import type { AppVersion, Deployment, DeploymentAction } from '#libs/model';
 import { isAvailable, isOutdated } from './classify.js';
 import type { AppSituation } from './classify.js';
 import { isCounted } from './counts.js';
+import { isSettled } from './settled.js';
 
 /** An app of the deployment at this point of the pass; null once it is removed. */
 export type SituationOf = (of: Pick<DeploymentAction, 'app'>) => AppSituation | null;
@@ -37,13 +38,13 @@ function isScaled(situation: AppSituation, deployment: Deployment): boolean {
   );
 }
 
-/** Healthy = ready = n, and nothing old is active. */
+/** Healthy = ready = n for long enough, and nothing old is active. */
 function isReplaced(situation: AppSituation): boolean {
   const { app, instances } = situation;
   const isOldActive = instances.some((each) => isOutdated(each, app) && each.unreachableSince === undefined);
   const leaving = instances.some((each) => each.goal === 'stopped');
-  const available = instances.filter((each) => !isOutdated(each, app) && isAvailable(each, situation));
-  return !isOldActive && !leaving && available.length >= app.current.spec.instances;
+  const settled = instances.filter((each) => !isOutdated(each, app) && isSettled(each, situation));
+  return !isOldActive && !leaving && settled.length >= app.current.spec.instances;
 }
 
 /** Best values within a step, as numbers that only grow. */
@@ -60,7 +61,7 @@ export function progressMark(deployment: Deployment, situationOf: SituationOf): 
 }
 
 function measure(deployment: Deployment, situationOf: SituationOf): Marks {
-  let [done, available, running, placed, gone, pulled, healthy] = [0, 0, 0, 0, 0, 0, 0];
+  let [done, available, running, placed, gone, pulled, healthy, settled] = [0, 0, 0, 0, 0, 0, 0, 0];
   for (const action of deployment.steps[deployment.currentStep - 1]?.actions ?? []) {
     const situation = situationOf(action);
     if (isActionDone(action, situation, deployment)) done += 1;
@@ -72,12 +73,13 @@ function measure(deployment: Deployment, situationOf: SituationOf): Marks {
       if (each.placed) placed += 1;
       if (isRunning(each)) running += 1;
       if (isAvailable(each, situation)) available += 1;
+      if (isSettled(each, situation)) settled += 1;
       // healthy, and perhaps not ready yet
       if (healthOf(each, situation.versionOf(each))) healthy += 1;
       pulled += each.status?.pull?.doneBytes ?? 0;
     }
   }
-  return [done, available, running, placed, gone, pulled, healthy];
+  return [done, available, running, placed, gone, pulled, healthy, settled];
 }
 
 function parseMark(text: string): Marks {

@@ -34,7 +34,7 @@ function updateRoute(draft: AppDraft, instance: Instance, isBrakeOn: boolean): v
   if (instance.routing !== 'in' && (isReady(instance, version, draft.now) || isHeld)) {
     const text = isHeld ? 'the mass-kill brake is on: traffic goes to all' : 'it is ready';
     const cause: Cause = { kind: isHeld ? 'health' : instance.cause.kind, text, ...ref };
-    draft.change('route-in', instance.id, (row) => ({ ...row, routing: 'in' }), cause);
+    draft.change('route-in', instance.id, (row) => ({ ...row, routing: 'in', routedAt: draft.now }), cause);
   } else if (instance.routing === 'in' && isReportedUnready(instance, version) && !isHeld) {
     const cause: Cause = { kind: 'health', text: `it is not ready: ${unreadyText(draft, instance)}`, ...ref };
     draft.change('route-out', instance.id, (row) => unrouted(draft, row), cause);

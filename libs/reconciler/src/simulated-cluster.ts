@@ -39,7 +39,18 @@ import { DEFAULT_RECONCILE_SETTINGS } from './snapshot.js';
 import type { ClusterSnapshot, FleetBrake, ReconcileSettings } from './snapshot.js';
 
 /** What a version's tasks do, by the environment variable BEHAVIOUR. */
-export type Behaviour = 'good' | 'crashes' | 'never-healthy' | 'never-ready' | 'slow' | 'pulls';
+export type Behaviour =
+  | 'good'
+  | 'crashes'
+  | 'never-healthy'
+  | 'never-ready'
+  | 'slow'
+  | 'pulls'
+  | 'soon-dies' // good at first
+  | 'soon-sick';
+
+/** For how long `soon-dies` and `soon-sick` are good. */
+const GOOD_AT_FIRST_MS = 6_000;
 
 interface FakeTask {
   readonly assignment: Assignment;
@@ -500,6 +511,8 @@ export class SimulatedCluster implements ClusterSnapshot {
       task.takenPort = this.#takenPort(agent, task);
       if (task.takenPort !== undefined) Object.assign(task, { phase: 'rejected', since: this.now });
       else Object.assign(task, { phase: 'running', since: this.now, startedAt: this.now });
+    } else if (task.phase === 'running' && behaviour === 'soon-dies' && this.#age(task) >= GOOD_AT_FIRST_MS) {
+      this.#end(task, { code: 4, requested: false, outOfMemory: false, message: 'bad release' });
     } else if (task.phase === 'running' && behaviour === 'crashes' && this.#random(3) === 0) {
       this.#end(task, { code: 3, requested: false, outOfMemory: false, message: 'bad release' });
     } else if (task.phase === 'running') this.#probe(task, behaviour);
@@ -507,10 +520,15 @@ export class SimulatedCluster implements ClusterSnapshot {
     else if (task.phase === 'ended' && !agent.isConnected) this.#restartAlone(agent, task);
   }
 
+  #age({ startedAt }: FakeTask): number {
+    return this.now - (startedAt ?? 0);
+  }
+
   #probe(task: FakeTask, behaviour: Behaviour): void {
     const warmUp = behaviour === 'slow' ? 20_000 : 1_000;
-    const canBeWell = behaviour === 'good' || behaviour === 'slow' || behaviour === 'never-ready';
-    const isWell = canBeWell && !task.isSick && this.now - (task.startedAt ?? 0) >= warmUp;
+    const canBeWell = !['crashes', 'never-healthy', 'pulls'].includes(behaviour);
+    const isPast = behaviour === 'soon-sick' && this.#age(task) >= GOOD_AT_FIRST_MS;
+    const isWell = canBeWell && !isPast && !task.isSick && this.#age(task) >= warmUp;
     if (isWell) {
       Object.assign(task, {
         failures: 0,

@@ -73,6 +73,7 @@ const wish = fc.record({
   instances,
   behaviour: fc.constantFrom<Behaviour>(
     ...(['good', 'good', 'good', 'slow', 'crashes', 'never-healthy', 'never-ready'] as const),
+    ...(['soon-dies', 'soon-sick'] as const),
   ),
   checked: fc.boolean(),
   asked: fc.boolean(),

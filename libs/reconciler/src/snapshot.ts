@@ -34,6 +34,8 @@ export interface ReconcileSettings {
   readonly launchLimitMs: number;
   /** How long a successor without checks that does not accept holds back its predecessor's stop. */
   readonly acceptHoldMs: number;
+  /** How long a new instance must serve without interruption before it counts in a replacement, without the label or a setting of the app. */
+  readonly minReadyMs: number;
   /** How often an app that found no place asks again, should nothing else wake it. */
   readonly placementRetryMs: number;
   readonly brake: BrakeSettings;
@@ -44,6 +46,7 @@ export const DEFAULT_RECONCILE_SETTINGS: ReconcileSettings = {
   deadlineMs: 600_000,
   launchLimitMs: 300_000,
   acceptHoldMs: 30_000,
+  minReadyMs: 10_000,
   placementRetryMs: 5_000,
   brake: { minimumInstances: 4, share: 0.5, windowMs: 60_000 },
 };

@@ -37,7 +37,7 @@ function adopted(draft: AppDraft, row: Instance, status: InstanceStatus, cause: 
     cause,
   };
   return row.routing === 'out' || isReady(next, draft.versionOf(row), draft.now)
-    ? next
+    ? { ...next, ...(row.routing === 'out' ? {} : { routedAt: draft.now }) }
     : unrouted(draft, next);
 }
 
@@ -77,8 +77,11 @@ function lastWell(row: Instance, { kind }: Cause): Pick<Instance, 'lastWellAt'> 
   return at === undefined ? {} : { lastWellAt: at };
 }
 
-export const unrouted = (draft: AppDraft, row: Instance): Instance =>
-  row.routing === 'out' ? row : { ...row, routing: 'out', leftAt: draft.nextTable };
+export function unrouted(draft: AppDraft, row: Instance): Instance {
+  if (row.routing === 'out') return row;
+  const { routedAt: _, ...rest } = row;
+  return { ...rest, routing: 'out', leftAt: draft.nextTable };
+}
 
 function causeOfEnd(instance: Instance): Cause {
   if (instance.stop) return instance.stop.cause;
@@ -120,7 +123,7 @@ export function noteReachability(draft: AppDraft): void {
       draft.change(kind, instance.id, (row) => suspect(row, draft.now), cause);
     } else if (agent?.liveness === 'connected' && instance.unreachableSince !== undefined) {
       const cause: Cause = { kind: 'lost-agent', text: `agent ${agent.info.hostname} is back`, ...ref };
-      draft.change('unreachable', instance.id, reachableAgain, cause);
+      draft.change('unreachable', instance.id, (row) => reachableAgain(row, draft.now), cause);
     }
   }
 }
@@ -135,7 +138,7 @@ const suspect = (row: Instance, now: number): Instance => ({
 });
 
 /** Its health may be unknown for a moment; that alone never unroutes (decisions.md 16). */
-function reachableAgain(row: Instance): Instance {
+function reachableAgain(row: Instance, now: number): Instance {
   const { unreachableSince: _, ...rest } = row;
-  return { ...rest, routing: row.routing === 'suspect' ? 'in' : row.routing };
+  return row.routing === 'suspect' ? { ...rest, routing: 'in', routedAt: now } : rest;
 }

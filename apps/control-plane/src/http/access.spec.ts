@@ -11,6 +11,7 @@ const settings: ApiSettings = {
   users: new Map(),
   allowedOrigins: [],
   brake: { minimumInstances: 4, share: 0.5, windowMs: 60_000 },
+  minReadyMs: 10_000,
   effective: {},
   logLevel: 'info',
   warnings: [],

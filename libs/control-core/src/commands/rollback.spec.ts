@@ -1,6 +1,7 @@
 // Ways back to an older definition (behaviour.md 6, promise 4): whichever is taken, the instances of it that still run are kept.
 import { describe, expect, it } from '@jest/globals';
 import { asAppId, isOfCurrentConfig, type DeploymentId, type Instance, type Timestamp } from '#libs/model';
+import { DEFAULT_RECONCILE_SETTINGS } from '#libs/reconciler';
 import { ScriptedCluster } from '../scripted-cluster.js';
 
 const WEB = asAppId('/shop/web');
@@ -17,7 +18,7 @@ async function withApp(more: object = {}): Promise<ScriptedCluster> {
   await cluster.startProxy();
   const body = { id: WEB, cmd: 'serve 1', cpus: 0.5, mem: 64, instances: 2, ...more };
   await cluster.core.apps.create(body, false, CALL);
-  await cluster.advance(2_000);
+  await cluster.advance(DEFAULT_RECONCILE_SETTINGS.minReadyMs + 2_000);
   return cluster;
 }
 
@@ -106,5 +107,27 @@ describe('instances of the old definition stay as they are', () => {
     expect(instances(cluster).every(({ version }) => latest && isOfCurrentConfig(version, latest))).toBe(
       true,
     );
+  });
+});
+
+describe('the time for which a new instance must serve', () => {
+  const MIN_READY_MS = DEFAULT_RECONCILE_SETTINGS.minReadyMs;
+
+  it('goes on for a new leader, who does not begin to count anew', async () => {
+    const cluster = await withApp();
+    const before = instances(cluster).map(({ id }) => id);
+    await cluster.core.apps.update(WEB, { cmd: 'serve 2' }, FORCED, CALL);
+    await cluster.advance(2_000);
+    expect(instances(cluster).filter(({ routing }) => routing === 'in')).toHaveLength(4);
+    await cluster.advance(MIN_READY_MS / 2);
+    await cluster.core.stop();
+    await cluster.boot();
+    await cluster.agent.connect();
+    const isOldLeft = (): boolean =>
+      instances(cluster).some(({ id, goal }) => before.includes(id) && goal === 'running');
+    let waited = 0;
+    for (; isOldLeft() && waited < 2 * MIN_READY_MS; waited += 500) await cluster.advance(500);
+    expect(waited).toBeGreaterThan(0);
+    expect(waited).toBeLessThanOrEqual(MIN_READY_MS / 2);
   });
 });

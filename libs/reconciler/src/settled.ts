@@ -1,0 +1,29 @@
+// Whether a new instance can be relied on in a replacement: it has served for some time without interruption. A release that passes its
+// first check and then fails would otherwise take the old one down in the seconds between (promise 4).
+import { currentStatus, hasRoutablePorts, MIN_READY_LABEL } from '#libs/lifecycle';
+import type { App, Instance } from '#libs/model';
+import { acceptHoldUntil, isAvailable } from './classify.js';
+import type { AppSituation } from './classify.js';
+import type { ReconcileSettings } from './snapshot.js';
+
+/** The app's label, or the setting. A label that is no number of seconds, 0 or more, is as if absent. */
+export function minReadyMsOf({ current }: App, settings: Pick<ReconcileSettings, 'minReadyMs'>): number {
+  const seconds = Number(current.spec.labels[MIN_READY_LABEL] ?? Number.NaN);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : settings.minReadyMs;
+}
+
+/** Available now, and for long enough. */
+export const isSettled = (instance: Instance, situation: AppSituation): boolean =>
+  isAvailable(instance, situation) && situation.now >= settledAt(instance, situation);
+
+/** When an available instance is settled if nothing interrupts it; in the past: it is. Rows of older releases count as settled. */
+export function settledAt(instance: Instance, situation: AppSituation): number {
+  const since = Math.max(currentStatus(instance)?.wellSince ?? 0, inPlaceSince(instance, situation));
+  return since + minReadyMsOf(situation.app, situation.settings);
+}
+
+/** In the table; one that does not accept connections, since the time for that is over. */
+function inPlaceSince(instance: Instance, situation: AppSituation): number {
+  if (!hasRoutablePorts(situation.versionOf(instance).spec)) return 0;
+  return instance.routing === 'in' ? (instance.routedAt ?? 0) : acceptHoldUntil(instance, situation);
+}
