@@ -8,8 +8,9 @@ import type { Random } from '../engine/random.js';
 /** Mostly a few milliseconds; a busy disk takes longer. */
 const WRITE_MS = [1, 60] as const;
 const READ_MS = [2, 200] as const;
-/** Shares that are free: usual, and when the disk is said to be full. */
+/** Shares of the disk that are free. */
 const USUALLY_FREE = 0.5;
+const LITTLE_FREE = 0.02;
 
 export class SimDisk {
   identity: AgentIdentity | null = null;
@@ -17,15 +18,17 @@ export class SimDisk {
   #isFull = false;
   #isLow = false;
   readonly #random: Random;
+  readonly #fills: Random;
 
   constructor(random: Random) {
     this.#random = random.fork('disk');
+    this.#fills = random.fork('disk fills');
   }
 
   /** Half of the time nothing can be written any more, half of the time only little is left. */
   fill(isFilled: boolean): void {
     this.#isLow = isFilled;
-    this.#isFull = isFilled && this.#random.chance(0.5);
+    this.#isFull = isFilled && this.#fills.chance(0.5);
   }
   /** Every write fails. */
   get isFull(): boolean {
@@ -33,7 +36,7 @@ export class SimDisk {
   }
   get freeShare(): number {
     if (this.#isFull) return 0;
-    return this.#isLow ? 0.02 : USUALLY_FREE;
+    return this.#isLow ? LITTLE_FREE : USUALLY_FREE;
   }
   writeMs(): number {
     return this.#random.skewed(...WRITE_MS);

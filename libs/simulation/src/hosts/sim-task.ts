@@ -152,17 +152,15 @@ export class SimTask {
       protocol === 'COMMAND' ? this.#commandNow() === 0 : this.accepts && this.#works,
     );
   }
-  /** Whoever asked it has got a good answer once from each of its health checks, its readiness check, and its other ports. */
+  /** Whoever asked it has got a good answer once from each of its health checks and its readiness check; without the former, from a port. */
   get wasReady(): boolean {
     const { healthChecks, readinessCheck, ports } = this.spec;
     const isPassed = ({ protocol, path }: (typeof healthChecks)[number]): boolean => {
       if (protocol === 'COMMAND') return this.#passed.has('command');
       return this.#passed.has(protocol.includes('HTTP') ? `GET ${path || '/'}` : 'tcp');
     };
-    const watched = healthChecks
-      .filter(({ protocol }) => protocol !== 'COMMAND')
-      .map(({ portIndex }) => portIndex ?? 0);
-    const isUnwatched = ports.some(({ index }) => !watched.includes(index));
+    // an app's own checks have the say; a port that none of them asks may be closed for good
+    const isUnwatched = !healthChecks.length && ports.length > 0;
     return (
       this.#runningAt !== null &&
       healthChecks.every(isPassed) &&

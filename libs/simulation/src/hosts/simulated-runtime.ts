@@ -129,7 +129,7 @@ export class SimulatedRuntime implements Runtime {
     const late = process.clock.after(graceMs, () => isOver.abort());
     await this.#endSeen(task, isOver.signal).catch(() => task.kill());
     late.cancel();
-    await this.#endSeen(task, new AbortController().signal);
+    await this.#endSeen(task);
   }
 
   async execute(
@@ -270,7 +270,7 @@ export class SimulatedRuntime implements Runtime {
       else host.timeline.after(Math.ceil(graceMs / 1_000) * 1_000, () => found.kill());
       return found;
     });
-    if (task) await this.#endSeen(task, new AbortController().signal);
+    if (task) await this.#endSeen(task);
   }
 
   #mine(): SimTask[] {
@@ -343,15 +343,20 @@ export class SimulatedRuntime implements Runtime {
   }
 
   /** Rejects when aborted. */
-  #endSeen(task: SimTask, signal: AbortSignal): Promise<void> {
+  #endSeen(task: SimTask, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const leave = this.host.whenEndSeen(task, () => this.process.do(() => resolve()));
       const abort = (): void => {
         leave();
         reject(new Error(`no longer waiting for task ${task.taskId}`));
       };
-      signal.addEventListener('abort', abort, { once: true });
-      if (signal.aborted) abort();
+      signal?.addEventListener('abort', abort, { once: true });
+      const leave = this.host.whenEndSeen(task, () =>
+        this.process.do(() => {
+          signal?.removeEventListener('abort', abort);
+          resolve();
+        }),
+      );
+      if (signal?.aborted) abort();
     });
   }
 
