@@ -11,9 +11,9 @@ import { gentlerStrategies, withStrategy } from './gentler.js';
 import { ImaginedCluster, type Moment } from './imagined-cluster.js';
 
 /** Real time that one plan may take, ms; others get their turns meanwhile. */
-const PLAN_MS = 10_000;
-/** Plans that may wait for the one being made; each holds a copy of the working set's books. */
-const WAITING_MAX = 8;
+const PLAN_MS = 8_000;
+/** Plans asked for at one time: the last one must be answered before its caller gives up (30 s), and each holds a copy of all books. */
+const PLANS_MAX = 3;
 
 export interface ForesightParts {
   readonly clock: Clock;
@@ -31,7 +31,7 @@ export interface Foreseeable {
 export class Foresight {
   readonly #parts: ForesightParts;
   #last: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
+  #asked = 0;
 
   constructor(parts: ForesightParts) {
     this.#parts = parts;
@@ -50,11 +50,11 @@ export class Foresight {
 
   /** One at a time. */
   #inTurn(moment: Moment): Promise<Foreseen> {
-    if (this.#waiting >= WAITING_MAX) return Promise.resolve(TOO_MANY);
-    this.#waiting += 1;
+    if (this.#asked >= PLANS_MAX) return Promise.resolve(TOO_MANY);
+    this.#asked += 1;
     const made = this.#last.then(() => this.#foresee(moment));
     const done = (): void => {
-      this.#waiting -= 1;
+      this.#asked -= 1;
     };
     this.#last = made.then(done, done);
     return made;

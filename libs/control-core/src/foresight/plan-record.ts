@@ -114,7 +114,7 @@ export class PlanRecord {
   }
 
   result(): Pick<Foreseen, 'waves' | 'apps' | 'agents' | 'peak' | 'waitsForRoom'> {
-    const waves = this.#waves.map((wave) => this.#shown(wave));
+    const waves = this.#waves.map((wave, at) => this.#shown(wave, this.#isLastStop(at)));
     return {
       waves,
       apps: [...this.#apps].map(([appId, each]): PlannedApp => ({
@@ -159,6 +159,14 @@ export class PlanRecord {
     }
   }
 
+  /** Whatever came first: that these stop, when all the rest of the step has happened, is certain. */
+  #isLastStop(at: number): boolean {
+    const step = this.#waves[at]?.step;
+    const others = this.#waves.filter((wave, index) => wave.step === step && index < at);
+    const isLast = this.#waves[at + 1]?.step !== step;
+    return isLast && !this.#waves[at]?.starts.length && others.every(({ certain }) => certain);
+  }
+
   #openWave(): OpenWave {
     if (this.#wave?.step === this.#step) return this.#wave;
     const certain = this.#isCertain && !this.#isParallel;
@@ -198,7 +206,7 @@ export class PlanRecord {
     this.#peak = highest(this.#peak, rounded(extra));
   }
 
-  #shown({ step, certain, starts, stops }: OpenWave): PlannedWave {
+  #shown({ step, certain, starts, stops }: OpenWave, isLastStop: boolean): PlannedWave {
     const started = new Map<string, PlannedStart>();
     for (const each of starts) {
       const place = this.#placeOf(each);
@@ -215,7 +223,12 @@ export class PlanRecord {
       const instanceIds = [...(stopped.get(`${place.appId} ${place.agentId}`)?.instanceIds ?? []), each.id];
       stopped.set(`${place.appId} ${place.agentId}`, { ...place, instanceIds });
     }
-    return { step, starts: [...started.values()], stops: [...stopped.values()], certain };
+    return {
+      step,
+      starts: [...started.values()],
+      stops: [...stopped.values()],
+      certain: certain || isLastStop,
+    };
   }
 
   #placeOf({ appId, agentId }: Instance): Pick<PlannedStart, 'appId' | 'agentId' | 'hostname'> {
