@@ -1,7 +1,7 @@
 // What people ask of the cluster, as their clients do: of whoever leads, again and again for a while when nobody does or the answer
 // does not come. What was answered with success is told, for it must never be lost.
 import { LongrunError } from '#libs/api-contract';
-import { livingApp, type ControlCore } from '#libs/control-core';
+import { livingApp, type ControlCore, type StartedDeployment } from '#libs/control-core';
 import { asAppId, type AppId } from '#libs/model';
 import { toDefinition } from '../scenario/definition.js';
 import type { Deed } from '../scenario/scenario.js';
@@ -93,13 +93,11 @@ async function carryOut(core: ControlCore, wish: Wish): Promise<AcknowledgedChan
   switch (wish.do) {
     case 'deploy': {
       const options = { partial: false, mayCreate: true, force: wish.force };
-      const { version } = await core.apps.update(app, toDefinition(app, wish.wish), options, call);
-      return { app, version };
+      return changeOf(app, await core.apps.update(app, toDefinition(app, wish.wish), options, call));
     }
     case 'scale': {
       const options = { partial: true, mayCreate: false, force: wish.force };
-      const { version } = await core.apps.update(app, { instances: wish.instances }, options, call);
-      return { app, version };
+      return changeOf(app, await core.apps.update(app, { instances: wish.instances }, options, call));
     }
     case 'restart': {
       const { version } = await core.apps.restart(app, wish.force);
@@ -115,6 +113,10 @@ async function carryOut(core: ControlCore, wish: Wish): Promise<AcknowledgedChan
       return kill(core, app, wish.index, wish.scale);
   }
 }
+
+/** A definition that changed nothing has no version of its own. */
+const changeOf = (app: AppId, { version, steps }: StartedDeployment): AcknowledgedChange | null =>
+  steps.length ? { app, version } : null;
 
 async function endDeployment(core: ControlCore, app: AppId, how: 'roll-back' | 'cancel'): Promise<null> {
   const deployment = core.state.deploymentOf(app);

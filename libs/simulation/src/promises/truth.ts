@@ -1,5 +1,5 @@
 // Promises 7, 8 and 5: stale leaders change nothing, nothing acknowledged is lost, the brake; and what must never be logged.
-import type { AppId, TaskId } from '#libs/model';
+import type { AppId, InstanceId } from '#libs/model';
 import type { WorkingSet } from '#libs/control-core';
 import { broken, type Watcher } from './watch.js';
 
@@ -23,21 +23,20 @@ export function epochsOnlyGrow(): Watcher {
 
 /** A status that an agent was told is stored can be found, or a newer one. */
 export function statusesKept(): Watcher {
-  const newest = new Map<string, { readonly run: number; readonly sequence: number }>();
   return {
     rule: 'older-status-wins',
     committed({ touched }) {
       for (const { before, after } of touched.instances) {
         const [old, now] = [before?.status, after?.status];
         if (!old || !now || old === now || old.instanceId !== now.instanceId) continue;
+        const isSameTask = now.taskId === old.taskId;
         const isOlder = now.run < old.run || (now.run === old.run && now.sequence < old.sequence);
-        const isSameAgent = before?.agentId === after?.agentId;
-        if (isOlder && isSameAgent)
+        // another agent counts anew; what it says is of a later incarnation
+        if (isSameTask ? isOlder : now.incarnation < old.incarnation)
           broken(
             'older-status-wins',
             `report ${now.run}/${now.sequence} of ${now.taskId} replaced ${old.run}/${old.sequence}`,
           );
-        newest.set(now.instanceId, now);
       }
     },
   };
@@ -94,7 +93,7 @@ const BRAKE_WINDOW_MS = 60_000;
 
 /** A checker that lies does not get a large part of an app killed at once. */
 export function massKill(): Watcher {
-  const kills = new Map<AppId, { readonly at: number; readonly taskId: TaskId }[]>();
+  const kills = new Map<AppId, { readonly at: number; readonly id: InstanceId }[]>();
   return {
     rule: 'mass-kill-brake',
     committed({ touched }, world) {
@@ -104,7 +103,7 @@ export function massKill(): Watcher {
         const app = world.stored.apps.get(before.appId);
         const recent = [
           ...(kills.get(before.appId) ?? []).filter(({ at }) => world.now - at < BRAKE_WINDOW_MS),
-          { at: world.now, taskId: before.taskId },
+          { at: world.now, id: before.id },
         ];
         kills.set(before.appId, recent);
         const n = app?.current.spec.instances ?? 0;
