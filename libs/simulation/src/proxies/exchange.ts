@@ -60,7 +60,7 @@ export class Exchange {
 
   begin(): void {
     const pick = this.#tried.size < TARGETS_MAX && this.#parts.routes.pick(this.#service, this.#tried);
-    if (!pick) return this.#end(this.#tried.size ? 'refused' : 'no-target', null, this.#history());
+    if (!pick) return this.#refuse();
     this.#tried.add(pick.target.taskId);
     this.#dial(pick);
   }
@@ -83,6 +83,12 @@ export class Exchange {
       forMs: this.#request.forMs,
       ended: (end) => this.#landed(attempt, end),
     });
+  }
+
+  #refuse(): void {
+    if (this.#tried.size) return this.#end('refused', null, `none accepted${this.#history()}`);
+    const service = this.#parts.routes.matcher.counterpartOf(this.#service);
+    this.#end('no-target', null, service?.emptyReason ?? 'its app is being removed');
   }
 
   #refused(pick: Pick): void {

@@ -164,7 +164,7 @@ const tableOf = (number: number, targets: readonly RouteTarget[]): RouteTable =>
       hosts: [],
       sticky: false,
       redirectToHttps: false,
-      emptyReason: '',
+      emptyReason: 'its tasks are on their way',
       targets,
     },
   ],
@@ -223,7 +223,19 @@ describe('a simulated proxy', () => {
     world.ask();
     await world.run(100);
     expect(world.mine.at(-1)).toMatchObject({ result: 'refused', taskId: null });
-    expect(world.mine.at(-1)?.text).toContain('tried t2, t1');
+    expect(world.mine.at(-1)?.text).toBe('none accepted; tried t2, t1');
+  });
+
+  it('says in the words of the table why nobody can answer', async () => {
+    await serving();
+    world.publish();
+    await world.run(1_000);
+    world.ask();
+    world.ask({ appId: SHOP });
+    expect(world.mine).toMatchObject([
+      { result: 'no-target', taskId: null, text: 'its tasks are on their way' },
+      { result: 'no-target', taskId: null, text: 'no route for port 0 of /shop' },
+    ]);
   });
 
   it('repeats a request once elsewhere when its task dies before it answers, if it may be repeated', async () => {
