@@ -16,6 +16,7 @@ import { QueueController } from './api/queue.controller.js';
 import { ShutdownController } from './api/shutdown.controller.js';
 import { SystemController } from './api/system.controller.js';
 import { TasksController } from './api/tasks.controller.js';
+import { WhyController } from './api/why.controller.js';
 import {
   AGENT_GATEWAY,
   CORE,
@@ -40,6 +41,7 @@ export class ControlPlaneModule {
         AppChangesController,
         AppInsightController,
         TasksController,
+        WhyController,
         BrakeController,
         DeploymentsController,
         QueueController,

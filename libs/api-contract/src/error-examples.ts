@@ -33,6 +33,7 @@ export const ERROR_EXAMPLES: Readonly<Partial<Record<keyof typeof failures, Long
   noPlugin: failures.noPlugin('auth'),
   leaderNotFound: failures.leaderNotFound(),
   notFound: failures.notFound('Agent', 'a1'),
+  noReasons: failures.noReasons('shop_web.instance-6bd43f0f-2b35-4a37-8d4f-fb3a0d6a8d5e', 7),
   uriNotFound: failures.uriNotFound(),
   groupVersionUnknown: failures.groupVersionUnknown('/shop', VERSION),
   groupExists: failures.groupExists('/shop'),

@@ -53,6 +53,13 @@ export const failures = {
   leaderNotFound: () => new LongrunError('not-found', 'There is no leader'),
   /** For what only `/v3` knows: agents, proxies, instances. */
   notFound: (kind: string, id: string) => new LongrunError('not-found', `${kind} '${id}' does not exist`),
+  /** `days`: how long reasons are kept of what is gone. */
+  noReasons: (id: string, days: number) =>
+    new LongrunError(
+      'not-found',
+      `No instance or task '${id}' is known. Reasons are kept for ${days} days after an instance is gone; ` +
+        "GET /v3/instances lists those that exist, GET /v3/apps/ID/why what happened to an app's.",
+    ),
   uriNotFound: () => new LongrunError('uri-not-found', 'URI not found'),
   groupVersionUnknown: (id: string, version: string) =>
     new LongrunError('invalid-argument', `Group '${id}' does not exist in version ${version}`),

@@ -68,3 +68,5 @@ export { presentInfo } from './info.js';
 export type { Info, InfoView } from './info.js';
 export { parseLabelSelector } from './label-selector.js';
 export type { LabelSelector } from './label-selector.js';
+export { presentReason, presentWhy } from './why.js';
+export type { HostOf, ReasonInfo, WhyAnswer, WhyFacts, WhyLink, WhyStep } from './why.js';

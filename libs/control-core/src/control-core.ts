@@ -25,6 +25,7 @@ import { ProxyRegistry } from './proxy-registry.js';
 import { ReconcileLoop } from './reconcile-loop.js';
 import { RouteFeed } from './route-feed.js';
 import { StatusIntake } from './status-intake.js';
+import { Why } from './why/why.js';
 import { WorkingSet } from './working-set.js';
 
 /** How often old events are forgotten (kept 7 days or 1 million, decisions.md 6). */
@@ -74,6 +75,7 @@ export class ControlCore {
   readonly endings: TaskEndings;
   readonly deployments: DeploymentCommands;
   readonly shutdown: Shutdown;
+  readonly why: Why;
   readonly loop: ReconcileLoop;
   readonly #count = new ChangeCount();
   readonly #parts: ControlCoreParts;
@@ -134,6 +136,7 @@ export class ControlCore {
     this.endings = new TaskEndings(lane, clock);
     this.deployments = new DeploymentCommands(lane, ids, foresight);
     this.shutdown = new Shutdown(lane);
+    this.why = new Why(store);
     this.loop = new ReconcileLoop({
       lane,
       clock,

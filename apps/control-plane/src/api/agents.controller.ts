@@ -10,6 +10,7 @@ import { pageOf } from '../http/page.js';
 import { JsonText, SlicedJson } from '../http/sliced-json.js';
 import { flag, text } from '../http/url-form.js';
 import { AGENT_GATEWAY, CORE } from '../tokens.js';
+import { requestCause } from './answers.js';
 import { taskView } from './views.js';
 
 /** Of one log, for a reader that is slower than the agent; more than a whole file of a log before it is rotated. */
@@ -32,9 +33,10 @@ export class AgentsController {
   }
 
   @Delete('agents/:id')
-  async declareLost(@Param('id') id: string): Promise<object> {
+  async declareLost(@Param('id') id: string, @Req() request: FastifyRequest): Promise<object> {
     const agent = asAgentId(id);
-    if (!(await this.core.agents.declareLost(agent))) throw failures.notFound('Agent', id);
+    if (!(await this.core.agents.declareLost(agent, requestCause(request))))
+      throw failures.notFound('Agent', id);
     // one that is alive after all would stay lost for as long as its session holds, and get no task
     this.gateway.endSession(agent, 'declared lost by a person');
     return { message: `Agent ${id} is declared lost` };

@@ -16,7 +16,7 @@ import { readJson } from '../http/json-body.js';
 import { flag, text } from '../http/url-form.js';
 import { CORE } from '../tokens.js';
 import { readAppPath } from './app-path.js';
-import { answerChange, callOf, changeOptions, restOf } from './answers.js';
+import { answerChange, callOf, changeOptions, requestCause, restOf } from './answers.js';
 import { appIdOf, taskOf, tasksOf } from './views.js';
 import { untilEnded } from './wiped-tasks.js';
 
@@ -75,8 +75,8 @@ export class AppChangesController {
   ): Promise<object> {
     const path = readAppPath(restOf(request));
     if (path.kind !== 'restart') throw failures.methodNotAllowed();
-    const { force, dryRun } = changeOptions(request);
-    return answerChange(reply, await this.core.apps.restart(appIdOf(path.id), force, dryRun));
+    const { force, dryRun, by } = changeOptions(request);
+    return answerChange(reply, await this.core.apps.restart(appIdOf(path.id), force, dryRun, by));
   }
 
   @Delete('v2/apps/*')
@@ -90,7 +90,8 @@ export class AppChangesController {
     if (path.kind !== 'app' && path.kind !== 'restart') throw failures.methodNotAllowed();
     const id = appIdOf(path.kind === 'restart' ? `${path.id}/restart` : path.id);
     const force = flag(request.query, 'force', true);
-    return answerChange(reply, await this.core.apps.remove(id, force, isDryRun(request)));
+    const { dryRun, by } = changeOptions(request);
+    return answerChange(reply, await this.core.apps.remove(id, force, dryRun, by));
   }
 
   async #update(
@@ -120,7 +121,8 @@ export class AppChangesController {
         requireApp(state, id);
         return tasksOnHost(state, id, host);
       };
-      const killed = await this.core.tasks.kill(select, wipe, isDryRun(request));
+      const by = requestCause(request);
+      const killed = await this.core.tasks.kill(select, wipe, isDryRun(request), by);
       const tasks = tasksOf(killed, this.core.state, this.core.clock.now());
       if (wipe && !isDryRun(request)) await untilEnded(killed, this.core, reply);
       return { tasks };
@@ -135,6 +137,7 @@ export class AppChangesController {
       [id],
       force,
       isDryRun(request),
+      requestCause(request),
     );
     return answerChange(reply, started);
   }
@@ -150,6 +153,7 @@ export class AppChangesController {
         [id],
         force,
         isDryRun(request),
+        requestCause(request),
       );
       return answerChange(reply, started);
     }
@@ -157,7 +161,8 @@ export class AppChangesController {
     requireApp(state, id);
     const shown = taskOf(requireTask(state, id, task), state, clock.now());
     if (isDryRun(request)) return { task: shown };
-    const killed = await this.core.tasks.kill((current) => [requireTask(current, id, task)], wipe);
+    const select = (current: WorkingSet): readonly Instance[] => [requireTask(current, id, task)];
+    const killed = await this.core.tasks.kill(select, wipe, false, requestCause(request));
     const after = this.core.state.instanceOfTask(asTaskId(shown.id));
     const answer = { task: after ? taskOf(after, this.core.state, clock.now()) : shown };
     if (wipe) await untilEnded(killed, this.core, reply);

@@ -1,15 +1,18 @@
 // About one app, what Marathon does not tell (`/v3/apps/ID/…`): why it waits, what in it has no effect, how it came to be what it is.
 import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { definitionWarnings, failures, presentHistory } from '#libs/api-contract';
+import { definitionWarnings, failures, presentHistory, presentReason } from '#libs/api-contract';
 import { requireApp, type ControlCore } from '#libs/control-core';
-import type { App } from '#libs/model';
-import { VERSIONS_KEPT } from '#libs/store';
-import { pageOf } from '../http/page.js';
+import type { App, AppId } from '#libs/model';
+import { VERSIONS_KEPT, type StoredReason } from '#libs/store';
+import { pageOf, readPage } from '../http/page.js';
 import { CORE } from '../tokens.js';
 import { restOf } from './answers.js';
-import { appIdOf } from './views.js';
+import { appIdOf, hostsOf } from './views.js';
 import { instancesToLaunch, waitingWords } from './waiting.js';
+
+/** Of an app, without `limit`. */
+const REASONS_SHOWN = 100;
 
 @Controller('v3/apps')
 export class AppInsightController {
@@ -20,8 +23,9 @@ export class AppInsightController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): object | Promise<object> {
-    const [, id, what] = /^(.+)\/(waiting|warnings|history)$/.exec(restOf(request)) ?? [];
+    const [, id, what] = /^(.+)\/(waiting|warnings|history|why)$/.exec(restOf(request)) ?? [];
     if (id === undefined) throw failures.uriNotFound();
+    if (what === 'why') return this.#why(appIdOf(id), request, reply);
     const app = requireApp(this.core.state, appIdOf(id));
     if (what === 'history') return this.#history(app, request, reply);
     return what === 'warnings' ? this.#warnings(app) : this.#waiting(app);
@@ -51,5 +55,21 @@ export class AppInsightController {
     const stories = presentHistory(versions, versions.length < VERSIONS_KEPT);
     const order = { keyOf: ({ version }: { version: string }) => [version], descending: true };
     return { appId: app.id, versions: pageOf(stories, order, request, reply) };
+  }
+
+  /** What happened to its instances, newest first; the app may be gone. */
+  async #why(id: AppId, request: FastifyRequest, reply: FastifyReply): Promise<object> {
+    const { state, why } = this.core;
+    const { limit = REASONS_SHOWN, after } = readPage(request);
+    const before = Number(after?.[0] ?? Number.NaN);
+    const stored = await why.ofApp(id, {
+      limit: limit + 1,
+      ...(Number.isSafeInteger(before) ? { before } : {}),
+    });
+    if (!stored.length) requireApp(state, id);
+    const order = { keyOf: ({ number }: StoredReason) => [number], descending: true };
+    const page = pageOf(stored, order, request, reply).slice(0, limit);
+    const hostOf = hostsOf(state);
+    return { appId: id, reasons: page.map((each) => presentReason(each, hostOf)) };
   }
 }

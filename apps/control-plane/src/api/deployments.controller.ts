@@ -37,8 +37,8 @@ export class DeploymentsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object | undefined> {
     const { deployments } = this.core;
-    const { force, dryRun } = changeOptions(request);
-    if (!force) return answerChange(reply, await deployments.rollBack(asDeploymentId(id), dryRun));
+    const { force, dryRun, by } = changeOptions(request);
+    if (!force) return answerChange(reply, await deployments.rollBack(asDeploymentId(id), dryRun, by));
     await deployments.cancel(asDeploymentId(id), dryRun);
     if (dryRun) return presentPlan([]);
     void reply.status(202);

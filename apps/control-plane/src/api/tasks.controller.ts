@@ -54,11 +54,11 @@ export class TasksController {
       const found = ids.flatMap((id) => state.instanceOfTask(asTaskId(id)) ?? []);
       return [...new Set(found)].filter((each) => ids.includes(each.taskId ?? ''));
     };
-    const { force, dryRun } = changeOptions(request);
+    const { force, dryRun, by } = changeOptions(request);
     if (scale) {
-      return answerChange(reply, await this.core.tasks.killAndScale(select, [], force, dryRun));
+      return answerChange(reply, await this.core.tasks.killAndScale(select, [], force, dryRun, by));
     }
-    const killed = await this.core.tasks.kill(select, wipe, dryRun);
+    const killed = await this.core.tasks.kill(select, wipe, dryRun, by);
     const tasks = tasksOf(killed, this.core.state, this.core.clock.now());
     if (wipe && !dryRun) await untilEnded(killed, this.core, reply);
     return { tasks };

@@ -8,6 +8,7 @@ import {
   type AppEmbed,
   type AppView,
   type TaskInfo,
+  type HostOf,
   type TaskView,
 } from '#libs/api-contract';
 import type { WorkingSet } from '#libs/control-core';
@@ -121,3 +122,9 @@ export function groupIdOf(text: string): GroupId {
   if (!id) throw failures.groupNotFound(`/${text.replace(/^\/+/, '')}`);
   return id;
 }
+
+/** A person's name of an agent; its id when it has none any more. */
+export const hostsOf =
+  ({ agents }: WorkingSet): HostOf =>
+  (id) =>
+    agents.get(id)?.info.hostname ?? id;

@@ -6,6 +6,42 @@ import * as parameters from './parameters.js';
 const { object, listOf, text, texts, count, flag, time, mapOf } = shapes;
 const anyText = { type: 'string' };
 
+const reason = object(
+  {
+    at: time,
+    what: {
+      type: 'string',
+      enum: [
+        'created',
+        'launched',
+        'adopted',
+        'routed',
+        'unrouted',
+        'suspect',
+        'unreachable',
+        'back',
+        'stop-requested',
+        'draining',
+        'killing',
+        'ended',
+        'removed',
+      ],
+    },
+    text,
+    instanceId: text,
+    incarnation: count,
+    taskId: text,
+    agentId: text,
+    hostPorts: listOf(count),
+    tableNumber: count,
+    cause: object({ kind: text, text, ref: text }, 'ref'),
+  },
+  'taskId',
+  'agentId',
+  'hostPorts',
+  'tableNumber',
+);
+
 const logLevel = object(
   {
     level: { type: 'string', enum: ['trace', 'debug', 'info', 'warn', 'error'] },
@@ -329,6 +365,67 @@ export const AGENT_ENDPOINTS: readonly Endpoint[] = [
     summary: 'One instance',
     answers: [{ status: 200, meaning: 'The instance.', schema: object({ id: text, appId: text }) }],
     errors: ['not-found'],
+  },
+  {
+    method: 'GET',
+    path: '/v3/instances/{instanceId}/why',
+    tag: 'Agents and instances',
+    summary: 'Why an instance is as it is, or is gone',
+    detail:
+      'The id of an instance, or of any task it ever had. `chain` leads from what it does now to its root: a request, a check that failed, a crash, a host that ' +
+      'was lost. `reasons` is all that is kept about it, newest first: for 7 days after it is gone, and of one instance the newest hundred and the first.',
+    answers: [
+      {
+        status: 200,
+        meaning: 'The chain and the reasons.',
+        schema: object({
+          instanceId: text,
+          appId: text,
+          isGone: flag,
+          now: text,
+          root: object({ kind: text, text, at: time }, 'at'),
+          chain: listOf(
+            object(
+              {
+                at: time,
+                what: text,
+                text,
+                instanceId: text,
+                taskId: text,
+                agentId: text,
+                deploymentId: text,
+              },
+              'at',
+              'instanceId',
+              'taskId',
+              'agentId',
+              'deploymentId',
+            ),
+          ),
+          reasons: listOf(reason),
+        }),
+      },
+    ],
+    errors: ['not-found', 'storage-unavailable'],
+    example: { target: '/v3/instances/shop_web.instance-6bd43f0f-2b35-4a37-8d4f-fb3a0d6a8d5e/why' },
+  },
+  {
+    method: 'GET',
+    path: '/v3/apps/{id}/why',
+    tag: 'Agents and instances',
+    summary: 'What happened to the instances of an app, each with its cause',
+    detail: 'Also of an app that is gone, for 7 days. The newest hundred without `limit`.',
+    parameters: [parameters.limit, parameters.cursor],
+    tagged: true,
+    answers: [
+      {
+        status: 200,
+        meaning: 'The reasons, newest first.',
+        schema: object({ appId: text, reasons: listOf(reason) }),
+      },
+    ],
+    errors: ['not-found', 'invalid-argument', 'storage-unavailable'],
+    example: { target: '/v3/apps/shop/web/why?limit=20' },
   },
   {
     method: 'GET',
