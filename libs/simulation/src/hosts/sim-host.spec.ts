@@ -286,7 +286,7 @@ describe('a simulated host', () => {
     expect(bench.status()?.exit?.code).toBe(6);
   });
 
-  it('comes to know a container that was started by a call without an answer', async () => {
+  it('can have a container run whose start was carried out and not answered', async () => {
     // until the engine carries one out and does not answer
     for (let turn = 0; turn < 50; turn += 1) {
       const bench = new HostBench({ seed: `unanswered ${turn}` });
