@@ -36,6 +36,14 @@ export interface AppBrake {
   readonly calmSince?: number;
 }
 
+/** What a person set beside the definition; it wins over the definition's labels. Seconds, in the ranges of `SETTING_RANGES`. */
+export interface AppSettings {
+  /** Most time that a deployment of the app may be without progress. */
+  readonly progressDeadlineSeconds?: number;
+  /** How long a new instance must serve without interruption before an old one makes room for it. */
+  readonly minReadySeconds?: number;
+}
+
 export interface App {
   readonly id: AppId;
   readonly current: AppVersion;
@@ -43,6 +51,8 @@ export interface App {
   readonly lastTaskFailure?: TaskFailure;
   /** Absent: off. */
   readonly brake?: AppBrake;
+  /** Absent: none. They outlive changes of the definition, and go with the app. */
+  readonly settings?: AppSettings;
   /** True while its removal is being carried out: instances are stopped, then the row goes. It is not shown by the API. */
   readonly removing: boolean;
   /** Counts every write of this row; guards a commit. */

@@ -55,6 +55,11 @@ export interface Deployment {
   readonly reason?: string;
   /** Last time anything moved; the deadline counts from here (decisions.md 18). */
   readonly progressAt: number;
+  /**
+   * Time without progress that was written down: so many ms until `at`, epoch ms. Absent: none since `progressAt`, and in rows of
+   * older releases. Without it a control plane that is restarted often would never reach a deadline.
+   */
+  readonly idle?: { readonly ms: number; readonly at: number };
   /** Digest of what counts as progress, to see whether anything moved. */
   readonly progressMark: string;
   readonly revision: number;

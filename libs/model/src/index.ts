@@ -66,7 +66,7 @@ export type {
   TaskExit,
   TaskPhase,
 } from './instance.js';
-export type { App, AppBrake, LaunchDelay, TaskFailure } from './app.js';
+export type { App, AppBrake, AppSettings, LaunchDelay, TaskFailure } from './app.js';
 export type { Group, GroupId } from './group.js';
 export { groupsAbove, groupsUpFrom, isBelow, parentGroupOf } from './group-ids.js';
 export type {
@@ -100,6 +100,8 @@ export {
   readGroupUpdate,
 } from './parse/group-update.js';
 export type { GroupContext, GroupShape, GroupUpdate, ParsedGroup, ReadGroup } from './parse/group-update.js';
+export { parseAppSettings, SETTING_RANGES } from './parse/app-settings.js';
+export type { ParsedAppSettings } from './parse/app-settings.js';
 export { parseApp } from './parse/parse-app.js';
 export type { ParseContext, ParsedApp } from './parse/parse-app.js';
 export { mergeUpdate, wantedVersion } from './parse/merge-update.js';

@@ -1,12 +1,12 @@
 // Running deployments in a pass: one step at a time, its end, or its failure at the deadline (promise 4). At most one move per
 // deployment and pass, so that every step is seen by whoever follows the events.
-import { isAwaitingReadiness, isRunning } from '#libs/lifecycle';
 import type { AppId, Cause, Deployment } from '#libs/model';
 import { revertChanges } from '#libs/planner';
-import type { AppSituation } from './classify.js';
 import type { Decision } from './decision.js';
+import { deadlineMs, IDLE_NOTE_MS, idleMs, isIdleNoteDue } from './deadline.js';
 import { lastGood } from './last-good.js';
-import { deadlineMsOf, isActionDone, progressMark } from './progress.js';
+import { openActions } from './outlook.js';
+import { isActionDone, progressMark } from './progress.js';
 import type { SituationOf } from './progress.js';
 import type { ClusterSnapshot } from './snapshot.js';
 
@@ -22,7 +22,7 @@ export function beginDeployment(deployment: Deployment, appId: AppId, now: numbe
   if (deployment.currentStep > 0 || !deployment.steps.length)
     return { deployment, decision: null, wakeAt: null };
   const text = `step 1 of ${deployment.steps.length}`;
-  return advance(deployment, { ...deployment, currentStep: 1, progressAt: now }, appId, text, now);
+  return advance(deployment, { ...moved(deployment, now), currentStep: 1 }, appId, text, now);
 }
 
 /** After its apps were looked at: is the step done, has anything moved, is it too late? */
@@ -37,40 +37,32 @@ export function moveDeployment(
   const actions = steps[currentStep - 1]?.actions ?? [];
   if (actions.every((each) => isActionDone(each, situationOf(each), deployment))) {
     if (currentStep >= steps.length) return end(deployment, 'succeeded', 'every step is done', appId, now);
-    const next = { ...deployment, currentStep: currentStep + 1, progressAt: now };
+    const next = { ...moved(deployment, now), currentStep: currentStep + 1 };
     return advance(deployment, next, appId, `step ${currentStep + 1} of ${steps.length}`, now);
   }
   const mark = progressMark(deployment, situationOf);
   if (mark !== deployment.progressMark) {
-    const next = { ...deployment, progressMark: mark, progressAt: now };
+    const next = { ...moved(deployment, now), progressMark: mark };
     const move = advance(deployment, next, appId, 'it made progress', now);
-    return { ...move, wakeAt: now + deadlineMs(next, snapshot, situationOf, now) };
+    const wakeAt = now + Math.min(deadlineMs(next, snapshot, situationOf, now), IDLE_NOTE_MS);
+    return { ...move, wakeAt };
   }
-  const deadline =
-    Math.max(deployment.progressAt, snapshot.officeSince) +
-    deadlineMs(deployment, snapshot, situationOf, now);
-  if (now < deadline) return { deployment, decision: null, wakeAt: deadline };
-  const reason = failureText(deployment, situationOf, now - deployment.progressAt);
+  const idle = idleMs(deployment, snapshot, now);
+  const left = deadlineMs(deployment, snapshot, situationOf, now) - idle;
+  if (left > 0) {
+    const wakeAt = now + Math.min(left, IDLE_NOTE_MS);
+    if (!isIdleNoteDue(deployment, snapshot, now)) return { deployment, decision: null, wakeAt };
+    const noted = { ...deployment, idle: { ms: idle, at: now } };
+    return { ...advance(deployment, noted, appId, 'its time without progress is noted', now), wakeAt };
+  }
+  const reason = failureText(deployment, situationOf, idle);
   const failed = end(deployment, 'failed', reason, appId, now);
   return withRevert(failed, snapshot, situationOf);
 }
 
-function deadlineMs(
-  deployment: Deployment,
-  snapshot: ClusterSnapshot,
-  situationOf: SituationOf,
-  now: number,
-): number {
-  const situations = (deployment.steps[deployment.currentStep - 1]?.actions ?? []).flatMap((each) => {
-    const situation = situationOf(each);
-    return situation ? [situation] : [];
-  });
-  const delays = situations.map(({ app }) => {
-    const delay = app.launchDelay;
-    return delay && delay.until > now ? delay.delayMs : 0;
-  });
-  const versions = situations.map((each) => each.app.current);
-  return deadlineMsOf(versions, Math.max(0, ...delays), snapshot.settings.deadlineMs);
+/** Something happened: the time without progress begins anew. */
+function moved({ idle: _, ...deployment }: Deployment, now: number): Deployment {
+  return { ...deployment, progressAt: now };
 }
 
 function advance(
@@ -122,24 +114,9 @@ function withRevert(
   return { ...move, decision: { ...decision, revert: revertChanges({ changes }, snapshot.apps) } };
 }
 
-function failureText(deployment: Deployment, situationOf: SituationOf, idleMs: number): string {
-  const open = (deployment.steps[deployment.currentStep - 1]?.actions ?? []).filter(
-    (each) => !isActionDone(each, situationOf(each), deployment),
-  );
-  const texts = open.map((action) => {
-    const situation = situationOf(action);
-    const failure = situation?.app.lastTaskFailure;
-    const last = failure ? `, last failure: ${failure.message || failure.state}` : '';
-    return `${action.action} ${action.app} is not done${unreadyText(situation)}${last}`;
-  });
+function failureText(deployment: Deployment, situationOf: SituationOf, idle: number): string {
   const step = `step ${deployment.currentStep} of ${deployment.steps.length}`;
-  return `no progress for ${Math.round(idleMs / 1000)} s in ${step}: ${texts.join('; ')}`;
-}
-
-function unreadyText(situation: AppSituation | null): string {
-  const running = situation?.instances.filter((each) => !each.stop && isRunning(each)) ?? [];
-  const unready = running.filter(isAwaitingReadiness).length;
-  return unready ? `, ${unready} running instances did not answer their readiness check` : '';
+  return `no progress for ${Math.round(idle / 1000)} s in ${step}: ${openActions(deployment, situationOf).join('; ')}`;
 }
 
 function decisionOf(kind: Decision['kind'], deployment: Deployment, appId: AppId, text: string): Decision {

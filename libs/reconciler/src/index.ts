@@ -17,6 +17,9 @@ export type {
   WaitingExplanation,
 } from './decision.js';
 export { reconcile } from './reconcile.js';
+export { computedDeadlineMs, wantedDeadlineMs } from './deadline.js';
+export { outlookOf } from './outlook.js';
+export type { Outlook } from './outlook.js';
 export { floorOf, requestStop } from './gatekeeper.js';
 export { reasonWrites, unexplainedChanges, unexplainedWrites } from './reasons.js';
 export type { CausedWrites, RowsBefore } from './reasons.js';

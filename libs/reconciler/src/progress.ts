@@ -1,7 +1,7 @@
 // How far a deployment is: which actions are done (behaviour.md 4, 5), and whether anything moved (decisions.md 18). Progress is
 // the best seen so far within a step: flapping health or a task that crashes again and again is none, so every deployment ends.
 import { healthOf, isRunning } from '#libs/lifecycle';
-import type { AppVersion, Deployment, DeploymentAction } from '#libs/model';
+import type { Deployment, DeploymentAction } from '#libs/model';
 import { isAvailable, isOutdated } from './classify.js';
 import type { AppSituation } from './classify.js';
 import { isCounted } from './counts.js';
@@ -90,24 +90,4 @@ function parseMark(text: string): Marks {
     if (error instanceof SyntaxError) return [];
     throw error;
   }
-}
-
-/** An app that is asked once an hour whether it is ready gets a few hours. */
-const READINESS_POLLS = 5;
-
-/** Longest time without progress: at least the setting, and enough for an app's checks to pass or fail; waiting for backoff is allowed for. */
-export function deadlineMsOf(versions: readonly AppVersion[], delayMs: number, leastMs: number): number {
-  const perCheck = versions.flatMap(({ spec }) => [
-    ...spec.healthChecks.map(
-      (check) =>
-        check.gracePeriodSeconds +
-        check.intervalSeconds * (check.maxConsecutiveFailures + 1) +
-        check.timeoutSeconds +
-        60,
-    ),
-    ...(spec.readinessChecks ?? []).map(
-      (check) => READINESS_POLLS * (check.intervalSeconds + check.timeoutSeconds) + 60,
-    ),
-  ]);
-  return Math.max(leastMs, ...perCheck.map((seconds) => seconds * 1000)) + delayMs;
 }

@@ -3,7 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import { asAppId } from '#libs/model';
 import type { AppSpec, Instance } from '#libs/model';
 import { aHealthCheck, anAppSpec, aReadinessCheck, aVersion } from '#libs/testkit';
-import { deadlineMsOf } from './progress.js';
+import { computedDeadlineMs } from './deadline.js';
+import { DEFAULT_RECONCILE_SETTINGS } from './snapshot.js';
 import { SimulatedCluster } from './simulated-cluster.js';
 import type { Behaviour } from './simulated-cluster.js';
 
@@ -131,8 +132,11 @@ test('an app without a readiness check is not asked', () => {
 test('the deadline leaves time for five polls', () => {
   const patient = aReadinessCheck({ intervalSeconds: 600, timeoutSeconds: 20 });
   const version = aVersion(anAppSpec({ readinessChecks: [patient] }));
-  expect(deadlineMsOf([version], 0, 600_000)).toBe((5 * 620 + 60) * 1000);
-  expect(deadlineMsOf([aVersion(anAppSpec({ readinessChecks: [aReadinessCheck()] }))], 0, 600_000)).toBe(
-    600_000,
-  );
+  expect(computedDeadlineMs({ current: version }, DEFAULT_RECONCILE_SETTINGS)).toBe((5 * 620 + 60) * 1000);
+  expect(
+    computedDeadlineMs(
+      { current: aVersion(anAppSpec({ readinessChecks: [aReadinessCheck()] })) },
+      DEFAULT_RECONCILE_SETTINGS,
+    ),
+  ).toBe(600_000);
 });

@@ -13,6 +13,7 @@ import { beginDeployment, moveDeployment } from './deployments.js';
 import type { DeploymentMove } from './deployments.js';
 import { checkInvariants } from './invariants.js';
 import type { PassRows } from './invariants.js';
+import { situationIn } from './outlook.js';
 import { LedgerOverlay } from './ledger-overlay.js';
 import { reconcileApp } from './reconcile-app.js';
 import type { ClusterSnapshot } from './snapshot.js';
@@ -142,17 +143,7 @@ class Pass {
   #situationOf(id: AppId): AppSituation | null {
     const draft = this.#drafts.get(id);
     if (draft) return draft.isRemoved ? null : draft.situation();
-    const { snapshot, now } = this.context;
-    const app = snapshot.apps.get(id);
-    if (!app) return null;
-    return {
-      app,
-      instances: snapshot.instancesOf(id),
-      versionOf: (instance) => snapshot.versionOf(instance),
-      settings: snapshot.settings,
-      officeSince: snapshot.officeSince,
-      now,
-    };
+    return situationIn(this.context.snapshot, id, this.context.now);
   }
 }
 

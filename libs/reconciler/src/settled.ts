@@ -6,9 +6,12 @@ import { acceptHoldUntil, isAvailable } from './classify.js';
 import type { AppSituation } from './classify.js';
 import type { ReconcileSettings } from './snapshot.js';
 
-/** The app's label, or the setting. A label that is no number of seconds, 0 or more, is as if absent. */
-export function minReadyMsOf({ current }: App, settings: Pick<ReconcileSettings, 'minReadyMs'>): number {
-  const seconds = Number(current.spec.labels[MIN_READY_LABEL] ?? Number.NaN);
+/** The app's setting, its label, or the control plane's setting. A label that is no number of seconds, 0 or more, is as if absent. */
+export function minReadyMsOf(
+  { current, settings: own }: Pick<App, 'current' | 'settings'>,
+  settings: Pick<ReconcileSettings, 'minReadyMs'>,
+): number {
+  const seconds = own?.minReadySeconds ?? Number(current.spec.labels[MIN_READY_LABEL] ?? Number.NaN);
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : settings.minReadyMs;
 }
 

@@ -1,0 +1,49 @@
+// What a running deployment waits for, and when it will fail if nothing moves; for people, and for the reason of its failure.
+import { isAwaitingReadiness, isRunning } from '#libs/lifecycle';
+import type { AppId, Deployment } from '#libs/model';
+import type { AppSituation } from './classify.js';
+import { deadlineMs, idleMs } from './deadline.js';
+import { isActionDone } from './progress.js';
+import type { SituationOf } from './progress.js';
+import type { ClusterSnapshot } from './snapshot.js';
+
+export interface Outlook {
+  /** Epoch ms, the control plane's clock: it fails then if nothing moves before. */
+  readonly deadlineAt: number;
+  /** Actions of the step under way that are not done, one sentence each. */
+  readonly waitsFor: readonly string[];
+}
+
+export function outlookOf(deployment: Deployment, snapshot: ClusterSnapshot, now: number): Outlook {
+  const situationOf: SituationOf = ({ app }) => situationIn(snapshot, app, now);
+  const left = deadlineMs(deployment, snapshot, situationOf, now) - idleMs(deployment, snapshot, now);
+  return { deadlineAt: now + left, waitsFor: openActions(deployment, situationOf) };
+}
+
+/** An app as the rows are; null when it is not there. */
+export function situationIn(snapshot: ClusterSnapshot, id: AppId, now: number): AppSituation | null {
+  const app = snapshot.apps.get(id);
+  if (!app) return null;
+  const { settings, officeSince } = snapshot;
+  const versionOf: AppSituation['versionOf'] = (instance) => snapshot.versionOf(instance);
+  return { app, instances: snapshot.instancesOf(id), versionOf, settings, officeSince, now };
+}
+
+/** What is not done of the step under way, each with what is known of why. */
+export function openActions(deployment: Deployment, situationOf: SituationOf): readonly string[] {
+  const open = (deployment.steps[deployment.currentStep - 1]?.actions ?? []).filter(
+    (each) => !isActionDone(each, situationOf(each), deployment),
+  );
+  return open.map((action) => {
+    const situation = situationOf(action);
+    const failure = situation?.app.lastTaskFailure;
+    const last = failure ? `, last failure: ${failure.message || failure.state}` : '';
+    return `${action.action} ${action.app} is not done${unreadyText(situation)}${last}`;
+  });
+}
+
+function unreadyText(situation: AppSituation | null): string {
+  const running = situation?.instances.filter((each) => !each.stop && isRunning(each)) ?? [];
+  const unready = running.filter(isAwaitingReadiness).length;
+  return unready ? `, ${unready} running instances did not answer their readiness check` : '';
+}
