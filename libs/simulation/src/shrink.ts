@@ -91,12 +91,17 @@ class Search {
     }
   }
 
-  /** Takes what breaks, and goes on from there until nothing of this pass does. */
+  /** Takes what breaks, and goes on there: what was tried before it is not tried again in this round. */
   async take(pass: Pass): Promise<void> {
+    let position = 0;
     for (let isSmaller = true; isSmaller && !this.isSpent;) {
       isSmaller = false;
+      let index = 0;
       for (const smaller of pass(this.best.scenario)) {
+        index += 1;
+        if (index <= position) continue;
         isSmaller = await this.#breaks(smaller);
+        if (isSmaller) position = index - 1;
         if (isSmaller || this.isSpent) break;
       }
     }
