@@ -26,7 +26,7 @@ export interface Welcome {
   readonly cluster: ClusterId;
   readonly epoch: number;
 }
-/** The session ends after it. `leader`: dial there instead. `final`: do not try again without a change (other cluster, bad protocol, overlapping ports). */
+/** The session ends after it. `leader`: base URL to dial instead. `final`: do not try again without a change (other cluster, bad protocol, overlapping ports). */
 export interface Refused {
   readonly type: 'refused';
   readonly reason: string;

@@ -37,6 +37,8 @@ export class Leadership {
   #expiry: Timer | null = null;
   #stopped = false;
   #isFirst = true;
+  /** Left office because the store was away: state and streams were kept, for nobody else could lead either. */
+  #keepsState = false;
   #campaign: Promise<void> = Promise.resolve();
 
   constructor(parts: LeadershipParts) {
@@ -100,6 +102,7 @@ export class Leadership {
     if (this.#epoch === null) return;
     this.#epoch = null;
     if (why !== 'unavailable') this.#leader = null;
+    this.#keepsState = why === 'unavailable';
     this.#parts.log.warn({ why }, 'this control plane no longer leads');
     this.#parts.leaveOffice(why);
     if (!this.#stopped) this.#next(RETRY_MS);
@@ -125,7 +128,7 @@ export class Leadership {
       }
       this.#isFirst = false;
       this.#leader = leader;
-      if (leader.holder !== holder) this.lose('superseded');
+      if (leader.holder !== holder) this.#standBy();
       else await this.#hold(leader.epoch);
       this.#next(RENEW_MS);
     } catch (error) {
@@ -136,6 +139,16 @@ export class Leadership {
       this.lose('unavailable');
       this.#next(RETRY_MS);
     }
+  }
+
+  /** Somebody else leads. Whoever still has a stream to us, or agents in session, would wait here for ever. */
+  #standBy(): void {
+    const leader = this.#leader;
+    this.lose('superseded');
+    this.#leader = leader;
+    if (!this.#keepsState) return;
+    this.#keepsState = false;
+    this.#parts.leaveOffice('superseded');
   }
 
   /** We have its port, so it is gone; should it still write, the new epoch fences it. */
@@ -150,6 +163,7 @@ export class Leadership {
     if (this.#epoch === epoch) return;
     if (this.#epoch !== null) this.lose('superseded');
     await this.#parts.takeOffice(epoch);
+    this.#keepsState = false;
     this.#epoch = epoch;
     this.#parts.log.info({ epoch }, 'this control plane leads');
   }

@@ -160,7 +160,7 @@ describe('a hello', () => {
         type: 'refused',
         reason: 'this control plane does not lead at the moment',
         final: false,
-        leader: '127.0.0.1:8080',
+        leader: 'http://127.0.0.1:8080',
       },
     ]);
     expect(link.acts).toEqual(['close: refused']);

@@ -137,7 +137,8 @@ export class AgentSession {
     this.#greeted = true;
     if (!core.leads) {
       const leader = core.leadership.leader;
-      const elsewhere = leader && leader.holder !== core.leadership.holder ? { leader: leader.address } : {};
+      const elsewhere =
+        leader && leader.holder !== core.leadership.holder ? { leader: `http://${leader.address}` } : {};
       return this.#refuse('this control plane does not lead at the moment', false, elsewhere);
     }
     const answer = await core.agents.hello(hello);
