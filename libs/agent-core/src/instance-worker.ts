@@ -237,12 +237,29 @@ export class InstanceWorker {
       const now = this.#parts.clock.now();
       const starting: TaskRecord = { ...(this.#task ?? task), phase: 'starting', since: now };
       if (this.#task?.phase !== 'starting') this.#change(starting);
-      const seen = await runtime.start(launchOf(task, task.launch ?? fail(task)));
+      const seen = await this.#start(runtime, task);
+      if (!seen) return;
       const runs = running(this.#task ?? task, seen, this.#parts.clock.now());
       this.#change(runs);
       this.#watch(runs);
     } catch (error) {
       this.#reject(error);
+    }
+  }
+
+  /**
+   * Null: closing. An engine that failed without a clear refusal may have started the task all the same, and the next incarnation must
+   * never run beside it.
+   */
+  async #start(runtime: Runtime, task: TaskRecord): Promise<TaskObservation | null> {
+    try {
+      return await runtime.start(launchOf(task, task.launch ?? fail(task)));
+    } catch (error) {
+      const isRefusal = error instanceof RuntimeError && error.kind === 'rejected';
+      if (isRefusal) throw error;
+      const graceMs = task.launch?.killGraceMs ?? UNKNOWN_GRACE_MS;
+      if (!(await this.#calls.makeSure(task, graceMs, this.#closing.signal))) return null;
+      throw error;
     }
   }
 

@@ -38,6 +38,22 @@ export class TaskCalls {
     });
   }
 
+  /** After a start whose outcome nobody knows: resolves once nothing of the task runs, or when aborted (false). */
+  async makeSure(task: TaskHandle, graceMs: number, signal: AbortSignal): Promise<boolean> {
+    for (let waitMs = RETRY_MS; !signal.aborted; waitMs = Math.min(waitMs * 2, RETRY_MS_MAX)) {
+      try {
+        await this.runtimeOf(task).stop(task.taskId, graceMs);
+        return true;
+      } catch (error) {
+        if (isUnknownTask(error)) return true;
+        const about = { task: task.taskId, error: wordsOf(error) };
+        this.parts.log.warn(about, 'a start failed and may have happened all the same; asking again');
+        await pause(this.parts.clock, waitMs, signal);
+      }
+    }
+    return false;
+  }
+
   /** Null when aborted. */
   exitOf(task: TaskHandle, signal: AbortSignal): Promise<TaskExit | null> {
     return this.#untilEnded(task, signal, 'lost sight of a task; looking again', () => Promise.resolve());
