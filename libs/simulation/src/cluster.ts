@@ -137,6 +137,12 @@ export class Cluster implements World {
     return undefined;
   }
 
+  /** It may have died between a swap and the disk, and then goes on with the table before. */
+  crashProxy(proxy: SimulatedProxy): void {
+    proxy.crash();
+    this.#tables.delete(proxy.id);
+  }
+
   note(who: string, text: string): void {
     this.log.line(this.now, who, text);
   }

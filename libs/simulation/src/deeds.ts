@@ -123,7 +123,7 @@ function carryOut(cluster: Cluster, deed: Deed): void {
     }
     case 'crash-proxy': {
       const proxy = proxyAt(cluster, deed.proxy);
-      proxy.crash();
+      cluster.crashProxy(proxy);
       return later(deed.downMs, () => proxy.start());
     }
   }

@@ -123,6 +123,7 @@ export class SimControlPlane {
     const cluster = await store.clusterId();
     const log = this.#log(process.name);
     let sessions: AgentSessions | null = null;
+    const streams = new Set<Endpoint>();
     const core = new ControlCore({
       store,
       clock: process.clock,
@@ -136,7 +137,10 @@ export class SimControlPlane {
       settings,
       publisher: {
         events: (events) => this.#parts.hooks.events(process.name, events),
-        officeLost: () => sessions?.endAll('this control plane no longer leads'),
+        officeLost: () => {
+          for (const stream of streams) stream.close('this control plane no longer leads');
+          sessions?.endAll('this control plane no longer leads');
+        },
         epochChanged: () => sessions?.endAll('a new epoch began'),
       },
     });
@@ -147,7 +151,7 @@ export class SimControlPlane {
       accept: (endpoint, path) =>
         path === AGENT_SESSION_PATH
           ? this.#agentSession(sessions, core, endpoint)
-          : this.#routes(core, endpoint, path),
+          : this.#routes(core, endpoint, path, streams),
       answer: async (path, body) => JSON.stringify(await this.#report(core, path, body)),
     });
     await core.start();
@@ -182,7 +186,7 @@ export class SimControlPlane {
     };
   }
 
-  #routes(core: ControlCore, endpoint: Endpoint, path: string): EndpointEvents {
+  #routes(core: ControlCore, endpoint: Endpoint, path: string, streams: Set<Endpoint>): EndpointEvents {
     const query = new Map(
       (path.split('?')[1] ?? '').split('&').map((each): [string, number] => {
         const [name = '', value] = each.split('=');
@@ -199,7 +203,12 @@ export class SimControlPlane {
         },
       };
       const subscription = new RouteSubscription(core, known, outlet);
-      return { message: () => undefined, closed: () => subscription.close() };
+      streams.add(endpoint);
+      const closed = (): void => {
+        streams.delete(endpoint);
+        subscription.close();
+      };
+      return { message: () => undefined, closed };
     } catch (error) {
       const refusal: RoutesRefusal = { type: 'refused', problem: wordsOf(error), ...this.#elsewhere(core) };
       endpoint.send(JSON.stringify(refusal));

@@ -57,6 +57,7 @@ export class SimNetwork {
   readonly #cuts = new Map<string, number>();
   readonly #weather = new Map<string, Weather>();
   readonly #waiting = new Set<() => void>();
+  readonly #asked = new Map<SimProcess, Set<() => void>>();
   readonly #random: Random;
 
   constructor(
@@ -167,13 +168,19 @@ export class SimNetwork {
         this.#carry(process.host, host, this.#spread(process.host, host), () => {
           const service = this.#services.get(address);
           if (!service) return this.#carry(host, process.host, 0, () => fail(`${address} refused`));
-          service.process.onKilled((how) => {
-            if (how === 'kill-9') this.#carry(host, process.host, 0, () => fail('connection reset'));
-          });
+          const reset = (): void => this.#carry(host, process.host, 0, () => fail('connection reset'));
+          const asked = this.#askedOf(service.process);
+          asked.add(reset);
           service.process.do(() => {
             service.answer(path, body).then(
-              (text) => this.#carry(host, process.host, 0, () => end(() => resolve(text))),
-              (error: unknown) => this.#carry(host, process.host, 0, () => fail(String(error))),
+              (text) => {
+                asked.delete(reset);
+                this.#carry(host, process.host, 0, () => end(() => resolve(text)));
+              },
+              (error: unknown) => {
+                asked.delete(reset);
+                this.#carry(host, process.host, 0, () => fail(String(error)));
+              },
             );
           });
         });
@@ -197,6 +204,19 @@ export class SimNetwork {
       if (this.isCut(from, to)) this.#waiting.add(() => this.#carry(from, to, 0, deliver));
       else deliver();
     });
+  }
+
+  /** Requests that this process has not answered; they are reset when it is killed. */
+  #askedOf(process: SimProcess): Set<() => void> {
+    const known = this.#asked.get(process);
+    if (known) return known;
+    const asked = new Set<() => void>();
+    this.#asked.set(process, asked);
+    process.onKilled((how) => {
+      this.#asked.delete(process);
+      if (how === 'kill-9') for (const reset of asked) reset();
+    });
+    return asked;
   }
 
   #release(): void {
