@@ -37,3 +37,13 @@ export {
 } from './brake.js';
 export { calmMs, isHeldByBrake } from './app-brake.js';
 export type { HealthMark } from './brake.js';
+export { explainApp } from './explain-app.js';
+export type {
+  AppExplanation,
+  ExplainView,
+  NextInstance,
+  OfferedChange,
+  Place,
+  Standing,
+} from './explain-app.js';
+export type { Hold, HoldKind } from './app-holds.js';

@@ -2,12 +2,12 @@
 // Also keeps the launch delay itself up to date (behaviour.md 9).
 import { currentDelay, currentStatus, delayAdvanced, forgottenAt, launchableAt } from '#libs/lifecycle';
 import { newTaskId } from '#libs/model';
-import type { AgentId, Cause, Instance } from '#libs/model';
+import type { Cause, Instance } from '#libs/model';
 import { place } from '#libs/placement';
-import type { PlacementRequest } from '#libs/placement';
 import type { AppDraft } from './app-draft.js';
-import { isOutdated } from './classify.js';
-import { confirmedTable } from './confirmation.js';
+import { placementRequest } from './placement-request.js';
+import type { PlacementView } from './placement-request.js';
+import type { ClusterSnapshot } from './snapshot.js';
 
 /**
  * Places every waiting instance that may start now; what fits nowhere is listed in the draft. `asksReadiness`: a deployment starts
@@ -19,7 +19,7 @@ export function launchWaiting(draft: AppDraft, asksReadiness: boolean): void {
     if (instance.placed || instance.goal === 'stopped') continue;
     const at = launchableAt(delayed, instance, draft.versionOf(instance), draft.now);
     if (at > draft.now) draft.wake(at);
-    else if (!isAgentPausing(draft, instance)) launch(draft, instance, asksReadiness);
+    else if (!isAgentPausing(instance, draft.context.snapshot)) launch(draft, instance, asksReadiness);
   }
   if (draft.unplaced) draft.wake(draft.now + draft.context.snapshot.settings.placementRetryMs);
 }
@@ -28,13 +28,12 @@ export function launchWaiting(draft: AppDraft, asksReadiness: boolean): void {
  * Its agent has no session but is not lost either: it may be starting the next incarnation itself (decisions.md 15).
  * A moment later it is either back or lost.
  */
-function isAgentPausing(draft: AppDraft, { agentId }: Instance): boolean {
-  return agentId !== undefined && draft.context.snapshot.agents.get(agentId)?.liveness === 'disconnected';
-}
+export const isAgentPausing = ({ agentId }: Instance, { agents }: Pick<ClusterSnapshot, 'agents'>): boolean =>
+  agentId !== undefined && agents.get(agentId)?.liveness === 'disconnected';
 
 function launch(draft: AppDraft, instance: Instance, asksReadiness: boolean): void {
   const { snapshot, ledger, ids } = draft.context;
-  const verdict = place(requestFor(draft, instance), snapshot.agents, ledger);
+  const verdict = place(placementRequest(viewOf(draft), instance), snapshot.agents, ledger);
   if (verdict.kind === 'impossible') {
     draft.unplaced = { count: (draft.unplaced?.count ?? 0) + 1, perAgent: verdict.perAgent };
     return;
@@ -56,29 +55,13 @@ function launch(draft: AppDraft, instance: Instance, asksReadiness: boolean): vo
   advanceDelay(draft, instance, draft.now, instance.cause);
 }
 
-function requestFor(draft: AppDraft, instance: Instance): PlacementRequest {
-  const { spec } = draft.versionOf(instance);
-  return {
-    appId: draft.id,
-    spec,
-    ...(instance.agentId === undefined ? {} : { preferredAgent: instance.agentId }),
-    peers: spec.constraints.length ? peersOf(draft, instance) : [],
-    total: spec.instances,
-    confirmedTable: confirmedTable(draft.context.snapshot),
-    now: draft.now,
-  };
-}
-
-/** Placed, not lost, and of the same side of a replacement: old and new ones do not stand in each other's way (behaviour.md 11.1). */
-function peersOf(draft: AppDraft, instance: Instance): readonly AgentId[] {
-  const isOld = isOutdated(instance, draft.app);
-  return draft.instances
-    .filter(
-      (each) => each.placed && each.unreachableSince === undefined && isOutdated(each, draft.app) === isOld,
-    )
-    .sort((a, b) => (a.placedAt ?? 0) - (b.placedAt ?? 0))
-    .flatMap((each): readonly AgentId[] => (each.agentId === undefined ? [] : [each.agentId]));
-}
+const viewOf = (draft: AppDraft): PlacementView => ({
+  app: draft.app,
+  instances: draft.instances,
+  versionOf: (each) => draft.versionOf(each),
+  snapshot: draft.context.snapshot,
+  now: draft.now,
+});
 
 /** A launch, and a task that came up, move the deadline and keep the length; long enough after the last of them it is forgotten. */
 export function upkeepDelay(draft: AppDraft): void {

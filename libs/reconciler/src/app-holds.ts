@@ -1,0 +1,187 @@
+// What stands between an app as it is and as it is wanted, by the sets of classification: one entry per reason, each with how many
+// instances it concerns and, where it ends by itself, when.
+import {
+  currentStatus,
+  healthOf,
+  hasNoAddress,
+  isAwaitingReadiness,
+  isRunning,
+  launchableAt,
+} from '#libs/lifecycle';
+import { timestampOf } from '#libs/model';
+import type { AgentId, App, Deployment, DeploymentId, Instance, InstanceId } from '#libs/model';
+import type { AppWork } from './app-work.js';
+import { inactiveAt, isOutdated } from './classify.js';
+import type { AppSituation, Sets } from './classify.js';
+import { isAgentPausing } from './launch.js';
+import type { ClusterSnapshot } from './snapshot.js';
+
+export type HoldKind =
+  | 'suspended' // no instance is wanted
+  | 'deployment-step' // its step of a deployment is still to come
+  | 'rollout' // older ones are replaced under the upgrade strategy
+  | 'launch-delay'
+  | 'agent-away' // its agent may be starting it again without us
+  | 'no-place'
+  | 'starting'
+  | 'not-ready'
+  | 'unhealthy'
+  | 'brake'
+  | 'unreachable'
+  | 'stopping'
+  | 'ending';
+
+export interface Hold {
+  readonly kind: HoldKind;
+  /** One sentence without a full stop. */
+  readonly text: string;
+  /** Concerned by it; 0 for one that is about the app as a whole. */
+  readonly instances: number;
+  /** The first of them. */
+  readonly instanceIds: readonly InstanceId[];
+  /** Epoch ms: it ends then by itself, or something else is decided. */
+  readonly until?: number;
+  readonly agentId?: AgentId;
+  readonly deploymentId?: DeploymentId;
+}
+
+/** Ids that are named; the count is told of all. */
+const IDS_MAX = 10;
+
+export interface HoldQuestion {
+  readonly app: App;
+  readonly sets: Sets;
+  readonly situation: AppSituation;
+  readonly snapshot: ClusterSnapshot;
+  readonly work: AppWork;
+  /** Wanted, and not even created. */
+  readonly missing: number;
+  /** Of those waiting and missing. */
+  readonly unplaceable: { readonly instances: number; readonly isLeast: boolean };
+}
+
+export function holdsOf(question: HoldQuestion): readonly Hold[] {
+  return [...ofTheApp(question), ...ofWaiting(question), ...ofPlaced(question)];
+}
+
+function ofTheApp({ app, sets, situation, work, missing }: HoldQuestion): readonly Hold[] {
+  const holds: Hold[] = [];
+  if (app.current.spec.instances === 0) {
+    holds.push(hold('suspended', [], 'no instance is wanted: instances is 0'));
+  }
+  if (work.kind === 'hold' && missing > 0) {
+    const { id } = work.deployment;
+    const text = `to be started by ${stepText(app, work.deployment)}`;
+    holds.push({ ...hold('deployment-step', [], text), instances: missing, deploymentId: id });
+  }
+  if (work.kind === 'replace') {
+    const old = situation.instances.filter((each) => isOutdated(each, app) && !sets.leaving.includes(each));
+    const text = `deployment ${work.deployment.id} replaces them step by step under upgradeStrategy`;
+    if (old.length) holds.push({ ...hold('rollout', old, text), deploymentId: work.deployment.id });
+  }
+  if (app.brake) {
+    const ends = app.brake.calmSince === undefined ? '' : '; it is calm again, so this ends soon';
+    const text = `the mass-kill brake is on since ${timestampOf(app.brake.since)}: none is killed for its health${ends}`;
+    holds.push(hold('brake', [], text));
+  }
+  return holds;
+}
+
+function stepText(app: App, { id, steps, currentStep }: Deployment): string {
+  const ahead = steps
+    .slice(currentStep)
+    .findIndex(({ actions }) => actions.some((each) => each.app === app.id));
+  const open = steps[currentStep - 1]?.actions ?? [];
+  const step = open.some((each) => each.app === app.id) ? currentStep : currentStep + ahead + 1;
+  const before = open.map((each) => `${each.action} ${each.app}`).join(', ');
+  const once = step > currentStep && before ? `, once step ${currentStep} is done: ${before}` : '';
+  return `step ${step} of ${steps.length} of deployment ${id}${once}`;
+}
+
+function ofWaiting({ app, sets, situation, snapshot, unplaceable }: HoldQuestion): readonly Hold[] {
+  const { now } = situation;
+  const holds: Hold[] = [];
+  const atOf = (each: Instance): number => launchableAt(app, each, situation.versionOf(each), now);
+  for (const [until, delayed] of grouped(sets.waiting, atOf)) {
+    if (until <= now) continue;
+    const text = `the next start is delayed until ${timestampOf(until)} after failures`;
+    holds.push({ ...hold('launch-delay', delayed, text), until });
+  }
+  const paused = sets.waiting.filter((each) => atOf(each) <= now && isAgentPausing(each, snapshot));
+  for (const [agentId, instances] of grouped(paused, (each) => each.agentId)) {
+    if (agentId === undefined) continue;
+    const name = snapshot.agents.get(agentId)?.info.hostname ?? agentId;
+    const text = `${name} has no session and may start it again itself; it goes elsewhere once that agent counts as lost`;
+    holds.push({ ...hold('agent-away', instances, text), agentId });
+  }
+  if (unplaceable.instances > 0) {
+    const count = snapshot.agents.size;
+    const text = count
+      ? `fits on none of ${count} agent${count === 1 ? '' : 's'}${unplaceable.isLeast ? ' (not all of them were tried)' : ''}`
+      : 'there is no agent: start one with longrun agent';
+    holds.push({ ...hold('no-place', [], text), instances: unplaceable.instances });
+  }
+  return holds;
+}
+
+function ofPlaced({ sets, situation, snapshot }: HoldQuestion): readonly Hold[] {
+  const away = [...sets.unreachable, ...sets.lost];
+  const agentOf = (each: Instance): string =>
+    (each.agentId && snapshot.agents.get(each.agentId)?.info.hostname) ?? each.agentId ?? 'its agent';
+  const byText = (kind: HoldKind, instances: readonly Instance[], text: (each: Instance) => string): Hold[] =>
+    [...grouped(instances, text)].map(([words, each]) => hold(kind, each, words));
+  return [
+    ...byText('starting', sets.coming, (each) => {
+      const status = currentStatus(each);
+      return `placed on ${agentOf(each)}, ${status?.pull?.text ?? `which has reported ${status?.phase ?? 'nothing yet'}`}`;
+    }),
+    ...byText('not-ready', sets.unready, (each) => unreadyText(each, situation)),
+    ...byText('unhealthy', sets.unhealthy, (each) => unhealthyText(each, situation)),
+    ...[...grouped(away, (each) => inactiveAt(each, situation))].map(([until, each]): Hold => {
+      const isOver = until <= situation.now;
+      const text = `${each.map(agentOf)[0]} is lost; ${isOver ? 'it is replaced' : 'it is replaced when the agent stays away'}`;
+      return { ...hold('unreachable', each, text), ...(isOver || !Number.isFinite(until) ? {} : { until }) };
+    }),
+    ...byText('stopping', [...sets.leaving, ...sets.cycling], (each) =>
+      each.stop ? `is being stopped (${each.stop.phase}): ${each.stop.cause.text}` : 'is being removed',
+    ),
+    ...byText('ending', sets.ended, () => 'has ended; it is launched again or forgotten in a moment'),
+  ];
+}
+
+function unreadyText(instance: Instance, { versionOf }: AppSituation): string {
+  const version = versionOf(instance);
+  if (isAwaitingReadiness(instance)) return 'runs, and its readiness check has not answered ready yet';
+  if (version.spec.healthChecks.length && healthOf(instance, version) !== true) {
+    return 'runs, and its health checks have not all answered yet';
+  }
+  if (hasNoAddress(instance)) return 'runs, and has no address on its network yet';
+  return currentStatus(instance)?.accepting
+    ? 'is ready, and comes into the route table in a moment'
+    : 'runs, and does not accept connections on its ports yet';
+}
+
+function unhealthyText(instance: Instance, { versionOf }: AppSituation): string {
+  if (!isRunning(instance)) return `is reported as ${currentStatus(instance)?.phase ?? 'unknown'}`;
+  if (hasNoAddress(instance)) return 'has lost its address on its network';
+  const failing = versionOf(instance)
+    .spec.healthChecks.map((_, index) => currentStatus(instance)?.health[index])
+    .find((each) => each?.alive === false);
+  return `fails its health check: ${failing?.lastFailureCause ?? 'no answer'}`;
+}
+
+function hold(kind: HoldKind, concerned: readonly Instance[], text: string): Hold {
+  const instanceIds = concerned.slice(0, IDS_MAX).map(({ id }) => id);
+  return { kind, text, instances: concerned.length, instanceIds };
+}
+
+function grouped<Key>(instances: readonly Instance[], keyOf: (each: Instance) => Key): Map<Key, Instance[]> {
+  const groups = new Map<Key, Instance[]>();
+  for (const each of instances) {
+    const key = keyOf(each);
+    const known = groups.get(key);
+    if (known) known.push(each);
+    else groups.set(key, [each]);
+  }
+  return groups;
+}
