@@ -2,6 +2,7 @@
 // plane can be driven with thousands of definitions that no host could run.
 import type { Journal, Probes } from '#libs/agent-core';
 import { Agent } from '#libs/agent-core';
+import type { AgentResources } from '#libs/model';
 import { FakeRuntime } from '#libs/testkit';
 import { randomIds, SystemClock } from '#libs/time';
 import { WebSocketNetwork } from '../../apps/agent/src/websocket-network.js';
@@ -25,15 +26,33 @@ const silent = {
   error: () => undefined,
 };
 
+/** What differs between several of them on one machine. */
+export interface FakeHost {
+  readonly hostname: string;
+  readonly resources: AgentResources;
+}
+
+/** What a test moves by hand. */
+export interface FakeParts {
+  readonly probes: Probes;
+  /** Of processes. */
+  readonly runtime: FakeRuntime;
+}
+
 /** Resolves when it offers both runtimes; it connects by itself. */
-export async function startFakeRuntimeAgent(controlPlane: string, token: string): Promise<Agent> {
+export async function startFakeRuntimeAgent(
+  controlPlane: string,
+  token: string,
+  host: Partial<FakeHost> = {},
+  { probes = healthy, runtime }: Partial<FakeParts> = {},
+): Promise<Agent> {
   const clock = new SystemClock();
   const agent = await Agent.open({
     clock,
     ids: randomIds,
     network: new WebSocketNetwork(token),
     journal: forgetful,
-    probes: healthy,
+    probes,
     disk: { freeShare: () => Promise.resolve(1) },
     log: silent,
     controlPlanes: [controlPlane],
@@ -45,11 +64,12 @@ export async function startFakeRuntimeAgent(controlPlane: string, token: string)
       zone: 'one',
       resources: { cpus: 1_000, mem: 1_000_000, disk: 1_000_000, ports: [{ from: 31_000, to: 32_000 }] },
       version: '0.0.0',
+      ...host,
     },
     warnings: [],
     refused: () => undefined,
   });
-  await agent.addRuntime(new FakeRuntime(clock, 'process'));
+  await agent.addRuntime(runtime ?? new FakeRuntime(clock, 'process'));
   await agent.addRuntime(new FakeRuntime(clock, 'docker'));
   agent.start();
   return agent;

@@ -9,12 +9,14 @@ import { removeCommand } from './commands/remove.command.js';
 import { restartCommand } from './commands/restart.command.js';
 import { scaleCommand } from './commands/scale.command.js';
 import { statusCommand } from './commands/status.command.js';
+import { whyCommand } from './commands/why.command.js';
 import { Output } from './output/output.js';
 
 export const COMMANDS: readonly Command[] = [
   deployCommand,
   appsCommand,
   statusCommand,
+  whyCommand,
   logsCommand,
   scaleCommand,
   restartCommand,

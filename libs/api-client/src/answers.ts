@@ -117,3 +117,29 @@ export interface BrakeCountsAnswer {
   readonly together: number;
   readonly needed: number | null;
 }
+
+/** `/v3/instances/ID/why`: from what it does now, or why it is gone, to the root. */
+export interface InstanceWhyAnswer {
+  readonly instanceId: string;
+  readonly appId: string;
+  readonly isGone: boolean;
+  readonly now: string;
+  readonly root: { readonly kind: string; readonly text: string; readonly at?: string };
+  readonly chain: readonly { readonly at?: string; readonly what: string; readonly text: string }[];
+  readonly reasons: readonly ReasonAnswer[];
+}
+
+/** `/v3/apps/ID/why`, newest first. */
+export interface AppReasonsAnswer {
+  readonly appId: string;
+  readonly reasons: readonly ReasonAnswer[];
+}
+
+export interface ReasonAnswer {
+  readonly at: string;
+  readonly what: string;
+  readonly text: string;
+  readonly instanceId: string;
+  readonly taskId?: string;
+  readonly cause: { readonly kind: string; readonly text: string; readonly ref?: string };
+}

@@ -3,10 +3,12 @@ export { ApiClient, ApiError, ApiUnreachable } from './api-client.js';
 export type { ApiClientOptions, DeploymentAnswer } from './api-client.js';
 export type {
   AppAnswer,
+  AppReasonsAnswer,
   BrakeAnswer,
   BrakeCountsAnswer,
   DeploymentListItem,
   EndedDeployment,
+  InstanceWhyAnswer,
   ProxiesAnswer,
   QueueAnswer,
   TaskAnswer,

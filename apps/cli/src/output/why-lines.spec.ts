@@ -1,0 +1,40 @@
+import { describe, expect, it } from '@jest/globals';
+import { whyLines } from './why-lines.js';
+
+describe('the chain of reasons', () => {
+  it('has what is now on top and the root last, each below what it caused', () => {
+    const text = whyLines({
+      instanceId: 'web.instance-1',
+      appId: '/web',
+      isGone: false,
+      now: 'it is running on agent host-1, in the route table',
+      root: { kind: 'request', text: 'POST /v2/apps from 127.0.0.1' },
+      chain: [
+        { at: '2026-01-31T12:00:02.000Z', what: 'routed', text: 'it entered the route table (table 3)' },
+        { what: 'deployment', text: 'deployment d-1, which is no longer kept' },
+        { at: '2026-01-31T12:00:00.000Z', what: 'request', text: 'POST /v2/apps from 127.0.0.1' },
+      ],
+      reasons: [],
+    });
+    expect(text.split('\n')).toEqual([
+      'web.instance-1 of /web: it is running on agent host-1, in the route table',
+      '',
+      '2026-01-31T12:00:02.000Z  it entered the route table (table 3)',
+      '                            because deployment d-1, which is no longer kept',
+      '2026-01-31T12:00:00.000Z      because POST /v2/apps from 127.0.0.1',
+    ]);
+  });
+
+  it('keeps each link on a line of its own, whatever a task wrote', () => {
+    const text = whyLines({
+      instanceId: 'web.instance-1',
+      appId: '/web',
+      isGone: true,
+      now: 'it is gone',
+      root: { kind: 'crash', text: '' },
+      chain: [{ what: 'ended', text: 'exit code 1:\n  Error: no such table\n' }],
+      reasons: [],
+    });
+    expect(text.split('\n').at(-1)?.trim()).toBe('exit code 1: | Error: no such table');
+  });
+});
