@@ -22,6 +22,7 @@ export {
   isReportedUnready,
   isRunning,
   runningSince,
+  wasHealthy,
 } from './readiness.js';
 export type { FailedCheck } from './readiness.js';
 export { taskEnvironment } from './environment.js';

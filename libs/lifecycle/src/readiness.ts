@@ -14,6 +14,17 @@ export function healthOf(instance: Instance, version: AppVersion): boolean | nul
   return results.every((each) => each?.alive);
 }
 
+/** Each of its checks passed once in this incarnation, also if its agent was restarted meanwhile and forgot. False without checks. */
+export function wasHealthy(instance: Instance, version: AppVersion): boolean {
+  const checks = version.spec.healthChecks;
+  const status = currentStatus(instance);
+  if (!checks.length || !status) return false;
+  return (
+    status.wasHealthy === true ||
+    checks.every((_, index) => status.health[index]?.lastSuccessAt !== undefined)
+  );
+}
+
 /** Running, as reported. */
 export const isRunning = (instance: Instance): boolean => currentStatus(instance)?.phase === 'running';
 

@@ -1,5 +1,6 @@
 // The mass-kill brake (promise 5): when it is on, what it holds, and what ends it.
 import { describe, expect, test } from '@jest/globals';
+import { isRunning } from '#libs/lifecycle';
 import { asAppId } from '#libs/model';
 import type { AppId, AppSpec, Instance } from '#libs/model';
 import { aHealthCheck, anAppSpec, anInstance, aStatus, aVersion } from '#libs/testkit';
@@ -203,6 +204,25 @@ describe('the brake of an app', () => {
     }
     expect(cluster.apps.get(WEB)?.brake).toMatchObject({ by: 'app' });
     expect(stops(cluster).length).toBeLessThanOrEqual(5);
+  });
+
+  test('sends no traffic to the successor of one that was killed, as long as that has not been healthy itself', () => {
+    const hasty = [aHealthCheck({ protocol: 'MESOS_HTTP', maxConsecutiveFailures: 1, intervalSeconds: 1 })];
+    const cluster = aCluster([[WEB, 10]], 2, { healthChecks: hasty });
+    const instances = of(cluster, WEB).map((each) => each.id);
+    let unproven = 0;
+    for (let tick = 0; tick < 160; tick += 1) {
+      for (const id of instances.slice(0, 1 + tick / 4)) cluster.sickenInstance(id);
+      cluster.tick();
+      if (!cluster.apps.get(WEB)?.brake) continue;
+      const neverWell = of(cluster, WEB).filter(
+        (each) =>
+          each.incarnation > 1 && isRunning(each) && each.status?.health[0]?.lastSuccessAt === undefined,
+      );
+      expect(neverWell.map((each) => each.routing)).toEqual(neverWell.map(() => 'out'));
+      unproven += neverWell.length;
+    }
+    expect(unproven).toBeGreaterThan(0);
   });
 
   test('does not hold a deployment, which ends it by replacing them', () => {

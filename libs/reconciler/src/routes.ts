@@ -7,6 +7,7 @@ import {
   isReady,
   isReportedUnready,
   isRunning,
+  wasHealthy,
 } from '#libs/lifecycle';
 import type { Cause, Instance } from '#libs/model';
 import type { AppDraft } from './app-draft.js';
@@ -28,8 +29,13 @@ export function updateRoutes(draft: AppDraft): boolean {
 function updateRoute(draft: AppDraft, instance: Instance, isBrakeOn: boolean): void {
   const version = draft.versionOf(instance);
   const ref = instance.taskId === undefined ? {} : { ref: instance.taskId };
-  // the brake suspects health checks; an app that has not called itself ready gets no traffic all the same
-  const mayServe = isRunning(instance) && !isAwaitingReadiness(instance);
+  // the brake suspects checks that passed before: what never passed them in this incarnation, or has not called itself ready, gets
+  // no traffic all the same; the mark alone would do for the successor of one that was killed for its health
+  const mayServe =
+    isRunning(instance) &&
+    !isAwaitingReadiness(instance) &&
+    !hasNoAddress(instance) &&
+    wasHealthy(instance, version);
   const isHeld = isBrakeOn && mayServe && healthMark(instance, version)?.kind === 'turned';
   if (instance.routing !== 'in' && (isReady(instance, version, draft.now) || isHeld)) {
     const text = isHeld ? 'the mass-kill brake is on: traffic goes to all' : 'it is ready';
