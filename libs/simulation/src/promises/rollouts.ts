@@ -1,6 +1,6 @@
 // Promises 3 and 4: the floor, the ceiling, deployments that end, and nothing that is stopped without need.
 import { isDeepStrictEqual } from 'node:util';
-import type { AppId, AppVersion, DeploymentId, Instance } from '#libs/model';
+import type { App, AppId, AppVersion, DeploymentId, Instance } from '#libs/model';
 import { broken, type CommitFact, type Watcher, type World } from './watch.js';
 import { floorOf, isServing, servingCount } from './serving.js';
 
@@ -133,6 +133,8 @@ export function noNeedlessStops(): Watcher {
           .instancesOf(app.id)
           .filter((each) => each.goal === 'running' && sameConfig(stored.versionOf(each), app.current));
         if (staying.length >= app.current.spec.instances) continue;
+        // a change of the number alone takes its victims by kill selection, whatever their version (behaviour.md 4)
+        if (isSurplusOfScaling(app, stored)) continue;
         broken(
           'no-needless-stop',
           `${after.id} is what ${app.id} wants and is stopped (${after.stop.cause.text}); ${staying.length} of ${app.current.spec.instances} stay`,
@@ -140,4 +142,12 @@ export function noNeedlessStops(): Watcher {
       }
     },
   };
+}
+
+/** The current step only changes the number of instances, and as many as wanted stay. */
+function isSurplusOfScaling({ id, current }: App, stored: World['stored']): boolean {
+  const deployment = stored.deploymentOf(id);
+  const action = deployment?.steps[deployment.currentStep - 1]?.actions.find((each) => each.app === id);
+  const staying = stored.instancesOf(id).filter(({ goal }) => goal === 'running');
+  return action?.action === 'ScaleApplication' && staying.length >= current.spec.instances;
 }
