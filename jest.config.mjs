@@ -1,4 +1,5 @@
-// One runner, four projects: `unit` is pure and needs nothing; `integration`, `docker` and `e2e` use real parts
+// One runner, five projects: `unit` is pure and needs nothing; `simulation` runs seeds of libs/simulation from the built code;
+// `integration`, `docker` and `e2e` use real parts
 // (embedded Postgres, processes, a Docker Engine). scripts/test.mjs runs them all.
 const transform = {
   '^.+\\.ts$': [
@@ -31,6 +32,7 @@ const project = (displayName, testMatch, more = {}) => ({ ...shared, displayName
 export default {
   projects: [
     project('unit', ['<rootDir>/{libs,apps,test/architecture}/**/*.spec.ts']),
+    project('simulation', ['<rootDir>/test/simulation/**/*.sim-spec.ts']),
     project('integration', ['<rootDir>/test/integration/**/*.int-spec.ts']),
     project('docker', ['<rootDir>/test/docker/**/*.docker-spec.ts']),
     project('e2e', ['<rootDir>/test/e2e/**/*.e2e-spec.ts']),

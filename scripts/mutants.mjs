@@ -93,7 +93,9 @@ function hunt() {
   return { caught: undefined, seeds: done };
 }
 
-const holdsWithout = (seed) => simulate(ROOT, ['--seed', seed]).failed.length === 0;
+function holdsWithout(seed) {
+  return simulate(ROOT, ['--seed', seed]).failed.length === 0;
+}
 
 function simulate(root, words) {
   const program =

@@ -1,4 +1,4 @@
-// `npm test [-- unit integration docker e2e]`: everything, on a bare machine, with real parts. Ends with `N passed, N failed`.
+// `npm test [-- unit simulation integration docker e2e]`: everything, on a bare machine, with real parts. Ends with `N passed, N failed`.
 // Docker suites need an engine: found, started or installed (see libs/testkit). Only when all of that fails are they skipped, loudly;
 // LONGRUN_REQUIRE_DOCKER=1 makes that a failure.
 import { spawnSync } from 'node:child_process';
@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { prepare, ROOT } from './prepare.mjs';
 
-const PROJECTS = ['unit', 'integration', 'docker', 'e2e'];
+const PROJECTS = ['unit', 'simulation', 'integration', 'docker', 'e2e'];
 const NEEDS_DOCKER = new Set(['docker', 'e2e']);
 const say = (line) => process.stderr.write(`${line}\n`);
 
