@@ -5,6 +5,7 @@ import type { Command } from './command.js';
 import { appsCommand } from './commands/apps.command.js';
 import { deployCommand } from './commands/deploy.command.js';
 import { logsCommand } from './commands/logs.command.js';
+import { planCommand } from './commands/plan.command.js';
 import { removeCommand } from './commands/remove.command.js';
 import { restartCommand } from './commands/restart.command.js';
 import { scaleCommand } from './commands/scale.command.js';
@@ -14,6 +15,7 @@ import { Output } from './output/output.js';
 
 export const COMMANDS: readonly Command[] = [
   deployCommand,
+  planCommand,
   appsCommand,
   statusCommand,
   whyCommand,

@@ -27,6 +27,8 @@ export function usage(): string {
   ].join('\n');
 }
 
+const EXIT_CODES = '0 done, 1 refused or failed, 2 wrong use, 3 no server answers, 4 not done in time';
+
 export function usageOf(command: Command): string {
   return [
     `usage: longrun ${[command.name, command.operands].filter(Boolean).join(' ')} [options]`,
@@ -35,7 +37,7 @@ export function usageOf(command: Command): string {
     '',
     ...describeOptions([...command.options, ...COMMON_OPTIONS]),
     '',
-    'Exit codes: 0 done, 1 refused or failed, 2 wrong use, 3 no server answers, 4 not done in time.',
+    `Exit codes: ${command.exitCodes ?? EXIT_CODES}.`,
     '',
   ].join('\n');
 }

@@ -9,6 +9,7 @@ import { DeploymentsController } from './api/deployments.controller.js';
 import { EventsController } from './api/events.controller.js';
 import { GroupsController } from './api/groups.controller.js';
 import { PagesController } from './api/pages.controller.js';
+import { PlanController } from './api/plan.controller.js';
 import { PodsController } from './api/pods.controller.js';
 import { ProcessController } from './api/process.controller.js';
 import { ProxiesController } from './api/proxies.controller.js';
@@ -47,6 +48,7 @@ export class ControlPlaneModule {
         QueueController,
         GroupsController,
         PodsController,
+        PlanController,
         EventsController,
         AgentsController,
         ProxiesController,

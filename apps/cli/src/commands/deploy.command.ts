@@ -1,11 +1,9 @@
 // `longrun deploy FILE…`: makes the server run what the files say, in one deployment, and waits until it is healthy.
-import { readFile } from 'node:fs/promises';
-import { parse as parseYaml } from 'yaml';
-import { parseAppFile, type RawApp } from '#libs/model';
 import type { AppAnswer, DeploymentAnswer } from '#libs/api-client';
+import { readAppFiles } from '../app-files.js';
 import { finishChange, forceQuery, waitUntilWhole } from '../change.js';
 import { WAIT_OPTIONS, type Command, type CommandContext } from '../command.js';
-import { CommandFailed } from '../exit.js';
+import { PLAN_OPTIONS, showPlan } from '../plan.js';
 import { healthWord, urlsOf } from '../output/app-lines.js';
 import { proxyUrlOf } from '../proxy-url.js';
 
@@ -16,13 +14,18 @@ export const deployCommand: Command = {
   maxOperands: 100,
   summary:
     'create or update the apps of these files (JSON or YAML; an app, a list, a group) and wait until they are healthy',
-  options: WAIT_OPTIONS,
+  options: [
+    ...WAIT_OPTIONS,
+    { name: 'dry-run', kind: 'flag', help: 'only show what would happen, as "longrun plan" does' },
+    ...PLAN_OPTIONS,
+  ],
   run: deploy,
 };
 
 async function deploy(context: CommandContext): Promise<number> {
   const { api, settings } = context;
-  const files = (await Promise.all(settings.operands.map(readAppFile))).flat();
+  const files = await readAppFiles(settings.operands);
+  if (settings.flag('dry-run')) return showPlan(context, files);
   const answer = await api.put<DeploymentAnswer>(
     `/v2/apps?partialUpdate=false&${forceQuery(context)}`,
     files.map(({ body }) => body),
@@ -37,38 +40,4 @@ async function deploy(context: CommandContext): Promise<number> {
 
 function describe(app: AppAnswer, proxyUrl: string): string {
   return [`${app.id}: ${healthWord(app)}`, ...urlsOf(app, proxyUrl).map((url) => `  ${url}`)].join('\n');
-}
-
-/** App bodies with absolute ids; every problem names the file. */
-async function readAppFile(path: string): Promise<readonly RawApp[]> {
-  let text: string;
-  try {
-    text = path === '-' ? await readStandardInput() : await readFile(path, 'utf8');
-  } catch (error) {
-    throw new CommandFailed(
-      `cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`,
-      2,
-    );
-  }
-  let content: unknown;
-  try {
-    content = parseYaml(text); // JSON is YAML
-  } catch (error) {
-    throw new CommandFailed(
-      `${path} is neither JSON nor YAML: ${error instanceof Error ? error.message : String(error)}`,
-      2,
-    );
-  }
-  const file = parseAppFile(content);
-  if (file.kind === 'problems') {
-    const lines = file.problems.map((problem) => `  ${problem.path}: ${problem.errors.join('; ')}`);
-    throw new CommandFailed(`${path} cannot be deployed:\n${lines.join('\n')}`, 2);
-  }
-  return file.apps;
-}
-
-async function readStandardInput(): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
 }

@@ -63,10 +63,9 @@ export class GroupsController {
   ): Promise<object> {
     const { groups, state } = this.core;
     const options = changeOptions(request);
-    return answerChange(
-      reply,
-      await groups.update(baseOf(request), readJson(request, ANY_TYPE), options, state),
-    );
+    const started = await groups.update(baseOf(request), readJson(request, ANY_TYPE), options, state);
+    // Marathon has this dry run, and answers nothing but the steps (api.md 4.2); `/v3/plan` tells the rest
+    return options.dryRun ? presentPlan(started.steps) : answerChange(reply, started);
   }
 
   @Patch(['', '*'])

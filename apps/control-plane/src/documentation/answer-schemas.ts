@@ -1,26 +1,10 @@
 // Shapes of what the API answers, by name. The definition inside them is what the readers accept, shown in its present form; members
 // that are only there sometimes are not listed as required. The fuzz checks real answers against these.
 import type { Schema } from './endpoint.js';
+import { PLAN_SCHEMAS } from './plan-schemas.js';
+import { count, flag, listOf, mapOf, object, ref, text, texts, time } from './shapes.js';
 
-const text: Schema = { type: 'string' };
-const count: Schema = { type: 'integer', minimum: 0 };
-const flag: Schema = { type: 'boolean' };
-const time: Schema = {
-  type: 'string',
-  format: 'date-time',
-  pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$',
-};
-const listOf = (items: Schema): Schema => ({ type: 'array', items });
-const texts = listOf(text);
-const mapOf = (additionalProperties: Schema): Schema => ({ type: 'object', additionalProperties });
-export const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
-
-/** All members that are not named in `optional` are always there. */
-function object(properties: Readonly<Record<string, Schema>>, ...optional: readonly string[]): Schema {
-  const required = Object.keys(properties).filter((name) => !optional.includes(name));
-  return { type: 'object', properties, ...(required.length ? { required } : {}) };
-}
-
+export { ref };
 const idOnly = object({ id: text });
 const actions = listOf(object({ action: text, app: text }));
 const steps = listOf(object({ actions }));
@@ -97,7 +81,12 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, Schema>> = {
     ...object({ version: time, deploymentId: { type: 'string', format: 'uuid' } }),
     description: 'Answer to a change. `version` is that of the change as a whole.',
   },
-  Plan: { ...object({ steps }), description: 'Answer to a dry run.' },
+  Plan: {
+    ...object({ steps, plan: ref('ChangePlan') }, 'plan'),
+    description:
+      'Answer to a dry run. `plan` is absent where no deployment would be made, and from `PUT /v2/groups`.',
+  },
+  ...PLAN_SCHEMAS,
   AppInfo: {
     ...object(
       appMembers,

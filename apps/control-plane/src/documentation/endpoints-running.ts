@@ -71,6 +71,25 @@ const story = {
 
 export const DEPLOYMENT_ENDPOINTS: readonly Endpoint[] = [
   {
+    method: 'POST',
+    path: '/v3/plan',
+    tag: 'Deployments',
+    summary: 'What a change of apps or groups would do',
+    detail:
+      'Takes the body of `PUT /v2/apps` (a list) or of `PUT /v2/groups` (an object) and changes nothing. The change is carried out in an imagined copy of the cluster by the ' +
+      'rules of a real deployment, with tasks that come up well: which members differ, the steps, what starts and stops where and in which order, the most that is used on the ' +
+      'way, and whether it fits. It is refused where the change would be. `dryRun=true` tells the same of every other change.',
+    parameters: [parameters.force, parameters.partialUpdate, parameters.showEnv],
+    body: {
+      schema: { anyOf: [{ type: 'array', items: ref('AppUpdate') }, ref('GroupUpdate')] },
+      meaning: 'A list of updates or definitions, or an update of a group.',
+      required: true,
+    },
+    answers: [{ status: 200, meaning: 'What it would do.', schema: 'Plan' }],
+    errors: ['not-found', 'invalid-argument', 'already-exists', ...CHANGE_ERRORS],
+    example: { target: '/v3/plan', body: [{ id: '/shop/web', instances: 3 }] },
+  },
+  {
     method: 'GET',
     path: '/v2/deployments',
     tag: 'Deployments',

@@ -42,7 +42,13 @@ export const forceByDefault: Parameter = {
 export const dryRun = flag(
   'dryRun',
   false,
-  'Only answer the plan: `{"steps": […]}`. Nothing is stored. Changes that have no plan refuse it.',
+  'Only answer the plan, and change nothing: the steps, and in `plan` what `POST /v3/plan` tells (`PUT /v2/groups` answers the steps alone, as ' +
+    'Marathon does). Changes that have no plan refuse it.',
+);
+export const showEnv = flag(
+  'showEnv',
+  false,
+  'With a plan: show the values of the environment and of `container/docker/parameters`, too. Without it only their names are told, for they may be secrets.',
 );
 export const partialUpdate = flag(
   'partialUpdate',

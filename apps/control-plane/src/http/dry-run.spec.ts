@@ -26,6 +26,7 @@ describe('dryRun=true on a change that makes no plan', () => {
     ['PATCH', '/v2/groups/shop'],
     ['DELETE', '/v2/deployments/x'],
     ['POST', '/v2/tasks/delete'],
+    ['POST', '/v3/plan'],
     ['GET', '/v3/agents'],
   ])('lets %s %s pass', (method, path) => {
     expect(ask(method, path, 'true')).not.toThrow();

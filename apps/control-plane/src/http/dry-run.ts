@@ -5,7 +5,7 @@ import { failures } from '#libs/api-contract';
 import { flag } from './url-form.js';
 
 /** Changes below these answer with their plan; what is not named here must refuse. */
-const PLANNED = /^\/v2\/(apps|groups|tasks|deployments)(\/|$)/;
+const PLANNED = /^(\/v2\/(apps|groups|tasks|deployments)|\/v3\/plan|\/v3\/apps(?!.*\/settings$))(\/|$)/;
 const READS = ['GET', 'HEAD', 'OPTIONS'];
 
 export const isDryRun = ({ query }: Pick<FastifyRequest, 'query'>): boolean => flag(query, 'dryRun');
