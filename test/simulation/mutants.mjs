@@ -88,8 +88,8 @@ export const MUTANTS = [
   {
     name: 'drops-the-deadline',
     file: 'libs/reconciler/src/deployments.ts',
-    find: 'if (left > 0) {',
-    replace: 'if (left > -1e12) {',
+    find: 'const left = deadlineMs(deployment, snapshot, situationOf, now) - idle;',
+    replace: 'const left = deadlineMs(deployment, snapshot, situationOf, now) - idle + 1e12;',
     says: 'every deployment ends by its deadline',
     quick: true,
   },

@@ -6,7 +6,7 @@ import type { Scenario } from '../scenario/scenario.js';
 /** A run that threw says so as a broken promise: a simulator that cannot go on has shown nothing. */
 export const SIMULATOR_FAILED = 'simulator-failed';
 /** So long may a run take, ms of real time; one of half an hour takes seconds. */
-export const RUN_LIMIT_MS = 180_000;
+export const RUN_LIMIT_MS = 300_000;
 export const ENDLESS = 'run-does-not-end';
 
 export async function runSafely(scenario: Scenario, trace = false): Promise<Outcome> {
