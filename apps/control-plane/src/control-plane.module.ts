@@ -3,6 +3,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { AgentsController } from './api/agents.controller.js';
 import { AppChangesController } from './api/app-changes.controller.js';
 import { AppInsightController } from './api/app-insight.controller.js';
+import { AppSettingsController } from './api/app-settings.controller.js';
 import { AppsController } from './api/apps.controller.js';
 import { BrakeController } from './api/brake.controller.js';
 import { DeploymentsController } from './api/deployments.controller.js';
@@ -41,6 +42,7 @@ export class ControlPlaneModule {
         AppsController,
         AppChangesController,
         AppInsightController,
+        AppSettingsController,
         TasksController,
         WhyController,
         BrakeController,

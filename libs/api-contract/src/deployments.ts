@@ -75,9 +75,17 @@ export interface DeploymentStory extends DeploymentInfo {
   readonly reason?: string;
   readonly startedAt: string;
   readonly endedAt?: string;
+  /** While it runs: when it will fail if nothing moves before, and what of its step is not done. */
+  readonly deadlineAt?: string;
+  readonly waitsFor?: readonly string[];
 }
 
-export function presentDeploymentStory(deployment: Deployment, readinessOf?: ReadinessOf): DeploymentStory {
+/** `outlook`: of one that runs; `deadlineAt` in epoch ms. */
+export function presentDeploymentStory(
+  deployment: Deployment,
+  readinessOf?: ReadinessOf,
+  outlook?: { readonly deadlineAt: number; readonly waitsFor: readonly string[] },
+): DeploymentStory {
   const { status, reason, startedAt, endedAt } = deployment;
   return {
     ...presentDeployment(deployment, readinessOf),
@@ -85,5 +93,6 @@ export function presentDeploymentStory(deployment: Deployment, readinessOf?: Rea
     ...(reason === undefined ? {} : { reason }),
     startedAt: timestampOf(startedAt),
     ...(endedAt === undefined ? {} : { endedAt: timestampOf(endedAt) }),
+    ...(outlook ? { deadlineAt: timestampOf(outlook.deadlineAt), waitsFor: outlook.waitsFor } : {}),
   };
 }

@@ -61,14 +61,19 @@ export function computedDeadlineMs(
   app: Pick<App, 'current' | 'settings'>,
   settings: ClusterSnapshot['settings'],
 ): number {
-  return Math.max(settings.deadlineMs, checksMs(app.current), minReadyMsOf(app, settings) + SLACK_MS);
+  return Math.max(
+    settings.deadlineMs,
+    checksMs(app.current) + SLACK_MS,
+    minReadyMsOf(app, settings) + SLACK_MS,
+  );
 }
 
 const SLACK_MS = 60_000;
 /** An app that is asked once an hour whether it is ready gets a few hours. */
 const READINESS_POLLS = 5;
 
-function checksMs({ spec }: AppVersion): number {
+/** How long its checks may take to pass or fail, ms; 0 without any. */
+export function checksMs({ spec }: AppVersion): number {
   const health = spec.healthChecks.map(
     (check) =>
       check.gracePeriodSeconds +
@@ -78,5 +83,5 @@ function checksMs({ spec }: AppVersion): number {
   const readiness = (spec.readinessChecks ?? []).map(
     (check) => READINESS_POLLS * (check.intervalSeconds + check.timeoutSeconds),
   );
-  return Math.max(0, ...[...health, ...readiness].map((seconds) => seconds * 1000 + SLACK_MS));
+  return Math.max(0, ...[...health, ...readiness].map((seconds) => seconds * 1000));
 }

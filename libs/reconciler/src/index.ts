@@ -17,7 +17,7 @@ export type {
   WaitingExplanation,
 } from './decision.js';
 export { reconcile } from './reconcile.js';
-export { computedDeadlineMs, wantedDeadlineMs } from './deadline.js';
+export { checksMs, computedDeadlineMs, wantedDeadlineMs } from './deadline.js';
 export { outlookOf } from './outlook.js';
 export type { Outlook } from './outlook.js';
 export { floorOf, requestStop } from './gatekeeper.js';

@@ -1,18 +1,19 @@
 // Whether a new instance can be relied on in a replacement: it has served for some time without interruption. A release that passes its
 // first check and then fails would otherwise take the old one down in the seconds between (promise 4).
 import { currentStatus, hasRoutablePorts, MIN_READY_LABEL } from '#libs/lifecycle';
+import { SETTING_RANGES } from '#libs/model';
 import type { App, Instance } from '#libs/model';
 import { acceptHoldUntil, isAvailable } from './classify.js';
 import type { AppSituation } from './classify.js';
 import type { ReconcileSettings } from './snapshot.js';
 
-/** The app's setting, its label, or the control plane's setting. A label that is no number of seconds, 0 or more, is as if absent. */
+/** The app's setting, its label, or the control plane's setting. A label that is no number of seconds, 0 to a day, is as if absent. */
 export function minReadyMsOf(
   { current, settings: own }: Pick<App, 'current' | 'settings'>,
   settings: Pick<ReconcileSettings, 'minReadyMs'>,
 ): number {
-  const seconds = own?.minReadySeconds ?? Number(current.spec.labels[MIN_READY_LABEL] ?? Number.NaN);
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : settings.minReadyMs;
+  const seconds = own?.minReadySeconds ?? Number(current.spec.labels[MIN_READY_LABEL]?.trim() || Number.NaN);
+  return seconds >= 0 && seconds <= SETTING_RANGES.minReadySeconds.to ? seconds * 1000 : settings.minReadyMs;
 }
 
 /** Available now, and for long enough. */

@@ -8,6 +8,7 @@ import { VERSIONS_KEPT, type StoredReason } from '#libs/store';
 import { pageOf, readPage } from '../http/page.js';
 import { CORE } from '../tokens.js';
 import { restOf } from './answers.js';
+import { rolloutWarnings } from './rollout-warnings.js';
 import { appIdOf, hostsOf } from './views.js';
 import { instancesToLaunch, waitingWords } from './waiting.js';
 
@@ -23,10 +24,11 @@ export class AppInsightController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): object | Promise<object> {
-    const [, id, what] = /^(.+)\/(waiting|warnings|history|why)$/.exec(restOf(request)) ?? [];
+    const [, id, what] = /^(.+)\/(settings|waiting|warnings|history|why)$/.exec(restOf(request)) ?? [];
     if (id === undefined) throw failures.uriNotFound();
     if (what === 'why') return this.#why(appIdOf(id), request, reply);
     const app = requireApp(this.core.state, appIdOf(id));
+    if (what === 'settings') return { appId: app.id, settings: app.settings ?? {} };
     if (what === 'history') return this.#history(app, request, reply);
     return what === 'warnings' ? this.#warnings(app) : this.#waiting(app);
   }
@@ -34,7 +36,11 @@ export class AppInsightController {
   #warnings(app: App): object {
     const { state, routes } = this.core;
     const routing = routes.warnings(state).filter(({ appId }) => appId === app.id);
-    const warnings = [...routing.map(({ text }) => text), ...definitionWarnings(app.current.spec)];
+    const warnings = [
+      ...routing.map(({ text }) => text),
+      ...definitionWarnings(app.current.spec),
+      ...rolloutWarnings(app),
+    ];
     return { appId: app.id, warnings };
   }
 

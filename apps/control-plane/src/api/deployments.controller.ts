@@ -11,6 +11,7 @@ import {
 } from '#libs/api-contract';
 import type { ControlCore } from '#libs/control-core';
 import { asDeploymentId, type Deployment } from '#libs/model';
+import { outlookOf } from '#libs/reconciler';
 import { DEPLOYMENTS_KEPT } from '#libs/store';
 import { pageOf, readPage } from '../http/page.js';
 import { CORE } from '../tokens.js';
@@ -63,7 +64,7 @@ export class DeploymentsController {
     const readinessOf = this.#readiness();
     return {
       deployments: page.map((each) =>
-        each.status === 'running' ? presentDeploymentStory(each, readinessOf) : presentDeploymentStory(each),
+        each.status === 'running' ? this.#runningStory(each, readinessOf) : presentDeploymentStory(each),
       ),
     };
   }
@@ -73,7 +74,12 @@ export class DeploymentsController {
     const running = this.core.state.deployments.get(asDeploymentId(id));
     const found = running ?? (await this.core.store.deployment(asDeploymentId(id)));
     if (!found) throw failures.deploymentNotFound(id);
-    return running ? presentDeploymentStory(found, this.#readiness()) : presentDeploymentStory(found);
+    return running ? this.#runningStory(found, this.#readiness()) : presentDeploymentStory(found);
+  }
+
+  #runningStory(deployment: Deployment, readinessOf: ReadinessOf): object {
+    const { state, clock } = this.core;
+    return presentDeploymentStory(deployment, readinessOf, outlookOf(deployment, state, clock.now()));
   }
 
   /** Of running deployments only: the answers of others are over. */

@@ -4,7 +4,7 @@ import { ref, shapes } from './answer-schemas.js';
 import { ERRORS_OF_DEFINITIONS, ERRORS_OF_DEPLOYMENTS, type Answer, type Endpoint } from './endpoint.js';
 import * as parameters from './parameters.js';
 
-const { object, listOf, time } = shapes;
+const { object, listOf, text, time } = shapes;
 const DEPLOYMENT_HEADER = { 'Marathon-Deployment-Id': 'Id of the deployment that was started.' };
 
 const result = { anyOf: [ref('DeploymentResult'), ref('Plan')] };
@@ -32,6 +32,16 @@ const tasksOrDeployment: Answer = {
     'The tasks that are killed; with `scale=true` the deployment that was started, or with `dryRun=true` as well its plan.',
   schema: { anyOf: [object({ tasks: listOf(ref('Task')) }), ...result.anyOf] },
 };
+
+const settings = object(
+  {
+    progressDeadlineSeconds: { type: 'integer', minimum: 10, maximum: 86_400 },
+    minReadySeconds: { type: 'integer', minimum: 0, maximum: 86_400 },
+  },
+  'progressDeadlineSeconds',
+  'minReadySeconds',
+);
+const settingsAnswer = object({ appId: text, settings });
 
 const HELLO = {
   id: '/shop/web',
@@ -160,6 +170,59 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
     answers: [changed, started(201, 'It did not exist and was created.')],
     errors: ['not-found', ...CHANGE_ERRORS],
     example: { target: '/v2/apps/shop/web', body: { instances: 4 } },
+  },
+  {
+    method: 'PUT',
+    path: '/v3/apps/{id}',
+    tag,
+    summary: 'Change an app or create it, and supersede what is under way',
+    detail:
+      'As `PUT /v2/apps/{id}`, but a running deployment that holds the app is never in the way: it ends as superseded, with a reason that names the new one, also its part for ' +
+      'other apps. An app whose id ends in `/settings` is changed under `/v2`.',
+    parameters: [parameters.partialUpdate, parameters.dryRun],
+    body: { schema: 'AppUpdate', meaning: 'Some members of a definition, or a whole one.', required: true },
+    answers: [changed, started(201, 'It did not exist and was created.')],
+    errors: ['not-found', ...CHANGE_ERRORS],
+    example: { target: '/v3/apps/shop/web', body: { instances: 4 } },
+  },
+  {
+    method: 'GET',
+    path: '/v3/apps/{id}/settings',
+    tag,
+    summary: 'What is set for an app beside its definition',
+    answers: [
+      {
+        status: 200,
+        meaning: 'The settings; a member that is not set is not there.',
+        schema: settingsAnswer,
+      },
+    ],
+    errors: ['not-found'],
+    example: { target: '/v3/apps/shop/web/settings' },
+  },
+  {
+    method: 'PUT',
+    path: '/v3/apps/{id}/settings',
+    tag,
+    summary: 'Set how the deployments of an app go, without a new version',
+    detail:
+      'The whole of the settings: a member that is not given is not set any more. They act at once, also on a deployment that runs, win over the labels `longrun.io/progress-deadline-seconds` ' +
+      'and `longrun.io/min-ready-seconds`, outlive changes of the definition and go with the app. A deadline that is set is obeyed exactly; one too short for the checks of the app has a warning.',
+    body: { schema: settings, meaning: 'The settings.', required: true },
+    answers: [{ status: 200, meaning: 'They are in force.', schema: settingsAnswer }],
+    errors: ['not-found', ...ERRORS_OF_DEFINITIONS],
+    example: {
+      target: '/v3/apps/shop/web/settings',
+      body: { progressDeadlineSeconds: 120, minReadySeconds: 30 },
+    },
+  },
+  {
+    method: 'DELETE',
+    path: '/v3/apps/{id}/settings',
+    tag,
+    summary: 'Take the settings of an app back',
+    answers: [{ status: 204, meaning: 'None is set any more.' }],
+    errors: ['not-found'],
   },
   {
     method: 'PATCH',

@@ -62,9 +62,13 @@ const story = {
         reason: text,
         startedAt: text,
         endedAt: text,
+        deadlineAt: text,
+        waitsFor: texts,
       },
       'reason',
       'endedAt',
+      'deadlineAt',
+      'waitsFor',
     ),
   ],
 };
@@ -118,7 +122,9 @@ export const DEPLOYMENT_ENDPOINTS: readonly Endpoint[] = [
     path: '/v3/deployments',
     tag: 'Deployments',
     summary: 'Deployments, newest first, with their outcome and reason',
-    detail: 'Running ones and the last 50 that ended; all that are stored with `limit`.',
+    detail:
+      'Running ones and the last 50 that ended; all that are stored with `limit`. Of one that runs `deadlineAt` says when it will fail if nothing moves before, and ' +
+      '`waitsFor` what of its step is not done; of one that ended `reason` says why it failed, or which deployment superseded it or took it back.',
     parameters: [parameters.limit, parameters.cursor],
     tagged: true,
     answers: [{ status: 200, meaning: 'The deployments.', schema: object({ deployments: listOf(story) }) }],

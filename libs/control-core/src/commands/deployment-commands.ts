@@ -44,7 +44,7 @@ export class DeploymentCommands {
     const decide: Decide<StartedDeployment> = (workingSet, now) => {
       const deployment = running(workingSet, id);
       const changes = revertChanges(deployment, workingSet.apps);
-      const ended = cancelled(deployment, 'cancelled: rolled back', now);
+      const ended = cancelled(deployment, '', now);
       return this.#takeBack(ended, { changes, force: true, ...causedBy(by) }, workingSet, now);
     };
     return dryRun ? new ChangeLane(this.lane, this.foresight).preview(decide) : this.lane.submit(decide);
@@ -108,7 +108,11 @@ export class DeploymentCommands {
     const dated = changes.map((change) => withDate(change, version, workingSet));
     const id = asDeploymentId(this.ids.uuid());
     const groupChanges = revertGroups(ended, changes, workingSet);
-    const request = { ...rest, id, version, changes: dated, groupChanges, groupId: '/', takesBack: ended };
+    const takesBack = {
+      ...ended,
+      reason: [ended.reason, `rolled back by deployment ${id}`].filter(Boolean).join('; '),
+    };
+    const request = { ...rest, id, version, changes: dated, groupChanges, groupId: '/', takesBack };
     return startDeployment(request, workingSet, now);
   }
 }

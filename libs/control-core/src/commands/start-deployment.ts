@@ -99,7 +99,7 @@ export function startDeployment(
     writes: [
       ...(takesBack ? [{ kind: 'put-deployment', deployment: takesBack } as const] : []),
       ...conflicting.flatMap((id) => endWrites(workingSet.deployments.get(id), request.id, now)),
-      ...changes.flatMap((change) => appWrites(change, workingSet)),
+      ...changes.flatMap((change) => appWrites(change, workingSet, takesBack !== undefined)),
       ...groups.writes,
       { kind: 'put-deployment', deployment },
     ],
@@ -137,8 +137,14 @@ function wantedAfter(
   };
 }
 
-function appWrites({ appId, before, after }: AppChange, workingSet: WorkingSet): Write[] {
-  const app = workingSet.apps.get(appId);
+function appWrites(
+  { appId, before, after }: AppChange,
+  workingSet: WorkingSet,
+  isTakenBack: boolean,
+): Write[] {
+  const stored = workingSet.apps.get(appId);
+  // what a person set for it went with the app, unless its removal is taken back
+  const app = stored?.removing && !isTakenBack ? withoutSettings(stored) : stored;
   if (after) {
     const next: App = app
       ? { ...app, current: after, removing: false, revision: app.revision + 1 }
@@ -153,6 +159,10 @@ function appWrites({ appId, before, after }: AppChange, workingSet: WorkingSet):
     : [];
 }
 
+function withoutSettings({ settings: _, ...app }: App): App {
+  return app;
+}
+
 /** A running deployment ends where it is; nothing of it is undone (behaviour.md 6). */
 export const cancelled = (deployment: Deployment, reason: string, now: number): Deployment => ({
   ...deployment,
@@ -164,6 +174,6 @@ export const cancelled = (deployment: Deployment, reason: string, now: number): 
 
 function endWrites(deployment: Deployment | undefined, by: DeploymentId, now: number): Write[] {
   if (!deployment) return [];
-  const ended = cancelled(deployment, `cancelled: replaced by deployment ${by}`, now);
+  const ended = cancelled(deployment, `superseded by deployment ${by}`, now);
   return [{ kind: 'put-deployment', deployment: ended }];
 }

@@ -29,6 +29,7 @@ const LABELS = `| label | effect |
 | \`HAPROXY_{n}_REDIRECT_TO_HTTPS\` | \`true\`: a request by virtual host is sent to \`https://\`, unless \`X-Forwarded-Proto: https\` says that it came so |
 | \`longrun.io/drain-seconds\` | how long requests in flight may take when an instance is stopped, before SIGTERM (30) |
 | \`longrun.io/min-ready-seconds\` | how long a new instance must serve without interruption before an old one makes room for it (10, or the control plane's \`--min-ready-seconds\`); 0: at once |
+| \`longrun.io/progress-deadline-seconds\` | how long a deployment may be without progress before it fails and is taken back, 10 to 86400; obeyed exactly (600, or as long as the checks need) |
 | \`MARATHON_SINGLE_INSTANCE_APP\` | \`true\`: never more than one instance; needs an \`upgradeStrategy\` of 0 and 0 |
 
 A label of marathon-lb that has no effect here is shown at \`/v3/apps/ID/warnings\`, with the reason.`;

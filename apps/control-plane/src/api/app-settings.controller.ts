@@ -1,0 +1,44 @@
+// The writing half of `/v3/apps/ID`: a definition that supersedes what is under way, and the settings beside it. Which of the two is
+// meant is told by the end of the path, for ids hold slashes.
+import { Controller, Delete, HttpCode, Inject, Put, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { failures } from '#libs/api-contract';
+import type { ControlCore } from '#libs/control-core';
+import { readJson } from '../http/json-body.js';
+import { flag } from '../http/url-form.js';
+import { CORE } from '../tokens.js';
+import { answerChange, callOf, changeOptions, restOf } from './answers.js';
+import { appIdOf } from './views.js';
+
+@Controller('v3/apps')
+export class AppSettingsController {
+  constructor(@Inject(CORE) private readonly core: ControlCore) {}
+
+  @Put('*')
+  async put(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const body = readJson(request);
+    const id = appOfSettings(request);
+    if (id !== null) return { appId: id, settings: await this.core.appSettings.put(id, body) };
+    const partial = flag(request.query, 'partialUpdate', true);
+    const options = { ...changeOptions(request), force: true, partial, mayCreate: true };
+    const app = await this.core.apps.update(appIdOf(restOf(request)), body, options, callOf(request));
+    return answerChange(reply, app, app.created ? 201 : 200);
+  }
+
+  @Delete('*')
+  @HttpCode(204)
+  async reset(@Req() request: FastifyRequest): Promise<void> {
+    const id = appOfSettings(request);
+    if (id === null) throw failures.methodNotAllowed();
+    await this.core.appSettings.reset(id);
+  }
+}
+
+/** Null: the path is that of an app. */
+function appOfSettings(request: FastifyRequest): ReturnType<typeof appIdOf> | null {
+  const [, id] = /^(.+)\/settings$/.exec(restOf(request)) ?? [];
+  return id === undefined ? null : appIdOf(id);
+}
