@@ -38,8 +38,8 @@ export const MUTANTS = [
   {
     name: 'stops-without-drain',
     file: 'libs/reconciler/src/advance-stops.ts',
-    find: 'if (inFlightTo(instance, version, snapshot, now) === 0) return',
-    replace: 'if (inFlightTo(instance, version, snapshot, now) >= 0) return',
+    find: "if (now >= drainUntil) return enter(stop, 'killing', now);",
+    replace: "if (now >= drainUntil - 1e9) return enter(stop, 'killing', now);",
     says: 'requests in flight end before a stop',
   },
   {
