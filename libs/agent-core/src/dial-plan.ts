@@ -38,7 +38,8 @@ export class DialPlan {
       this.#hints += 1;
       return 0;
     }
-    if (this.#hint === null) this.#turn += 1;
+    // who named a leader that does not answer would name it again: the next one is asked
+    this.#turn += 1;
     this.#hint = null;
     this.#failures += 1;
     const ceiling = Math.min(DELAY_MS_MAX, DELAY_MS_MIN * 2 ** Math.min(this.#failures, 10));
