@@ -110,6 +110,44 @@ describe('a start that is refused', () => {
   });
 });
 
+describe('a start whose answer is lost', () => {
+  const lost = new RuntimeError('temporary', 'temporary', 'the engine hung up');
+
+  it('may have happened: it is reported only once nothing of the task runs any more', async () => {
+    bench.runtime.loseAnswers(lost);
+    const session = await bench.joined([anAssignment()]);
+    await bench.run(1_000);
+    expect(bench.runtime.started).toHaveLength(1);
+    expect(session.status()).toMatchObject({
+      phase: 'rejected',
+      reject: { reason: 'temporary', message: 'the engine hung up' },
+    });
+    expect(bench.runtime.running()).toEqual([]);
+  });
+
+  it('never leaves a task beside the next incarnation', async () => {
+    bench.runtime.loseAnswers(lost);
+    const session = await bench.joined([anAssignment()]);
+    bench.runtime.loseAnswers(null);
+    const next = anAssignment({ incarnation: 2 });
+    session.change([next]);
+    await bench.run(1_000);
+    expect(bench.runtime.running()).toEqual([next.taskId]);
+  });
+
+  it('is asked about again until the engine answers', async () => {
+    bench.runtime.failStops(lost);
+    bench.runtime.loseAnswers(lost);
+    const session = await bench.joined([anAssignment()]);
+    await bench.run(20_000);
+    expect(session.status()?.phase).toBe('starting');
+    bench.runtime.failStops(null);
+    await bench.run(20_000);
+    expect(session.status()?.phase).toBe('rejected');
+    expect(bench.runtime.running()).toEqual([]);
+  });
+});
+
 describe('a task that ends', () => {
   it('is not started again by the agent while there is a session', async () => {
     const session = await bench.joined([anAssignment()]);

@@ -33,6 +33,8 @@ export class FakeRuntime implements Runtime {
   readonly #tasks = new Map<TaskId, FakeTask>();
   #pids = 1_000;
   #refusal: Error | null = null;
+  #lostAnswer: Error | null = null;
+  #stopFailure: Error | null = null;
   #pull: Gate | null = null;
   #start: Gate | null = null;
   /** Every launch that really started a task, in order. */
@@ -55,6 +57,14 @@ export class FakeRuntime implements Runtime {
   /** The next starts fail with this; null: they work again. */
   refuse(error: Error | null): void {
     this.#refusal = error;
+  }
+  /** The next starts take effect and fail with this all the same, as when an engine's answer is lost; null: they answer again. */
+  loseAnswers(error: Error | null): void {
+    this.#lostAnswer = error;
+  }
+  /** Stops fail with this and do nothing; null: they work again. */
+  failStops(error: Error | null): void {
+    this.#stopFailure = error;
   }
   /** Pulls hang until the returned function is called. */
   holdPulls(): () => void {
@@ -118,6 +128,7 @@ export class FakeRuntime implements Runtime {
     };
     this.#tasks.set(launch.taskId, task);
     this.started.push(launch);
+    if (this.#lostAnswer) throw this.#lostAnswer;
     return observe(task);
   }
 
@@ -135,6 +146,7 @@ export class FakeRuntime implements Runtime {
 
   stop(taskId: TaskId, graceMs: number): Promise<void> {
     this.stopped.push({ taskId, graceMs });
+    if (this.#stopFailure) return Promise.reject(this.#stopFailure);
     const task = this.#tasks.get(taskId);
     if (task)
       this.#end(task, {
