@@ -283,6 +283,22 @@ describe('when the store or another leader gets in the way', () => {
     expect(stored.apps[0]?.current.spec.instances).toBe(1);
   });
 
+  it('keeps agents and streams while the store is away, and lets go of them once another process leads', async () => {
+    const cluster = await withApp();
+    cluster.store.setReachable(false);
+    await cluster.advance(11_000);
+    expect(cluster.core.leads).toBe(false);
+    expect(cluster.officesLost).toBe(0);
+    await cluster.store.connect().campaign('other', 'other:8080', 60_000);
+    cluster.store.setReachable(true);
+    await cluster.advance(4_000);
+    expect(cluster.core.leadership.leader?.address).toBe('other:8080');
+    expect(cluster.officesLost).toBe(1);
+    expect(cluster.core.hasState).toBe(false);
+    await cluster.advance(20_000);
+    expect(cluster.officesLost).toBe(1);
+  });
+
   it('calls a silent agent disconnected after 10 s and lost after 30 s', async () => {
     const cluster = await withApp();
     cluster.agent.silent = true;
