@@ -63,5 +63,8 @@ export async function waitUntilWhole(
   }
 }
 
+/** The newest word of a person counts: what is under way for the same app ends as superseded, and says by which deployment. */
+export const SUPERSEDING = 'force=true';
+
 export const forceQuery = (context: CommandContext): string =>
   context.settings.flag('force') ? 'force=true' : 'force=false';

@@ -25,7 +25,11 @@ export interface Command {
 export const WAIT_OPTIONS: readonly Option[] = [
   { name: 'no-wait', kind: 'flag', help: 'return as soon as the change is accepted' },
   { name: 'timeout', kind: 'number', help: 'seconds to wait for the change to be done', default: '900' },
-  { name: 'force', kind: 'flag', help: 'cancel a deployment that is in the way' },
+  {
+    name: 'force',
+    kind: 'flag',
+    help: 'remove: cancel a deployment that is in the way (deploy, scale and restart always supersede it)',
+  },
 ];
 
 /** `web`, `/web` and `//web` name the same app. */

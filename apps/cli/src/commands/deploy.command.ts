@@ -1,7 +1,7 @@
 // `longrun deploy FILE…`: makes the server run what the files say, in one deployment, and waits until it is healthy.
 import type { AppAnswer, DeploymentAnswer } from '#libs/api-client';
 import { readAppFiles } from '../app-files.js';
-import { finishChange, forceQuery, waitUntilWhole } from '../change.js';
+import { finishChange, SUPERSEDING, waitUntilWhole } from '../change.js';
 import { WAIT_OPTIONS, type Command, type CommandContext } from '../command.js';
 import { PLAN_OPTIONS, showPlan } from '../plan.js';
 import { healthWord, urlsOf } from '../output/app-lines.js';
@@ -27,7 +27,7 @@ async function deploy(context: CommandContext): Promise<number> {
   const files = await readAppFiles(settings.operands);
   if (settings.flag('dry-run')) return showPlan(context, files);
   const answer = await api.put<DeploymentAnswer>(
-    `/v2/apps?partialUpdate=false&${forceQuery(context)}`,
+    `/v2/apps?partialUpdate=false&${SUPERSEDING}`,
     files.map(({ body }) => body),
   );
   return finishChange(context, answer, async () => {

@@ -1,6 +1,6 @@
 // `longrun restart APP`: replaces all instances under the app's upgrade strategy and waits for it.
 import type { DeploymentAnswer } from '#libs/api-client';
-import { finishChange, forceQuery, waitUntilWhole } from '../change.js';
+import { finishChange, SUPERSEDING, waitUntilWhole } from '../change.js';
 import { appPathOf, WAIT_OPTIONS, type Command } from '../command.js';
 import { healthWord } from '../output/app-lines.js';
 
@@ -13,7 +13,7 @@ export const restartCommand: Command = {
   options: WAIT_OPTIONS,
   async run(context) {
     const path = appPathOf(context.settings.operands[0] ?? '');
-    const answer = await context.api.post<DeploymentAnswer>(`/v2/apps${path}/restart?${forceQuery(context)}`);
+    const answer = await context.api.post<DeploymentAnswer>(`/v2/apps${path}/restart?${SUPERSEDING}`);
     return finishChange(context, answer, async () => {
       const [app] = await waitUntilWhole(context, [path], answer.version);
       return { value: { app }, text: app ? `${app.id}: ${healthWord(app)}` : '' };

@@ -1,7 +1,7 @@
 // `longrun scale APP N`: changes the number of instances and waits for it.
 import type { DeploymentAnswer } from '#libs/api-client';
 import { ConfigurationError } from '#libs/configuration';
-import { finishChange, forceQuery, waitUntilWhole } from '../change.js';
+import { finishChange, SUPERSEDING, waitUntilWhole } from '../change.js';
 import { appPathOf, WAIT_OPTIONS, type Command } from '../command.js';
 import { healthWord } from '../output/app-lines.js';
 
@@ -18,7 +18,7 @@ export const scaleCommand: Command = {
     if (!/^\d+$/.test(count))
       throw new ConfigurationError(`N must be a whole number, 0 or more (got "${count}")`);
     const path = appPathOf(name);
-    const answer = await api.patch<DeploymentAnswer>(`/v2/apps${path}?${forceQuery(context)}`, {
+    const answer = await api.patch<DeploymentAnswer>(`/v2/apps${path}?${SUPERSEDING}`, {
       instances: Number(count),
     });
     return finishChange(context, answer, async () => {
