@@ -29,8 +29,8 @@ export class ProxyRegistry {
       const known = before?.proxies.get(proxy.id);
       workingSet.noteProxy(
         known
-          ? { ...proxy, leaseUntil: known.leaseUntil, inFlight: known.inFlight }
-          : { ...proxy, leaseUntil: now + PROXY_LEASE_MS },
+          ? { ...known, ...proxy, leaseUntil: known.leaseUntil, inFlight: known.inFlight }
+          : { ...proxy, leaseUntil: now + PROXY_LEASE_MS, isUnheard: true },
       );
     }
   }
@@ -51,7 +51,8 @@ export class ProxyRegistry {
       if (report.leaving) return { writes: known ? [{ kind: 'remove-proxy', id }] : [], value };
       if (!known || isNews(known, proxy)) return { writes: [{ kind: 'put-proxy', proxy }], value };
       workingSet.noteProxy(proxy);
-      if (JSON.stringify(known.inFlight) !== JSON.stringify(proxy.inFlight)) this.#parts.moved();
+      const isMoved = JSON.stringify(known.inFlight) !== JSON.stringify(proxy.inFlight);
+      if (isMoved || known.isUnheard) this.#parts.moved();
       return { writes: [], value };
     });
   }

@@ -56,6 +56,8 @@ export interface ProxyNode {
   readonly leaseUntil: number;
   /** Highest table this proxy confirmed: every worker swapped, no new request picks a target that left before it. */
   readonly confirmed: { readonly epoch: number; readonly number: number };
+  /** This leader has not heard it since it took office: what is in flight at it is not known. Never stored. */
+  readonly isUnheard?: true;
   /** Requests and connections in flight to tasks that have left its table. A task not named has none. */
   readonly inFlight: Readonly<Record<string, number>>;
   readonly warnings: readonly string[];

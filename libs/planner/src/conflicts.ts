@@ -24,6 +24,16 @@ export function conflictsWith(
     .map((each) => each.id);
 }
 
+/** The apps whose instances these deployments replace by newer ones. */
+export const replacedApps = (running: Iterable<Deployment>): ReadonlySet<AppId> =>
+  new Set(
+    [...running].flatMap(({ steps }) =>
+      steps.flatMap(({ actions }) =>
+        actions.filter(({ action }) => action === 'RestartApplication').map(({ app }) => app),
+      ),
+    ),
+  );
+
 /**
  * Takes back this deployment's own changes only: what it added goes, what it changed or removed gets its definition back.
  * `after` holds the old version as it was; whoever starts the new deployment gives it a new timestamp (`nextVersion`).

@@ -3,7 +3,7 @@ export { isRestartRelevant, nextVersion } from './next-version.js';
 export type { NextVersion } from './next-version.js';
 export { planSteps } from './plan-steps.js';
 export type { GroupDependencies, PlannedSteps, Wanted } from './plan-steps.js';
-export { conflictsWith, lockedApps, revertChanges } from './conflicts.js';
+export { conflictsWith, lockedApps, replacedApps, revertChanges } from './conflicts.js';
 export { revertGroups } from './revert-groups.js';
 export type { StoredTree } from './revert-groups.js';
 export { shareRoundedDown, shareRoundedUp } from './exact-share.js';

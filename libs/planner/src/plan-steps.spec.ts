@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { asAppId, asDeploymentId, asInstanceId, timestampOf } from '#libs/model';
-import type { AppChange, AppSpec, AppVersion, Deployment } from '#libs/model';
+import type { AppChange, AppId, AppSpec, AppVersion, Deployment } from '#libs/model';
 import { anAppSpec } from '#libs/testkit';
 import { conflictsWith, revertChanges } from './conflicts.js';
 import { nextVersion } from './next-version.js';
@@ -48,6 +48,22 @@ describe('nextVersion', () => {
 });
 
 describe('planSteps', () => {
+  test('another number of instances goes on with a replacement under way', () => {
+    const before = version(null, aSpec('/a'));
+    const scaled = version(before, aSpec('/a', { instances: 3 }), t2);
+    const wanted = { specs: [scaled.spec], groups: [] };
+    const actionsOf = (replacing: ReadonlySet<AppId>): unknown =>
+      planSteps([change(before, scaled)], wanted, replacing);
+    expect(actionsOf(new Set())).toEqual({
+      kind: 'steps',
+      steps: [{ actions: [{ action: 'ScaleApplication', app: '/a' }] }],
+    });
+    expect(actionsOf(new Set([scaled.spec.id]))).toEqual({
+      kind: 'steps',
+      steps: [{ actions: [{ action: 'RestartApplication', app: '/a' }] }],
+    });
+  });
+
   test('stops what goes, then starts at 0, then scales by dependency layers', () => {
     const db = version(null, aSpec('/db'));
     const web = version(null, aSpec('/web', { dependencies: [asAppId('/db')] }));

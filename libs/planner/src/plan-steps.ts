@@ -17,7 +17,15 @@ export interface Wanted {
   readonly groups: readonly GroupDependencies[];
 }
 
-export function planSteps(changes: readonly AppChange[], wanted: Wanted): PlannedSteps {
+/**
+ * `replacing`: apps whose instances a deployment that this one takes the place of was replacing; a change of their number alone goes
+ * on with that, or the old instances would stay for good and new ones be stopped instead.
+ */
+export function planSteps(
+  changes: readonly AppChange[],
+  wanted: Wanted,
+  replacing: ReadonlySet<AppId> = new Set(),
+): PlannedSteps {
   const layers = dependencyLayers(wanted);
   if (layers.kind === 'cycle') return layers;
   const stops = changes
@@ -28,7 +36,7 @@ export function planSteps(changes: readonly AppChange[], wanted: Wanted): Planne
     .map((each) => action('StartApplication', each));
   const byLayer = new Map<number, DeploymentAction[]>();
   for (const change of changes) {
-    const layerAction = actionInLayer(change);
+    const layerAction = actionInLayer(change, replacing.has(change.appId));
     if (!layerAction) continue;
     const layer = layers.layerOf.get(change.appId) ?? 1;
     const actions = byLayer.get(layer);
@@ -45,12 +53,13 @@ const action = (kind: DeploymentAction['action'], { appId }: AppChange): Deploym
   app: appId,
 });
 
-function actionInLayer(change: AppChange): DeploymentAction | null {
+function actionInLayer(change: AppChange, isReplacing: boolean): DeploymentAction | null {
   const { before, after } = change;
   if (!after) return null;
   if (!before) return action('ScaleApplication', change);
   const isConfigChange = before.lastConfigChangeAt !== after.lastConfigChangeAt;
-  if (isConfigChange && after.spec.instances > 0) return action('RestartApplication', change);
+  if ((isConfigChange || isReplacing) && after.spec.instances > 0)
+    return action('RestartApplication', change);
   return before.version !== after.version ? action('ScaleApplication', change) : null;
 }
 

@@ -2,7 +2,7 @@
 // and skipped when it holds at once. Invariant (promise 2): the agent is told only after every live proxy let go of the task.
 import type { Instance, InstanceStop } from '#libs/model';
 import type { AppDraft } from './app-draft.js';
-import { drainMsOf, inFlightTo, isConfirmedOut, nextLeaseEnd } from './confirmation.js';
+import { drainMsOf, isConfirmedOut, isDrained, nextLeaseEnd } from './confirmation.js';
 
 /** Moves each stop of the app as far as it goes now. */
 export function advanceStops(draft: AppDraft): void {
@@ -23,7 +23,7 @@ function nextPhase(draft: AppDraft, instance: Instance, stop: InstanceStop): Ins
     draft.wake(nextLeaseEnd(instance, snapshot, now));
     return stop;
   }
-  if (inFlightTo(instance, version, snapshot, now) === 0) return enter(stop, 'killing', now);
+  if (isDrained(instance, version, snapshot, now)) return enter(stop, 'killing', now);
   const drainUntil = stop.drainUntil ?? now + drainMsOf(version, snapshot.settings);
   if (now >= drainUntil) return enter(stop, 'killing', now);
   draft.wake(drainUntil);

@@ -21,11 +21,14 @@ export function isConfirmedOut(
   return liveProxies(view, now).every((each) => each.confirmed.number >= instance.leftAt);
 }
 
-/** Requests and connections to this task at all live proxies; only meaningful once it is confirmed out. */
-export function inFlightTo(instance: Instance, version: AppVersion, view: ProxyView, now: number): number {
+/**
+ * Has every request and connection to this task ended at all live proxies? Only meaningful once it is confirmed out. Of a proxy that a
+ * new leader has not heard yet nobody knows.
+ */
+export function isDrained(instance: Instance, version: AppVersion, view: ProxyView, now: number): boolean {
   const { taskId } = instance;
-  if (taskId === undefined || instance.leftAt === 0 || !hasRoutablePorts(version.spec)) return 0;
-  return liveProxies(view, now).reduce((sum, each) => sum + (each.inFlight[taskId] ?? 0), 0);
+  if (taskId === undefined || instance.leftAt === 0 || !hasRoutablePorts(version.spec)) return true;
+  return liveProxies(view, now).every((each) => !each.isUnheard && (each.inFlight[taskId] ?? 0) === 0);
 }
 
 /** When the next lease ends of those that still hold this instance's stop back. */

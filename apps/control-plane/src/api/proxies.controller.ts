@@ -68,7 +68,7 @@ export class ProxiesController {
     const now = this.core.clock.now();
     const proxies = [...this.core.state.proxies.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
     const page = pageOf(proxies, { keyOf: ({ id }) => [id] }, request, reply);
-    return { proxies: page.map((each) => ({ ...each, live: each.leaseUntil > now })) };
+    return { proxies: page.map(({ isUnheard: _, ...each }) => ({ ...each, live: each.leaseUntil > now })) };
   }
 
   @Delete('proxies/:id')

@@ -14,7 +14,7 @@ import {
   type InstanceId,
   type Timestamp,
 } from '#libs/model';
-import { conflictsWith, planSteps, type Wanted } from '#libs/planner';
+import { conflictsWith, planSteps, replacedApps, type Wanted } from '#libs/planner';
 import type { Write } from '#libs/store';
 import type { Foreseeable } from '../foresight/foresight.js';
 import type { Proposal } from '../lane.js';
@@ -70,11 +70,15 @@ export function startDeployment(
   const changes = request.changes.filter(({ before, after }) => before?.version !== after?.version);
   const asked = checkedGroupChanges(changes, request.groupChanges ?? [], workingSet);
   const groups = groupWrites(changes, asked, workingSet, request.version);
-  const planned = planSteps(changes, wantedAfter(changes, groups.changes, workingSet));
+  const others = [...workingSet.deployments.values()].filter(({ id }) => id !== takesBack?.id);
+  const planned = planSteps(
+    changes,
+    wantedAfter(changes, groups.changes, workingSet),
+    replacedApps(workingSet.deployments.values()),
+  );
   if (planned.kind === 'cycle') {
     throw failures.ruleViolation('/', `dependencies form a cycle: ${planned.cycle.join(' -> ')}`);
   }
-  const others = [...workingSet.deployments.values()].filter(({ id }) => id !== takesBack?.id);
   const conflicting = conflictsWith(planned.steps, others);
   if (conflicting.length && !request.force) throw failures.locked(conflicting);
   const done = planned.steps.length === 0;
