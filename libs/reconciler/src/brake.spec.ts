@@ -38,7 +38,7 @@ describe('a wave', () => {
 
   test('is as large as the settings say, and never there when they switch it off', () => {
     expect(threshold(30, { ...SETTINGS, share: 0.1 })).toBe(4);
-    expect(threshold(70, { ...SETTINGS, share: 0.1 })).toBe(7);
+    expect(threshold(100, { ...SETTINGS, share: 0.07 })).toBe(7);
     expect(threshold(1, { ...SETTINGS, minimumInstances: 1 })).toBe(1);
     expect(waveOf(counts(0, times(50, 0)), { ...SETTINGS, minimumInstances: 0 })).toBeNull();
   });

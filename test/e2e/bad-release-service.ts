@@ -1,0 +1,37 @@
+// A service that can be a good or a bad release, as a file for node: what it does is in its environment, so that one file serves all.
+//   RELEASE   told in every answer and in the header x-release
+//   MODE      good | never-healthy | sours (healthy at first, then 500 for everything) | crashes | stubborn (never healthy, ignores SIGTERM)
+//   BLIND     a file: while it exists, /health is never answered and everything else is (the checker is wrong)
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export type Mode = 'good' | 'never-healthy' | 'sours' | 'crashes' | 'stubborn';
+
+/** After its start. */
+export const SOURS_AFTER_MS = 4_000;
+export const CRASHES_AFTER_MS = 5_000;
+
+const SOURCE = `
+const { existsSync } = require('node:fs');
+const { createServer } = require('node:http');
+const { RELEASE, MODE, BLIND, MESOS_TASK_ID, PORT0 } = process.env;
+const startedAt = performance.now();
+const isSour = () => MODE === 'sours' && performance.now() - startedAt > ${SOURS_AFTER_MS};
+if (MODE === 'stubborn') process.on('SIGTERM', () => undefined);
+if (MODE === 'crashes') setTimeout(() => process.exit(3), ${CRASHES_AFTER_MS});
+createServer((request, response) => {
+  const isCheck = request.url === '/health';
+  if (isCheck && BLIND && existsSync(BLIND)) return;
+  const isBad = isSour() || (isCheck && (MODE === 'never-healthy' || MODE === 'stubborn'));
+  response.statusCode = isBad ? 500 : 200;
+  response.setHeader('x-release', RELEASE);
+  response.end(RELEASE + ' ' + MESOS_TASK_ID);
+}).listen(PORT0);
+`;
+
+/** Writes the service into the folder; answers the command that starts it. */
+export function writeService(folder: string): string {
+  const file = join(folder, 'service.cjs');
+  writeFileSync(file, SOURCE);
+  return `exec ${process.execPath} ${file}`;
+}
