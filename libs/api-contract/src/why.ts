@@ -72,7 +72,7 @@ export function presentWhy(facts: WhyFacts, hostOf: HostOf): WhyAnswer {
     isGone: instance === undefined,
     now: instance ? presence(instance, hostOf) : 'it is gone',
     root: rootOf(steps),
-    chain: steps.map((step) => linkOf(step, hostOf)),
+    chain: steps.map((step, at) => linkOf(step, steps[at + 1], hostOf)),
     reasons: reasons.map((each) => presentReason(each, hostOf)),
   };
 }
@@ -106,10 +106,14 @@ const ROUTED = {
   suspect: 'in the route table as a last resort',
 } as const;
 
-function linkOf(step: WhyStep, hostOf: HostOf): WhyLink {
+/** `next`: what it follows from; a cause that both have is told there only. */
+function linkOf(step: WhyStep, next: WhyStep | undefined, hostOf: HostOf): WhyLink {
   switch (step.kind) {
     case 'reason': {
-      const { at, what, text, instanceId, taskId, agentId } = presentReason(step.reason, hostOf);
+      const { reason } = step;
+      const isTold = next?.kind === 'reason' && next.reason.cause.text === reason.cause.text;
+      const { at, what, instanceId, taskId, agentId, ...shown } = presentReason(reason, hostOf);
+      const text = isTold ? happeningOf(reason, hostOf) : shown.text;
       const ids = { instanceId, ...(taskId === undefined ? {} : { taskId }) };
       return { at, what, text, ...ids, ...(agentId === undefined ? {} : { agentId }) };
     }
@@ -163,37 +167,44 @@ function changeText({ changes }: Deployment, appId: AppId): string {
   return `scaled ${appId} from ${before.spec.instances} to ${after.spec.instances}`;
 }
 
-function sentence({ what, cause, ...reason }: Reason, hostOf: HostOf): string {
-  const { taskId, agentId, hostPorts, tableNumber } = reason;
+function sentence(reason: Reason, hostOf: HostOf): string {
+  const happening = happeningOf(reason, hostOf);
+  return reason.what === 'draining' || reason.what === 'killing'
+    ? happening
+    : `${happening}: ${reason.cause.text}`;
+}
+
+function happeningOf(reason: Reason, hostOf: HostOf): string {
+  const { what, taskId, agentId, hostPorts, tableNumber } = reason;
   const host = agentId === undefined ? 'an agent' : `agent ${hostOf(agentId)}`;
   const table = tableNumber === undefined ? '' : ` (table ${tableNumber})`;
   const ports = hostPorts?.length ? `, ports ${hostPorts.join(', ')}` : '';
   switch (what) {
     case 'created':
-      return `it was made: ${cause.text}`;
+      return 'it was made';
     case 'launched':
-      return `task ${taskId} was launched on ${host}${ports}: ${cause.text}`;
+      return `task ${taskId} was launched on ${host}${ports}`;
     case 'adopted':
-      return `task ${taskId} on ${host} was taken over: ${cause.text}`;
+      return `task ${taskId} on ${host} was taken over`;
     case 'routed':
-      return `it entered the route table${table}: ${cause.text}`;
+      return `it entered the route table${table}`;
     case 'unrouted':
-      return `it left the route table${table}: ${cause.text}`;
+      return `it left the route table${table}`;
     case 'suspect':
-      return `it gets traffic only while nothing else answers${table}: ${cause.text}`;
+      return `it gets traffic only while nothing else answers${table}`;
     case 'unreachable':
-      return `nothing is heard of it: ${cause.text}`;
+      return `nothing is heard of it`;
     case 'back':
-      return `it is heard of again${table}: ${cause.text}`;
+      return `it is heard of again${table}`;
     case 'stop-requested':
-      return `${tableNumber === undefined ? '' : `it left the route table${table}, and `}its stop was decided: ${cause.text}`;
+      return `${tableNumber === undefined ? '' : `it left the route table${table}, and `}its stop was decided`;
     case 'draining':
       return 'no new request reaches it, those in flight may end';
     case 'killing':
       return `${host} was told to stop it`;
     case 'ended':
-      return `task ${taskId} is over: ${cause.text}`;
+      return `task ${taskId} is over`;
     case 'removed':
-      return `it is gone: ${cause.text}`;
+      return 'it is gone';
   }
 }

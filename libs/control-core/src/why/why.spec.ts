@@ -70,6 +70,9 @@ describe('why', () => {
       instanceId: id,
       root: { kind: 'crash', text: 'the task ended: exit code 3' },
     });
+    // a cause that two links share is told by the one below
+    expect(again.chain[1]?.text).toMatch(/^task \S+ was launched on agent host-1, ports \d+$/);
+    expect(again.chain[2]?.text).toMatch(/^task \S+ is over: the task ended: exit code 3$/);
     const [ended, launched] = ['ended', 'launched'].map((each) =>
       again.reasons.find(({ what }) => what === each),
     );
@@ -135,7 +138,7 @@ describe('why', () => {
     const cluster = await withApp();
     const { id, taskId, version } = first(cluster);
     await cluster.core.apps.update(WEB, { env: { A: '1' } }, PATCH, PUT);
-    await cluster.advance(10_000);
+    await cluster.advance(30_000);
     const answer = await why(cluster, String(taskId));
     expect(answer).toMatchObject({ instanceId: id, isGone: true, now: 'it is gone' });
     expect(steps(answer)).toEqual(['removed', 'stop-requested', 'deployment', 'request']);
