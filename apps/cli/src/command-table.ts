@@ -4,6 +4,7 @@ import { ConfigurationError, readConfiguration, type Option } from '#libs/config
 import type { Command } from './command.js';
 import { appsCommand } from './commands/apps.command.js';
 import { deployCommand } from './commands/deploy.command.js';
+import { explainCommand } from './commands/explain.command.js';
 import { logsCommand } from './commands/logs.command.js';
 import { planCommand } from './commands/plan.command.js';
 import { removeCommand } from './commands/remove.command.js';
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   appsCommand,
   statusCommand,
   whyCommand,
+  explainCommand,
   logsCommand,
   scaleCommand,
   restartCommand,

@@ -44,7 +44,16 @@ export type { HealthInfo, TaskInfo, TaskOptions, TaskStatusFilter, TaskView } fr
 export { countTasks, taskStatsOf } from './task-stats.js';
 export type { TaskCounts, TaskStats, TaskStatsSummary } from './task-stats.js';
 export { presentAgent, presentInstance } from './instances.js';
-export type { AgentAnswer, InstanceStory, WaitExplanation } from './instances.js';
+export type { AgentAnswer, InstanceStory } from './instances.js';
+export type {
+  ExplainAgent,
+  ExplainAnswer,
+  ExplainCell,
+  ExplainChange,
+  ExplainHold,
+  ExplainPlace,
+  ExplainStep,
+} from './explanation.js';
 export {
   presentDeployment,
   presentDeploymentResult,

@@ -1,4 +1,4 @@
-// `/v3` shapes that explain (promise 9): an instance with its cause and the phase of its stop, and why an app waits, agent by agent.
+// `/v3` shapes that explain (promise 9): an instance with its cause and the phase of its stop, and agents.
 import type { AgentId, AgentNode, Cause, Instance } from '#libs/model';
 import { timestampOf } from '#libs/model';
 import { presentReadiness, type ReadinessInfo } from './readiness.js';
@@ -70,20 +70,6 @@ export function presentInstance(view: TaskView): InstanceStory {
     ...(readiness ? { readiness } : {}),
     ...(task ? { task } : {}),
   };
-}
-
-/** `GET /v3/apps/ID/explain`. */
-export interface WaitExplanation {
-  readonly appId: string;
-  /** Instances still to launch. */
-  readonly missing: number;
-  /** One sentence each, for a person: why nothing is launched now. Empty when nothing is missing. */
-  readonly waiting: readonly string[];
-  readonly agents: readonly {
-    readonly agentId: string;
-    readonly hostname: string;
-    readonly reasons: readonly { readonly reason: string; readonly text: string }[];
-  }[];
 }
 
 /** `GET /v3/agents`. */

@@ -60,7 +60,7 @@ describe('the explanation of an app', () => {
       changes: [
         {
           agentId: 'new-agent',
-          text: 'start an agent with the process runtime, at least 2 cores of cpus and 512 MiB of mem, and 1 free host port',
+          text: 'start an agent with the process runtime, at least 2 cores and 512 MiB of memory, and 1 free host port',
         },
       ],
     });
@@ -107,7 +107,7 @@ describe('the explanation of an app', () => {
     );
     expect(explanation.changes.map(({ text }) => text)).toEqual([
       'relax the constraint "hostname UNIQUE" to "hostname MAX_PER 2"',
-      'start an agent with the process runtime, at least 1 cores of cpus and 128 MiB of mem',
+      'start an agent with the process runtime, at least 1 cores and 128 MiB of memory',
     ]);
   });
 
@@ -140,7 +140,7 @@ describe('the explanation of an app', () => {
     expect(changes.map(({ text }) => text.replace(/: batch\S+$/, ': …'))).toEqual([
       'scale /batch down by 1, by its instance on host-1: …',
       'lower cpus from 4 to 2 cores, the most that fits on host-1',
-      'start an agent with the process runtime, at least 4 cores of cpus and 128 MiB of mem',
+      'start an agent with the process runtime, at least 4 cores and 128 MiB of memory',
     ]);
     const [step] = changes[0]?.steps ?? [];
     expect(step?.kind === 'stop-instances' ? batch : []).toEqual(

@@ -13,13 +13,25 @@ export function place(
   agents: ReadonlyMap<AgentId, AgentNode>,
   ledger: PlacementLedger,
 ): PlacementVerdict {
+  const found = findPlace(request, agents, ledger);
+  return found
+    ? { kind: 'placed', ...found }
+    : { kind: 'impossible', perAgent: explain(request, agents, ledger) };
+}
+
+/** The same without reasons, for one who only asks whether. */
+export function findPlace(
+  request: PlacementRequest,
+  agents: ReadonlyMap<AgentId, AgentNode>,
+  ledger: PlacementLedger,
+): { readonly agentId: AgentId; readonly hostPorts: readonly number[] } | null {
   const predicates = new Predicates(request, agents, ledger);
   const candidates = [...agents.values()].filter((agent) => !hasFailure(predicates.beforePorts(agent)));
   for (const { info } of rank(candidates, request, ledger)) {
     const choice = choosePorts(request, info, ledger);
-    if (choice.kind === 'ports') return { kind: 'placed', agentId: info.id, hostPorts: choice.hostPorts };
+    if (choice.kind === 'ports') return { agentId: info.id, hostPorts: choice.hostPorts };
   }
-  return { kind: 'impossible', perAgent: explain(request, agents, ledger) };
+  return null;
 }
 
 /** Every agent with all its reasons, also those that fit; for `/v2/queue`. */

@@ -5,12 +5,13 @@ import type { AgentId, AgentNode, Constraint, ProxyId } from '#libs/model';
 import { NEW_AGENT, demandOf, newAgentNode, RESOURCES, worldAfter } from './change-step.js';
 import type { ChangeStep, NewAgent, Resource, Tenant, TenantsOn, World } from './change-step.js';
 import { constraintTest } from './constraints.js';
+import type { ConstraintContext, ConstraintTest } from './constraints.js';
 import { choosePorts, freePorts, portWaits } from './host-ports.js';
-import { place } from './place.js';
+import { findPlace } from './place.js';
 import type { AgentCells } from './place.js';
 import { ROUNDING } from './predicates.js';
 import type { ConstraintCell, PortsCell, PredicateCell } from './predicates.js';
-import { fieldKey, valueThatFits, withField } from './value-that-fits.js';
+import { fieldKey, valueThatFits, valuesToTry, withField } from './value-that-fits.js';
 
 export interface SmallestChange {
   /** As a rule one; all of them are needed. Amounts of one agent are one step. */
@@ -46,6 +47,11 @@ const SHARES = {
 /** Combinations of instances that are tried before the largest are simply taken first. */
 const TRIES_MAX = 200;
 
+/** Of one sort, before it is given up: each is a look at the whole fleet, and what does not help one agent rarely helps the next. */
+const FAILURES_MAX = 5;
+/** More than these at once are no small change. */
+const STEPS_MAX = 3;
+
 /** Empty when it fits as it is, or when nothing was found. */
 export function smallestChanges(question: ChangeQuestion): readonly SmallestChange[] {
   return new Search(question).offers();
@@ -68,12 +74,25 @@ class Search {
   readonly #tenantsOn: TenantsOn;
   readonly #rows: readonly AgentCells[];
   readonly #proxies: ChangeQuestion['proxies'];
+  readonly #tests: readonly ConstraintTest[];
+  /** By position of the constraint and number of groups. */
+  readonly #regroupings = new Map<string, ConstraintTest>();
+  readonly #values = new Map<string, readonly string[]>();
+  readonly #isGroupedByAll: boolean;
 
   constructor({ world, rows, tenantsOn, proxies }: ChangeQuestion) {
     this.#world = world;
     this.#rows = rows;
     this.#tenantsOn = tenantsOn;
     this.#proxies = proxies;
+    const { constraints } = world.request.spec;
+    this.#tests = constraints.map((each) => constraintTest(each, this.#context));
+    this.#isGroupedByAll = constraints.some(({ operator, value }) => operator === 'GROUP_BY' && !value);
+  }
+
+  get #context(): ConstraintContext {
+    const { request, agents } = this.#world;
+    return { agents, peers: request.peers, total: request.total };
   }
 
   offers(): readonly SmallestChange[] {
@@ -93,11 +112,12 @@ class Search {
     const lacking = this.#rows.map((row) => ({ row, needs: needsOf(row.cells) }));
     const candidates: Candidate[] = [];
     const depths = [...new Set(lacking.map(({ needs }) => leastSteps(needs)))].sort((a, b) => a - b);
-    for (const depth of depths) {
+    for (const depth of depths.filter((each) => each <= STEPS_MAX)) {
       const here = lacking.filter(({ needs }) => leastSteps(needs) === depth);
       for (const { row, needs } of here) {
         const remedies = this.#remedies(row, needs);
-        candidates.push(...this.#covers(needs, remedies), ...remedies.filter(isGrouping));
+        candidates.push(...this.#covers(needs, remedies).filter(({ steps }) => steps.length <= STEPS_MAX));
+        if (this.#isGroupedByAll) candidates.push(...remedies.filter(isGrouping));
       }
       const offers = this.#tried(candidates);
       if (offers.some(({ steps }) => steps.length <= depth)) return offers;
@@ -129,21 +149,27 @@ class Search {
   /** The best of each sort that `place` agrees with, in order. */
   #tried(candidates: readonly Candidate[]): readonly SmallestChange[] {
     const offers = new Map<string, SmallestChange>();
+    const failures = new Map<string, number>();
     for (const { steps, share } of [...candidates].sort(bySize)) {
       const sort = steps.map(sortOf).join(' + ');
-      if (offers.has(sort)) continue;
+      const failed = failures.get(sort) ?? 0;
+      if (offers.has(sort) || failed >= FAILURES_MAX) continue;
       const agentId = this.#placeAfter(steps);
-      // one more agent is one more value for a GROUP_BY without a number, so that what else was to be done may not be needed
-      const isMore = steps.length > 1 && steps.some((_, at) => this.#placeAfter(steps.toSpliced(at, 1)));
-      if (agentId && !isMore) offers.set(sort, { steps, share, agentId });
+      if (agentId && !this.#isMoreThanNeeded(steps)) offers.set(sort, { steps, share, agentId });
+      else failures.set(sort, failed + 1);
     }
     return [...offers].flatMap(([sort, offer]) => (hasBetter(sort, offers) ? [] : [offer]));
   }
 
+  /** One more agent is one more value for a GROUP_BY without a number, so that what else was to be done may not be needed. */
+  #isMoreThanNeeded(steps: readonly ChangeStep[]): boolean {
+    if (steps.length < 2 || !this.#isGroupedByAll) return false;
+    return steps.some((_, at) => this.#placeAfter(steps.toSpliced(at, 1)) !== null);
+  }
+
   #placeAfter(steps: readonly ChangeStep[]): AgentId | null {
     const { request, agents, ledger } = worldAfter(steps, this.#world, this.#tenantsOn);
-    const verdict = place(request, agents, ledger);
-    return verdict.kind === 'placed' ? verdict.agentId : null;
+    return findPlace(request, agents, ledger)?.agentId ?? null;
   }
 
   #remedies({ agent, cells }: AgentCells, needs: readonly Need[]): readonly Remedy[] {
@@ -202,42 +228,51 @@ class Search {
     if (operator === 'MAX_PER') {
       return { steps: to({ value: String(needed) }), share: (needed - Number(cell.value)) / needed };
     }
-    return operator === 'GROUP_BY' ? this.#regrouped(constraint, agent, to) : null;
+    return operator === 'GROUP_BY' ? this.#regrouped(constraint, index, agent, to) : null;
   }
 
   #regrouped(
     constraint: Constraint,
+    index: number,
     agent: AgentNode,
     to: (change: Partial<Constraint>) => readonly ChangeStep[],
   ): Pick<Remedy, 'steps' | 'share'> | null {
-    const { agents, request } = this.#world;
     const now = Number(constraint.value ?? Number.NaN);
     const distance = (groups: number): number =>
       Number.isFinite(now) ? Math.abs(groups - now) / Math.max(groups, now) : 0.5;
-    const possible = Array.from({ length: Math.min(agents.size + 1, 100) }, (_, at) => at + 1);
+    const possible = Array.from({ length: Math.min(this.#world.agents.size + 1, 100) }, (_, at) => at + 1);
     const nearest = possible
       .filter((each) => each !== now)
       .sort((a, b) => distance(a) - distance(b) || a - b)
-      .find((groups) => {
-        const changed = { ...constraint, value: String(groups) };
-        return constraintTest(changed, { agents, peers: request.peers, total: request.total }).of(agent.info)
-          .fits;
-      });
+      .find((groups) => this.#groupedBy(groups, constraint, index).of(agent.info).fits);
     return nearest === undefined ? null : { steps: to({ value: String(nearest) }), share: distance(nearest) };
   }
 
+  #groupedBy(groups: number, constraint: Constraint, index: number): ConstraintTest {
+    const key = `${index} ${groups}`;
+    const known = this.#regroupings.get(key);
+    if (known) return known;
+    const made = constraintTest({ ...constraint, value: String(groups) }, this.#context);
+    this.#regroupings.set(key, made);
+    return made;
+  }
+
   /** Host name, region and zone are what the host is; an attribute is only what it is told to say. */
-  #attribute({ field }: ConstraintCell, agent: AgentNode): readonly Remedy[] {
-    if (/^@?hostname$|^@/.test(field)) return [];
-    const value = valueThatFits(field, agent, this.#world);
-    if (value === null || value === undefined) return [];
+  #attribute({ field }: ConstraintCell, { info }: AgentNode): readonly Remedy[] {
+    if (field === 'hostname' || field.startsWith('@')) return [];
     const { constraints } = this.#world.request.spec;
-    const { agents, request } = this.#world;
-    const covers = constraints.flatMap((each, index): readonly Need[] => {
-      const test = constraintTest(each, { agents, peers: request.peers, total: request.total });
-      return each.field === field && !test.of(agent.info).fits ? [`constraint ${index}`] : [];
+    const tests = this.#tests.filter(({ constraint }) => constraint.field === field);
+    let values = this.#values.get(field);
+    if (!values) this.#values.set(field, (values = valuesToTry(field, constraints, this.#world.agents)));
+    const value = values.find((each) => {
+      const told = withField(info, field, each);
+      return tests.every((test) => test.of(told).fits);
     });
-    const step = { kind: 'set-attribute', agentId: agent.info.id, field, value } as const;
+    if (value === undefined) return [];
+    const covers = this.#tests.flatMap((test, index): readonly Need[] =>
+      test.constraint.field === field && !test.of(info).fits ? [`constraint ${index}`] : [],
+    );
+    const step = { kind: 'set-attribute', agentId: info.id, field, value } as const;
     return [{ covers, steps: [step], share: SHARES['set-attribute'], fine: 0 }];
   }
 

@@ -25,7 +25,7 @@ export function valueThatFits(
     return constraints.every((each) => constraintTest(each, { agents: all, peers, total }).of(info).fits);
   };
   if (key !== '@hostname' && fits(undefined)) return undefined;
-  return candidates(key, constraints, agents).find(fits) ?? null;
+  return valuesToTry(key, constraints, agents).find(fits) ?? null;
 }
 
 /** The same agent with another value of one field. */
@@ -48,12 +48,15 @@ export function withField(info: AgentInfo, key: string, value: string | undefine
   }
 }
 
-function candidates(
+/** Of which some may fit. */
+export function valuesToTry(
   key: string,
   constraints: readonly Constraint[],
   agents: ReadonlyMap<AgentId, AgentNode>,
 ): readonly string[] {
-  const literal = constraints.flatMap(({ value }) => (value ? [value, ...samplesOf(value)] : []));
+  const literal = constraints.flatMap(({ field, value }) =>
+    fieldKey(field) === key && value ? [value, ...samplesOf(value)] : [],
+  );
   const known = new Set<string>();
   for (const { info } of agents.values()) {
     const value = known.size < TRIED_MAX ? fieldValue(info, key) : undefined;

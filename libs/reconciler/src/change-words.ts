@@ -36,7 +36,7 @@ function stepText(step: ChangeStep, names: ChangeNames): string {
     case 'lower-resources': {
       const parts = amounts(
         step.to,
-        (each, to) => `${each} from ${shown(spec[each])} to ${inUnits(each, to)}`,
+        (each, to) => `${each} from ${shown(spec[each])} to ${shown(to)} ${UNITS[each]}`,
       );
       return `lower ${parts}, the most that fits on ${host(step.agentId)}`;
     }
@@ -45,7 +45,7 @@ function stepText(step: ChangeStep, names: ChangeNames): string {
       return `scale ${step.appId} down by ${count}, by its instance${count === 1 ? '' : 's'} on ${host(step.agentId)}: ${few(step.instances)}`;
     }
     case 'free-resources':
-      return `free ${amounts(step.amounts, (each, amount) => `${inUnits(each, amount)} of ${each}`)} on ${host(step.agentId)}; no single app there is enough`;
+      return `free ${amounts(step.amounts, inUnits)} on ${host(step.agentId)}; no single app there is enough`;
     case 'change-host-ports': {
       const parts = step.ports.map(({ from, to }) => `host port ${to} instead of ${from}`);
       return `ask for ${parts.join(' and ')}, free on ${host(step.agentId)}`;
@@ -82,10 +82,7 @@ function newAgentText(agent: NewAgent): string {
     ...(ports ? [`${ports} free host port${ports === 1 ? '' : 's'}`] : []),
     ...(fixedPorts.length ? [`host port ${fixedPorts.join(', ')}`] : []),
   ];
-  const least = amounts(
-    { cpus, mem, ...(disk > 0 ? { disk } : {}) },
-    (each, amount) => `${inUnits(each, amount)} of ${each}`,
-  );
+  const least = amounts({ cpus, mem, ...(disk > 0 ? { disk } : {}) }, inUnits);
   const more = told.length ? `, and ${told.join(', ')}` : '';
   return `start an agent with the ${runtime} runtime, at least ${least}${more}`;
 }
@@ -102,8 +99,9 @@ const nameOf = ({ constraints }: AppSpec, index: number): string => {
   const constraint = constraints[index];
   return constraint ? constraintName(constraint) : `number ${index}`;
 };
-const inUnits = (resource: Resource, amount: number): string =>
-  `${shown(amount)} ${resource === 'cpus' ? 'cores' : 'MiB'}`;
+const UNITS = { cpus: 'cores', mem: 'MiB', disk: 'MiB' } as const;
+const WORDS = { cpus: 'cores', mem: 'MiB of memory', disk: 'MiB of disk' } as const;
+const inUnits = (resource: Resource, amount: number): string => `${shown(amount)} ${WORDS[resource]}`;
 const shown = (value: number): string => String(Math.round(value * 1000) / 1000);
 const few = (names: readonly string[]): string =>
   names.length > 5 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', ');

@@ -8,9 +8,10 @@ import { VERSIONS_KEPT, type StoredReason } from '#libs/store';
 import { pageOf, readPage } from '../http/page.js';
 import { CORE } from '../tokens.js';
 import { restOf } from './answers.js';
-import { rolloutWarnings } from './rollout-warnings.js';
+import { explainAnswer } from './explanation.js';
 import { appIdOf, hostsOf } from './views.js';
 import { instancesToLaunch, waitingWords } from './waiting.js';
+import { rolloutWarnings } from './rollout-warnings.js';
 
 /** Of an app, without `limit`. */
 const REASONS_SHOWN = 100;
@@ -24,10 +25,12 @@ export class AppInsightController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): object | Promise<object> {
-    const [, id, what] = /^(.+)\/(settings|waiting|warnings|history|why)$/.exec(restOf(request)) ?? [];
+    const [, id, what] =
+      /^(.+)\/(settings|waiting|warnings|history|why|explain)$/.exec(restOf(request)) ?? [];
     if (id === undefined) throw failures.uriNotFound();
     if (what === 'why') return this.#why(appIdOf(id), request, reply);
     const app = requireApp(this.core.state, appIdOf(id));
+    if (what === 'explain') return explainAnswer(this.core, app, request, reply);
     if (what === 'settings') return { appId: app.id, settings: app.settings ?? {} };
     if (what === 'history') return this.#history(app, request, reply);
     return what === 'warnings' ? this.#warnings(app) : this.#waiting(app);

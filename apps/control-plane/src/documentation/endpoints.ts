@@ -1,6 +1,7 @@
 // All endpoints in the order in which pages show them.
 import type { Endpoint } from './endpoint.js';
 import { APP_ENDPOINTS } from './endpoints-apps.js';
+import { EXPLAIN_ENDPOINTS } from './endpoints-explain.js';
 import { GROUP_ENDPOINTS, POD_ENDPOINTS } from './endpoints-groups.js';
 import {
   DEPLOYMENT_ENDPOINTS,
@@ -16,6 +17,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...TASK_ENDPOINTS,
   ...DEPLOYMENT_ENDPOINTS,
   ...QUEUE_ENDPOINTS,
+  ...EXPLAIN_ENDPOINTS,
   ...EVENT_ENDPOINTS,
   ...SYSTEM_ENDPOINTS,
   ...PAGE_ENDPOINTS,

@@ -60,7 +60,7 @@ export const APP_SECTIONS: readonly AppSection[] = [
   {
     title: 'Where',
     about:
-      'Which agents an instance may run on. `GET /v3/apps/ID/waiting` says per agent why it was not taken.',
+      'Which agents an instance may run on. `GET /v3/apps/ID/explain` says per agent and constraint why it was not taken, and which value would fit.',
     members: ['constraints', 'acceptedResourceRoles', 'role'],
     after: CONSTRAINTS,
   },
