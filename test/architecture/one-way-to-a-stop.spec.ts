@@ -78,6 +78,16 @@ const ALLOWED: readonly Allowed[] = [
     'a stray: a newer incarnation of the same instance has replaced it',
   ),
   allow(
+    'worker-stop',
+    'libs/agent-core/src/instance-worker.ts#InstanceWorker.#start',
+    'a start whose outcome nobody knows: never reported as running, so never routed; it must not run beside the next try',
+  ),
+  allow(
+    'runtime-stop',
+    'libs/agent-core/src/task-calls.ts#TaskCalls.makeSure',
+    'carries that out, until nothing of it runs',
+  ),
+  allow(
     'runtime-stop',
     'libs/agent-core/src/task-calls.ts#TaskCalls.stop',
     'the one caller of a runtime, until it is done',

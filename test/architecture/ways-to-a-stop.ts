@@ -8,7 +8,7 @@ export type Way =
   | 'remove-instance' // the write that makes the store forget an instance
   | 'draft-remove' // AppDraft.remove, which makes that write
   | 'runtime-stop' // stop of a Runtime
-  | 'worker-stop' // TaskCalls.stop, which asks it
+  | 'worker-stop' // what asks it: TaskCalls
   | 'stop-step' // the agent's decision to stop
   | 'engine-stop' // stop, kill, restart or remove of a container of the engine
   | 'signal'; // process.kill, kill of a child, signalProcess
@@ -46,6 +46,8 @@ export function waysToAStop(root: string, more: readonly string[] = []): readonl
 
 const STOP_MEMBERS = new Set(['goal', 'stop', 'phase', 'then', 'drainUntil']);
 const STOP_TYPES = new Set(['Instance', 'InstanceStop']);
+/** Of TaskCalls. */
+const ASKS_FOR_STOPS = new Set(['stop', 'makeSure']);
 const ENGINE_ENDS = new Set(['stop', 'kill', 'restart', 'remove']);
 
 class Search {
@@ -119,8 +121,8 @@ class Search {
     if (name === 'kill' && !isTypeOnly(node) && this.#isSignalling(node)) return 'signal';
     if (name === 'remove' && this.#classOf(node) === 'AppDraft') return 'draft-remove';
     if (ENGINE_ENDS.has(name) && this.#nameOf(node.expression) === 'Container') return 'engine-stop';
+    if (ASKS_FOR_STOPS.has(name) && this.#classOf(node) === 'TaskCalls') return 'worker-stop';
     if (name !== 'stop') return null;
-    if (this.#classOf(node) === 'TaskCalls') return 'worker-stop';
     return this.#isRuntime(this.#checker.getTypeAtLocation(node.expression)) ? 'runtime-stop' : null;
   }
 
