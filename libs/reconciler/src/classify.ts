@@ -151,15 +151,10 @@ function answers(instance: Instance, situation: AppSituation): boolean {
 }
 
 /**
- * Until when an instance without checks that does not accept yet is held back as a successor; in the past when no instance of
- * an older version, or of a config that was taken back, ever accepted, for then there is nothing to hand over.
+ * Until when an instance without checks that does not accept yet is held back, and does not count; in the past when no instance of its
+ * app ever accepted, itself included, for then nobody expects it to, and there is nothing to hand over.
  */
-export function acceptHoldUntil(instance: Instance, { app, instances, settings, now }: AppSituation): number {
-  const isCurrent = !isOutdated(instance, app);
-  const hasPredecessor = instances.some(
-    (each) =>
-      (each.version < instance.version || (isCurrent && isOutdated(each, app))) &&
-      (each.routing !== 'out' || each.leftAt > 0),
-  );
-  return hasPredecessor ? runningSince(instance, now) + settings.acceptHoldMs : 0;
+export function acceptHoldUntil(instance: Instance, { instances, settings, now }: AppSituation): number {
+  const hasAccepted = instances.some((each) => each.routing !== 'out' || each.leftAt > 0);
+  return hasAccepted ? runningSince(instance, now) + settings.acceptHoldMs : 0;
 }

@@ -1,6 +1,7 @@
 // A new instance must have served for a while before an old one makes room for it (promise 4): what passes its first check and fails
 // then takes nothing down. On the simulated cluster.
 import { describe, expect, test } from '@jest/globals';
+import { isRunning } from '#libs/lifecycle';
 import { asAppId } from '#libs/model';
 import type { AppSpec, Instance, TaskId } from '#libs/model';
 import { aHealthCheck, anAppSpec } from '#libs/testkit';
@@ -118,6 +119,25 @@ describe('a good release', () => {
     expect(ticksUntil(cluster, isRouted) * TICK_MS).toBeGreaterThan(MIN_READY_MS);
     const untilStopped = ticksUntil(cluster, () => web(cluster).some((each) => each.stop));
     expect(untilStopped * TICK_MS).toBeGreaterThanOrEqual(MIN_READY_MS);
+  });
+
+  test('counts no old one for serving that was started again and does not accept connections yet', () => {
+    const four = { instances: 4, healthChecks: [] };
+    const bare = { ...four, upgradeStrategy: { minimumHealthCapacity: 0.5, maximumOverCapacity: 0 } };
+    const cluster = new SimulatedCluster({ agents: 3, proxies: 1, seed: 11 });
+    cluster.deploy(WEB, aSpec('slow', bare));
+    const accepting = (): number => web(cluster).filter((each) => each.routing === 'in').length;
+    ticksUntil(cluster, () => accepting() === 4 && !cluster.deployments.size);
+    // the youngest, for old ones go by age otherwise
+    cluster.crash(3);
+    ticksUntil(cluster, () => web(cluster).some((each) => each.incarnation === 2 && isRunning(each)));
+    cluster.deploy(WEB, aSpec('slow', { ...bare, cmd: './serve 2' }));
+    let least = Infinity;
+    ticksUntil(cluster, () => {
+      least = Math.min(least, accepting());
+      return !cluster.deployments.size;
+    });
+    expect(least).toBe(2);
   });
 
   test('with the label 0 takes over at once', () => {
