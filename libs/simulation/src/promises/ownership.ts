@@ -48,6 +48,9 @@ export function noUndecidedStop(): Watcher {
       const instance = stored.instance(task.instanceId as InstanceId);
       if (!instance || instance.taskId !== task.taskId || !instance.placed) return;
       if (instance.stop?.phase === 'killing') return;
+      // a start whose outcome its agent does not know is taken back before it is reported as failed
+      const { status } = instance;
+      if (status?.taskId !== task.taskId || status.phase !== 'running') return;
       broken(
         'no-undecided-stop',
         `${task.taskId} of ${task.appId} is stopped on ${task.host}, and nobody decided that`,
