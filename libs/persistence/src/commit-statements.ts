@@ -85,14 +85,18 @@ export const CLAIM_PORTS: Statement = {
          returning agent_id, port, instance_id`,
 };
 
-/** In the order of the arrays. */
+/**
+ * In the order of the arrays. Thousands of reasons of one commit have the same cause, which travels once: $6 says which of $7 is whose.
+ * Putting the texts together here halves the time of the whole statement.
+ */
 export const ADD_REASONS: Statement = {
   name: 'commit.add-reason',
   text: `insert into reasons (instance_id, app_id, task_id, at, document)
-         select instance_id, app_id, task_id, at, document
-         from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::json[])
-           with ordinality as reason (instance_id, app_id, task_id, at, document, place)
-         order by place`,
+         select instance_id, app_id, task_id, at, ('{"cause":' || cause.document || ',' || substr(rest, 2))::json
+         from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::int[])
+           with ordinality as reason (instance_id, app_id, task_id, at, rest, cause, place)
+         join unnest($7::text[]) with ordinality as cause (document, place) on cause.place = reason.cause
+         order by reason.place`,
 };
 
 const putDocuments = (table: string): Statement => ({

@@ -1,7 +1,7 @@
 // Carries out a commit: fence, guards, writes set by set, then the counters and events, then COMMIT.
 // The leader row stays locked from the first statement to the last, so commits are serial and guards cannot go stale in between.
 import type { Pool } from 'pg';
-import type { Instance } from '#libs/model';
+import type { Cause, Instance, Reason } from '#libs/model';
 import type { StoredEvent } from '#libs/events';
 import { DEPLOYMENTS_KEPT, introducedTask, planWrites, portConflict, VERSIONS_KEPT } from '#libs/store';
 import type { Commit, CommitResult, Guard, WritePlan } from '#libs/store';
@@ -162,12 +162,26 @@ async function writePeers(transaction: Transaction, plan: WritePlan): Promise<vo
 }
 
 async function addReasons(transaction: Transaction, { reasons }: WritePlan): Promise<void> {
-  await forRows(transaction, sql.ADD_REASONS, reasons, [
-    (reason) => reason.instanceId,
-    (reason) => reason.appId,
-    introducedTask,
-    (reason) => reason.at,
-    (reason) => JSON.stringify(reason),
+  if (!reasons.length) return;
+  const causes = new Map<string, number>();
+  const texts = new Map<Cause, string>();
+  const placeOf = ({ cause }: Reason): number => {
+    const text = texts.get(cause) ?? JSON.stringify(cause);
+    texts.set(cause, text);
+    const place = causes.get(text) ?? causes.size + 1;
+    causes.set(text, place);
+    return place;
+  };
+  const places = reasons.map(placeOf);
+  await transaction.run(sql.ADD_REASONS, [
+    reasons.map(({ instanceId }) => instanceId),
+    reasons.map(({ appId }) => appId),
+    reasons.map(introducedTask),
+    reasons.map(({ at }) => at),
+    // what is a column, or travels once, is left out
+    reasons.map(({ instanceId: _, appId: __, at: ___, cause: ____, ...rest }) => JSON.stringify(rest)),
+    places,
+    [...causes.keys()],
   ]);
 }
 

@@ -8,12 +8,12 @@ import type { Statement } from './transaction.js';
 
 const OF_INSTANCE: Statement = {
   name: 'reasons.of-instance',
-  text: 'select number, document from reasons where instance_id = $1 order by number desc',
+  text: 'select number, instance_id, app_id, at, document from reasons where instance_id = $1 order by number desc',
 };
 // reasons_by_app
 const OF_APP: Statement = {
   name: 'reasons.of-app',
-  text: 'select number, document from reasons where app_id = $1 and number < $2::bigint order by number desc limit $3',
+  text: 'select number, instance_id, app_id, at, document from reasons where app_id = $1 and number < $2::bigint order by number desc limit $3',
 };
 // reasons_by_task
 const INSTANCE_OF_TASK: Statement = {
@@ -47,7 +47,10 @@ const TRIM_BATCH = 10_000;
 
 interface ReasonRow {
   readonly number: string;
-  readonly document: Reason;
+  readonly instance_id: InstanceId;
+  readonly app_id: AppId;
+  readonly at: string;
+  readonly document: Omit<Reason, 'instanceId' | 'appId' | 'at'>;
 }
 
 export async function reasonsOf(pool: Pool, instance: InstanceId): Promise<readonly StoredReason[]> {
@@ -75,4 +78,10 @@ export async function trimReasons(pool: Pool): Promise<void> {
   }
 }
 
-const stored = ({ number, document }: ReasonRow): StoredReason => ({ ...document, number: Number(number) });
+const stored = ({ number, instance_id, app_id, at, document }: ReasonRow): StoredReason => ({
+  ...document,
+  instanceId: instance_id,
+  appId: app_id,
+  at: Number(at),
+  number: Number(number),
+});
