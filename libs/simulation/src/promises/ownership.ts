@@ -107,3 +107,28 @@ function isGivenUp({ taskId, instanceId }: TaskFact, { stored }: World): boolean
   const row = stored.instance(instanceId as InstanceId);
   return row?.taskId !== taskId || !row.placed;
 }
+
+/** What an agent finds and nobody names may be somebody's whole service: it gets a minute (decisions.md 7). */
+const ORPHAN_MS = 60_000;
+/** The agent measures it by its own clock. */
+const ORPHAN_SLACK_MS = 1_000;
+
+export function orphansGetTheirTime(): Watcher {
+  const removedAt = new Map<string, number>();
+  return {
+    rule: 'orphans-get-their-time',
+    committed({ touched }, { now }) {
+      for (const { before, after } of touched.instances) if (before && !after) removedAt.set(before.id, now);
+    },
+    stopAsked({ instanceId, taskId, host }, { stored, now }) {
+      // of a known instance: decided, or an older incarnation
+      if (stored.instance(instanceId as InstanceId)) return;
+      const sinceMs = now - (removedAt.get(instanceId) ?? now);
+      if (sinceMs >= ORPHAN_MS - ORPHAN_SLACK_MS) return;
+      broken(
+        'orphans-get-their-time',
+        `${taskId} on ${host} is stopped ${sinceMs} ms after its instance was forgotten; it has ${ORPHAN_MS}`,
+      );
+    },
+  };
+}
