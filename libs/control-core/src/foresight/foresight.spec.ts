@@ -9,6 +9,7 @@ import {
   asProxyId,
   asTaskId,
   type AgentInfo,
+  type AppId,
   type AppSpec,
   type Instance,
   type ProxyNode,
@@ -122,6 +123,19 @@ describe('a plan', () => {
     expect([cluster.core.state.change, cluster.core.state.tableNumber]).toEqual([change, tableNumber]);
     expect(cluster.core.state.instancesOf(WEB)).toHaveLength(3);
     expect(cluster.events).toHaveLength(events);
+  });
+
+  it('is of the moment at which it was asked for, however often and late it is made', async () => {
+    await cluster.core.apps.create(body, false, CALL);
+    await cluster.advance(30_000);
+    const change = { cmd: 'other', cpus: 1.5 };
+    const { foreseeable } = await cluster.core.apps.update(WEB, change, { ...options, dryRun: true }, CALL);
+    const first = await foreseeable?.foresee();
+    expect(first?.apps).toMatchObject([{ starts: 3, stops: 3 }]);
+    await cluster.core.apps.remove(WEB, false);
+    await cluster.advance(30_000);
+    expect(cluster.core.state.apps.has(WEB)).toBe(false);
+    expect(await foreseeable?.foresee()).toEqual(first);
   });
 
   it('is made of restarts, removals, kills with scaling and rollbacks as well', async () => {
@@ -279,27 +293,30 @@ describe('foresight', () => {
     expect(plan.waves[0]).toMatchObject({ stops: [{ instanceIds: ['web.instance-0'] }] });
   });
 
-  it('waits for proxies that are heard, and not for others', async () => {
-    const spec = anAppSpec({ cpus: 0.1 });
+  it('counts on the word of proxies that are heard, and on that of no other', async () => {
     const proxy = (id: string, leaseUntil: number): ProxyNode => ({
       id: asProxyId(id),
       address: '10.0.0.9',
       leaseUntil,
       confirmed: { epoch: 1, number: 1 },
-      inFlight: {},
+      inFlight: { 'web.0': 3 },
       warnings: [],
     });
-    const plan = await planOf({
-      agents: [host('a')],
-      running: [[spec, ['a']]],
-      proxies: [proxy('heard', NOW + 5_000), proxy('gone', NOW - 5_000)],
-      wanted: [{ ...spec, cmd: 'new', labels: { 'longrun.io/min-ready-seconds': '0' } }],
-    });
-    expect(plan).toMatchObject({
-      fits: true,
-      outcome: { kind: 'succeeds', seconds: 0 },
-      apps: [{ stops: 1 }],
-    });
+    const [heard, gone] = [proxy('heard', NOW + 5_000), proxy('gone', NOW - 5_000)];
+    // a port goes to another app only when every proxy has let go of it
+    const portDefinitions = [{ port: 31_100, protocol: 'tcp' as const, labels: {} }];
+    const spec = anAppSpec({ cpus: 0.1, portDefinitions, requirePorts: true });
+    const next = anAppSpec({ ...spec, id: asAppId('/next'), dependencies: [] });
+    const plans = [[], [heard], [heard, gone]].map((proxies) =>
+      planOf({ agents: [host('a')], running: [[spec, ['a']]], proxies, wanted: [next], removed: [WEB] }),
+    );
+    expect(
+      (await Promise.all(plans)).map(({ fits, apps }) => [fits, apps.map(({ stops }) => stops)]),
+    ).toEqual([
+      [true, [0, 1]],
+      [true, [0, 1]],
+      [false, [0, 1]],
+    ]);
   });
 
   it('says which other apps are not at rest, and is certain of nothing then', async () => {
@@ -317,6 +334,18 @@ describe('foresight', () => {
       wanted: [anAppSpec({ cpus: 0.5 })],
     });
     expect(moving).toMatchObject({ fits: true, alsoMoving: ['/other'], waves: [{ certain: false }] });
+  });
+
+  it('begins with what the reconcile loop is about to do', async () => {
+    const other = anAppSpec({ id: asAppId('/other'), instances: 2, cpus: 0.75 });
+    const rows = {
+      agents: [host('a')],
+      running: [[other, ['a']]] as const,
+      wanted: [anAppSpec({ cpus: 0.75 })],
+    };
+    // one of two is missing, and it is the next to be launched
+    const plans = [[], [other.id]].map((dirty) => planOf({ ...rows, dirty }));
+    expect((await Promise.all(plans)).map(({ fits }) => fits)).toEqual([true, false]);
   });
 
   it('names host ports that the definition asks for, and no others', async () => {
@@ -354,7 +383,10 @@ interface Case {
   /** They were launched, and nothing was heard of them. */
   readonly isStarting?: boolean;
   readonly proxies?: readonly ProxyNode[];
+  /** Apps that the loop is about to look at. */
+  readonly dirty?: readonly AppId[];
   readonly wanted: readonly AppSpec[];
+  readonly removed?: readonly AppId[];
   /** The real clock runs on with every look at it. */
   readonly isSlow?: boolean;
 }
@@ -364,6 +396,8 @@ function planOf({
   running = [],
   proxies = [],
   wanted,
+  removed = [],
+  dirty = [],
   sick = 0,
   isStarting,
   isSlow,
@@ -386,15 +420,24 @@ function planOf({
     { epoch: 1, now: BUILT_AT, settings: DEFAULT_RECONCILE_SETTINGS },
   );
   const version = state.nextVersion(NOW);
+  const removals = removed.map((appId) => ({
+    appId,
+    before: state.apps.get(appId)?.current ?? null,
+    after: null,
+  }));
   const changes = wanted.map((spec) => {
     const before = state.apps.get(spec.id)?.current ?? null;
     const next = nextVersion(before, spec, version);
     return { appId: spec.id, before, after: next.kind === 'new' ? next.version : before };
   });
   const id = asDeploymentId('11111111-1111-4111-8111-111111111111');
-  const { writes } = startDeployment({ id, version, changes, force: false, groupId: '/' }, state, NOW);
+  const { writes } = startDeployment(
+    { id, version, changes: [...changes, ...removals], force: false, groupId: '/' },
+    state,
+    NOW,
+  );
   const clock = isSlow ? new HurryingClock(NOW) : new ManualClock(NOW);
-  const memory = { dirty: [], wakeAt: new Map(), waiting: new Map() };
+  const memory = { dirty, wakeAt: new Map(), waiting: new Map() };
   return new Foresight({ clock, memory: () => memory }).of(writes, id, state, NOW).foresee();
 }
 

@@ -58,6 +58,8 @@ export class ImaginedCluster {
   readonly #watched = new Set<InstanceId>();
   #breathedAt: number;
   #ended: Deployment | null = null;
+  /** What its apps do once the deployment has ended is no part of the plan. */
+  #isOver = false;
   #rolledBack = false;
   #problems: readonly PlanProblem[] | null = null;
 
@@ -100,8 +102,8 @@ export class ImaginedCluster {
 
   async run(): Promise<Omit<Foreseen, 'fitsWith'>> {
     this.#lane.follow((committed) => this.#follow(committed));
-    await this.#lane.submit(() => ({ writes: this.#moment.writes, value: undefined }));
     this.#loop.goOnFrom(this.#moment.memory, this.#state);
+    await this.#lane.submit(() => ({ writes: this.#moment.writes, value: undefined }));
     const isWhole = await this.#untilEnded();
     return this.#result(isWhole);
   }
@@ -131,7 +133,6 @@ export class ImaginedCluster {
   /** All agents tell what is new, together. */
   async #report(): Promise<boolean> {
     const reports = new Map<AgentId, InstanceStatus[]>();
-    let turns = 0;
     const now = this.#clock.now();
     for (const id of this.#watched) {
       await this.#breathe();
@@ -140,18 +141,39 @@ export class ImaginedCluster {
       const version = instance && this.#state.versionOf(instance);
       const report = version && imaginedReport(instance, version, agent, now);
       if (!report || !agent) continue;
-      if (this.#record.isOfChange(instance.appId) && isTurn(instance, version)) turns += 1;
       const list = reports.get(agent.info.id);
       if (list) list.push(report);
       else reports.set(agent.info.id, [report]);
     }
     this.#watched.clear();
     if (!reports.size) return false;
-    this.#record.moved(turns);
+    this.#record.moved(this.#underWay(now));
     // a moment later, so that what follows is younger than what it follows from
     this.#clock.jumpTo(now + 1);
     await Promise.all([...reports].map(([agent, items]) => this.#intake.store(agent, items)));
     return true;
+  }
+
+  /**
+   * Of the change, what comes up or ends sooner or later; two are counted as well as more. Here all that can be reported is reported at once
+   * and before anything is confirmed; in truth any of them may be the first.
+   */
+  #underWay(now: number): number {
+    let count = 0;
+    for (const app of this.#record.appsOfChange()) {
+      for (const each of this.#state.instancesOf(app)) {
+        if (each.placed && this.#isUnderWay(each, now)) count += 1;
+        if (count > 1) return count;
+      }
+    }
+    return count;
+  }
+
+  #isUnderWay(instance: Instance, now: number): boolean {
+    if (instance.stop) return true;
+    const version = this.#state.versionOf(instance);
+    const agent = instance.agentId === undefined ? undefined : this.#state.agents.get(instance.agentId);
+    return isTurn(instance, version) && imaginedReport(instance, version, agent, now) !== null;
   }
 
   /** Every proxy that is heard confirms the newest table and has nothing in flight. */
@@ -172,7 +194,8 @@ export class ImaginedCluster {
   }
 
   #follow(committed: Committed): void {
-    this.#record.committed(committed);
+    if (!this.#isOver) this.#record.committed(committed);
+    this.#isOver = this.#ended !== null;
     for (const { after } of committed.touched.instances) if (after) this.#watched.add(after.id);
     this.#loop.committed(committed);
   }

@@ -46,7 +46,7 @@ function answersOf(state: WorkingSet): unknown {
     ]),
     unknownLeftAt: state.ledger.unknownLeftAt,
     unreachable: state.unreachable(),
-    health: state.fleetHealth,
+    health: state.fleetBrake,
     next: state.nextVersion(0),
     numbers: [state.tableNumber, state.epoch, state.officeSince, state.loadedEvent],
   });
