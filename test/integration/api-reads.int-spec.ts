@@ -6,6 +6,8 @@ import { request } from 'node:http';
 import pg from 'pg';
 import { WebSocket } from 'ws';
 import { PROTOCOL_VERSION, type ToAgent } from '#libs/agent-protocol';
+import type { ExplainAnswer } from '#libs/api-contract';
+import { asAgentId } from '#libs/model';
 import { anAgentInfo, aStatus, tempDatabase, until, type TempDatabase } from '#libs/testkit';
 import { compileControlPlane, ControlPlaneProcess, removeFolder } from './control-plane-process.js';
 
@@ -23,7 +25,7 @@ const start = async (options: Record<string, string> = {}): Promise<ControlPlane
 };
 
 /** An agent that runs whatever it is told to: every task it hears of is reported as running, at once. */
-async function joinAgent({ url }: ControlPlaneProcess): Promise<WebSocket> {
+async function joinAgent({ url }: ControlPlaneProcess, agent = anAgentInfo()): Promise<WebSocket> {
   const headers = { authorization: 'Bearer agent-token' };
   const socket = new WebSocket(`${url.replace('http', 'ws')}/v3/agents/session`, { headers });
   sockets.push(socket);
@@ -44,7 +46,7 @@ async function joinAgent({ url }: ControlPlaneProcess): Promise<WebSocket> {
     if (items.length) socket.send(JSON.stringify({ type: 'statuses', items }));
   });
   const hello = { type: 'hello', protocol: PROTOCOL_VERSION, cluster: null, run: 1, epoch: 0 };
-  socket.send(JSON.stringify({ ...hello, agent: anAgentInfo() }));
+  socket.send(JSON.stringify({ ...hello, agent }));
   return socket;
 }
 
@@ -234,6 +236,45 @@ describe('pages', () => {
     const next = /^<([^>]+)>/.exec(page.headers.get('link') ?? '')?.[1] ?? '';
     expect((await process.send('GET', next)).body).toMatchObject({ versions: [{ kind: 'created' }] });
     expect((await process.send('GET', '/v3/apps/nobody/history')).status).toBe(404);
+  });
+
+  it('explain where an app can run, agent by agent, in pages and by whether it fits', async () => {
+    const process = await start();
+    const explain = async (query = '') => {
+      const { status, body, headers } = await process.send('GET', `/v3/apps/told/explain${query}`);
+      return { status, link: headers.get('link'), ...(body as ExplainAnswer) };
+    };
+    await joinAgent(
+      process,
+      anAgentInfo({ id: asAgentId('agent-2'), hostname: 'host-2', address: '10.0.0.2' }),
+    );
+    await joinAgent(process);
+    await process.send(
+      'POST',
+      '/v2/apps',
+      app('/told', { instances: 3, constraints: [['hostname', 'UNIQUE']] }),
+    );
+    await until('two that run', async () => (await explain()).standing.available === 2);
+    const whole = await explain();
+    expect(whole).toMatchObject({
+      holds: [{ kind: 'no-place', instances: 1 }],
+      next: { text: 'the instance that waits', fitNow: 0, agentsThatFit: 0 },
+    });
+    expect(whole.agents.map(({ agentId, fits }) => [agentId, fits])).toEqual([
+      ['agent-1', false],
+      ['agent-2', false],
+    ]);
+    const [change] = whole.changes;
+    expect(change?.steps).toEqual([
+      { kind: 'relax-constraint', index: 0, to: { field: 'hostname', operator: 'MAX_PER', value: '2' } },
+    ]);
+    expect((await explain('?fits=true')).agents).toEqual([]);
+    const page = await explain('?fits=false&limit=1');
+    expect(page.agents.map(({ agentId }) => agentId)).toEqual(['agent-1']);
+    const next = /^<([^>]+)>/.exec(page.link ?? '')?.[1] ?? '';
+    expect((await process.send('GET', next)).body).toMatchObject({ agents: [{ agentId: 'agent-2' }] });
+    expect((await explain('?limit=0')).status).toBe(422);
+    expect((await process.send('GET', '/v3/apps/nobody/explain')).status).toBe(404);
   });
 });
 
