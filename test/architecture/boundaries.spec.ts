@@ -1,5 +1,6 @@
 // Each rule of eslint.config.mjs is seen to fail here, and right code is seen to pass.
 import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 
 interface Case {
@@ -18,6 +19,13 @@ const wrong = (name: string, file: string, code: string | null, expected: string
 });
 const right = (name: string, file: string, code: string): Case => ({ name, file, code, expected: null });
 const pure = 'libs/planner/src/sample.ts';
+const simulated = 'libs/simulation/src/engine/sample.ts';
+/** What runs at a user's: every lib but those that only tests import, and every app. */
+const TEST_LIBS = ['testkit', 'runtime-conformance', 'store-conformance', 'simulation'];
+const foldersOf = (folder: string): string[] =>
+  readdirSync(folder, { withFileTypes: true }).flatMap((each) => (each.isDirectory() ? [each.name] : []));
+const PRODUCT_LIBS = foldersOf('libs').filter((lib) => !TEST_LIBS.includes(lib));
+const APPS = foldersOf('apps');
 
 const CASES: readonly Case[] = [
   wrong(
@@ -56,6 +64,52 @@ const CASES: readonly Case[] = [
     'libs/persistence/src/sample.ts',
     "import { until } from '#libs/testkit';\nexport const y = until;",
     'LAYERS',
+  ),
+  ...PRODUCT_LIBS.map((lib) =>
+    wrong(
+      `${lib} imports the simulation`,
+      `libs/${lib}/src/sample.ts`,
+      "import { x } from '#libs/simulation';\nexport const y = x;",
+      'LAYERS',
+    ),
+  ),
+  ...APPS.map((app) =>
+    wrong(
+      `the app ${app} imports the simulation`,
+      `apps/${app}/src/sample.ts`,
+      "import { x } from '#libs/simulation';\nexport const y = x;",
+      'APP_LIBS',
+    ),
+  ),
+  wrong(
+    'the simulation imports a real edge',
+    simulated,
+    "import { x } from '#libs/persistence';\nexport const y = x;",
+    'LAYERS',
+  ),
+  wrong(
+    'the simulation imports the testkit',
+    simulated,
+    "import { until } from '#libs/testkit';\nexport const y = until;",
+    'LAYERS',
+  ),
+  wrong(
+    'the simulation reads the clock',
+    simulated,
+    'export const now = (): number => Date.now();',
+    'Time is an argument',
+  ),
+  wrong(
+    'the simulation throws dice of its own',
+    simulated,
+    'export const dice = (): number => Math.random();',
+    'Randomness',
+  ),
+  wrong(
+    'the simulation sets a real timer',
+    simulated,
+    'export const later = (f: () => void): unknown => setTimeout(f, 1);',
+    'No real timers',
   ),
   wrong(
     'an app imports an app',
@@ -140,6 +194,16 @@ const CASES: readonly Case[] = [
     'right code',
     pure,
     "import type { AppId } from '#libs/model';\nexport const same = (a: AppId, b: AppId): boolean => a === b;",
+  ),
+  right(
+    'the simulation runs the real cores and the real choice of targets',
+    simulated,
+    "import { ControlCore } from '#libs/control-core';\nimport { LiveRoutes } from '#libs/proxy-engine';\nexport const x = [ControlCore, LiveRoutes];",
+  ),
+  right(
+    'what starts simulations reads the clock',
+    'libs/simulation/src/command/sample.ts',
+    'export const now = (): number => Date.now();',
   ),
   right(
     'a date of an argument',
