@@ -181,8 +181,7 @@ function whereOf(node: ts.Node): string {
       const owner = ts.isClassDeclaration(at.parent) ? `${at.parent.name?.text ?? ''}.` : '';
       return `${owner}${at.name?.getText() ?? ''}`;
     }
-    const isNamed = ts.isVariableDeclaration(at) && ts.isSourceFile(at.parent.parent.parent);
-    if (isNamed) return at.name.getText();
+    if (ts.isVariableDeclaration(at) && ts.isSourceFile(at.parent.parent.parent)) return at.name.getText();
   }
   return '';
 }
