@@ -60,6 +60,10 @@ export async function startControlPlane(
       events: (events) => hub.publish(events),
       stateLoaded: (newestEvent) => hub.stateLoaded(newestEvent),
       epochChanged: () => gateway.endAll('a new epoch began'),
+      cutOff: () => {
+        streams.endAll();
+        gateway.endAll('the store is away for so long that another control plane may lead');
+      },
       officeLost: () => {
         hub.closeAll();
         streams.endAll();

@@ -3,7 +3,9 @@ import { failures, LongrunError } from '#libs/api-contract';
 import { asAppId, type Deployment, type DeploymentId, type Instance } from '#libs/model';
 import { DEFAULT_RECONCILE_SETTINGS } from '#libs/reconciler';
 import type { Commit } from '#libs/store';
+import { LEASE_MS, RENEW_MS } from './leadership.js';
 import { ScriptedCluster } from './scripted-cluster.js';
+import { RouteSubscription } from './sessions/route-subscription.js';
 
 const WEB = asAppId('/shop/web');
 const CALL = { clientIp: '10.0.0.9', uri: '/v2/apps' };
@@ -283,7 +285,30 @@ describe('when the store or another leader gets in the way', () => {
     expect(stored.apps[0]?.current.spec.instances).toBe(1);
   });
 
-  it('keeps agents and streams while the store is away, and lets go of them once another process leads', async () => {
+  it('keeps agents and streams while the store is away for a moment, and lets go of them when its lease is over', async () => {
+    const cluster = await withApp();
+    const { core } = cluster;
+    const outlet = { needsDrain: false, write: () => true };
+    const follow = () => new RouteSubscription(core, { epoch: 0, number: -1 }, outlet).close();
+    cluster.store.setReachable(false);
+    await cluster.advance(LEASE_MS - RENEW_MS);
+    expect(core.leads).toBe(false);
+    expect(cluster.cutOffs).toBe(0);
+    expect(follow).not.toThrow();
+    // it may be this process alone that does not reach the store
+    await cluster.advance(RENEW_MS + 1_000);
+    expect(cluster.cutOffs).toBe(1);
+    expect(follow).toThrow(failures.notLeading().message);
+    expect(core.hasState).toBe(true);
+    cluster.store.setReachable(true);
+    await cluster.advance(3_000);
+    expect(core.leads).toBe(true);
+    expect(follow).not.toThrow();
+    await cluster.advance(2 * LEASE_MS);
+    expect([cluster.cutOffs, cluster.officesLost]).toEqual([1, 0]);
+  });
+
+  it('forgets what it knew of a time before the store was away, once another process leads', async () => {
     const cluster = await withApp();
     cluster.store.setReachable(false);
     await cluster.advance(11_000);

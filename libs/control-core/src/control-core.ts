@@ -40,6 +40,11 @@ export interface Publisher {
   stateLoaded?(newestEvent: number): void;
   /** Another process leads now, or this one ends: its streams end and agents dial the leader. Not when only the store is away. */
   officeLost(): void;
+  /**
+   * The store was away for as long as the lease lasts: another process may lead. Sessions of agents and streams of tables end, so that
+   * they look for it; agents that find none act alone. What people read goes on from the state as it was.
+   */
+  cutOff(): void;
   /** A new epoch in the same process: agents must say hello again, other streams go on. */
   epochChanged(): void;
 }
@@ -110,6 +115,7 @@ export class ControlCore {
       address: parts.address,
       takeOffice: (epoch) => this.#takeOffice(epoch),
       leaveOffice: (why) => this.#leaveOffice(why),
+      cutOff: () => parts.publisher.cutOff(),
     });
     this.alarms = new Alarms(lane, log);
     this.agents = new AgentRegistry({ lane, clock, log, cluster, alarms: this.alarms });

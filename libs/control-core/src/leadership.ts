@@ -1,6 +1,7 @@
 // Who leads: a row with a lease of 10 s on the store's clock, renewed every 3 s (decisions.md 2). This class takes and keeps it,
-// notices when it is gone, and gives it up at once when the process ends. A store that cannot be reached ends the office too:
-// nobody else can lead meanwhile either, so streams stay and only writes are refused (decisions.md 8).
+// notices when it is gone, and gives it up at once when the process ends. A store that cannot be reached ends the office too: as long
+// as the lease lasts nobody else can lead, so streams stay and only writes are refused (decisions.md 8). Then it may be this process
+// alone that is cut off from the store, and whoever waits here must be free to find the next leader, or to act alone.
 import type { Leadership as Leader, Store } from '#libs/store';
 import type { Clock, Timer } from '#libs/time';
 import type { Log } from './log.js';
@@ -27,6 +28,8 @@ export interface LeadershipParts {
   /** Loads and opens the lane; a rejection means that the office could not be taken. */
   readonly takeOffice: (epoch: number) => Promise<void>;
   readonly leaveOffice: (why: 'superseded' | 'unavailable' | 'resigned') => void;
+  /** The store is still away at the end of the lease: another process may lead from now on. */
+  readonly cutOff: () => void;
 }
 
 export class Leadership {
@@ -37,8 +40,9 @@ export class Leadership {
   #expiry: Timer | null = null;
   #stopped = false;
   #isFirst = true;
-  /** Left office because the store was away: state and streams were kept, for nobody else could lead either. */
+  /** Left office because the store was away: the state is kept, and the streams until the lease is over. */
   #keepsState = false;
+  #isCutOff = false;
   #campaign: Promise<void> = Promise.resolve();
 
   constructor(parts: LeadershipParts) {
@@ -48,6 +52,10 @@ export class Leadership {
   /** The epoch of this process's office; null while it does not lead. */
   get epoch(): number | null {
     return this.#epoch;
+  }
+  /** The store was away for longer than the lease: another process may lead. */
+  get isCutOff(): boolean {
+    return this.#isCutOff;
   }
   /** Who leads, as far as known. */
   get leader(): Leader | null {
@@ -98,7 +106,7 @@ export class Leadership {
 
   /** Called by whoever learns it first: the next campaign, a fenced commit, a store that went away. */
   lose(why: 'superseded' | 'unavailable' | 'resigned'): void {
-    this.#expiry?.cancel();
+    if (why !== 'unavailable') this.#expiry?.cancel();
     if (this.#epoch === null) return;
     this.#epoch = null;
     if (why !== 'unavailable') this.#leader = null;
@@ -147,8 +155,15 @@ export class Leadership {
     this.lose('superseded');
     this.#leader = leader;
     if (!this.#keepsState) return;
-    this.#keepsState = false;
+    [this.#keepsState, this.#isCutOff] = [false, false];
     this.#parts.leaveOffice('superseded');
+  }
+
+  #leaseEnded(): void {
+    this.lose('unavailable');
+    if (!this.#keepsState) return;
+    this.#isCutOff = true;
+    this.#parts.cutOff();
   }
 
   /** We have its port, so it is gone; should it still write, the new epoch fences it. */
@@ -159,11 +174,11 @@ export class Leadership {
 
   async #hold(epoch: number): Promise<void> {
     this.#expiry?.cancel();
-    this.#expiry = this.#parts.clock.after(LEASE_MS, () => this.lose('unavailable'));
+    this.#expiry = this.#parts.clock.after(LEASE_MS, () => this.#leaseEnded());
     if (this.#epoch === epoch) return;
     if (this.#epoch !== null) this.lose('superseded');
     await this.#parts.takeOffice(epoch);
-    this.#keepsState = false;
+    [this.#keepsState, this.#isCutOff] = [false, false];
     this.#epoch = epoch;
     this.#parts.log.info({ epoch }, 'this control plane leads');
   }

@@ -22,6 +22,7 @@ export class ScriptedCluster {
   readonly events: StoredEvent[] = [];
   readonly agent = new ScriptedAgent(this);
   officesLost = 0;
+  cutOffs = 0;
   /** Throws when the disk of the control plane is nearly full. */
   checkDisk = (): void => undefined;
   core!: ControlCore;
@@ -50,6 +51,7 @@ export class ScriptedCluster {
       publisher: {
         events: (events) => this.events.push(...events),
         officeLost: () => (this.officesLost += 1),
+        cutOff: () => (this.cutOffs += 1),
         epochChanged: () => undefined,
       },
     });

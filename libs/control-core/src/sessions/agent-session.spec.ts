@@ -148,6 +148,7 @@ describe('a hello', () => {
       publisher: {
         events: () => undefined,
         officeLost: () => undefined,
+        cutOff: () => undefined,
         epochChanged: () => undefined,
       },
     });

@@ -24,10 +24,12 @@ export class RouteSubscription {
 
   /**
    * Writes at once what is newer than `known` (what the proxy said it has; number -1: nothing) and a heartbeat. Nothing was written when
-   * it throws: `failures.conflict` when the proxy has seen a higher epoch, `failures.notLeading` when this process has no state.
+   * it throws: `failures.conflict` when the proxy has seen a higher epoch, `failures.notLeading` when this process has no state, or one
+   * that nobody may rely on any more.
    */
   constructor(core: ControlCore, known: { epoch: number; number: number }, outlet: RouteOutlet) {
     const { epoch } = core.state;
+    if (core.leadership.isCutOff) throw failures.notLeading();
     if (known.epoch > epoch) {
       throw failures.conflict(`This proxy has seen epoch ${known.epoch}, this control plane has ${epoch}.`);
     }

@@ -124,6 +124,10 @@ export class SimControlPlane {
     const log = this.#log(process.name);
     let sessions: AgentSessions | null = null;
     const streams = new Set<Endpoint>();
+    const endAll = (reason: string): void => {
+      for (const stream of streams) stream.close(reason);
+      sessions?.endAll(reason);
+    };
     const core = new ControlCore({
       store,
       clock: process.clock,
@@ -137,10 +141,8 @@ export class SimControlPlane {
       settings,
       publisher: {
         events: (events) => this.#parts.hooks.events(process.name, events),
-        officeLost: () => {
-          for (const stream of streams) stream.close('this control plane no longer leads');
-          sessions?.endAll('this control plane no longer leads');
-        },
+        officeLost: () => endAll('this control plane no longer leads'),
+        cutOff: () => endAll('the store is away for so long that another control plane may lead'),
         epochChanged: () => sessions?.endAll('a new epoch began'),
       },
     });
