@@ -283,14 +283,20 @@ describe('foresight', () => {
   it('leaves an instance that was reported unhealthy as it is: old ones of a broken release go first', async () => {
     const upgradeStrategy = { minimumHealthCapacity: 1, maximumOverCapacity: 0 };
     const spec = anAppSpec({ instances: 2, healthChecks: [aHealthCheck()], cpus: 0.1, upgradeStrategy });
-    const plan = await planOf({
-      agents: [host('a')],
-      running: [[spec, ['a', 'a']]],
-      sick: 1,
-      wanted: [{ ...spec, cmd: 'new' }],
-    });
+    const planWith = (sick: number) =>
+      planOf({ agents: [host('a')], running: [[spec, ['a', 'a']]], sick, wanted: [{ ...spec, cmd: 'new' }] });
+    const plan = await planWith(1);
     expect(plan.apps).toMatchObject([{ floor: 2, leastHealthy: 1 }]);
     expect(plan.waves[0]).toMatchObject({ stops: [{ instanceIds: ['web.instance-0'] }] });
+    // were the second one well by now, a new one would have to come first
+    const { apps, waves } = await planWith(2);
+    expect(apps).toMatchObject([{ instancesAtMost: 2 }]);
+    expect(waves.map(({ starts, stops }) => [starts.length, stops.length])).toEqual([
+      [0, 1],
+      [1, 0],
+      [0, 1],
+      [1, 0],
+    ]);
   });
 
   it('counts on the word of proxies that are heard, and on that of no other', async () => {

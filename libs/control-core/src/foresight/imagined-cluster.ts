@@ -197,7 +197,9 @@ export class ImaginedCluster {
     if (!this.#isOver) this.#record.committed(committed);
     this.#isOver = this.#ended !== null;
     for (const { after } of committed.touched.instances) if (after) this.#watched.add(after.id);
-    this.#loop.committed(committed);
+    // no further pass when the time is up
+    if (this.#real.now() < this.#until) this.#loop.committed(committed);
+    else this.#loop.leaveOffice();
   }
 
   #openLane(): Lane {
@@ -222,8 +224,6 @@ export class ImaginedCluster {
       if (write.deployment.status === 'failed') this.#problems = this.#waiting();
     }
     await this.#breathe();
-    // no pass follows
-    if (this.#real.now() >= this.#until) this.#loop.leaveOffice();
     return { kind: 'committed', events: [] };
   }
 
