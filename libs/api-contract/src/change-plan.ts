@@ -102,7 +102,10 @@ export interface Foreseen {
   readonly apps: readonly PlannedApp[];
   /** Those that get or lose something. */
   readonly agents: readonly PlannedAgent[];
-  /** The most that is used beyond what is used now, over all agents together; each amount at its highest. */
+  /**
+   * The most that is used beyond what is used now, over all agents together; each amount at its highest. Of a plan that is not certain in
+   * all waves: when everything comes up and ends together.
+   */
   readonly peak: PlannedAmounts;
   readonly problems: readonly PlanProblem[];
   /** Instances that find a place only after others have stopped: it goes through, more slowly. */

@@ -66,7 +66,8 @@ export class Cluster implements World {
   readonly #tables = new Map<string, RouteTable>();
   #sweptAt: number;
 
-  constructor(scenario: Scenario, keepLog: boolean) {
+  /** `more`: told after those of the promises. */
+  constructor(scenario: Scenario, keepLog: boolean, more: readonly Watcher[] = []) {
     this.#scenario = scenario;
     this.random = new Random(scenario.seed);
     this.startedAt = this.timeline.now;
@@ -74,7 +75,7 @@ export class Cluster implements World {
     this.log = new EventLog(this.startedAt, keepLog);
     this.network = new SimNetwork(this.timeline, this.random);
     this.stored = new WorkingSet(EMPTY, { epoch: 0, now: 0, settings: DEFAULT_RECONCILE_SETTINGS });
-    this.#watchers = allWatchers((app) => this.#excuse(app.id));
+    this.#watchers = [...allWatchers((app) => this.#excuse(app.id)), ...more];
     this.database = new SimDatabase(this.timeline, this.network, this.random, (by, commit, result) =>
       this.#committed(by, commit, result),
     );
@@ -198,6 +199,7 @@ export class Cluster implements World {
         note: (who, text) => this.note(who, text),
         error: (who, fields, text) => this.note(who, `error: ${text} ${JSON.stringify(fields)}`),
         running: () => undefined,
+        followed: (host, epoch) => this.#tell((each) => each.followed?.(host.name, epoch, this)),
         launching: (host, task) => {
           this.log.count('launches');
           this.#tell((each) => each.launching?.(this.#taskFact(host, task), this));

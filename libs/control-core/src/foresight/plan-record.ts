@@ -78,7 +78,7 @@ export class PlanRecord {
     }
   }
 
-  /** The world has moved: so many instances have come up or ended at once, or time has passed (0). */
+  /** The world has moved: of so many instances that were on their way up or down one or more have arrived, or time has passed (0). */
   moved(instances: number): void {
     this.#wave = null;
     if (instances > 1) this.#isParallel = true;
