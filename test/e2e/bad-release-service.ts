@@ -1,7 +1,7 @@
 // A service that can be a good or a bad release, as a file for node: what it does is in its environment, so that one file serves all.
 //   RELEASE   told in every answer and in the header x-release
 //   MODE      good | never-healthy | sours (healthy at first, then 500 for everything) | crashes | stubborn (never healthy, ignores SIGTERM)
-//   BLIND     a file: while it exists, /health is never answered and everything else is (the checker is wrong)
+//   BLIND     a file: while it exists, connections for /health break and all others serve (the checker is wrong)
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -21,7 +21,7 @@ if (MODE === 'stubborn') process.on('SIGTERM', () => undefined);
 if (MODE === 'crashes') setTimeout(() => process.exit(3), ${CRASHES_AFTER_MS});
 createServer((request, response) => {
   const isCheck = request.url === '/health';
-  if (isCheck && BLIND && existsSync(BLIND)) return;
+  if (isCheck && BLIND && existsSync(BLIND)) return request.socket.destroy();
   const isBad = isSour() || (isCheck && (MODE === 'never-healthy' || MODE === 'stubborn'));
   response.statusCode = isBad ? 500 : 200;
   response.setHeader('x-release', RELEASE);

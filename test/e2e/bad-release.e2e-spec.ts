@@ -93,7 +93,7 @@ describe('in one Longrun under load', () => {
       ? [
           {
             ...{ protocol: 'HTTP', path: '/health', portIndex: 0, gracePeriodSeconds: 5 },
-            ...{ intervalSeconds: 2, timeoutSeconds: 1, maxConsecutiveFailures: 3 },
+            ...{ intervalSeconds: 2, timeoutSeconds: 5, maxConsecutiveFailures: 3 },
           },
         ]
       : [],
@@ -216,6 +216,19 @@ describe('in one Longrun under load', () => {
     return outcome;
   };
 
+  /** What was told of the end of these tasks, and why; before all else, for it explains what differs. */
+  const toldOfEnds = (tasks: readonly TaskAnswer[]): readonly string[] => {
+    const ids = new Set(tasks.map(({ id }) => id));
+    const ends = /^(TASK_KILLING|TASK_KILLED|TASK_FAILED)$/;
+    return events.events
+      .filter(({ payload }) => ids.has(String(payload['taskId'] ?? payload['runningTaskId'])))
+      .filter(
+        ({ type, payload }) =>
+          type === 'unhealthy_instance_kill_event' || ends.test(String(payload['taskStatus'])),
+      )
+      .map(({ type, payload }) => `${type} ${JSON.stringify(payload)}`);
+  };
+
   describe.each(BAD)('a release that $name', ({ mode, state, message }) => {
     it('is failed by its deadline, with the reason', async () => {
       const { deployment, failedAfterMs } = await outcomeOf(mode);
@@ -228,6 +241,7 @@ describe('in one Longrun under load', () => {
     it('is taken back to the good one, whose tasks are the same processes as before', async () => {
       const { app, goodBefore, tasksAfter, prints, printsAfter } = await outcomeOf(mode);
       expect(app.env).toMatchObject({ RELEASE: 'good' });
+      expect(toldOfEnds(goodBefore)).toEqual([]);
       expect(tasksAfter.map(({ id }) => id).sort()).toEqual(goodBefore.map(({ id }) => id).sort());
       expect(prints).toHaveLength(INSTANCES);
       expect(printsAfter).toEqual(prints);
