@@ -286,7 +286,7 @@ describe('a simulated host', () => {
     expect(bench.status()?.exit?.code).toBe(6);
   });
 
-  it('can have a container run whose start was carried out and not answered', async () => {
+  it('takes a start back that was carried out and not answered, and only then says that it failed', async () => {
     // until the engine carries one out and does not answer
     for (let turn = 0; turn < 50; turn += 1) {
       const bench = new HostBench({ seed: `unanswered ${turn}` });
@@ -295,9 +295,16 @@ describe('a simulated host', () => {
       bench.host.images.add('shop:1 1');
       bench.host.setEngine('errors');
       bench.assign(assignment({ launch: { runtime: 'docker' } }));
-      await bench.until('it is decided', () => ['running', 'rejected'].includes(phaseOf(bench) ?? ''));
-      await bench.run(5_000);
-      if (phaseOf(bench) === 'rejected' && bench.host.alive.length) return;
+      const isDecided = (): boolean => ['running', 'rejected'].includes(phaseOf(bench) ?? '');
+      await bench.until('it runs or is decided', () => bench.host.alive.length > 0 || isDecided());
+      await bench.until('it is taken back or decided', () => bench.host.alive.length === 0 || isDecided());
+      if (!bench.told.includes('launching') || phaseOf(bench) === 'running') continue;
+      expect(bench.host.alive).toEqual([]);
+      expect(bench.told.filter((each) => each.startsWith('stopAsked'))).not.toEqual([]);
+      bench.host.setEngine('ok');
+      await bench.until('its failure is reported', () => phaseOf(bench) === 'rejected');
+      expect(bench.phases().filter((each) => each.endsWith('running'))).toEqual([]);
+      return;
     }
     throw new Error('it never happened');
   });
