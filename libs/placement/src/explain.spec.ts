@@ -145,7 +145,8 @@ function isPortFree(cluster: Cluster, host: Host, port: number): boolean {
   const past = cluster.pasts.find((each) => each.host === host.name && each.port === port);
   if (!past) return confirmedBy(cluster) >= cluster.unknownLeftAt;
   if (past.wasTaken && cluster.now < past.at + PORT_SHUN_MS) return false;
-  return past.app === OWN || confirmedBy(cluster) >= past.leftAt;
+  // who had it before that is not known either
+  return past.app === OWN || confirmedBy(cluster) >= Math.max(past.leftAt, cluster.unknownLeftAt);
 }
 
 const amountsOf = (cluster: Cluster, host: Host, what: 'cpus' | 'mem' | 'disk') => {

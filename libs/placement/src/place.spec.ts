@@ -139,6 +139,26 @@ describe('host ports', () => {
     expect(portOf(aRequest(anAppSpec({ id: asAppId('/x') })), ledger)).toEqual([31_000]);
   });
 
+  test('that its own app had the port back meanwhile does not shorten the wait of others', () => {
+    const ledger = new PlacementIndex(0);
+    const mine = aRequest(anAppSpec({ id: asAppId('/x') }));
+    for (const port of [31_000, 31_001, 31_002, 31_003]) {
+      use(ledger, port, port, 7);
+      // the same app again, and gone before it ever was in a table
+      use(ledger, port, port);
+    }
+    expect(portOf(mine, ledger)).toEqual([31_000]);
+    expect(portOf(aRequest(), ledger)).toEqual(['needs 1 free host ports, 0 are free']);
+    expect(portOf(aRequest(anAppSpec(), { confirmedTable: 7 }), ledger)).toEqual([31_000]);
+  });
+
+  test('nor does a task that a new leader finds on the port', () => {
+    const ledger = new PlacementIndex(6);
+    use(ledger, 31_000, 100);
+    expect(portOf(aRequest(anAppSpec(), { confirmedTable: 5 }), ledger)).not.toEqual([31_000]);
+    expect(portOf(aRequest(anAppSpec(), { confirmedTable: 6 }), ledger)).toEqual([31_001]);
+  });
+
   test('after taking office unknown ports wait for the table found then', () => {
     expect(portOf(aRequest(), new PlacementIndex(6))).toEqual(['needs 1 free host ports, 0 are free']);
     expect(portOf(aRequest(), new PlacementIndex(5))).toEqual([31_000]);

@@ -81,11 +81,13 @@ export class PlacementIndex implements PlacementLedger {
     book.sum = null;
     book.counts = null;
     for (const port of heldPorts(instance)) {
+      const past = book.ports.get(port)?.leftAt ?? this.unknownLeftAt;
       book.ports.set(port, {
         appId: instance.appId,
         heldBy: instance.id,
         lastUsedAt: Math.max(now, instance.placedAt ?? 0),
-        leftAt: instance.leftAt,
+        // its app may have the port back before all proxies know that an earlier task left; other apps must wait for that all the same
+        leftAt: Math.max(past, instance.leftAt),
       });
     }
   }
@@ -98,12 +100,13 @@ export class PlacementIndex implements PlacementLedger {
     const last = after ?? before;
     const reject = last.status?.incarnation === before.incarnation ? last.status.reject : undefined;
     for (const port of heldPorts(before)) {
-      if (book.ports.get(port)?.heldBy !== before.id) continue;
+      const held = book.ports.get(port);
+      if (held?.heldBy !== before.id) continue;
       const isTaken = reject?.reason === 'port-taken' && (reject.port ?? port) === port;
       book.ports.set(port, {
         appId: before.appId,
         lastUsedAt: now,
-        leftAt: Math.max(before.leftAt, last.leftAt),
+        leftAt: Math.max(held.leftAt, before.leftAt, last.leftAt),
         ...(isTaken ? { shunnedUntil: now + PORT_SHUN_MS } : {}),
       });
     }

@@ -24,11 +24,17 @@ function nextPhase(draft: AppDraft, instance: Instance, stop: InstanceStop): Ins
     return stop;
   }
   if (isDrained(instance, version, snapshot, now)) return enter(stop, 'killing', now);
-  const drainUntil = stop.drainUntil ?? now + drainMsOf(version, snapshot.settings);
+  const drainUntil = drainUntilOf(stop, drainMsOf(version, snapshot.settings), snapshot.officeSince, now);
   if (now >= drainUntil) return enter(stop, 'killing', now);
   draft.wake(drainUntil);
   return stop.phase === 'draining' ? stop : { ...enter(stop, 'draining', now), drainUntil };
 }
+
+/** An end set by an earlier leader was read off another clock: the time begins anew with the office. */
+const drainUntilOf = (stop: InstanceStop, drainMs: number, officeSince: number, now: number): number =>
+  stop.drainUntil !== undefined && stop.since >= officeSince
+    ? stop.drainUntil
+    : (stop.phase === 'draining' ? officeSince : now) + drainMs;
 
 const enter = (stop: InstanceStop, phase: InstanceStop['phase'], now: number): InstanceStop => ({
   ...stop,

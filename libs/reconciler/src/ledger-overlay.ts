@@ -64,8 +64,9 @@ export class LedgerOverlay implements PlacementLedger {
     if (after?.placed && after.agentId !== undefined) {
       const change = this.#book(after.agentId, after.appId, demand, 1);
       for (const port of heldPorts(after)) {
-        const { appId, leftAt } = after;
-        change.ports.set(port, { appId, heldBy: after.id, lastUsedAt: now, leftAt });
+        const past = change.ports.get(port)?.leftAt ?? this.base.unknownLeftAt;
+        const leftAt = Math.max(past, after.leftAt);
+        change.ports.set(port, { appId: after.appId, heldBy: after.id, lastUsedAt: now, leftAt });
       }
     }
   }
