@@ -7,6 +7,8 @@ export interface HostHooks {
   note(who: string, text: string): void;
   /** The agent logged an error. */
   error?(who: string, fields: object, text: string): void;
+  /** The agent has taken assignments of a session of this epoch and confirms them. */
+  followed?(host: SimHost, epoch: number): void;
   /** Its runtime starts a task; ports are not open yet, nothing of it runs. */
   launching(host: SimHost, task: SimTask): void;
   /** Its program runs. */

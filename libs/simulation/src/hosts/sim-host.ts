@@ -331,7 +331,7 @@ export class SimHost implements Doors, Asked {
       const agent = await Agent.open({
         clock: process.clock,
         ids: process.ids,
-        network: new AgentNetwork(process, network),
+        network: new AgentNetwork(process, network, (epoch) => this.hooks.followed?.(this, epoch)),
         journal: new MemoryJournal(process, this.disk),
         probes: new SimulatedProbes(process, this),
         disk: { freeShare: () => Promise.resolve(this.disk.freeShare) },

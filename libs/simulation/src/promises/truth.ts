@@ -3,13 +3,12 @@ import type { AppId, InstanceId } from '#libs/model';
 import type { WorkingSet } from '#libs/control-core';
 import { broken, type Watcher } from './watch.js';
 
-/** An agent that followed a leader never follows an older one again. */
+/** An agent that followed a leader never follows an older one again. As it acts, for what it said may be read late by a former leader. */
 export function epochsOnlyGrow(): Watcher {
   const followed = new Map<string, number>();
   return {
     rule: 'epochs-only-grow',
-    heard(agent, frame, epoch) {
-      if (frame.type !== 'assignments-ack' || epoch === null) return;
+    followed(agent, epoch) {
       const highest = followed.get(agent) ?? 0;
       if (epoch < highest)
         broken(
@@ -102,7 +101,10 @@ export function massKill(): Watcher {
         if (!world.task(before.taskId)?.isWell) continue;
         const app = world.stored.apps.get(before.appId);
         const recent = [
-          ...(kills.get(before.appId) ?? []).filter(({ at }) => world.now - at < BRAKE_WINDOW_MS),
+          ...(kills.get(before.appId) ?? []).filter(
+            // one that is killed again is no other one
+            ({ at, id }) => world.now - at < BRAKE_WINDOW_MS && id !== before.id,
+          ),
           { at: world.now, id: before.id },
         ];
         kills.set(before.appId, recent);

@@ -89,6 +89,8 @@ export interface Watcher {
   /** A request that ended. */
   answered?(request: RequestFact, world: World): void;
   heard?(agent: string, frame: FromAgent, epoch: number | null, world: World): void;
+  /** An agent has taken assignments of a session of this epoch and confirms them. */
+  followed?(agent: string, epoch: number, world: World): void;
   said?(agent: string, frame: ToAgent, epoch: number | null, world: World): void;
   /** A control plane logged an error. */
   erred?(process: string, fields: object, text: string, world: World): void;
