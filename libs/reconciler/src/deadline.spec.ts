@@ -54,6 +54,17 @@ describe('time without progress', () => {
     expect(idleAfter([[2 * MINUTE, 3 * 60 * MINUTE]])).toBeLessThanOrEqual(2 * MINUTE + IDLE_NOTE_MS + 500);
   });
 
+  test('goes on under a leader whose clock is behind that of the one before', () => {
+    const officeSince = START - 4 * MINUTE;
+    const view = { officeSince };
+    let row: Deployment = { ...deployment, idle: { ms: 1_000, at: START } };
+    for (let now = officeSince; now <= officeSince + 2 * MINUTE; now += 500) {
+      if (isIdleNoteDue(row, view, now)) row = { ...row, idle: { ms: idleMs(row, view, now), at: now } };
+    }
+    expect(idleMs(row, view, officeSince + 2 * MINUTE)).toBe(1_000 + 2 * MINUTE);
+    expect(idleMs({ ...row, idle: { ms: 1_000, at: START } }, view, officeSince + 500)).toBe(1_500);
+  });
+
   test('counts in a row of an older release from its last progress, for as long as this leader is in office', () => {
     const old = { ...deployment, progressAt: START - 60 * MINUTE };
     expect(idleMs(old, { officeSince: START }, START + MINUTE)).toBe(MINUTE + IDLE_NOTE_MS);

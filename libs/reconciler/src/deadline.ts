@@ -10,7 +10,7 @@ import type { ClusterSnapshot } from './snapshot.js';
 /** How often the time without progress is written down. What an office did not write, so much at most, counts as led by the next one. */
 export const IDLE_NOTE_MS = 60_000;
 
-/** Milliseconds without progress so far, under whatever leader. */
+/** Milliseconds without progress so far, under whatever leader. What lies ahead was read off an earlier leader's clock. */
 export function idleMs(
   deployment: Deployment,
   { officeSince }: Pick<ClusterSnapshot, 'officeSince'>,
@@ -18,7 +18,7 @@ export function idleMs(
 ): number {
   const { ms, at } = deployment.idle ?? { ms: 0, at: deployment.progressAt };
   const before = Math.min(Math.max(0, officeSince - at), IDLE_NOTE_MS);
-  return ms + before + Math.max(0, now - Math.max(at, officeSince));
+  return ms + before + Math.max(0, now - (at > now ? officeSince : Math.max(at, officeSince)));
 }
 
 /** Must it be written down now? Once at the beginning of an office, and then every `IDLE_NOTE_MS`. */
@@ -28,7 +28,7 @@ export function isIdleNoteDue(
   now: number,
 ): boolean {
   const at = deployment.idle?.at ?? deployment.progressAt;
-  return at < officeSince || now - at >= IDLE_NOTE_MS;
+  return at < officeSince || at > now || now - at >= IDLE_NOTE_MS;
 }
 
 /** Of the step under way: the longest of its apps, and in it the wait for a launch delay that holds now. */
