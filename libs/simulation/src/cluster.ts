@@ -323,9 +323,13 @@ export class Cluster implements World {
 
   /** A release that does not work, or no room for it. */
   #excuse(id: AppId): string | null {
-    const app = this.stored.apps.get(id);
-    const behaviour = app?.current.spec.env['BEHAVIOUR'] ?? 'good';
-    if (!WORKING.has(behaviour)) return `its release ${behaviour}`;
+    // also of an older version: a person may cancel a rollout, and then both stay
+    const behaviours = [
+      ...this.stored.instancesOf(id).map((each) => this.stored.versionOf(each)),
+      ...(this.stored.apps.has(id) ? [this.stored.apps.get(id)?.current] : []),
+    ].map((version) => version?.spec.env['BEHAVIOUR'] ?? 'good');
+    const failing = behaviours.find((each) => !WORKING.has(each));
+    if (failing !== undefined) return `its release ${failing}`;
     const waiting = this.leader?.core?.loop.waiting(id);
     return waiting ? `${waiting.instances} instances fit nowhere` : null;
   }
