@@ -364,9 +364,12 @@ export class SimHost implements Doors, Asked {
         timer.cancel();
         resolve();
       };
+      const adopt = async (): Promise<void> => {
+        await agent.addRuntime(new SimulatedRuntime('docker', this, process));
+        found();
+      };
       const look = (): void => {
-        if (this.engineFault() === null)
-          return void agent.addRuntime(new SimulatedRuntime('docker', this, process)).then(found);
+        if (this.engineFault() === null) return void adopt();
         process.clock.after(ENGINE_LOOK_MS, look);
         found();
       };
