@@ -73,6 +73,20 @@ describe('assignments', () => {
     expect(bench.sessions.flatMap((each) => each.of('assignments-ack'))).toEqual([]);
   });
 
+  it('that are not on disk are not carried out, for a restarted agent would not know what it had started', async () => {
+    await bench.start();
+    bench.session.welcome();
+    await bench.run(0);
+    bench.journal.broken = new Error('no space left on device');
+    bench.automatic = { epoch: 1, set: [anAssignment()] };
+    bench.session.full([anAssignment()]);
+    await bench.run(20_000);
+    expect(bench.runtime.started).toEqual([]);
+    bench.journal.broken = null;
+    await bench.run(3_000);
+    expect(bench.runtime.started).toHaveLength(1);
+  });
+
   it('with a missing number end the session', async () => {
     const session = await bench.joined();
     session.send({

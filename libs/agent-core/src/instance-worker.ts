@@ -46,6 +46,8 @@ export class InstanceWorker {
   readonly #saver: EntrySaver;
   readonly #calls: TaskCalls;
   #assignment: Assignment | null;
+  /** The assignment is on disk. */
+  #isAssigned = true;
   #task: TaskRecord | null;
   #delayMs: number;
   #condemned = false;
@@ -100,11 +102,19 @@ export class InstanceWorker {
     const before = this.#assignment;
     if (before && before.incarnation > assignment.incarnation) return;
     this.#condemned = false;
-    if (before && JSON.stringify(before) === JSON.stringify(assignment)) return this.#saver.settled();
+    if (before && JSON.stringify(before) === JSON.stringify(assignment)) {
+      // it may have failed to be written when it came first
+      await this.#saver.settled();
+      if (this.#isAssigned || this.#assignment !== before) return;
+      this.#isAssigned = true;
+      return this.wake();
+    }
     this.#assignment = assignment;
+    this.#isAssigned = false;
     if (before?.taskId !== assignment.taskId) this.#delayMs = assignment.backoff.delayMs;
     this.#takeOver(assignment, before === null);
     await this.#saver.save();
+    if (this.#assignment === assignment) this.#isAssigned = true;
     this.wake();
   }
 
@@ -191,6 +201,8 @@ export class InstanceWorker {
       return;
     }
     const step = this.#decide();
+    // an agent that is restarted must know what it started
+    if (step.kind === 'start' && !this.#isAssigned) return;
     if (step.kind === 'wait') {
       if (step.at !== undefined) this.#wakeAt(step.at);
       return;
