@@ -10,14 +10,25 @@ const beginningOf = (seed: string): Scenario => {
   return { ...scenario, quietFromMs, durationMs: quietFromMs + 30_000 };
 };
 
-/** ms; a run takes less than a second where nothing else runs. */
+/** ms; a run takes about a second where nothing else runs. */
 const TEST_MS = 60_000;
 
+/** More seeds, from their beginning to their end, are replayed by the project `simulation`. */
+const SEEDS = ['1', '2'];
+
 describe('a run', () => {
-  it.each(['1', '2', '3'])(
+  const firsts = new Map<string, ReturnType<typeof runScenario>>();
+  /** The one that all cases compare with. */
+  const firstOf = (seed: string): ReturnType<typeof runScenario> => {
+    const first = firsts.get(seed) ?? runScenario(beginningOf(seed), { trace: true });
+    firsts.set(seed, first);
+    return first;
+  };
+
+  it.each(SEEDS)(
     'of seed %s has the same log each time, byte by byte',
     async (seed) => {
-      const first = await runScenario(beginningOf(seed), { trace: true });
+      const first = await firstOf(seed);
       const second = await runScenario(beginningOf(seed), { trace: true });
       expect(second.log).toEqual(first.log);
       expect(second.digest).toBe(first.digest);
@@ -32,10 +43,9 @@ describe('a run', () => {
   it(
     'of another seed has another log',
     async () => {
-      const digests = await Promise.all(
-        ['1', '2'].map(async (seed) => (await runScenario(beginningOf(seed))).digest),
-      );
-      expect(new Set(digests).size).toBe(2);
+      const digests = [];
+      for (const seed of SEEDS) digests.push((await firstOf(seed)).digest);
+      expect(new Set(digests).size).toBe(SEEDS.length);
     },
     TEST_MS,
   );
@@ -43,8 +53,8 @@ describe('a run', () => {
   it(
     'says the same whether the whole log is kept or not',
     async () => {
-      const whole = await runScenario(beginningOf('3'), { trace: true });
-      const end = await runScenario(beginningOf('3'));
+      const whole = await firstOf('1');
+      const end = await runScenario(beginningOf('1'));
       expect(end.digest).toBe(whole.digest);
       expect(whole.log.slice(-end.log.length)).toEqual(end.log);
     },
