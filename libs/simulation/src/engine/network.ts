@@ -111,14 +111,19 @@ export class SimNetwork {
   ): Promise<Endpoint> {
     return new Promise((resolve, reject) => {
       let isOver = false;
-      const fail = (reason: string): void => {
-        if (isOver) return;
+      const end = (): void => {
         isOver = true;
         timer.cancel();
+        signal?.removeEventListener('abort', giveUp);
+      };
+      const fail = (reason: string): void => {
+        if (isOver) return;
+        end();
         process.do(() => reject(new RequestFailed(reason)));
       };
+      const giveUp = (): void => fail('given up');
       const timer = this.timeline.after(DIAL_TIMEOUT_MS, () => fail(`no answer from ${address}`));
-      signal?.addEventListener('abort', () => fail('given up'), { once: true });
+      signal?.addEventListener('abort', giveUp);
       const host = hostOf(address);
       this.#carry(process.host, host, 0, () => {
         if (isOver) return;
@@ -131,8 +136,7 @@ export class SimNetwork {
           far.listen(service.accept(far, path));
           this.#carry(host, process.host, 0, () => {
             if (isOver) return far.close('the other side gave up');
-            isOver = true;
-            timer.cancel();
+            end();
             process.do(() => {
               near.listen(events);
               resolve(near);
