@@ -9,6 +9,7 @@ import { logsCommand } from './commands/logs.command.js';
 import { planCommand } from './commands/plan.command.js';
 import { removeCommand } from './commands/remove.command.js';
 import { restartCommand } from './commands/restart.command.js';
+import { rollbackCommand } from './commands/rollback.command.js';
 import { scaleCommand } from './commands/scale.command.js';
 import { statusCommand } from './commands/status.command.js';
 import { whyCommand } from './commands/why.command.js';
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   logsCommand,
   scaleCommand,
   restartCommand,
+  rollbackCommand,
   removeCommand,
 ];
 

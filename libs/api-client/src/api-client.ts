@@ -31,6 +31,16 @@ export interface DeploymentAnswer {
   readonly version: string;
 }
 
+/** Of `POST /v3/apps/ID/rollback`. */
+export interface RollbackAnswer extends DeploymentAnswer {
+  readonly rollback: {
+    readonly text: string;
+    readonly toVersion: string;
+    readonly takesBack?: string;
+    readonly instancesKept: number;
+  };
+}
+
 export class ApiClient {
   readonly #url: string;
   readonly #headers: Record<string, string>;

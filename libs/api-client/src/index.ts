@@ -1,6 +1,6 @@
 // Table of contents: talking to the REST API.
 export { ApiClient, ApiError, ApiUnreachable } from './api-client.js';
-export type { ApiClientOptions, DeploymentAnswer } from './api-client.js';
+export type { ApiClientOptions, DeploymentAnswer, RollbackAnswer } from './api-client.js';
 export type {
   AppAnswer,
   AppReasonsAnswer,

@@ -73,6 +73,8 @@ export function presentDeployment(
 export interface DeploymentStory extends DeploymentInfo {
   readonly status: Deployment['status'];
   readonly reason?: string;
+  /** Who asked for it; `ref`: the deployment that it takes back. Absent where nobody can be named. */
+  readonly cause?: { readonly kind: string; readonly text: string; readonly ref?: string };
   readonly startedAt: string;
   readonly endedAt?: string;
   /** While it runs: when it will fail if nothing moves before, and what of its step is not done. */
@@ -86,11 +88,12 @@ export function presentDeploymentStory(
   readinessOf?: ReadinessOf,
   outlook?: { readonly deadlineAt: number; readonly waitsFor: readonly string[] },
 ): DeploymentStory {
-  const { status, reason, startedAt, endedAt } = deployment;
+  const { status, reason, cause, startedAt, endedAt } = deployment;
   return {
     ...presentDeployment(deployment, readinessOf),
     status,
     ...(reason === undefined ? {} : { reason }),
+    ...(cause === undefined ? {} : { cause }),
     startedAt: timestampOf(startedAt),
     ...(endedAt === undefined ? {} : { endedAt: timestampOf(endedAt) }),
     ...(outlook ? { deadlineAt: timestampOf(outlook.deadlineAt), waitsFor: outlook.waitsFor } : {}),

@@ -12,6 +12,7 @@ import { Alarms } from './alarms.js';
 import { AssignmentFeed } from './assignment-feed.js';
 import { ChangeCount } from './change-count.js';
 import { AppCommands } from './commands/app-commands.js';
+import { AppRollback } from './commands/app-rollback.js';
 import { AppSettingsCommands } from './commands/app-settings.js';
 import { DeploymentCommands } from './commands/deployment-commands.js';
 import { GroupCommands } from './commands/group-commands.js';
@@ -80,6 +81,7 @@ export class ControlCore {
   readonly tasks: TaskCommands;
   readonly endings: TaskEndings;
   readonly deployments: DeploymentCommands;
+  readonly rollback: AppRollback;
   readonly appSettings: AppSettingsCommands;
   readonly shutdown: Shutdown;
   readonly why: Why;
@@ -143,6 +145,7 @@ export class ControlCore {
     this.tasks = new TaskCommands(lane, ids, foresight);
     this.endings = new TaskEndings(lane, clock);
     this.deployments = new DeploymentCommands(lane, ids, foresight);
+    this.rollback = new AppRollback(commandParts, this.deployments);
     this.appSettings = new AppSettingsCommands(lane);
     this.shutdown = new Shutdown(lane);
     this.why = new Why(store);

@@ -26,6 +26,7 @@ export { ReconcileLoop } from './reconcile-loop.js';
 export { Alarms } from './alarms.js';
 export type { ActiveAlarm } from './alarms.js';
 export { AppCommands } from './commands/app-commands.js';
+export type { AppRollbackResult, RollbackWords } from './commands/app-rollback.js';
 export { livingApp, requireApp } from './commands/app-targets.js';
 export type { ApiCall, SubmittedApp, UpdateOptions } from './commands/app-commands.js';
 export { DeploymentCommands } from './commands/deployment-commands.js';

@@ -1,6 +1,6 @@
-// The writing half of `/v3/apps/ID`: a definition that supersedes what is under way, and the settings beside it. Which of the two is
-// meant is told by the end of the path, for ids hold slashes.
-import { Controller, Delete, HttpCode, Inject, Put, Req, Res } from '@nestjs/common';
+// The writing half of `/v3/apps/ID`: a definition that supersedes what is under way, the way back, and the settings beside the definition.
+// Which of them is meant is told by the end of the path, for ids hold slashes.
+import { Controller, Delete, HttpCode, Inject, Post, Put, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failures } from '#libs/api-contract';
 import type { ControlCore } from '#libs/control-core';
@@ -26,6 +26,19 @@ export class AppSettingsController {
     const options = { ...changeOptions(request), force: true, partial, mayCreate: true };
     const app = await this.core.apps.update(appIdOf(restOf(request)), body, options, callOf(request));
     return answerChange(reply, app, app.created ? 201 : 200);
+  }
+
+  @Post('*')
+  @HttpCode(200)
+  async rollBack(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const [, id] = /^(.+)\/rollback$/.exec(restOf(request)) ?? [];
+    if (id === undefined) throw failures.methodNotAllowed();
+    const { dryRun, by } = changeOptions(request);
+    const { rollback, ...started } = await this.core.rollback.run(appIdOf(id), { dryRun, by });
+    return { ...(await answerChange(reply, started)), rollback };
   }
 
   @Delete('*')

@@ -43,6 +43,8 @@ const settings = object(
 );
 const settingsAnswer = object({ appId: text, settings });
 
+const rollback = object({ text, toVersion: time, takesBack: text, instancesKept: shapes.count }, 'takesBack');
+
 const HELLO = {
   id: '/shop/web',
   cmd: 'exec python3 -m http.server $PORT0',
@@ -184,6 +186,26 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
     answers: [changed, started(201, 'It did not exist and was created.')],
     errors: ['not-found', ...CHANGE_ERRORS],
     example: { target: '/v3/apps/shop/web', body: { instances: 4 } },
+  },
+  {
+    method: 'POST',
+    path: '/v3/apps/{id}/rollback',
+    tag,
+    summary: 'Go back to what was there before',
+    detail:
+      'A deployment that holds the app is taken back, as `DELETE /v2/deployments/{deploymentId}` does, with all that it changed. Without one the app goes back to the newest older ' +
+      'definition that differs from the present one and whose deployment succeeded, under a new version; the number of instances stays. Instances of that definition that ' +
+      'still run (`instancesKept`) go on and are not restarted; `text` says all of it in words. A second call, once it is done, so puts back what the first one took away, if that had ' +
+      'succeeded. 409 when there is nothing to go back to, or when it is under way.',
+    parameters: [parameters.dryRun],
+    answers: [
+      {
+        ...changed,
+        schema: { allOf: [result, object({ rollback })] },
+      },
+    ],
+    errors: ['not-found', ...CHANGE_ERRORS],
+    example: { target: '/v3/apps/shop/web/rollback?dryRun=true' },
   },
   {
     method: 'GET',

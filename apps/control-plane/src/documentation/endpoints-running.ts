@@ -60,12 +60,14 @@ const story = {
       {
         status: { enum: ['running', 'succeeded', 'failed', 'cancelled'] },
         reason: text,
+        cause: object({ kind: text, text, ref: text }, 'ref'),
         startedAt: text,
         endedAt: text,
         deadlineAt: text,
         waitsFor: texts,
       },
       'reason',
+      'cause',
       'endedAt',
       'deadlineAt',
       'waitsFor',
@@ -123,7 +125,7 @@ export const DEPLOYMENT_ENDPOINTS: readonly Endpoint[] = [
     tag: 'Deployments',
     summary: 'Deployments, newest first, with their outcome and reason',
     detail:
-      'Running ones and the last 50 that ended; all that are stored with `limit`. Of one that runs `deadlineAt` says when it will fail if nothing moves before, and ' +
+      'Running ones and the last 50 that ended; all that are stored with `limit`. `cause` says who asked for it. Of one that runs `deadlineAt` says when it will fail if nothing moves before, and ' +
       '`waitsFor` what of its step is not done; of one that ended `reason` says why it failed, or which deployment superseded it or took it back.',
     parameters: [parameters.limit, parameters.cursor],
     tagged: true,

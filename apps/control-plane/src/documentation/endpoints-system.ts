@@ -416,7 +416,6 @@ export const AGENT_ENDPOINTS: readonly Endpoint[] = [
     summary: 'What happened to the instances of an app, each with its cause',
     detail: 'Also of an app that is gone, for 7 days. The newest hundred without `limit`.',
     parameters: [parameters.limit, parameters.cursor],
-    tagged: true,
     answers: [
       {
         status: 200,

@@ -41,13 +41,21 @@ export class DeploymentCommands {
 
   /** Starts a new deployment that takes back this one's changes, and ends this one. */
   rollBack(id: DeploymentId, dryRun = false, by?: Cause): Promise<StartedDeployment> {
-    const decide: Decide<StartedDeployment> = (workingSet, now) => {
-      const deployment = running(workingSet, id);
-      const changes = revertChanges(deployment, workingSet.apps);
-      const ended = cancelled(deployment, '', now);
-      return this.#takeBack(ended, { changes, force: true, ...causedBy(by) }, workingSet, now);
-    };
+    const decide: Decide<StartedDeployment> = (workingSet, now) => this.takenBack(id, by, workingSet, now);
     return dryRun ? new ChangeLane(this.lane, this.foresight).preview(decide) : this.lane.submit(decide);
+  }
+
+  /** The same as a proposal, for a command that decides more. */
+  takenBack(
+    id: DeploymentId,
+    by: Cause | undefined,
+    workingSet: WorkingSet,
+    now: number,
+  ): Proposal<StartedDeployment> {
+    const deployment = running(workingSet, id);
+    const changes = revertChanges(deployment, workingSet.apps);
+    const ended = cancelled(deployment, '', now);
+    return this.#takeBack(ended, { changes, force: true, ...causedBy(by) }, workingSet, now);
   }
 
   /**
