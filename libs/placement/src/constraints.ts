@@ -156,7 +156,7 @@ function violationText(
     case 'UNIQUE':
     case 'MAX_PER':
     case 'GROUP_BY':
-      return `${name}: ${instancesThere} of its instances are at ${field} ${value} already`;
+      return `${name}: ${instancesThere} of its instances ${instancesThere === 1 ? 'is' : 'are'} at ${field} ${value} already`;
     case 'CLUSTER':
       return `${name}: the agent has ${value}${first === undefined ? '' : `, its instances are at ${first}`}`;
     default:

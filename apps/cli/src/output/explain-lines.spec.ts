@@ -85,7 +85,7 @@ describe('an explanation in the terminal', () => {
       ok('constraint', {
         index,
         fits: false,
-        text: 'rack UNIQUE: 1 of its instances are at rack a already',
+        text: 'rack UNIQUE: 1 of its instances is at rack a already',
         wouldFit: 'a rack other than a',
       });
     for (const many of [0, 1, 4, 5, 30]) {

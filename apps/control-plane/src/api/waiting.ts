@@ -1,7 +1,14 @@
 // Why instances of an app do not run yet, in sentences: the launch delay, the last failure, and per agent what is missing.
 import type { WorkingSet } from '#libs/control-core';
-import { conditionOf, currentDelay, hasEnded, isReady } from '#libs/lifecycle';
-import type { AgentNode, AgentResources, App, Instance } from '#libs/model';
+import {
+  conditionOf,
+  currentDelay,
+  hasEnded,
+  hasNoAddress,
+  isAwaitingReadiness,
+  isReady,
+} from '#libs/lifecycle';
+import type { AgentNode, AgentResources, App, AppVersion, Instance } from '#libs/model';
 import type { WaitingExplanation } from '#libs/reconciler';
 
 /** Wanted, and not running because they were never launched, ended, or have not been heard of. */
@@ -38,10 +45,19 @@ export function waitingWords(
     const condition = conditionOf(instance, now, version.spec.unreachableStrategy);
     const task = instance.taskId ?? instance.id;
     if (pull !== undefined) words.push(`${task}: ${pull}`);
-    else if (condition === 'Running') words.push(`${task} runs, but is not ready yet`);
+    else if (condition === 'Running') words.push(`${task} runs, but ${unreadyText(instance, version)}`);
     else words.push(`${task} is ${condition.toLowerCase()}`);
   }
   return words;
+}
+
+/** Of one that runs and may not be routed: what it is waited for. */
+function unreadyText(instance: Instance, version: AppVersion): string {
+  if (isAwaitingReadiness(instance)) return 'has not answered its readiness check yet';
+  if (hasNoAddress(instance)) return 'has no address on its network yet';
+  const { length } = version.spec.healthChecks;
+  if (length) return `does not pass its health check${length === 1 ? '' : 's'}`;
+  return 'does not accept connections on its ports yet';
 }
 
 /** What is left of an agent's resources; ports are its whole ranges. */
