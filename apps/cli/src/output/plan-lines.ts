@@ -124,7 +124,7 @@ function peakLines({ peak, agents, apps, diff, waitsForRoom, alsoMoving }: Chang
       .filter(({ appId }) => replaced.has(appId))
       .map(
         ({ appId, leastHealthy, floor, instancesAtMost }) =>
-          `${appId} on the way: at least ${leastHealthy} healthy, at most ${many(instancesAtMost)}; nothing is stopped that leaves fewer than ${floor} healthy`,
+          `${appId} on the way: at least ${leastHealthy} healthy, at most ${many(instancesAtMost)}; every stop leaves ${floor} healthy`,
       ),
     ...waitsForRoom.map(({ appId, instances }) => `${appId}: ${many(instances)} will wait for room`),
     ...(alsoMoving.length
@@ -141,9 +141,7 @@ const agentLine = ({ hostname, starts, stops, peak, after, total }: PlannedAgent
 function verdictLines({ outcome, fits, problems, fitsWith }: ChangePlan): readonly string[] {
   const { kind, text, seconds, rolledBack } = outcome;
   if (kind === 'unknown') return [`unknown: ${text}`];
-  const takes = seconds
-    ? ` (waiting times that are set take ${seconds} s of it; starting, pulling and draining come on top)`
-    : '';
+  const takes = seconds ? ` (waits take ${seconds} s; starting, pulling and draining come on top)` : '';
   if (kind === 'succeeds') return [`${fits ? 'fits' : 'does not fit'}: ${text}${takes}`];
   return [
     `${fits ? 'would FAIL' : 'does NOT fit'}: ${text}${rolledBack ? '; it would be rolled back' : ''}`,
