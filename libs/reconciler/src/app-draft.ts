@@ -32,6 +32,8 @@ export class AppDraft {
   readonly #instances: Map<InstanceId, Instance>;
   /** Healthy and routed ones; null = not counted since the last change. Counting anew for each of many stops would be quadratic. */
   #available: Set<InstanceId> | null = null;
+  /** The rows as a list; null = not listed since the last change. Listing them anew for each question about one would be quadratic. */
+  #listed: readonly Instance[] | null = null;
   #app: App;
   #isRemoved = false;
 
@@ -57,7 +59,8 @@ export class AppDraft {
     return this.#isRemoved;
   }
   get instances(): readonly Instance[] {
-    return [...this.#instances.values()];
+    this.#listed ??= [...this.#instances.values()];
+    return this.#listed;
   }
   /** The number of the table that this pass makes, if it changes any routing. */
   get nextTable(): number {
@@ -167,6 +170,7 @@ export class AppDraft {
     const row: Instance = { ...changed, goalRevision: base + 1 };
     this.context.ledger.note(before, row, this.versionOf(row).spec, this.now);
     this.#instances.set(row.id, row);
+    this.#listed = null;
     // a stop takes this one instance away; any other change may make or unmake others
     if (kind === 'request-stop') this.#available?.delete(row.id);
     else this.#available = null;
@@ -177,6 +181,7 @@ export class AppDraft {
   #forget(instance: Instance): void {
     this.context.ledger.note(instance, undefined, this.versionOf(instance).spec, this.now);
     this.#instances.delete(instance.id);
+    this.#listed = null;
     this.#available?.delete(instance.id);
   }
 

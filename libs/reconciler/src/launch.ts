@@ -4,6 +4,7 @@ import { currentDelay, currentStatus, delayAdvanced, forgottenAt, launchableAt }
 import { newTaskId } from '#libs/model';
 import type { Cause, Instance } from '#libs/model';
 import { place } from '#libs/placement';
+import type { AgentExplanation, PlacementVerdict } from '#libs/placement';
 import type { AppDraft } from './app-draft.js';
 import { placementRequest } from './placement-request.js';
 import type { PlacementView } from './placement-request.js';
@@ -15,11 +16,13 @@ import type { ClusterSnapshot } from './snapshot.js';
  */
 export function launchWaiting(draft: AppDraft, asksReadiness: boolean): void {
   const delayed = draft.app;
+  const refused = new Refusals();
   for (const instance of draft.instances) {
     if (instance.placed || instance.goal === 'stopped') continue;
     const at = launchableAt(delayed, instance, draft.versionOf(instance), draft.now);
     if (at > draft.now) draft.wake(at);
-    else if (!isAgentPausing(instance, draft.context.snapshot)) launch(draft, instance, asksReadiness);
+    else if (!isAgentPausing(instance, draft.context.snapshot))
+      launch(draft, instance, asksReadiness, refused);
   }
   if (draft.unplaced) draft.wake(draft.now + draft.context.snapshot.settings.placementRetryMs);
 }
@@ -31,13 +34,39 @@ export function launchWaiting(draft: AppDraft, asksReadiness: boolean): void {
 export const isAgentPausing = ({ agentId }: Instance, { agents }: Pick<ClusterSnapshot, 'agents'>): boolean =>
   agentId !== undefined && agents.get(agentId)?.liveness === 'disconnected';
 
-function launch(draft: AppDraft, instance: Instance, asksReadiness: boolean): void {
+/**
+ * What was answered "impossible" since the last launch. All that placement asks of an instance is its version and the agent it was on, so
+ * that thousands that wait for the same room are one question.
+ */
+class Refusals {
+  readonly #perAgent = new Map<string, readonly AgentExplanation[]>();
+
+  of(instance: Instance): readonly AgentExplanation[] | undefined {
+    return this.#perAgent.get(questionOf(instance));
+  }
+  note(instance: Instance, perAgent: readonly AgentExplanation[]): void {
+    this.#perAgent.set(questionOf(instance), perAgent);
+  }
+  /** One more that runs may open the way for another, by a constraint that balances. */
+  forget(): void {
+    this.#perAgent.clear();
+  }
+}
+
+const questionOf = ({ version, agentId }: Instance): string => `${version} ${agentId ?? ''}`;
+
+function launch(draft: AppDraft, instance: Instance, asksReadiness: boolean, refused: Refusals): void {
   const { snapshot, ledger, ids } = draft.context;
-  const verdict = place(placementRequest(viewOf(draft), instance), snapshot.agents, ledger);
+  const known = refused.of(instance);
+  const verdict: PlacementVerdict = known
+    ? { kind: 'impossible', perAgent: known }
+    : place(placementRequest(viewOf(draft), instance), snapshot.agents, ledger);
   if (verdict.kind === 'impossible') {
+    refused.note(instance, verdict.perAgent);
     draft.unplaced = { count: (draft.unplaced?.count ?? 0) + 1, perAgent: verdict.perAgent };
     return;
   }
+  refused.forget();
   const { agentId, hostPorts } = verdict;
   const taskId = newTaskId(draft.id, ids.uuid());
   const isAsked = asksReadiness && Boolean(draft.versionOf(instance).spec.readinessChecks?.length);
@@ -57,7 +86,10 @@ function launch(draft: AppDraft, instance: Instance, asksReadiness: boolean): vo
 
 const viewOf = (draft: AppDraft): PlacementView => ({
   app: draft.app,
-  instances: draft.instances,
+  // listed only for one who has constraints: each launch changes the list
+  get instances() {
+    return draft.instances;
+  },
   versionOf: (each) => draft.versionOf(each),
   snapshot: draft.context.snapshot,
   now: draft.now,

@@ -145,6 +145,30 @@ describe('a launch that stands still', () => {
   });
 });
 
+describe('instances that fit nowhere', () => {
+  test('are one question to placement, however many of them wait: a pass does not grow with their square', () => {
+    const cluster = new SimulatedCluster({ agents: 2, proxies: 1, seed: 11 });
+    const values = cluster.agents.values.bind(cluster.agents);
+    let looks = 0;
+    cluster.agents.values = () => {
+      looks += 1;
+      return values();
+    };
+    const looksWith = (instances: number): number => {
+      cluster.deploy(WEB, aSpec({ instances, cpus: 1_000 }));
+      cluster.tick();
+      looks = 0;
+      ticks(cluster, 20);
+      expect(web(cluster).filter((each) => !each.placed)).toHaveLength(instances);
+      return looks;
+    };
+    const ofTwo = looksWith(2);
+    expect(ofTwo).toBeGreaterThan(0);
+    // two questions: those that waited before keep their version
+    expect(looksWith(200)).toBeLessThanOrEqual(2 * ofTwo);
+  });
+});
+
 describe('stops', () => {
   test('a kill is obeyed below the floor, after unrouting; the same instance comes back as the next incarnation', () => {
     const cluster = aCluster({ instances: 1 });
