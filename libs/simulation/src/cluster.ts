@@ -233,6 +233,7 @@ export class Cluster implements World {
           this.#tables.set(proxy.id, table);
           this.#tell((each) => each.swapped?.(this.#proxyFact(proxy), before, this));
         },
+        onRoutedAtOnce: (proxy) => this.#tell((each) => each.routedAtOnce?.(this.#proxyFact(proxy), this)),
         onRequest: (request) => {
           this.log.count(`requests ${request.result}`);
           this.#tell((each) => each.answered?.(request, this));
@@ -312,6 +313,7 @@ export class Cluster implements World {
       isAlive: proxy.isAlive,
       table: proxy.table,
       heardAt: this.#heardAt.get(proxy.id) ?? 0,
+      askedAt: proxy.askedAt,
       inFlight: proxy.inFlightRequests(),
     };
   }

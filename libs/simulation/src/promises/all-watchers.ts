@@ -3,19 +3,29 @@ import { capacity, deploymentsEnd, floor, noNeedlessStops } from './rollouts.js'
 import {
   constraintsHold,
   noUndecidedStop,
+  noWayBack,
   oneOwnerPerPort,
   oneTaskPerInstance,
   orphansGetTheirTime,
 } from './ownership.js';
 import { converges, nothingLeftOver, tablesArrive, type Excuse } from './progress.js';
-import { drained, readyBeforeRouted, rightApp, stopAfterConfirmation, tablesOnlyGrow } from './traffic.js';
+import {
+  asksBeforeRouting,
+  drained,
+  readyBeforeRouted,
+  rightApp,
+  stopAfterConfirmation,
+  tablesOnlyGrow,
+} from './traffic.js';
 import {
   acknowledgedIsKept,
+  acknowledgedReportsAreStored,
   copyIsTrue,
   epochsOnlyGrow,
   massKill,
   noBugsLogged,
   statusesKept,
+  toldIsStored,
 } from './truth.js';
 import { everythingHasAReason } from './reasons.js';
 import type { Watcher } from './watch.js';
@@ -23,6 +33,7 @@ import type { Watcher } from './watch.js';
 export const allWatchers = (excuse: Excuse): readonly Watcher[] => [
   readyBeforeRouted(),
   stopAfterConfirmation(),
+  asksBeforeRouting(),
   drained(),
   rightApp(),
   tablesOnlyGrow(),
@@ -33,10 +44,13 @@ export const allWatchers = (excuse: Excuse): readonly Watcher[] => [
   oneOwnerPerPort(),
   oneTaskPerInstance(),
   noUndecidedStop(),
+  noWayBack(),
   orphansGetTheirTime(),
   constraintsHold(),
   epochsOnlyGrow(),
   statusesKept(),
+  acknowledgedReportsAreStored(),
+  toldIsStored(),
   acknowledgedIsKept(),
   copyIsTrue(),
   massKill(),

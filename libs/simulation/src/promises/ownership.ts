@@ -59,6 +59,19 @@ export function noUndecidedStop(): Watcher {
   };
 }
 
+/** What is decided to go never comes back: its place is taken by another instance (promise 7). */
+export function noWayBack(): Watcher {
+  return {
+    rule: 'no-way-back',
+    committed({ touched }) {
+      for (const { before, after } of touched.instances) {
+        if (before?.goal !== 'stopped' || after?.goal !== 'running') continue;
+        broken('no-way-back', `${after.id} was to be removed and is wanted again: ${after.cause.text}`);
+      }
+    },
+  };
+}
+
 /** UNIQUE and MAX_PER on the host name, as the placing commit leaves them. */
 export function constraintsHold(): Watcher {
   return {

@@ -47,6 +47,18 @@ export function stopAfterConfirmation(): Watcher {
   };
 }
 
+/** Nobody waits for a proxy whose lease has ended, so it asks what it has missed before it routes (promise 2). */
+export function asksBeforeRouting(): Watcher {
+  return {
+    rule: 'asks-before-routing',
+    routedAtOnce({ id, askedAt }, { now }) {
+      const sinceMs = now - askedAt;
+      if (sinceMs < LEASE_MS + LEASE_SLACK_MS) return;
+      broken('asks-before-routing', `${id} routes a request; it last asked for a table ${sinceMs} ms ago`);
+    },
+  };
+}
+
 /** What is in flight gets its drain time. */
 export function drained(): Watcher {
   const leftAt = new Map<TaskId, number>();

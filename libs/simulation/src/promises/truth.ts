@@ -1,5 +1,5 @@
 // Promises 7, 8 and 5: stale leaders change nothing, nothing acknowledged is lost, the brake; and what must never be logged.
-import type { AppId, InstanceId } from '#libs/model';
+import type { AppId, InstanceId, InstanceStatus, TaskId } from '#libs/model';
 import type { WorkingSet } from '#libs/control-core';
 import { broken, type Watcher } from './watch.js';
 
@@ -36,6 +36,66 @@ export function statusesKept(): Watcher {
             'older-status-wins',
             `report ${now.run}/${now.sequence} of ${now.taskId} replaced ${old.run}/${old.sequence}`,
           );
+      }
+    },
+  };
+}
+
+/** An agent repeats a report until it is acknowledged, and never after: by then it, or a newer one, must be stored (promise 8). */
+export function acknowledgedReportsAreStored(): Watcher {
+  const sessions = new Map<string, Map<InstanceId, InstanceStatus>>();
+  return {
+    rule: 'reports-stored-before-acknowledged',
+    heard(agent, frame, epoch) {
+      if (epoch === null) return;
+      const key = `${agent} ${epoch}`;
+      if (frame.type === 'hello') sessions.set(key, new Map());
+      if (frame.type !== 'statuses') return;
+      for (const item of frame.items) sessions.get(key)?.set(item.instanceId, item);
+    },
+    said(agent, frame, epoch, { stored }) {
+      if (frame.type !== 'statuses-ack' || epoch === null) return;
+      const waiting = sessions.get(`${agent} ${epoch}`);
+      for (const [id, item] of waiting ?? []) {
+        if (item.sequence > frame.sequence) continue;
+        waiting?.delete(id);
+        const row = stored.instance(id);
+        // of another agent, or of another life of the instance: such a report will never count
+        if (row?.agentId !== agent || row.taskId !== item.taskId || row.incarnation !== item.incarnation)
+          continue;
+        const { status } = row;
+        const isStored =
+          status !== undefined &&
+          (status.incarnation > item.incarnation ||
+            status.run > item.run ||
+            (status.run === item.run && status.sequence >= item.sequence));
+        if (isStored) continue;
+        broken(
+          'reports-stored-before-acknowledged',
+          `report ${item.run}/${item.sequence} of ${item.taskId} is acknowledged; stored is ${status ? `${status.run}/${status.sequence}` : 'none'}`,
+        );
+      }
+    },
+  };
+}
+
+/** What a leader tells its agents was committed before, by it or by another one (promise 7). */
+export function toldIsStored(): Watcher {
+  const stored = new Set<TaskId>();
+  return {
+    rule: 'told-is-stored',
+    committed({ touched }) {
+      for (const { after } of touched.instances) {
+        if (after?.taskId) stored.add(after.taskId);
+        // what an agent started by itself is known by its report
+        if (after?.status) stored.add(after.status.taskId);
+      }
+    },
+    said(agent, frame, epoch) {
+      if (frame.type !== 'assignments') return;
+      for (const { taskId } of frame.items) {
+        if (stored.has(taskId)) continue;
+        broken('told-is-stored', `${agent} is told of ${taskId} in epoch ${epoch}; that is stored nowhere`);
       }
     },
   };

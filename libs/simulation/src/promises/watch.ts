@@ -48,6 +48,8 @@ export interface ProxyFact {
   readonly table: RouteTable | null;
   /** When a control plane took its newest report; true time. */
   readonly heardAt: number;
+  /** When it last began to ask a control plane for news; true time. */
+  readonly askedAt: number;
   readonly inFlight: readonly FlightFact[];
 }
 
@@ -86,6 +88,8 @@ export interface Watcher {
   swapped?(proxy: ProxyFact, before: RouteTable | null, world: World): void;
   launching?(task: TaskFact, world: World): void;
   stopAsked?(task: TaskFact, world: World): void;
+  /** A proxy matches a request with the table that it has, without asking for a newer one. */
+  routedAtOnce?(proxy: ProxyFact, world: World): void;
   /** A request that ended. */
   answered?(request: RequestFact, world: World): void;
   heard?(agent: string, frame: FromAgent, epoch: number | null, world: World): void;

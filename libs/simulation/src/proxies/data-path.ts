@@ -20,6 +20,8 @@ export interface DataPathParts {
   readonly hostOf: (address: string) => string;
   /** As ProxyEngine asks before each request. */
   readonly freshen: () => Promise<void> | undefined;
+  /** A request is routed without waiting for a newer table. */
+  readonly routedAtOnce: () => void;
   readonly onIdle: (task: TaskId) => void;
   readonly swapped: (table: RouteTable) => void;
   readonly ended: (request: ClientRequest, result: ExchangeResult) => void;
@@ -104,7 +106,10 @@ export class DataPath implements TableUser {
 
   #accept(request: ClientRequest): void {
     const wait = this.#parts.freshen();
-    if (!wait) return this.#serve(request);
+    if (!wait) {
+      this.#parts.routedAtOnce();
+      return this.#serve(request);
+    }
     wait.then(
       () => this.#serve(request),
       (error: unknown) => this.#parts.ended(request, { result: 'reset', taskId: null, text: String(error) }),

@@ -15,6 +15,8 @@ export class ProxyLink implements ProxyNetwork {
   constructor(
     private readonly process: SimProcess,
     private readonly network: SimNetwork,
+    /** A report begins. */
+    private readonly asks: () => void,
   ) {}
 
   followRoutes({ at, epoch, after }: RoutesQuery, { onLine, onEnd }: RoutesListener): { close(): void } {
@@ -22,6 +24,7 @@ export class ProxyLink implements ProxyNetwork {
   }
 
   async report(at: string, proxy: ProxyId, report: ProxyReport, timeoutMs: number): Promise<ReportOutcome> {
+    this.asks();
     const path = `${PROXIES_PATH}${proxy}`;
     try {
       const text = await this.network.request(

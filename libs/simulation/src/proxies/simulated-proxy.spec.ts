@@ -89,6 +89,7 @@ class World {
       hooks: {
         note: () => undefined,
         onSwap: (_proxy, { number }) => this.swapped.push(String(number)),
+        onRoutedAtOnce: () => undefined,
         onRequest: (request) => this.requests.push(request),
       },
     });

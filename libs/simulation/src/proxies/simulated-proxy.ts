@@ -20,6 +20,8 @@ export interface ProxyHooks {
   note(who: string, text: string): void;
   /** From now on new requests are matched with this table. Also told after a restart, with the one from disk. */
   onSwap(proxy: SimulatedProxy, table: RouteTable): void;
+  /** A request is matched with the table that is there. */
+  onRoutedAtOnce(proxy: SimulatedProxy): void;
   /** A request has its end, as its client sees it. Requests that die with the proxy have none. */
   onRequest(request: RequestFact): void;
 }
@@ -44,6 +46,8 @@ interface Life {
   readonly session: TableSession;
   readonly path: DataPath;
   isLeaving: boolean;
+  /** True time at which it last began to ask whether it has missed a table. */
+  askedAt: number;
 }
 
 /** As apps/proxy: what is in flight gets this long when the proxy is stopped. */
@@ -86,6 +90,10 @@ export class SimulatedProxy {
   /** What it has told, or will tell, the control plane it goes by. */
   get confirmed(): { readonly epoch: number; readonly number: number } | null {
     return this.#life?.session.confirmed ?? null;
+  }
+  /** True time at which this life last began to ask the control plane for news; -Infinity: it never did. */
+  get askedAt(): number {
+    return this.#life?.askedAt ?? -Infinity;
   }
   /** What is on its disk, whether it lives or not. */
   get disk(): ProxyDisk {
@@ -161,13 +169,21 @@ export class SimulatedProxy {
     const name = `${this.id}#${(this.#lives += 1)}`;
     const random = this.#random.fork(name);
     const process = new SimProcess(timeline, this.id, name, random, clockError());
+    const asks = (): void => void (life.askedAt = timeline.now);
     const path = new DataPath({
       process,
       network,
       random,
       listener,
       hostOf: hostOf ?? ((address) => address),
-      freshen: () => session.freshen(),
+      freshen: () => {
+        const wait = session.freshen();
+        if (wait) asks();
+        return wait;
+      },
+      routedAtOnce: () => {
+        if (!life.isLeaving) hooks.onRoutedAtOnce(this);
+      },
       onIdle: (task) => session.taskIdle(task),
       swapped: (table) => {
         this.#table = table;
@@ -179,7 +195,7 @@ export class SimulatedProxy {
     });
     const session: TableSession = new TableSession({
       clock: process.clock,
-      network: new ProxyLink(process, network),
+      network: new ProxyLink(process, network, asks),
       journal: this.#disk.journal(process),
       user: path,
       proxyId: this.id,
@@ -188,6 +204,7 @@ export class SimulatedProxy {
       memory: this.#disk.memory,
       onNotice: (text) => hooks.note(name, text),
     });
-    return { process, session, path, isLeaving: false };
+    const life: Life = { process, session, path, isLeaving: false, askedAt: -Infinity };
+    return life;
   }
 }
