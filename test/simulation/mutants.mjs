@@ -14,20 +14,6 @@
 /** @type {readonly Mutant[]} */
 export const MUTANTS = [
   {
-    name: 'agents-take-any-epoch',
-    file: 'libs/agent-core/src/identity.ts',
-    find: 'if (epoch < highest) {',
-    replace: 'if (epoch < 0) {',
-    says: 'fenced: an agent obeys a leader that is none any more',
-  },
-  {
-    name: 'proxies-take-any-table',
-    file: 'libs/proxy-core/src/judge-table.ts',
-    find: 'if (current && isOlder(offered, current))',
-    replace: 'if (current && offered.epoch < 0)',
-    says: 'fenced: a proxy goes back to an older table',
-  },
-  {
     name: 'forgets-the-confirmation',
     file: 'libs/reconciler/src/confirmation.ts',
     find: 'return liveProxies(view, now).every((each) => each.confirmed.number >= instance.leftAt);',
@@ -43,25 +29,26 @@ export const MUTANTS = [
     says: 'requests in flight end before a stop',
   },
   {
+    // the number that the window, the gatekeeper and the invariants share: each of them alone has the others behind it
     name: 'ignores-the-floor',
-    file: 'libs/reconciler/src/gatekeeper.ts',
-    find: 'if (available - 1 >= floor) return null;',
-    replace: 'if (available - 1 >= -1) return null;',
+    file: 'libs/planner/src/rolling-window.ts',
+    find: 'shareRoundedUp(n, minimumHealthCapacity);',
+    replace: 'shareRoundedUp(0 * n, minimumHealthCapacity);',
     says: 'one availability floor for every stop of ours',
   },
   {
     name: 'floor-off-by-one',
-    file: 'libs/reconciler/src/gatekeeper.ts',
-    find: 'if (available - 1 >= floor) return null;',
-    replace: 'if (available >= floor) return null;',
-    says: 'one availability floor: exactly at it one more is stopped',
+    file: 'libs/planner/src/rolling-window.ts',
+    find: 'shareRoundedUp(n, minimumHealthCapacity);',
+    replace: 'shareRoundedDown(n, minimumHealthCapacity);',
+    says: 'one availability floor, rounded up: half of three are two',
   },
   {
-    name: 'stops-one-more',
-    file: 'libs/planner/src/rolling-window.ts',
-    find: 'Math.max(0, surplus, healthy - minHealthy, unhealthySurplus)',
-    replace: 'Math.max(0, surplus + 1, healthy - minHealthy + 1, unhealthySurplus)',
-    says: 'rolling replacement leaves enough healthy ones; the gatekeeper behind it is the second net, so only progress suffers',
+    name: 'counts-what-is-not-ready',
+    file: 'libs/reconciler/src/classify.ts',
+    find: "classify(instance, situation) === 'available';",
+    replace: "['available', 'unready'].includes(classify(instance, situation));",
+    says: 'the floor counts what is healthy and routed, not what has only begun to run',
   },
   {
     name: 'starts-more-than-allowed',
@@ -79,36 +66,12 @@ export const MUTANTS = [
     says: 'level, not edge: capacity is looked at, old ones are not taken for healthy because they exist',
   },
   {
-    name: 'takes-older-statuses',
-    file: 'libs/lifecycle/src/status-order.ts',
-    find: 'return status.run > stored.run || (status.run === stored.run && status.sequence > stored.sequence);',
-    replace: 'return status.run >= 0 || stored.run >= 0;',
-    says: 'late reports never undo newer state',
-  },
-  {
     name: 'drops-the-deadline',
     file: 'libs/reconciler/src/deployments.ts',
     find: 'const left = deadlineMs(deployment, snapshot, situationOf, now) - idle;',
     replace: 'const left = deadlineMs(deployment, snapshot, situationOf, now) - idle + 1e12;',
     says: 'every deployment ends by its deadline',
     quick: true,
-  },
-  {
-    name: 'reuses-ports-too-early',
-    file: 'libs/placement/src/host-ports.ts',
-    find: 'const isUnconfirmed = record?.appId !== appId && confirmedTable !== null && confirmedTable < leftAt;',
-    replace:
-      'const isUnconfirmed = confirmedTable !== null && confirmedTable < -leftAt - 1 && record?.appId !== appId;',
-    says: 'a host port goes to another app only with the word of every proxy',
-  },
-  {
-    name: 'resurrects-removed-tasks',
-    file: 'libs/reconciler/src/take-note.ts',
-    find: `if (instance.goal === 'stopped') draft.remove(instance.id, cause);
-    else draft.change('relaunch-instance', instance.id, (row) => waitingAgain(draft, row, cause), cause);`,
-    replace: `const back = (row: Instance): Instance => ({ ...waitingAgain(draft, row, cause), goal: 'running' });
-    draft.change('relaunch-instance', instance.id, back, cause);`,
-    says: 'what was to be removed does not come back',
   },
   {
     name: 'routes-before-ready',
@@ -132,21 +95,6 @@ export const MUTANTS = [
     says: 'nothing is left over',
   },
   {
-    name: 'agents-restart-while-connected',
-    file: 'libs/agent-core/src/next-step.ts',
-    find: 'if (view.presence.connected) return WAIT;',
-    replace: 'if (view.now < 0) return WAIT;',
-    says: 'with a session only the control plane starts the next incarnation',
-  },
-  {
-    name: 'leaders-skip-their-fence',
-    file: 'libs/control-core/src/lane.ts',
-    find: "if (result.kind === 'fenced') {",
-    replace:
-      "if (result.kind === 'fenced') { this.#publish(workingSet, writes, [], now); return proposal.value; }\n      if (result.kind === ('never' as string)) {",
-    says: 'a leader that is none any more changes nothing and acknowledges nothing',
-  },
-  {
     name: 'proxies-forget-their-lease',
     file: 'libs/proxy-core/src/lease.ts',
     find: 'if (this.#clock.now() - this.#askedAt < PROXY_LEASE_MS) return undefined;',
@@ -161,10 +109,24 @@ export const MUTANTS = [
     says: 'nothing acknowledged is lost: a status is acknowledged after its commit',
   },
   {
-    name: 'relaunches-on-paused-agents',
-    file: 'libs/reconciler/src/launch.ts',
-    find: "agentId !== undefined && agents.get(agentId)?.liveness === 'disconnected';",
-    replace: "agentId !== undefined && agents.get(agentId)?.liveness === ('never' as string);",
-    says: 'an instance runs once: its agent may have started it again by itself',
+    name: 'gives-no-reason-for-a-launch',
+    file: 'libs/reconciler/src/reasons.ts',
+    find: "if (reason) reasons.push({ kind: 'add-reason', reason });",
+    replace: "if (reason && reason.what !== 'launched') reasons.push({ kind: 'add-reason', reason });",
+    says: 'everything has a reason',
+  },
+  {
+    name: 'places-one-beside-its-like',
+    file: 'libs/placement/src/constraints.ts',
+    find: 'return (_, same) => same === 0;',
+    replace: 'return (_, same) => same <= 1;',
+    says: 'constraints hold: one per host where UNIQUE is asked for',
+  },
+  {
+    name: 'agents-reuse-their-run',
+    file: 'libs/agent-core/src/identity.ts',
+    find: '? { ...before, run: before.run + 1 }',
+    replace: '? { ...before, run: before.run }',
+    says: 'reports of an agent are newer than those of its life before',
   },
 ];
