@@ -4,7 +4,9 @@ import { asAppId, asDeploymentId, timestampOf } from '#libs/model';
 import type { App, Deployment } from '#libs/model';
 import { aHealthCheck, anAppSpec, aVersion } from '#libs/testkit';
 import { deadlineMs, IDLE_NOTE_MS, idleMs, isIdleNoteDue } from './deadline.js';
+import { moveDeployment } from './deployments.js';
 import { DEFAULT_RECONCILE_SETTINGS } from './snapshot.js';
+import type { ClusterSnapshot } from './snapshot.js';
 
 const WEB = asAppId('/web');
 const START = 1_700_000_000_000;
@@ -63,6 +65,18 @@ describe('time without progress', () => {
     }
     expect(idleMs(row, view, officeSince + 2 * MINUTE)).toBe(1_000 + 2 * MINUTE);
     expect(idleMs({ ...row, idle: { ms: 1_000, at: START } }, view, officeSince + 500)).toBe(1_500);
+  });
+
+  test('counts from the beginning of a step: how things stood then is noted later and is no progress', () => {
+    const current = aVersion(anAppSpec({ instances: 2 }));
+    const app: App = { id: WEB, current, removing: false, revision: 1 };
+    const [settings, officeSince, later] = [DEFAULT_RECONCILE_SETTINGS, START, START + 5_000];
+    const versionOf = () => current;
+    const situation = { app, instances: [], versionOf, settings, officeSince, now: later };
+    const snapshot = { settings, officeSince } as ClusterSnapshot;
+    const moved = moveDeployment(deployment, WEB, snapshot, () => situation, later).deployment;
+    expect(moved?.progressMark).not.toBe('');
+    expect(moved?.progressAt).toBe(START);
   });
 
   test('counts in a row of an older release from its last progress, for as long as this leader is in office', () => {

@@ -6,7 +6,7 @@ import type { Decision } from './decision.js';
 import { deadlineMs, IDLE_NOTE_MS, idleMs, isIdleNoteDue } from './deadline.js';
 import { lastGood } from './last-good.js';
 import { openActions } from './outlook.js';
-import { isActionDone, progressMark } from './progress.js';
+import { isActionDone, isMarked, progressMark } from './progress.js';
 import type { SituationOf } from './progress.js';
 import type { ClusterSnapshot } from './snapshot.js';
 
@@ -42,10 +42,13 @@ export function moveDeployment(
   }
   const mark = progressMark(deployment, situationOf);
   if (mark !== deployment.progressMark) {
-    const next = { ...moved(deployment, now), progressMark: mark };
-    const move = advance(deployment, next, appId, 'it made progress', now);
-    const wakeAt = now + Math.min(deadlineMs(next, snapshot, situationOf, now), IDLE_NOTE_MS);
-    return { ...move, wakeAt };
+    // how things stand when a step begins is no progress: its time counts from its beginning
+    const isFirst = !isMarked(deployment);
+    const next = { ...(isFirst ? deployment : moved(deployment, now)), progressMark: mark };
+    const text = isFirst ? 'how its step began is noted' : 'it made progress';
+    const left = deadlineMs(next, snapshot, situationOf, now) - idleMs(next, snapshot, now);
+    const wakeAt = now + Math.min(Math.max(0, left), IDLE_NOTE_MS);
+    return { ...advance(deployment, next, appId, text, now), wakeAt };
   }
   const idle = idleMs(deployment, snapshot, now);
   const left = deadlineMs(deployment, snapshot, situationOf, now) - idle;

@@ -60,6 +60,10 @@ export function progressMark(deployment: Deployment, situationOf: SituationOf): 
   return JSON.stringify([step, ...now.map((each, index) => Math.max(each, best[index] ?? -Infinity))]);
 }
 
+/** Is it known how the step under way began? */
+export const isMarked = ({ progressMark: mark, currentStep }: Deployment): boolean =>
+  parseMark(mark)[0] === currentStep;
+
 function measure(deployment: Deployment, situationOf: SituationOf): Marks {
   let [done, available, running, placed, gone, pulled, healthy, settled] = [0, 0, 0, 0, 0, 0, 0, 0];
   for (const action of deployment.steps[deployment.currentStep - 1]?.actions ?? []) {
