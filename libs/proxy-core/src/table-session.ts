@@ -183,7 +183,10 @@ export class TableSession {
     this.#renewal = clock.after(PROXY_RENEW_MS, () => this.#reportSoon());
     const outcome = await network.report(this.#leader.current, proxyId, this.#report(false), timeoutMs);
     this.#lease.asked(startedAt);
-    if (outcome.kind === 'answer') this.#seeEpoch(outcome.answer.epoch);
+    if (outcome.kind === 'answer') {
+      this.#leader.answered();
+      this.#seeEpoch(outcome.answer.epoch);
+    }
     if (outcome.kind === 'failed') this.#leader.failed();
     if (outcome.kind === 'elsewhere') this.#moveTo(outcome.leader);
     this.#note('report', outcome.kind === 'refused' ? outcome.message : undefined);
