@@ -1,6 +1,6 @@
 // All verbs of the client, and how one is run.
 import { ApiClient } from '#libs/api-client';
-import { ConfigurationError, readConfiguration, type Option } from '#libs/configuration';
+import { ConfigurationError, readConfiguration, type Option, type Settings } from '#libs/configuration';
 import type { Command } from './command.js';
 import { appsCommand } from './commands/apps.command.js';
 import { deployCommand } from './commands/deploy.command.js';
@@ -46,6 +46,13 @@ export const COMMON_OPTIONS: readonly Option[] = [
   { name: 'json', kind: 'flag', help: 'print JSON' },
 ];
 
+/** A flag wins over any variable: `--api-port` beside LONGRUN_URL must not act on the other server. */
+export function serverOf(settings: Settings): string {
+  const isByPort = settings.isGiven('api-port') && !settings.isGiven('url');
+  if (settings.has('url') && !isByPort) return settings.url('url');
+  return `http://127.0.0.1:${settings.port('api-port')}`;
+}
+
 export async function runCommand(command: Command, argv: readonly string[]): Promise<number> {
   const settings = readConfiguration([...COMMON_OPTIONS, ...command.options], { argv, env: process.env });
   const { length } = settings.operands;
@@ -55,7 +62,7 @@ export async function runCommand(command: Command, argv: readonly string[]): Pro
   settings.warnings.forEach((warning) => process.stderr.write(`warning: ${warning}\n`));
   const credentials = settings.optional('credentials');
   const api = new ApiClient({
-    url: settings.has('url') ? settings.url('url') : `http://127.0.0.1:${settings.port('api-port')}`,
+    url: serverOf(settings),
     ...(credentials === undefined ? {} : { credentials }),
   });
   return command.run({ api, settings, output: new Output(settings.flag('json')) });

@@ -33,11 +33,17 @@ export class Settings {
     readonly operands: readonly string[],
     /** For the log: secrets given as flags. */
     readonly warnings: readonly string[],
+    /** Names of the options on the command line. */
+    private readonly given: ReadonlySet<string>,
   ) {
     this.#options = new Map(options.map((option) => [option.name, option]));
     this.#values = values;
   }
 
+  /** Given on the command line, and not by a variable or a file. */
+  isGiven(name: string): boolean {
+    return this.given.has(name);
+  }
   has(name: string): boolean {
     return this.#values.has(name);
   }
@@ -116,7 +122,7 @@ export function readConfiguration(options: readonly Option[], sources: Sources):
         `--${name} is visible to every user of this host; use ${variableOf(name)} or a file instead`,
       );
   }
-  const settings = new Settings(options, values, operands, warnings);
+  const settings = new Settings(options, values, operands, warnings, new Set(flags.keys()));
   for (const { name, kind, required } of options) {
     if (!settings.has(name)) {
       if (required) settings.text(name);
