@@ -129,4 +129,19 @@ export const MUTANTS = [
     replace: '? { ...before, run: before.run }',
     says: 'reports of an agent are newer than those of its life before',
   },
+  {
+    name: 'leaders-skip-their-fence',
+    file: 'libs/control-core/src/lane.ts',
+    find: "if (result.kind === 'fenced') {",
+    replace:
+      "if (result.kind === 'fenced') { this.#publish(workingSet, writes, [], now); return proposal.value; }\n      if (result.kind === ('never' as string)) {",
+    says: 'a leader that is none any more changes nothing and acknowledges nothing',
+  },
+  {
+    name: 'reuses-ports-too-early',
+    file: 'libs/placement/src/placement-index.ts',
+    find: 'leftAt: Math.max(past, instance.leftAt),',
+    replace: 'leftAt: instance.leftAt,',
+    says: 'a host port goes to another app only when every proxy let go of it, whoever had it in between',
+  },
 ];
