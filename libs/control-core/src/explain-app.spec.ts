@@ -82,6 +82,18 @@ describe('the explanation of an app', () => {
     expect(cluster.core.state.instancesOf(WEB)).toHaveLength(1);
   });
 
+  test('that runs and lets nobody in is not called routed', async () => {
+    await cluster.agent.connect();
+    // reports nothing by itself
+    cluster.agent.silent = true;
+    await deploy({ portDefinitions: [{ port: 0, protocol: 'tcp' }] });
+    const { id } = instanceOf();
+    await cluster.agent.report(id, { phase: 'running', accepting: false });
+    expect(explain().standing.text).toBe('1 wanted: 1 running, but nothing accepts on its ports');
+    await cluster.agent.report(id, { accepting: true });
+    expect(explain().standing.text).toBe('1 wanted: 1 healthy and routed');
+  });
+
   test('of one more counts it among the wanted, so that a GROUP_BY divides anew', async () => {
     await cluster.agent.connect();
     await deploy({ instances: 2, constraints: [['hostname', 'GROUP_BY', '1']] });

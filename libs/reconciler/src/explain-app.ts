@@ -1,6 +1,6 @@
 // Why an app is as it is, and where its next instance would go (promise 9): its instances by what they wait for, every agent with every
 // predicate, and the smallest change that would let it run. Reads one moment of the cluster; decides and changes nothing.
-import { isRunning } from '#libs/lifecycle';
+import { hasRoutablePorts, isRunning } from '#libs/lifecycle';
 import { portsOf, runtimeOf } from '#libs/model';
 import type { AgentId, App, AppId, Instance, InstanceId, RuntimeKind, Timestamp } from '#libs/model';
 import { constraintName, explainCells, place, smallestChanges } from '#libs/placement';
@@ -271,6 +271,10 @@ const WORDS: Readonly<Record<InstanceSet, string>> = {
   ended: 'just ended',
 };
 
+/** Counted as healthy, for it has no check (behaviour.md 5), and in no table, for no port of it answers. */
+const isSilent = (instance: Instance, { versionOf }: AppSituation): boolean =>
+  instance.routing === 'out' && hasRoutablePorts(versionOf(instance).spec);
+
 function standingOf(
   situation: AppSituation,
   sets: ReturnType<typeof classifyAll>,
@@ -282,9 +286,13 @@ function standingOf(
     InstanceSet,
     number
   >;
+  const silent = sets.available.filter((each) => isSilent(each, situation)).length;
   const told = names.flatMap((each) => {
     const count = each === 'waiting' ? counts.waiting + missing : counts[each];
-    return count ? [`${count} ${WORDS[each]}`] : [];
+    const named = each === 'available' ? count - silent : count;
+    const more =
+      each === 'available' && silent ? [`${silent} running, but nothing accepts on its ports`] : [];
+    return [...(named ? [`${named} ${WORDS[each]}`] : []), ...more];
   });
   return {
     wanted,
