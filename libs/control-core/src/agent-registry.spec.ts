@@ -57,6 +57,14 @@ describe('agents falling silent', () => {
     expect(liveness(cluster, 'b')).toBe('connected');
   });
 
+  it('has one back that is heard again in the session that it still has', async () => {
+    const cluster = await withAgents(['a', 'b', 'c', 'd']);
+    await pass(cluster, 11_000, ['b', 'c', 'd']);
+    expect(liveness(cluster, 'a')).toBe('disconnected');
+    await pass(cluster, 2_000, ['a', 'b', 'c', 'd']);
+    expect(liveness(cluster, 'a')).toBe('connected');
+  });
+
   it('suspects the network when a third falls silent together, until a person decides', async () => {
     const cluster = await withAgents(['a', 'b', 'c', 'd', 'e']);
     await pass(cluster, 45_000, ['c', 'd', 'e']);

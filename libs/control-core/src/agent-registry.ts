@@ -136,7 +136,12 @@ export class AgentRegistry {
     const braked = due.length > 0 && together >= 2 && together * 3 >= agents.length + recentlyLost;
     this.#tellBrake(braked, silent, now);
     const gone = silent.filter(({ liveness }) => liveness === 'connected');
+    // heard again before its session was given up: no hello will come to say so
+    const back = agents.filter(
+      (each) => each.liveness === 'disconnected' && this.#heardAt.has(each.info.id) && !silent.includes(each),
+    );
     return [
+      ...back.map((each) => moved(each, 'connected', now)),
       ...gone.filter((each) => braked || !due.includes(each)).map((each) => moved(each, 'disconnected', now)),
       ...(braked ? [] : due.map((each) => lost(each, now, silence(this.#silentFor(each, now))))),
     ];
