@@ -18,6 +18,7 @@ export function datedStatus(
     ...readyOnce(status, before),
     ...healthyOnce(status, before, now),
     ...wellSince(status, before, now),
+    ...failingSince(status, before, now),
     movedAt: isStill ? before.movedAt : now,
   };
 }
@@ -43,6 +44,17 @@ function healthyOnce(
   if (!isForgotten || !wasHealthy) return {};
   const fails = status.health.some((each) => each?.alive === false);
   return { wasHealthy, ...(fails ? { turnedAt: before.turnedAt ?? now } : {}) };
+}
+
+/** From the first report of a failure on, until all checks pass again. */
+function failingSince(
+  status: InstanceStatus,
+  before: InstanceStatus | undefined,
+  now: number,
+): Pick<InstanceStatus, 'failingSince'> {
+  if (!status.health.some((each) => each?.alive === false)) return {};
+  const isSameTask = before?.taskId === status.taskId;
+  return { failingSince: (isSameTask ? before.failingSince : undefined) ?? now };
 }
 
 /** Running, with every check passing, and no failure since the report before. Without checks it is well as long as it runs. */

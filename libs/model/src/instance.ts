@@ -87,6 +87,8 @@ export interface InstanceStatus {
    */
   readonly wasHealthy?: true;
   readonly turnedAt?: number;
+  /** Since when one of its checks is reported as failing, by the control plane's clock: clocks of agents differ. Set by status intake. */
+  readonly failingSince?: number;
   /** Since when it runs and every one of its checks passes, by the control plane's clock; set by status intake. Absent: not now. */
   readonly wellSince?: number;
   /** pid of the process or id of the container, for people and tests. */

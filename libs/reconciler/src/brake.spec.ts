@@ -44,6 +44,36 @@ describe('a wave', () => {
   });
 });
 
+describe('what one instance adds', () => {
+  const checked = aVersion(anAppSpec({ healthChecks: [aHealthCheck({})] }));
+  const MINUTE = 60_000;
+  const failing = (agentsClock: number, more: object = {}): Instance =>
+    anInstance({
+      status: aStatus({
+        health: [
+          {
+            alive: false,
+            consecutiveFailures: 1,
+            firstSuccessAt: agentsClock - MINUTE,
+            lastSuccessAt: agentsClock,
+          },
+        ],
+        ...more,
+      }),
+    });
+
+  test('is dated by the control plane, for the clocks of agents may be minutes apart', () => {
+    const marks = [10, 12, 14, 16].map((minutes) =>
+      healthMark(failing(minutes * MINUTE, { failingSince: 1_000 }), checked),
+    );
+    expect(waveOf(healthCounts(marks), SETTINGS)?.size).toBe(4);
+  });
+
+  test('is dated by its agent where a release before this one stored the report', () => {
+    expect(healthMark(failing(10 * MINUTE), checked)).toEqual({ kind: 'turned', at: 10 * MINUTE });
+  });
+});
+
 describe('the fleet', () => {
   const suspicion = (app: HealthCounts, others: readonly HealthCounts[]): string | null =>
     suspicionOf(app, fleetBrakeOf([app, ...others], SETTINGS), SETTINGS);

@@ -4,7 +4,7 @@ import { currentStatus, healthOf } from '#libs/lifecycle';
 import type { AppVersion, HealthResult, Instance } from '#libs/model';
 import type { BrakeSettings, FleetBrake, HealthCounts, Wave } from './snapshot.js';
 
-/** What one instance adds to the counts; null = nothing. `at`: the last time it was well (the agent's clock). */
+/** What one instance adds to the counts; null = nothing. `at`: the last time it was well. */
 export type HealthMark =
   { readonly kind: 'healthy' } | { readonly kind: 'turned'; readonly at: number } | null;
 
@@ -24,11 +24,17 @@ export function healthMark(instance: Instance, version: AppVersion): HealthMark 
 /** Healthy for less than this is not healthy: a release that comes up and turns bad at once. */
 const SETTLED_MS = 10_000;
 
-/** When the first of its failing checks last passed; null: one of them never did, or not for long enough. */
+/**
+ * When it was last well; null: one of its failing checks never passed, or not for long enough. By the control plane's clock, for the
+ * clocks of agents may differ by more than a window; a report of an older release has only its agent's word.
+ */
 export function wellAt(instance: Instance): number | null {
   const status = currentStatus(instance);
   const failing = (status?.health ?? []).filter((each) => each !== null && !each.alive);
-  const times = failing.map((each) => (each && settledUntil(each)) ?? status?.turnedAt);
+  const times = failing.map((each) => {
+    const until = each ? settledUntil(each) : undefined;
+    return until === undefined ? status?.turnedAt : (status?.failingSince ?? until);
+  });
   const known = times.filter((each) => each !== undefined);
   return !times.length || known.length < times.length ? null : Math.min(...known);
 }
