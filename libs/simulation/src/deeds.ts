@@ -41,9 +41,11 @@ function carryOut(cluster: Cluster, deed: Deed): void {
     case 'hang':
       return taskAt(cluster, deed.index)?.hang(deed.forMs);
     case 'blind-checks': {
-      const host = hostAt(cluster, deed.agent);
-      host.setBlind(true);
-      return later(deed.forMs, () => host.setBlind(false));
+      const hosts = deed.all ? cluster.hosts : [hostAt(cluster, deed.agent)];
+      for (const host of hosts) host.setBlind(true);
+      return later(deed.forMs, () => {
+        for (const host of hosts) host.setBlind(false);
+      });
     }
     case 'engine': {
       const host = hostAt(cluster, deed.agent);

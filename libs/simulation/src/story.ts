@@ -137,7 +137,7 @@ export function sentenceOf(action: Action, scenario: Scenario): string {
     case 'hang':
       return `A task (number ${action.index}) answers nothing for ${secondsOf(action.forMs)}.`;
     case 'blind-checks':
-      return `All checks of ${agent(action.agent)} fail for ${secondsOf(action.forMs)}, whatever the tasks do.`;
+      return `All checks of ${action.all ? 'all agents' : agent(action.agent)} fail for ${secondsOf(action.forMs)}, whatever the tasks do.`;
     case 'engine':
       return `The container engine of ${agent(action.agent)} ${action.fault === 'slow' ? 'is slow' : 'answers with errors'} for ${secondsOf(action.forMs)}.`;
     case 'restart-agent':

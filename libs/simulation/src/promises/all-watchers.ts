@@ -8,7 +8,7 @@ import {
   oneTaskPerInstance,
   orphansGetTheirTime,
 } from './ownership.js';
-import { converges, nothingLeftOver, tablesArrive, type Excuse } from './progress.js';
+import { agentsComeBack, converges, nothingLeftOver, tablesArrive, type Excuse } from './progress.js';
 import {
   asksBeforeRouting,
   drained,
@@ -58,5 +58,6 @@ export const allWatchers = (excuse: Excuse): readonly Watcher[] => [
   noBugsLogged(),
   converges(excuse),
   nothingLeftOver(),
+  agentsComeBack(),
   tablesArrive(),
 ];

@@ -50,6 +50,18 @@ export function nothingLeftOver(): Watcher {
   };
 }
 
+/** Every agent is in session again, and known to be. */
+export function agentsComeBack(): Watcher {
+  return {
+    rule: 'agents-come-back',
+    ended({ stored }) {
+      for (const { info, liveness } of stored.agents.values()) {
+        if (liveness !== 'connected') broken('agents-come-back', `${info.hostname} is ${liveness}`);
+      }
+    },
+  };
+}
+
 /** Every proxy has the newest table. */
 export function tablesArrive(): Watcher {
   return {

@@ -1,5 +1,5 @@
 // Promises 7, 8 and 5: stale leaders change nothing, nothing acknowledged is lost, the brake; and what must never be logged.
-import type { AppId, InstanceId, InstanceStatus, TaskId } from '#libs/model';
+import type { AppId, Instance, InstanceId, InstanceStatus, TaskId } from '#libs/model';
 import type { WorkingSet } from '#libs/control-core';
 import { broken, type Watcher } from './watch.js';
 
@@ -148,6 +148,16 @@ export function copyIsTrue(): Watcher {
   };
 }
 
+/** What was healthy for less may be a release that turns bad, and is killed as such (docs/design/health.md: 10 s); clocks drift. */
+const PROVEN_MS = 11_000;
+
+/** From its first good answer to its last. */
+const wellForMs = ({ status }: Instance): number =>
+  Math.max(
+    0,
+    ...(status?.health ?? []).map((each) => (each?.lastSuccessAt ?? 0) - (each?.firstSuccessAt ?? 0)),
+  );
+
 const BRAKE_WINDOW_MS = 60_000;
 
 /** A checker that lies does not get a large part of an app killed at once. */
@@ -158,7 +168,7 @@ export function massKill(): Watcher {
     committed({ touched }, world) {
       for (const { before, after } of touched.instances) {
         if (!before || before.stop || after?.stop?.cause.kind !== 'health' || !before.taskId) continue;
-        if (!world.task(before.taskId)?.isWell) continue;
+        if (!world.task(before.taskId)?.isWell || wellForMs(before) < PROVEN_MS) continue;
         const app = world.stored.apps.get(before.appId);
         const recent = [
           ...(kills.get(before.appId) ?? []).filter(

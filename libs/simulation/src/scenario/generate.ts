@@ -456,7 +456,8 @@ function faultOf(random: Random, trouble: Trouble, forMs: number, mostMs: number
         [4, { do: 'crash-task', index }],
         [3, { do: 'sicken', index, forMs }],
         [3, { do: 'hang', index, forMs }],
-        [2, { do: 'blind-checks', agent, forMs }],
+        // a checker that all agents share is what the brake is for
+        [2, { do: 'blind-checks', agent, all: random.chance(0.4), forMs }],
       ]);
     case 'hosts':
       return random.weighted<Deed>([

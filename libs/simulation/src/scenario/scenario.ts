@@ -67,7 +67,7 @@ export type Deed =
   | { readonly do: 'crash-task'; readonly index: number }
   | { readonly do: 'sicken'; readonly index: number; readonly forMs: number } // answers 500
   | { readonly do: 'hang'; readonly index: number; readonly forMs: number } // answers nothing
-  | { readonly do: 'blind-checks'; readonly agent: number; readonly forMs: number } // its checker lies: all fail
+  | { readonly do: 'blind-checks'; readonly agent: number; readonly all?: boolean; readonly forMs: number } // its checker lies, or those of all agents
   // ---- with hosts and agents
   | {
       readonly do: 'engine';
