@@ -144,4 +144,11 @@ export const MUTANTS = [
     replace: 'leftAt: instance.leftAt,',
     says: 'a host port goes to another app only when every proxy let go of it, whoever had it in between',
   },
+  {
+    name: 'kills-without-the-brake',
+    file: 'libs/reconciler/src/reconcile-app.ts',
+    find: 'if (!isBrakeOn) killUnhealthy(draft, thenOf);',
+    replace: 'if (isBrakeOn || !isBrakeOn) killUnhealthy(draft, thenOf);',
+    says: 'the mass-kill brake: a checker that fails everywhere at once is suspected first',
+  },
 ];

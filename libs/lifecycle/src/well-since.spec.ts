@@ -43,3 +43,16 @@ test('is none while a check fails, and begins anew afterwards, also when the fai
 test('is that of the task, not of the one before it', () => {
   expect(wellSince({}, { taskId: asTaskId('web.2') })).toBe(110);
 });
+
+test('a failure is dated by its first report, whatever the clock of its agent says, until all checks pass', () => {
+  const stored = (...reports: readonly Partial<InstanceStatus>[]): number | undefined =>
+    reports.reduce<InstanceStatus | undefined>(
+      (before, each, index) => datedStatus(aStatus(each), before, 100 + 10 * index),
+      undefined,
+    )?.failingSince;
+  const bad = { health: [failing] };
+  expect(stored({ health: [passing()] }, bad, bad)).toBe(110);
+  expect(stored(bad, { health: [passing()] })).toBeUndefined();
+  expect(stored(bad, { health: [passing()] }, bad)).toBe(120);
+  expect(stored(bad, { ...bad, taskId: asTaskId('web.2') })).toBe(110);
+});
