@@ -62,13 +62,22 @@ export function agentsComeBack(): Watcher {
   };
 }
 
-/** Every proxy has the newest table. */
+/** From a commit to the last proxy, when nothing is in the way. */
+const ARRIVAL_MS = 10_000;
+
+/** Every proxy has the newest table, or one that was the newest a moment ago. */
 export function tablesArrive(): Watcher {
+  const madeAt: { readonly number: number; readonly at: number }[] = [];
   return {
     rule: 'tables-arrive',
-    ended({ proxies, stored }) {
+    committed(_fact, { stored, now }) {
+      const { tableNumber: number } = stored;
+      if (madeAt.at(-1)?.number !== number) madeAt.push({ number, at: now });
+    },
+    ended({ proxies, stored, now }) {
       for (const { id, table } of proxies) {
-        if (table?.number === stored.tableNumber) continue;
+        const missed = madeAt.find(({ number }) => number > (table?.number ?? -1));
+        if (!missed || now - missed.at < ARRIVAL_MS) continue;
         broken(
           'tables-arrive',
           `${id} has table ${table?.number ?? 'none'}, stored is ${stored.tableNumber}`,
