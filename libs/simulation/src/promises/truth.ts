@@ -178,7 +178,9 @@ export function massKill(): Watcher {
           { at: world.now, id: before.id },
         ];
         kills.set(before.appId, recent);
-        const n = app?.current.spec.instances ?? 0;
+        // in a rollout there are more than are wanted
+        const exist = world.stored.instancesOf(before.appId).length;
+        const n = Math.max(app?.current.spec.instances ?? 0, exist);
         if (recent.length < 4 || recent.length * 2 < n) continue;
         broken(
           'mass-kill-brake',
