@@ -59,6 +59,9 @@ export function asksBeforeRouting(): Watcher {
   };
 }
 
+/** The leader measures the time by its own clock. */
+const DRIFT = 0.01;
+
 /** What is in flight gets its drain time. */
 export function drained(): Watcher {
   const leftAt = new Map<TaskId, number>();
@@ -75,7 +78,7 @@ export function drained(): Watcher {
       const left = leftAt.get(task.taskId);
       if (left === undefined) return;
       const drainMs = drainSecondsOf(task, world) * 1000;
-      if (world.now - left >= drainMs) return;
+      if (world.now - left >= drainMs * (1 - DRIFT)) return;
       for (const proxy of world.proxies) {
         const isLive = proxy.isAlive && world.now - proxy.heardAt < LEASE_MS - LEASE_SLACK_MS;
         const cut = isLive ? proxy.inFlight.filter((each) => each.taskId === task.taskId) : [];
