@@ -100,8 +100,7 @@ async function carryOut(core: ControlCore, wish: Wish): Promise<AcknowledgedChan
       return changeOf(app, await core.apps.update(app, { instances: wish.instances }, options, call));
     }
     case 'restart': {
-      const { version } = await core.apps.restart(app, wish.force);
-      return { app, version };
+      return changeOf(app, await core.apps.restart(app, wish.force));
     }
     case 'remove':
       await core.apps.remove(app, wish.force);
@@ -141,6 +140,5 @@ async function kill(
     await core.tasks.kill(select, false);
     return null;
   }
-  const { version } = await core.tasks.killAndScale(select, [app], false);
-  return { app, version };
+  return changeOf(app, await core.tasks.killAndScale(select, [app], false));
 }
