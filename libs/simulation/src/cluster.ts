@@ -63,6 +63,7 @@ export class Cluster implements World {
   readonly #scenario: Scenario;
   readonly #watchers: readonly Watcher[];
   readonly #heardAt = new Map<string, number>();
+  #newestEpoch = 0;
   readonly #tables = new Map<string, RouteTable>();
   #sweptAt: number;
 
@@ -175,9 +176,12 @@ export class Cluster implements World {
         events: (_process, events) => this.log.count('events', events.length),
         tookOffice: (process, epoch) => {
           this.log.count('offices');
+          this.#newestEpoch = Math.max(this.#newestEpoch, epoch);
           this.note(process, `leads in epoch ${epoch}`);
         },
-        proxyHeard: (proxy) => this.#heardAt.set(proxy, this.now),
+        proxyHeard: (proxy, _report, epoch) => {
+          if (epoch >= this.#newestEpoch) this.#heardAt.set(proxy, this.now);
+        },
         said: (agent, frame, epoch) => this.#tell((each) => each.said?.(agent, frame, epoch, this)),
         heard: (agent, frame, epoch) => this.#tell((each) => each.heard?.(agent, frame, epoch, this)),
       },

@@ -37,8 +37,8 @@ export interface ControlPlaneHooks {
   error(process: string, fields: object, text: string): void;
   events(process: string, events: readonly StoredEvent[]): void;
   tookOffice(process: string, epoch: number): void;
-  /** A proxy's report was taken: its lease has begun anew. */
-  proxyHeard(proxy: string, report: ProxyReport): void;
+  /** A proxy's report was taken by one that leads with this epoch: its lease has begun anew, unless another one leads by now. */
+  proxyHeard(proxy: string, report: ProxyReport, epoch: number): void;
   /** Frames of a session, as this control plane said or heard them, with the epoch it leads with. */
   said(agent: string, frame: ToAgent, epoch: number | null): void;
   heard(agent: string, frame: FromAgent, epoch: number | null): void;
@@ -226,7 +226,7 @@ export class SimControlPlane {
     const report = JSON.parse(body) as ProxyReport;
     try {
       const answer = await core.proxies.report(asProxyId(id), report);
-      this.#parts.hooks.proxyHeard(id, report);
+      this.#parts.hooks.proxyHeard(id, report, core.leadership.epoch ?? 0);
       return { status: 200, body: answer };
     } catch (error) {
       const isRefused = error instanceof LongrunError && error.status === 409;

@@ -1,8 +1,8 @@
 // Promises 3 and 4: the floor, the ceiling, deployments that end, and nothing that is stopped without need.
 import { isDeepStrictEqual } from 'node:util';
-import type { App, AppId, AppVersion, DeploymentId, Instance } from '#libs/model';
+import type { App, AppId, AppVersion, DeploymentId, Instance, TaskId } from '#libs/model';
 import { broken, type CommitFact, type Watcher, type World } from './watch.js';
-import { floorOf, isServing, servingCount } from './serving.js';
+import { floorOf, isServing } from './serving.js';
 
 /** Stops of our own choice: not a person's kill, not of what is ill, not because all of it shuts down. */
 const CHOSEN = new Set(['deployment', 'surplus']);
@@ -13,15 +13,33 @@ const newStops = ({ touched }: CommitFact): readonly { before: Instance; after: 
     before && after?.stop && !before.stop ? [{ before, after }] : [],
   );
 
+/** Without checks it counts as healthy 30 s after it was placed, whatever its ports say (decisions.md 12); clocks differ. */
+const UNCHECKED_MS = 27_000;
+
 export function floor(): Watcher {
+  /** True times. */
+  const placedAt = new Map<TaskId, number>();
   return {
     rule: 'floor',
     committed(fact, { stored, now }) {
+      for (const { before, after } of fact.touched.instances) {
+        if (after?.placed && after.taskId && before?.taskId !== after.taskId) placedAt.set(after.taskId, now);
+      }
+      const countsAlone = (each: Instance): boolean =>
+        each.placed &&
+        !each.stop &&
+        each.taskId !== undefined &&
+        each.status?.taskId === each.taskId &&
+        each.status.phase === 'running' &&
+        !stored.versionOf(each).spec.healthChecks.length &&
+        now - (placedAt.get(each.taskId) ?? now) >= UNCHECKED_MS;
       for (const { before, after } of newStops(fact)) {
         const app = stored.apps.get(after.appId);
         if (!app || !after.stop || !CHOSEN.has(after.stop.cause.kind)) continue;
         if (!isServing(before, stored.versionOf(before), now)) continue;
-        const left = servingCount(stored, app.id, now);
+        const left = stored
+          .instancesOf(app.id)
+          .filter((each) => countsAlone(each) || isServing(each, stored.versionOf(each), now)).length;
         if (left >= floorOf(app)) continue;
         broken(
           'floor',
@@ -55,7 +73,7 @@ export function capacity(): Watcher {
 }
 
 /** Longer than any deadline that scenarios set for an app's checks to pass, on top of the time without a leader. */
-const DEADLINE_SLACK_MS = 90_000;
+const DEADLINE_SLACK_MS = 180_000;
 
 /** No deployment stands still for longer than its app's deadline, while somebody leads. */
 export function deploymentsEnd(): Watcher {

@@ -1,11 +1,11 @@
 // What the floor counts, read from stored rows by a rule of its own: written anew from the promise, so that a mistake in the
 // product's classification is not repeated here.
 import { hasRoutablePorts } from '#libs/lifecycle';
-import type { WorkingSet } from '#libs/control-core';
-import type { App, AppId, AppVersion, Instance } from '#libs/model';
+import type { App, AppVersion, Instance } from '#libs/model';
 
 /** A successor without checks that does not accept connections holds its predecessor back this long (decisions.md 12). */
 const ACCEPT_HOLD_MS = 30_000;
+const SLACK_MS = 3_000;
 
 /** Healthy and routed: it runs, nothing is to stop it, its checks pass, and traffic can reach it. */
 export function isServing(instance: Instance, version: AppVersion, now: number): boolean {
@@ -16,11 +16,9 @@ export function isServing(instance: Instance, version: AppVersion, now: number):
   if (!healthChecks.every((_, index) => status.health[index]?.alive)) return false;
   if (asksReadiness && !status.readiness?.ready) return false;
   if (!hasRoutablePorts(version.spec) || instance.routing === 'in') return true;
-  return !healthChecks.length && now - (status.startedAt ?? now) >= ACCEPT_HOLD_MS;
-}
-
-export function servingCount(stored: WorkingSet, app: AppId, now: number): number {
-  return stored.instancesOf(app).filter((each) => isServing(each, stored.versionOf(each), now)).length;
+  // by whichever clock: that of its agent, or that of the leader who placed it
+  const since = Math.min(status.startedAt ?? now, instance.placedAt ?? now);
+  return !healthChecks.length && now - since >= ACCEPT_HOLD_MS - SLACK_MS;
 }
 
 /** ceil, but for the noise of floating point. */

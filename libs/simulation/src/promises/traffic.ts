@@ -65,6 +65,8 @@ const DRIFT = 0.01;
 /** What is in flight gets its drain time. */
 export function drained(): Watcher {
   const leftAt = new Map<TaskId, number>();
+  /** Since when a proxy knows a task. What reached it before was meant for another one that had its port, of the same app. */
+  const knownSince = new Map<string, number>();
   return {
     rule: 'drained-before-stop',
     committed({ touched }, { now }) {
@@ -74,6 +76,10 @@ export function drained(): Watcher {
         else if (before?.taskId && !after) leftAt.delete(before.taskId);
       }
     },
+    swapped({ id, table }, before, { now }) {
+      const known = targetsOf(before);
+      for (const taskId of targetsOf(table)) if (!known.has(taskId)) knownSince.set(`${id} ${taskId}`, now);
+    },
     stopAsked(task, world) {
       const left = leftAt.get(task.taskId);
       if (left === undefined) return;
@@ -81,7 +87,10 @@ export function drained(): Watcher {
       if (world.now - left >= drainMs * (1 - DRIFT)) return;
       for (const proxy of world.proxies) {
         const isLive = proxy.isAlive && world.now - proxy.heardAt < LEASE_MS - LEASE_SLACK_MS;
-        const cut = isLive ? proxy.inFlight.filter((each) => each.taskId === task.taskId) : [];
+        const since = knownSince.get(`${proxy.id} ${task.taskId}`) ?? Infinity;
+        const cut = isLive
+          ? proxy.inFlight.filter((each) => each.taskId === task.taskId && each.since >= since)
+          : [];
         if (!cut.length) continue;
         broken(
           'drained-before-stop',
