@@ -131,12 +131,17 @@ export function orphansGetTheirTime(): Watcher {
   return {
     rule: 'orphans-get-their-time',
     committed({ touched }, { now }) {
-      for (const { before, after } of touched.instances) if (before && !after) removedAt.set(before.id, now);
+      for (const { before, after } of touched.instances) {
+        // told to stop before it was forgotten with its lost agent: that is carried out whenever it can be
+        if (before && !after && before.stop?.phase !== 'killing') removedAt.set(before.id, now);
+      }
     },
     stopAsked({ instanceId, taskId, host }, { stored, now }) {
       // of a known instance: decided, or an older incarnation
       if (stored.instance(instanceId as InstanceId)) return;
-      const sinceMs = now - (removedAt.get(instanceId) ?? now);
+      const removed = removedAt.get(instanceId);
+      if (removed === undefined) return;
+      const sinceMs = now - removed;
       if (sinceMs >= ORPHAN_MS - ORPHAN_SLACK_MS) return;
       broken(
         'orphans-get-their-time',
