@@ -33,30 +33,27 @@ export class TaskCalls {
 
   /** Null when aborted; otherwise the exit, once nothing of the task is left. */
   stop(task: TaskHandle, graceMs: number, signal: AbortSignal): Promise<TaskExit | null> {
-    return this.#untilEnded(task, signal, 'a stop failed; it is tried again', async (runtime) => {
+    const ask = async (runtime: Runtime): Promise<TaskExit> => {
       await runtime.stop(task.taskId, graceMs);
-    });
+      return runtime.waitForExit(task.taskId, signal);
+    };
+    return this.#untilAnswered(task, signal, 'a stop failed; it is tried again', ask, vanished);
   }
 
   /** After a start whose outcome nobody knows: resolves once nothing of the task runs, or when aborted (false). */
   async makeSure(task: TaskHandle, graceMs: number, signal: AbortSignal): Promise<boolean> {
-    for (let waitMs = RETRY_MS; !signal.aborted; waitMs = Math.min(waitMs * 2, RETRY_MS_MAX)) {
-      try {
-        await this.runtimeOf(task).stop(task.taskId, graceMs);
-        return true;
-      } catch (error) {
-        if (isUnknownTask(error)) return true;
-        const about = { task: task.taskId, error: wordsOf(error) };
-        this.parts.log.warn(about, 'a start failed and may have happened all the same; asking again');
-        await pause(this.parts.clock, waitMs, signal);
-      }
-    }
-    return false;
+    const trouble = 'a start failed and may have happened all the same; asking again';
+    const ask = async (runtime: Runtime): Promise<true> => {
+      await runtime.stop(task.taskId, graceMs);
+      return true;
+    };
+    return (await this.#untilAnswered(task, signal, trouble, ask, true)) ?? false;
   }
 
   /** Null when aborted. */
   exitOf(task: TaskHandle, signal: AbortSignal): Promise<TaskExit | null> {
-    return this.#untilEnded(task, signal, 'lost sight of a task; looking again', () => Promise.resolve());
+    const ask = (runtime: Runtime): Promise<TaskExit> => runtime.waitForExit(task.taskId, signal);
+    return this.#untilAnswered(task, signal, 'lost sight of a task; looking again', ask, vanished);
   }
 
   /** Frees what an ended task holds; its logs stay unless `all`. */
@@ -68,20 +65,20 @@ export class TaskCalls {
     });
   }
 
-  async #untilEnded(
+  /** Asks again until there is an answer; `unknown`: the answer when the runtime has no such task. Null when aborted. */
+  async #untilAnswered<T>(
     task: TaskHandle,
     signal: AbortSignal,
     trouble: string,
-    first: (runtime: Runtime) => Promise<void>,
-  ): Promise<TaskExit | null> {
+    ask: (runtime: Runtime) => Promise<T>,
+    unknown: T,
+  ): Promise<T | null> {
     for (let waitMs = RETRY_MS; !signal.aborted; waitMs = Math.min(waitMs * 2, RETRY_MS_MAX)) {
       try {
-        const runtime = this.runtimeOf(task);
-        await first(runtime);
-        return await runtime.waitForExit(task.taskId, signal);
+        return await ask(this.runtimeOf(task));
       } catch (error) {
         if (signal.aborted) return null;
-        if (isUnknownTask(error)) return vanished;
+        if (isUnknownTask(error)) return unknown;
         this.parts.log.warn({ task: task.taskId, error: wordsOf(error) }, trouble);
         await pause(this.parts.clock, waitMs, signal);
       }
