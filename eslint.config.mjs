@@ -55,10 +55,23 @@ export const LAYERS = {
     packages: ['node'],
   },
   probes: { kind: 'edge', libs: ['model', 'time', 'lifecycle', 'agent-core'], packages: ['node'] },
+  'http-wire': { kind: 'base', libs: [], packages: ['node'] },
   'proxy-engine': {
     kind: 'edge',
-    libs: ['routing', 'model', 'time', 'telemetry', 'proxy-core'],
+    libs: ['routing', 'model', 'time', 'telemetry', 'proxy-core', 'http-wire'],
     packages: ['node', 'http-proxy', 'ws'],
+  },
+  // HAProxy as the data path, behind the same interface
+  'haproxy-engine': {
+    kind: 'edge',
+    libs: ['routing', 'model', 'time', 'telemetry', 'proxy-core', 'process-identity'],
+    packages: ['node'],
+  },
+  // answers names from the route table
+  'dns-server': {
+    kind: 'edge',
+    libs: ['routing', 'model', 'time', 'telemetry'],
+    packages: ['node', 'dns-packet'],
   },
   persistence: {
     kind: 'edge',
@@ -109,6 +122,8 @@ const APP_LIBS = {
   proxy: [
     'proxy-core',
     'proxy-engine',
+    'haproxy-engine',
+    'dns-server',
     'routing',
     'model',
     'agent-protocol',
@@ -120,7 +135,13 @@ const APP_LIBS = {
   'control-plane': [...PURE, 'control-core', 'persistence', 'store', 'time', 'telemetry', 'configuration'],
 };
 
-const ALL_LIBS = [...Object.keys(LAYERS), 'testkit', 'runtime-conformance', 'store-conformance'];
+const ALL_LIBS = [
+  ...Object.keys(LAYERS),
+  'testkit',
+  'runtime-conformance',
+  'store-conformance',
+  'engine-conformance',
+];
 const escape = (text) => text.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&').replaceAll('\\*', '.*');
 
 /** Everything that is not relative, not an allowed lib and not an allowed package. */

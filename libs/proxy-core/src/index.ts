@@ -10,5 +10,6 @@ export type {
   ReportOutcome,
   RoutesListener,
   RoutesQuery,
+  ServingEngine,
   TableUser,
 } from './seams.js';

@@ -56,3 +56,11 @@ export interface TableUser {
   inFlight(): ReadonlyMap<TaskId, number>;
   warnings(): readonly string[];
 }
+
+/** A data path with listeners of its own: the built-in engine, or HAProxy driven by us. */
+export interface ServingEngine extends TableUser {
+  /** Resolves with the main port once it accepts connections; rejects when that port cannot be opened, with the remedy. */
+  start(): Promise<number>;
+  /** Stops accepting, lets what is in flight finish for at most so long, then cuts it. */
+  stop(graceMs: number): Promise<void>;
+}

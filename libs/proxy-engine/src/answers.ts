@@ -1,37 +1,48 @@
 // The proxy's own answers: JSON `{message}`, which says what to do about it, never a stack or an address of a task.
-import type { ServerResponse } from 'node:http';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
+import type { OwnAnswer } from './admission/admit.js';
 
 /** Clients that obey try again about when a task may have started. */
 const RETRY_AFTER_S = 5;
 
 /** Answers unless an answer has begun; then the connection is cut, so that nobody takes a torn answer for a whole one. */
 export function answer(res: ServerResponse, status: number, message: string): void {
+  ownAnswer(res, { kind: 'answer', status, message, headers: [] });
+}
+
+/** The same, with headers of its own. */
+export function ownAnswer(res: ServerResponse, own: OwnAnswer): void {
   if (res.headersSent || res.destroyed) {
     res.destroy();
     return;
   }
-  const body = JSON.stringify({ message });
-  res.writeHead(status, {
-    'content-type': 'application/json; charset=utf-8',
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    ...(status === 503 ? { 'retry-after': String(RETRY_AFTER_S) } : {}),
-  });
+  const { headers, body } = partsOf(own);
+  res.writeHead(own.status, headers.flat());
   res.end(body);
 }
 
-export function redirect(res: ServerResponse, method: string | undefined, location: string): void {
-  // 308 keeps method and body, 301 is what old clients understand
-  const status = method === 'GET' || method === 'HEAD' ? 301 : 308;
-  res.writeHead(status, { location, 'content-length': 0 }).end();
+/** The same for a connection without an HTTP server of Node's on it; it closes the connection. */
+export function rawAnswer(status: number, message: string): string {
+  return rawOwnAnswer({ kind: 'answer', status, message, headers: [] });
 }
 
-/** The same for a connection whose HTTP parser is gone (an upgrade). */
-export function rawAnswer(status: number, reason: string, message: string): string {
-  const body = JSON.stringify({ message });
-  return (
-    `HTTP/1.1 ${status} ${reason}\r\ncontent-type: application/json; charset=utf-8\r\n` +
-    `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n` +
-    `${status === 503 ? `retry-after: ${RETRY_AFTER_S}\r\n` : ''}\r\n${body}`
-  );
+export function rawOwnAnswer(own: OwnAnswer): string {
+  const { headers, body } = partsOf(own);
+  const lines = [`HTTP/1.1 ${own.status} ${STATUS_CODES[own.status] ?? ''}`, 'connection: close'];
+  for (const [name, value] of headers) lines.push(`${name}: ${value}`);
+  return `${lines.join('\r\n')}\r\n\r\n${body}`;
+}
+
+/** Header names and values, and the body. */
+export function partsOf(own: OwnAnswer): {
+  readonly headers: (readonly [name: string, value: string])[];
+  readonly body: string;
+} {
+  const body = own.message === '' ? '' : JSON.stringify({ message: own.message });
+  const headers: (readonly [string, string])[] = [['content-length', String(Buffer.byteLength(body))]];
+  if (body !== '')
+    headers.push(['content-type', 'application/json; charset=utf-8'], ['cache-control', 'no-store']);
+  const named = new Set(own.headers.map(([name]) => name));
+  if (own.status === 503 && !named.has('retry-after')) headers.push(['retry-after', String(RETRY_AFTER_S)]);
+  return { headers: [...headers, ...own.headers], body };
 }

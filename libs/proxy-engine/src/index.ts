@@ -2,6 +2,6 @@
 export { ProxyEngine } from './proxy-engine.js';
 export type { ProxyEngineOptions } from './proxy-engine.js';
 // the choice of targets without sockets: the simulator plays the rest
-export { LiveRoutes } from './live-routes.js';
-export type { Pick } from './live-routes.js';
-export { TargetClaims } from './target-claims.js';
+export { LiveRoutes } from './targets/live-routes.js';
+export type { Pick } from './targets/live-routes.js';
+export { TargetClaims } from './targets/target-claims.js';

@@ -7,18 +7,18 @@ import httpProxy from 'http-proxy';
 import type { TaskId } from '#libs/model';
 import type { RouteTable } from '#libs/routing';
 import type { Clock } from '#libs/time';
-import { answer, rawAnswer, redirect } from './answers.js';
-import { findRoute, type RouteVerdict } from './find-route.js';
-import { addForwarded, dropHopByHop } from './forwarded-headers.js';
-import { HttpExchange, type ExchangeParts } from './http-exchange.js';
-import { LiveRoutes } from './live-routes.js';
-import { ServiceListeners } from './service-listeners.js';
-import { sniff } from './sniff.js';
-import { readSticky } from './sticky-cookie.js';
-import { TargetClaims } from './target-claims.js';
-import { relayTcp } from './tcp-connection.js';
-import { UpstreamAgent } from './upstream-agent.js';
-import { declineUpgrade, forwardUpgrade, isWebSocket } from './upgrade.js';
+import { admit, type Verdict } from './admission/admit.js';
+import { factsOf } from './admission/request-facts.js';
+import { answer, ownAnswer, rawOwnAnswer } from './answers.js';
+import { addForwarded, dropHopByHop } from './full/forwarded-headers.js';
+import { HttpExchange, type ExchangeParts } from './full/http-exchange.js';
+import { UpstreamAgent } from './full/upstream-agent.js';
+import { declineUpgrade, forwardUpgrade, isWebSocket } from './full/upgrade.js';
+import { LiveRoutes } from './targets/live-routes.js';
+import { TargetClaims } from './targets/target-claims.js';
+import { ServiceListeners } from './tcp/service-listeners.js';
+import { sniff } from './tcp/sniff.js';
+import { relayTcp } from './tcp/tcp-connection.js';
 
 export interface ProxyEngineOptions {
   readonly clock: Clock;
@@ -154,24 +154,18 @@ export class ProxyEngine {
       answer(res, 501, 'the only transfer encoding understood is chunked');
       return;
     }
-    const verdict = this.#find(req);
-    if (verdict.kind === 'refused') return answer(res, verdict.status, verdict.message);
-    if (verdict.kind === 'redirect') return redirect(res, req.method, verdict.location);
-    const sticky = readSticky(verdict.service, req.headers.cookie);
+    const verdict = this.#admit(req);
+    if (verdict.kind === 'answer') return ownAnswer(res, verdict);
     dropHopByHop(req.headers);
     addForwarded(req, verdict.prefix);
-    new HttpExchange(this.#parts, { req, res, route: verdict, sticky }).begin();
+    new HttpExchange(this.#parts, { req, res, route: verdict }).begin();
   }
 
   async #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     await this.#freshen();
-    const verdict = this.#find(req);
-    if (verdict.kind === 'route') await forwardUpgrade(this.#parts, { req, socket, head, route: verdict });
-    else if (verdict.kind === 'refused') socket.end(rawAnswer(verdict.status, 'Not Found', verdict.message));
-    else
-      socket.end(
-        `HTTP/1.1 301 Moved Permanently\r\nlocation: ${verdict.location}\r\ncontent-length: 0\r\n\r\n`,
-      );
+    const verdict = this.#admit(req);
+    if (verdict.kind === 'answer') socket.end(rawOwnAnswer(verdict));
+    else await forwardUpgrade(this.#parts, { req, socket, head, route: verdict });
   }
 
   async #accept(socket: Socket, servicePort: number): Promise<void> {
@@ -197,13 +191,10 @@ export class ProxyEngine {
     else if (seen === 'silent') await relayTcp(this.#parts, socket, service, toHttp);
   }
 
-  #find(req: IncomingMessage): RouteVerdict {
-    const servicePort = this.#servicePorts.get(req.socket);
-    return findRoute({
-      req,
+  #admit(req: IncomingMessage): Verdict {
+    return admit(factsOf(req, this.#servicePorts.get(req.socket)), {
       matcher: this.#routes.matcher,
       appPaths: this.#options.appPaths,
-      ...(servicePort === undefined ? {} : { servicePort }),
     });
   }
 

@@ -1,6 +1,7 @@
 // The route table: which task answers for which port of which app. A value: computed whole from stored rows, numbered, swapped.
 // Proxies refuse a lower (epoch, number) (decisions.md 9).
 import type { AppId, InstanceId, TaskId, Timestamp } from '#libs/model';
+import type { RoutePolicy, TrafficShares } from './route-policy.js';
 
 export interface RouteTarget {
   readonly taskId: TaskId;
@@ -9,6 +10,12 @@ export interface RouteTarget {
   readonly port: number;
   /** Its agent is lost: used only when no other target answers. */
   readonly suspect: boolean;
+  /** Of the app, as shown under /v2/apps/ID/versions. Absent in tables of an older control plane. */
+  readonly version?: Timestamp;
+  /** Of its agent. */
+  readonly zone?: string;
+  /** Its share beside its siblings: 0 to 256, 0 = no new requests while another one answers. Default 1. */
+  readonly weight?: number;
 }
 
 /** `auto`: HTTP when the first bytes of a connection look like it, else TCP; the label HAPROXY_{n}_MODE pins it. */
@@ -27,6 +34,10 @@ export interface RouteService {
   readonly path?: string;
   readonly sticky: boolean;
   readonly redirectToHttps: boolean;
+  /** Absent: all defaults. */
+  readonly policy?: RoutePolicy;
+  /** Absent: every target counts alike. */
+  readonly traffic?: TrafficShares;
   readonly targets: readonly RouteTarget[];
   /** Why no target is there, for the body of the 503: `2 instances are starting; the last one failed: …`. */
   readonly emptyReason: string;

@@ -59,7 +59,7 @@ export class Exchange {
   }
 
   begin(): void {
-    const pick = this.#tried.size < TARGETS_MAX && this.#parts.routes.pick(this.#service, this.#tried);
+    const pick = this.#tried.size < TARGETS_MAX && this.#parts.routes.pick(this.#service, { tried: this.#tried });
     if (!pick) return this.#refuse();
     this.#tried.add(pick.target.taskId);
     this.#dial(pick);

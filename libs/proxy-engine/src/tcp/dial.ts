@@ -4,7 +4,8 @@ import { connect, type Socket } from 'node:net';
 import type { TaskId } from '#libs/model';
 import type { RouteService, RouteTarget } from '#libs/routing';
 import type { Clock } from '#libs/time';
-import type { LiveRoutes } from './live-routes.js';
+import type { LiveRoutes } from '../targets/live-routes.js';
+import type { TargetWish } from '../targets/wish.js';
 
 const TARGETS_MAX = 3;
 /** Finds peers that vanished without a word. */
@@ -25,11 +26,11 @@ export interface DialParts {
 export async function dial(
   { routes, clock, connectTimeoutMs }: DialParts,
   service: RouteService,
-  sticky?: string,
+  wish: Omit<TargetWish, 'tried'> = {},
 ): Promise<Dialled | undefined> {
   const tried = new Set<TaskId>();
   while (tried.size < TARGETS_MAX) {
-    const pick = routes.pick(service, tried, sticky);
+    const pick = routes.pick(service, { ...wish, tried });
     if (!pick) return undefined;
     tried.add(pick.target.taskId);
     const upstream = await open(pick.target, clock, connectTimeoutMs);

@@ -4,12 +4,12 @@
 // Other upgrades (h2c, which Java's client offers by default) are declined the way the RFC wants: by answering as if not asked.
 import { request, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { rawAnswer } from './answers.js';
-import { dial, type Dialled, type DialParts } from './dial.js';
-import type { FoundRoute } from './find-route.js';
+import type { AdmittedRequest } from '../admission/admit.js';
+import { stickyCookie } from '../admission/sticky-cookie.js';
+import { rawAnswer } from '../answers.js';
+import { dial, type Dialled, type DialParts } from '../tcp/dial.js';
+import { relay } from '../tcp/relay.js';
 import { addForwarded, dropHopByHop, endToEnd } from './forwarded-headers.js';
-import { readSticky, stickyCookie } from './sticky-cookie.js';
-import { relay } from './relay.js';
 
 export const isWebSocket = (req: IncomingMessage): boolean =>
   req.method === 'GET' && req.headers.upgrade?.toLowerCase() === 'websocket';
@@ -32,7 +32,7 @@ export interface UpgradeAsk {
   readonly socket: Duplex;
   /** What the client sent behind its request. */
   readonly head: Buffer;
-  readonly route: FoundRoute;
+  readonly route: AdmittedRequest;
 }
 
 export async function forwardUpgrade(
@@ -41,23 +41,18 @@ export async function forwardUpgrade(
 ): Promise<void> {
   const gone = (): void => void socket.destroy();
   socket.on('error', gone);
-  const sticky = readSticky(route.service, req.headers.cookie);
-  const dialled = await dial(parts, route.service, sticky);
+  const dialled = await dial(parts, route.service, route.wish);
   if (!dialled) {
     const reason = parts.routes.matcher.counterpartOf(route.service)?.emptyReason ?? 'it is being removed';
     const why = reason === '' ? 'no instance accepted a connection' : reason;
-    socket.end(rawAnswer(503, 'Service Unavailable', `app ${route.service.appId} cannot answer now: ${why}`));
+    socket.end(rawAnswer(503, `app ${route.service.appId} cannot answer now: ${why}`));
     return;
   }
   if (head.length > 0) socket.unshift(head);
-  handshake(dialled, { req, socket, head, route }, sticky);
+  handshake(dialled, { req, socket, head, route });
 }
 
-function handshake(
-  { upstream, target, release }: Dialled,
-  { req, socket, route }: UpgradeAsk,
-  sticky: string | undefined,
-): void {
+function handshake({ upstream, target, release }: Dialled, { req, socket, route }: UpgradeAsk): void {
   const settled = once(release);
   if (socket.destroyed) {
     upstream.destroy();
@@ -80,7 +75,7 @@ function handshake(
   upstream.once('close', settled);
   asked.once('upgrade', (response, connection, rest) => {
     socket.off('close', abandon);
-    const cookie = stickyCookie(route.service, target, sticky);
+    const cookie = stickyCookie(route.service, target, route.wish.sticky);
     socket.write(headOf(response, ['Connection', 'Upgrade', 'Upgrade', 'websocket'], cookie));
     if (rest.length > 0) connection.unshift(rest);
     relay(socket, connection, settled);
@@ -95,13 +90,7 @@ function handshake(
   });
   asked.once('error', () => {
     if (socket.writable)
-      socket.end(
-        rawAnswer(
-          502,
-          'Bad Gateway',
-          `app ${route.service.appId} closed the connection during the handshake`,
-        ),
-      );
+      socket.end(rawAnswer(502, `app ${route.service.appId} closed the connection during the handshake`));
   });
   asked.end();
 }

@@ -13,12 +13,12 @@ import type { Socket } from 'node:net';
 import type ProxyServer from 'http-proxy';
 import type { TaskId } from '#libs/model';
 import type { Clock } from '#libs/time';
-import { answer } from './answers.js';
-import type { FoundRoute } from './find-route.js';
+import type { AdmittedRequest } from '../admission/admit.js';
+import { stickyCookie } from '../admission/sticky-cookie.js';
+import { answer } from '../answers.js';
+import type { LiveRoutes, Pick } from '../targets/live-routes.js';
 import { endToEnd } from './forwarded-headers.js';
 import { GatedBody } from './gated-body.js';
-import type { LiveRoutes, Pick } from './live-routes.js';
-import { stickyCookie } from './sticky-cookie.js';
 
 /** RFC 9110 9.2.2. */
 const IDEMPOTENT = new Set(METHODS.filter((each) => !['POST', 'PATCH', 'CONNECT'].includes(each)));
@@ -49,8 +49,7 @@ export class HttpExchange {
   readonly #parts: ExchangeParts;
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
-  readonly #route: FoundRoute;
-  readonly #sticky: string | undefined;
+  readonly #route: AdmittedRequest;
   readonly #tried = new Set<TaskId>();
   /** Read before http-proxy changes the headers. */
   readonly #chunked: boolean;
@@ -60,13 +59,12 @@ export class HttpExchange {
 
   constructor(
     parts: ExchangeParts,
-    exchange: { req: IncomingMessage; res: ServerResponse; route: FoundRoute; sticky: string | undefined },
+    exchange: { req: IncomingMessage; res: ServerResponse; route: AdmittedRequest },
   ) {
     this.#parts = parts;
     this.#req = exchange.req;
     this.#res = exchange.res;
     this.#route = exchange.route;
-    this.#sticky = exchange.sticky;
     this.#chunked = exchange.req.headers['transfer-encoding'] !== undefined;
     this.#hasBody = this.#chunked || Number(exchange.req.headers['content-length'] ?? 0) > 0;
   }
@@ -82,7 +80,8 @@ export class HttpExchange {
   #next(fresh: boolean): void {
     const { routes } = this.#parts;
     const pick =
-      this.#tried.size < TARGETS_MAX && routes.pick(this.#route.service, this.#tried, this.#sticky);
+      this.#tried.size < TARGETS_MAX &&
+      routes.pick(this.#route.service, { ...this.#route.wish, tried: this.#tried });
     if (!pick) return this.#refuse();
     this.#tried.add(pick.target.taskId);
     this.#forward({ pick, answered: false, timedOut: false, over: false }, fresh);
@@ -150,7 +149,7 @@ export class HttpExchange {
     attempt.answered = true;
     this.#parts.routes.claims.accepted(attempt.pick.target);
     const headers = endToEnd(response.rawHeaders, response.headers.connection);
-    const cookie = stickyCookie(this.#route.service, attempt.pick.target, this.#sticky);
+    const cookie = stickyCookie(this.#route.service, attempt.pick.target, this.#route.wish.sticky);
     if (cookie !== undefined) headers.push('Set-Cookie', cookie);
     if (this.#parts.isStopping()) this.#res.shouldKeepAlive = false;
     this.#res.writeHead(response.statusCode ?? 502, response.statusMessage, headers);

@@ -9,8 +9,9 @@ import {
   type RouteTable,
   type RouteTarget,
 } from '#libs/routing';
-import { stickyKeyOf } from './sticky-cookie.js';
+import { stickyKeyOf } from '../admission/sticky-cookie.js';
 import type { TargetClaims } from './target-claims.js';
+import type { TargetWish } from './wish.js';
 
 export interface Pick {
   readonly target: RouteTarget;
@@ -45,7 +46,7 @@ export class LiveRoutes {
   }
 
   /** Undefined: the service has left the table, has no target, or all of them have been tried. */
-  pick(service: RouteService, tried: ReadonlySet<TaskId>, sticky?: string): Pick | undefined {
+  pick(service: RouteService, { tried, sticky }: TargetWish): Pick | undefined {
     const targets = this.#matcher.counterpartOf(service)?.targets ?? [];
     const target =
       this.#preferred(targets, tried, sticky) ??

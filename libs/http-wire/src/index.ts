@@ -1,0 +1,14 @@
+// Table of contents: reading HTTP/1.1 heads and chunked bodies strictly, without I/O.
+export type {
+  AnswerTo,
+  ChunkedScanner,
+  ChunkedVerdict,
+  Framing,
+  HeaderLines,
+  HeadLimits,
+  HeadVerdict,
+  ReadRequestHead,
+  ReadResponseHead,
+  RequestHead,
+  ResponseHead,
+} from './message.js';
