@@ -6,6 +6,7 @@ export type {
   HeaderEdit,
   RouteCors,
   RouteEjection,
+  RouteHsts,
   RouteLimits,
   RoutePolicy,
   RouteRetries,

@@ -9,7 +9,9 @@ export type Balance =
   | { readonly by: 'round-robin' }
   /** The same key goes to the same target while that one lives; a target that joins or leaves moves only its own share of the keys. */
   | { readonly by: 'source' }
-  | { readonly by: 'header' | 'cookie'; readonly name: string };
+  | { readonly by: 'header' | 'cookie' | 'query'; readonly name: string }
+  /** The path without its query, as the client sent it. */
+  | { readonly by: 'uri' };
 
 /** Milliseconds. */
 export interface RouteTimeouts {
@@ -62,9 +64,16 @@ export interface RouteCors {
   readonly maxAgeSeconds?: number;
 }
 
+/** Strict-Transport-Security (RFC 6797), sent in answers that go out over TLS only. */
+export interface RouteHsts {
+  readonly maxAgeSeconds: number;
+  readonly includeSubDomains?: boolean;
+  readonly preload?: boolean;
+}
+
 export interface BasicAuth {
   readonly realm: string;
-  /** `secret`: a crypt(3) hash (`$5$`, `$6$`), as marathon-lb takes it, or the password itself. */
+  /** `secret`: a crypt(3) hash (`$1$`, `$5$`, `$6$`), as marathon-lb takes it, or the password itself. None: nobody is let in. */
   readonly users: readonly { readonly name: string; readonly secret: string; readonly hashed: boolean }[];
 }
 
@@ -86,7 +95,7 @@ export interface RoutePolicy {
   readonly retries?: RouteRetries;
   readonly limits?: RouteLimits;
   readonly ejection?: RouteEjection;
-  /** Addresses and networks (CIDR) that may ask; others get 403, or a closed connection on TCP. */
+  /** Addresses and networks (CIDR) that may ask; others get 403, or a closed connection on TCP. Empty: nobody. */
   readonly allow?: readonly string[];
   readonly auth?: BasicAuth;
   /** Of requests, before a target sees them. */
@@ -98,6 +107,11 @@ export interface RoutePolicy {
   readonly compress?: boolean;
   /** The path prefix that led here is cut off; the target sees the rest, and the prefix as X-Forwarded-Prefix. */
   readonly stripPath?: boolean;
+  /** Cut off where the path begins with it, whatever led here (marathon-lb's HTTP_BACKEND_PROXYPASS_PATH). */
+  readonly stripPrefix?: string;
+  /** Put before the path of Location and Content-Location in answers that point at this service (HTTP_BACKEND_REVPROXY_PATH). */
+  readonly locationPrefix?: string;
+  readonly hsts?: RouteHsts;
   /** Prefix put before the path the target sees (after stripping). */
   readonly proxyPass?: string;
   /** Requests for exactly the root path are sent here (301). */

@@ -16,22 +16,33 @@ export interface RouteTarget {
   readonly zone?: string;
   /** Its share beside its siblings: 0 to 256, 0 = no new requests while another one answers. Default 1. */
   readonly weight?: number;
+  /** Its app, where that is not the service's: in the service of a deployment group. */
+  readonly appId?: AppId;
 }
 
 /** `auto`: HTTP when the first bytes of a connection look like it, else TCP; the label HAPROXY_{n}_MODE pins it. */
 export type RouteMode = 'auto' | 'http' | 'tcp';
 
-/** One port of one app. */
+/** One port of one app, or of all apps of a deployment group (HAPROXY_DEPLOYMENT_GROUP). */
 export interface RouteService {
+  /** Of a deployment group: the group with a slash before it; no app of the table has this id. */
   readonly appId: AppId;
   readonly portIndex: number;
   /** Absent: the app asked for none or the range is exhausted. */
   readonly servicePort?: number;
   readonly mode: RouteMode;
-  /** Virtual hosts, lower case, from HAPROXY_{n}_VHOST. */
+  /** Virtual hosts, lower case: plain names, `*.x` for all names below x, `*` for all others. */
   readonly hosts: readonly string[];
-  /** Path prefix with leading slash, from HAPROXY_{n}_PATH. */
+  /** Path prefix with leading slash; it ends on a segment border unless the text ends with `*`. Absent: all paths. */
   readonly path?: string;
+  /** All of them, `path` the first; present when there are several. */
+  readonly paths?: readonly string[];
+  /** Case of letters makes no difference to `path` and `paths`, which are lower case. */
+  readonly pathIgnoreCase?: boolean;
+  /** Among services of one host the greater one is asked first (HAPROXY_{n}_BACKEND_WEIGHT). Default 1 with a path, 0 without. */
+  readonly matchWeight?: number;
+  /** Proxies that serve only some groups serve it if one of these is theirs (HAPROXY_GROUP). */
+  readonly groups?: readonly string[];
   readonly sticky: boolean;
   readonly redirectToHttps: boolean;
   /** Absent: all defaults. */

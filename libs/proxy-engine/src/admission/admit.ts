@@ -23,8 +23,18 @@ export interface AdmittedRequest {
   /** What was cut off the path; goes to the task as X-Forwarded-Prefix. */
   readonly prefix?: string;
   readonly wish: Omit<TargetWish, 'tried'>;
+  /** Of the head for the target, after the proxy's own X-Forwarded-*. */
   readonly requestEdits: readonly HeaderEdit[];
+  /** Of the head of the answer, after everything else. */
   readonly responseEdits: readonly HeaderEdit[];
+  /** Only the full path can do what this request needs: compress, count a body of unknown length, rewrite a Location. */
+  readonly needs?: 'full';
+  /** A body of unknown length may have at most this many bytes (a BodyMeter counts them); beyond: 413. */
+  readonly bodyLimit?: number;
+  /** The client takes this encoding and the service wants it: `compressorFor` decides by the head of the answer. */
+  readonly compress?: 'br' | 'gzip';
+  /** `rewriteLocation` says what becomes of Location and Content-Location. */
+  readonly locationPrefix?: string;
 }
 export type Verdict = AdmittedRequest | OwnAnswer;
 
