@@ -3,5 +3,6 @@ export { ProxyEngine } from './proxy-engine.js';
 export type { ProxyEngineOptions } from './proxy-engine.js';
 // the choice of targets without sockets: the simulator plays the rest
 export { LiveRoutes } from './targets/live-routes.js';
-export type { Pick } from './targets/live-routes.js';
+export type { LiveRoutesOptions } from './targets/live-routes.js';
+export type { Cancel, NoTarget, NoTargetKind, Outcome, Pick, Placed } from './targets/pick.js';
 export { TargetClaims } from './targets/target-claims.js';

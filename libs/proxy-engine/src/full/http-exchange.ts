@@ -16,7 +16,8 @@ import type { Clock } from '#libs/time';
 import type { AdmittedRequest } from '../admission/admit.js';
 import { stickyCookie } from '../admission/sticky-cookie.js';
 import { answer } from '../answers.js';
-import type { LiveRoutes, Pick } from '../targets/live-routes.js';
+import type { LiveRoutes } from '../targets/live-routes.js';
+import type { Pick } from '../targets/pick.js';
 import { endToEnd } from './forwarded-headers.js';
 import { GatedBody } from './gated-body.js';
 

@@ -36,10 +36,9 @@ export async function dial(
     const upstream = await open(pick.target, clock, connectTimeoutMs);
     if (upstream) {
       routes.claims.accepted(pick.target);
-      return { upstream, ...pick };
+      return { upstream, target: pick.target, release: () => pick.release() };
     }
-    pick.release();
-    routes.claims.refused(pick.target);
+    pick.release('refused');
   }
   return undefined;
 }
