@@ -1,24 +1,17 @@
 // The data path: listeners, HTTP through http-proxy, WebSocket, TCP. It routes by the last table it was given and counts what is
 // in flight per task; where tables come from and who hears about the counts is not its business (libs/proxy-core).
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { createServer, type Server, type Socket } from 'node:net';
 import httpProxy from 'http-proxy';
 import type { TaskId } from '#libs/model';
 import type { RouteTable } from '#libs/routing';
 import type { Clock } from '#libs/time';
-import { admit, type Verdict } from './admission/admit.js';
-import { factsOf } from './admission/request-facts.js';
-import { answer, ownAnswer, rawOwnAnswer } from './answers.js';
-import { addForwarded, dropHopByHop } from './full/forwarded-headers.js';
-import { HttpExchange, type ExchangeParts } from './full/http-exchange.js';
+import { originOf, type Origin } from './fronts/origin.js';
+import { acceptService } from './fronts/service-front.js';
+import { FullPath, type FullPathParts } from './full/full-path.js';
 import { UpstreamAgent } from './full/upstream-agent.js';
-import { declineUpgrade, forwardUpgrade, isWebSocket } from './full/upgrade.js';
 import { LiveRoutes } from './targets/live-routes.js';
 import { TargetClaims } from './targets/target-claims.js';
 import { ServiceListeners } from './tcp/service-listeners.js';
-import { sniff } from './tcp/sniff.js';
-import { relayTcp } from './tcp/tcp-connection.js';
 
 export interface ProxyEngineOptions {
   readonly clock: Clock;
@@ -38,23 +31,17 @@ export interface ProxyEngineOptions {
   readonly silenceMs?: number;
 }
 
-/** A client must have sent its whole head by then (slowloris). */
-const HEADERS_TIMEOUT_MS = 15_000;
-/** Longer than the 60 s of common balancers in front, so that they close first. */
-const CLIENT_IDLE_MS = 75_000;
 const CONNECT_TIMEOUT_MS = 3_000;
 const SILENCE_MS = 300_000;
-const MAX_HEADER_BYTES = 32 * 1024;
 const STOP_POLL_MS = 50;
 
 export class ProxyEngine {
   readonly #options: ProxyEngineOptions;
   readonly #claims: TargetClaims;
   readonly #routes: LiveRoutes;
-  readonly #server: Server;
-  readonly #parts: ExchangeParts;
-  /** Which service port a client connection came in on. */
-  readonly #servicePorts = new WeakMap<Duplex, number>();
+  readonly #parts: FullPathParts;
+  readonly #full: FullPath;
+  readonly #main: Server;
   #listeners: ServiceListeners | undefined;
   #stopping = false;
 
@@ -70,21 +57,28 @@ export class ProxyEngine {
       connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       silenceMs: options.silenceMs ?? SILENCE_MS,
       isStopping: () => this.#stopping,
+      findOptions: () => ({ matcher: this.#routes.matcher, appPaths: options.appPaths }),
+      freshen: () => options.freshen?.(),
     };
-    this.#server = this.#createServer();
+    this.#full = new FullPath(this.#parts);
+    this.#main = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      this.#http(socket, originOf(socket)),
+    );
   }
 
   /** Resolves with the main port; rejects when it is taken. */
   async start(): Promise<number> {
     const { bind, clock } = this.#options;
     const port = await this.#listen();
+    const service = {
+      ...this.#parts,
+      toHttp: (socket: Socket, origin: Origin) => this.#http(socket, origin),
+    };
     this.#listeners = new ServiceListeners({
       clock,
       bind,
       reserved: new Map([[port, 'it is the main port of the proxy']]),
-      onConnection: (socket, servicePort) => {
-        this.#accept(socket, servicePort).catch(() => socket.destroy());
-      },
+      onConnection: (socket, servicePort) => acceptService(service, socket, servicePort),
     });
     await this.#openPorts();
     return port;
@@ -109,98 +103,30 @@ export class ProxyEngine {
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
     this.#listeners?.closeAll();
-    this.#server.close();
+    this.#main.close();
     const until = this.#options.clock.now() + graceMs;
     while (this.#claims.counts().size > 0 && this.#options.clock.now() < until) {
-      this.#server.closeIdleConnections();
+      this.#full.closeIdle();
       await this.#pause(STOP_POLL_MS);
     }
-    this.#server.closeAllConnections();
+    this.#full.close();
     this.#parts.agent.destroy();
   }
 
   #listen(): Promise<number> {
     const { bind, port } = this.#options;
     return new Promise((resolve, reject) => {
-      this.#server.once('error', (error) => reject(explainListen(error, bind, port)));
-      this.#server.listen({ port, host: bind, backlog: 1024 }, () => {
-        const address = this.#server.address();
+      this.#main.once('error', (error) => reject(explainListen(error, bind, port)));
+      this.#main.listen({ port, host: bind, backlog: 1024 }, () => {
+        const address = this.#main.address();
         resolve(typeof address === 'object' && address !== null ? address.port : port);
       });
     });
   }
 
-  #createServer(): Server {
-    const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, noDelay: true }, (req, res) => {
-      // an unexpected error costs this connection, not the process
-      this.#exchange(req, res).catch(() => res.destroy());
-    });
-    server.headersTimeout = HEADERS_TIMEOUT_MS;
-    // long uploads are fine while bytes flow
-    server.requestTimeout = 0;
-    server.keepAliveTimeout = CLIENT_IDLE_MS;
-    server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
-      if (!isWebSocket(req)) declineUpgrade(server, req, socket, head);
-      else this.#upgrade(req, socket, head).catch(() => socket.destroy());
-    });
-    return server;
-  }
-
-  async #exchange(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    await this.#freshen();
-    if (res.destroyed) return;
-    const encoding = req.headers['transfer-encoding'];
-    if (encoding !== undefined && encoding.toLowerCase() !== 'chunked') {
-      answer(res, 501, 'the only transfer encoding understood is chunked');
-      return;
-    }
-    const verdict = this.#admit(req);
-    if (verdict.kind === 'answer') return ownAnswer(res, verdict);
-    dropHopByHop(req.headers);
-    addForwarded(req, verdict.prefix);
-    new HttpExchange(this.#parts, { req, res, route: verdict }).begin();
-  }
-
-  async #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    await this.#freshen();
-    const verdict = this.#admit(req);
-    if (verdict.kind === 'answer') socket.end(rawOwnAnswer(verdict));
-    else await forwardUpgrade(this.#parts, { req, socket, head, route: verdict });
-  }
-
-  async #accept(socket: Socket, servicePort: number): Promise<void> {
-    const drop = (): void => void socket.destroy();
-    socket.on('error', drop);
-    await this.#freshen();
-    const service = this.#routes.matcher.byServicePort(servicePort);
-    if (!service || socket.destroyed) {
-      socket.destroy();
-      return;
-    }
-    const toHttp = (client: Socket): void => {
-      this.#servicePorts.set(client, servicePort);
-      client.off('error', drop);
-      this.#server.emit('connection', client);
-      // sniffing has paused it, and a listener for data alone does not undo that
-      client.resume();
-    };
-    if (service.mode === 'http') return toHttp(socket);
-    const seen = service.mode === 'tcp' ? 'tcp' : await sniff(socket, this.#options.clock);
-    if (seen === 'http') toHttp(socket);
-    else if (seen === 'tcp') await relayTcp(this.#parts, socket, service);
-    else if (seen === 'silent') await relayTcp(this.#parts, socket, service, toHttp);
-  }
-
-  #admit(req: IncomingMessage): Verdict {
-    return admit(factsOf(req, this.#servicePorts.get(req.socket)), {
-      matcher: this.#routes.matcher,
-      appPaths: this.#options.appPaths,
-    });
-  }
-
-  async #freshen(): Promise<void> {
-    const wait = this.#options.freshen?.();
-    if (wait) await wait;
+  /** Every HTTP connection, whichever port it came in on. */
+  #http(socket: Socket, origin: Origin): void {
+    this.#full.take(socket, origin);
   }
 
   async #openPorts(): Promise<void> {

@@ -1,6 +1,7 @@
 // What is known of a request before a target is chosen, whichever path reads it (fast, full, HTTP/2). Admission decides from this alone,
 // so that all paths route, refuse and edit alike.
 import type { IncomingMessage } from 'node:http';
+import type { Origin } from '../fronts/origin.js';
 
 export interface RequestFacts {
   /** As sent, upper case for known ones. */
@@ -21,7 +22,7 @@ export interface RequestFacts {
   readonly bodyBytes: number | undefined;
 }
 
-export function factsOf(req: IncomingMessage, servicePort: number | undefined): RequestFacts {
+export function factsOf(req: IncomingMessage, origin: Origin): RequestFacts {
   const length = req.headers['content-length'];
   const chunked = req.headers['transfer-encoding'] !== undefined;
   return {
@@ -32,9 +33,9 @@ export function factsOf(req: IncomingMessage, servicePort: number | undefined): 
       const value = req.headers[name];
       return Array.isArray(value) ? value.join(', ') : value;
     },
-    clientAddress: req.socket.remoteAddress ?? 'unknown',
-    secure: 'encrypted' in req.socket,
-    ...(servicePort === undefined ? {} : { servicePort }),
+    clientAddress: origin.clientAddress,
+    secure: origin.secure,
+    ...(origin.servicePort === undefined ? {} : { servicePort: origin.servicePort }),
     bodyBytes: chunked ? undefined : Number(length ?? 0),
   };
 }

@@ -1,6 +1,7 @@
 // What happens to headers on the way: those that belong to one connection are dropped in both directions (RFC 9110 7.6.1), so a
 // client's `Connection: close` never ends a kept connection to a task; X-Forwarded-* tell the task whom it really serves.
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Origin } from '../fronts/origin.js';
 
 const HOP_BY_HOP = new Set([
   'connection',
@@ -40,14 +41,13 @@ export function endToEnd(rawHeaders: readonly string[], connection: string | und
   return kept;
 }
 
-/** In place. Proto, Host and Port of a terminator in front are kept; the peer is added to For. */
-export function addForwarded(req: IncomingMessage, prefix: string | undefined): void {
-  const { headers, socket } = req;
+/** In place. Proto, Host and Port of a terminator in front are kept; the client is added to For. */
+export function addForwarded(headers: IncomingHttpHeaders, origin: Origin, prefix: string | undefined): void {
   const before = headers['x-forwarded-for'];
-  const peer = socket.remoteAddress ?? 'unknown';
-  headers['x-forwarded-for'] = before === undefined ? peer : `${String(before)}, ${peer}`;
-  headers['x-forwarded-proto'] ??= 'http';
-  headers['x-forwarded-port'] ??= String(socket.localPort ?? '');
+  headers['x-forwarded-for'] =
+    before === undefined ? origin.clientAddress : `${String(before)}, ${origin.clientAddress}`;
+  headers['x-forwarded-proto'] ??= origin.secure ? 'https' : 'http';
+  headers['x-forwarded-port'] ??= String(origin.localPort);
   if (headers.host !== undefined) headers['x-forwarded-host'] ??= headers.host;
   if (prefix === undefined) delete headers['x-forwarded-prefix'];
   else headers['x-forwarded-prefix'] = prefix;

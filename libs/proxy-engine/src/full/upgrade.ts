@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { AdmittedRequest } from '../admission/admit.js';
 import { stickyCookie } from '../admission/sticky-cookie.js';
 import { rawAnswer } from '../answers.js';
+import type { Origin } from '../fronts/origin.js';
 import { dial, type Dialled, type DialParts } from '../tcp/dial.js';
 import { relay } from '../tcp/relay.js';
 import { addForwarded, dropHopByHop, endToEnd } from './forwarded-headers.js';
@@ -32,12 +33,13 @@ export interface UpgradeAsk {
   readonly socket: Duplex;
   /** What the client sent behind its request. */
   readonly head: Buffer;
+  readonly origin: Origin;
   readonly route: AdmittedRequest;
 }
 
 export async function forwardUpgrade(
   parts: DialParts,
-  { req, socket, head, route }: UpgradeAsk,
+  { req, socket, head, origin, route }: UpgradeAsk,
 ): Promise<void> {
   const gone = (): void => void socket.destroy();
   socket.on('error', gone);
@@ -49,10 +51,10 @@ export async function forwardUpgrade(
     return;
   }
   if (head.length > 0) socket.unshift(head);
-  handshake(dialled, { req, socket, head, route });
+  handshake(dialled, { req, socket, head, origin, route });
 }
 
-function handshake({ upstream, target, release }: Dialled, { req, socket, route }: UpgradeAsk): void {
+function handshake({ upstream, target, release }: Dialled, { req, socket, origin, route }: UpgradeAsk): void {
   const settled = once(release);
   if (socket.destroyed) {
     upstream.destroy();
@@ -60,7 +62,7 @@ function handshake({ upstream, target, release }: Dialled, { req, socket, route 
     return;
   }
   dropHopByHop(req.headers);
-  addForwarded(req, route.prefix);
+  addForwarded(req.headers, origin, route.prefix);
   const asked = request({
     createConnection: () => upstream,
     method: 'GET',

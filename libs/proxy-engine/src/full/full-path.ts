@@ -1,0 +1,115 @@
+// The full path: HTTP/1.x through node:http and http-proxy, for whatever the fast path does not take (HTTP/1.0, Expect, trailers,
+// Upgrade, CONNECT). It listens nowhere: connections are handed to it, with the bytes that were read of them already.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { admit, type Verdict } from '../admission/admit.js';
+import type { FindOptions } from '../admission/find-route.js';
+import { factsOf } from '../admission/request-facts.js';
+import { answer, ownAnswer, rawOwnAnswer } from '../answers.js';
+import type { Origin } from '../fronts/origin.js';
+import { addForwarded, dropHopByHop } from './forwarded-headers.js';
+import { HttpExchange, type ExchangeParts } from './http-exchange.js';
+import { declineUpgrade, forwardUpgrade, isWebSocket } from './upgrade.js';
+
+/** A client must have sent its whole head by then (slowloris). */
+const HEADERS_TIMEOUT_MS = 15_000;
+/** Longer than the 60 s of common balancers in front, so that they close first. */
+const CLIENT_IDLE_MS = 75_000;
+const MAX_HEADER_BYTES = 32 * 1024;
+const TIMEOUT_CHECK_MS = 2_000;
+
+export interface FullPathParts extends ExchangeParts {
+  /** The rules of this very moment. */
+  readonly findOptions: () => FindOptions;
+  /** Before each request: a promise while the table may be out of date, to wait for (decisions.md 10). */
+  readonly freshen: () => Promise<void> | undefined;
+}
+
+export class FullPath {
+  readonly #parts: FullPathParts;
+  readonly #server: Server;
+  readonly #origins = new WeakMap<Duplex, Origin>();
+
+  constructor(parts: FullPathParts) {
+    this.#parts = parts;
+    this.#server = this.#createServer();
+    // starts its watch over slow clients, which otherwise comes with listening
+    this.#server.emit('listening');
+  }
+
+  /** Serves this connection until it is closed. `first`: bytes of it that were read already. */
+  take(client: Duplex, origin: Origin, first?: Buffer): void {
+    this.#origins.set(client, origin);
+    if (first && first.length > 0) client.unshift(first);
+    this.#server.emit('connection', client);
+    // whoever looked at the first bytes has paused it, and a listener for data alone does not undo that
+    client.resume();
+  }
+
+  /** Ends connections without a request; for each poll while stopping. */
+  closeIdle(): void {
+    this.#server.closeIdleConnections();
+  }
+
+  /** Cuts what is left. */
+  close(): void {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+
+  #createServer(): Server {
+    const server = createServer(
+      { maxHeaderSize: MAX_HEADER_BYTES, noDelay: true, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
+      (req, res) => {
+        // an unexpected error costs this connection, not the process
+        this.#exchange(req, res).catch(() => res.destroy());
+      },
+    );
+    server.headersTimeout = HEADERS_TIMEOUT_MS;
+    // long uploads are fine while bytes flow
+    server.requestTimeout = 0;
+    server.keepAliveTimeout = CLIENT_IDLE_MS;
+    server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+      if (!isWebSocket(req)) declineUpgrade(server, req, socket, head);
+      else this.#upgrade(req, socket, head).catch(() => socket.destroy());
+    });
+    return server;
+  }
+
+  async #exchange(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const wait = this.#parts.freshen();
+    if (wait) await wait;
+    if (res.destroyed) return;
+    const encoding = req.headers['transfer-encoding'];
+    if (encoding !== undefined && encoding.toLowerCase() !== 'chunked') {
+      answer(res, 501, 'the only transfer encoding understood is chunked');
+      return;
+    }
+    const origin = this.#originOf(req);
+    const verdict = this.#admit(req, origin);
+    if (verdict.kind === 'answer') return ownAnswer(res, verdict);
+    dropHopByHop(req.headers);
+    addForwarded(req.headers, origin, verdict.prefix);
+    new HttpExchange(this.#parts, { req, res, route: verdict }).begin();
+  }
+
+  async #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const wait = this.#parts.freshen();
+    if (wait) await wait;
+    const origin = this.#originOf(req);
+    const verdict = this.#admit(req, origin);
+    if (verdict.kind === 'answer') socket.end(rawOwnAnswer(verdict));
+    else await forwardUpgrade(this.#parts, { req, socket, head, origin, route: verdict });
+  }
+
+  #admit(req: IncomingMessage, origin: Origin): Verdict {
+    return admit(factsOf(req, origin), this.#parts.findOptions());
+  }
+
+  #originOf(req: IncomingMessage): Origin {
+    return this.#origins.get(req.socket) ?? UNKNOWN;
+  }
+}
+
+/** Never met: each connection comes through `take`. */
+const UNKNOWN: Origin = { clientAddress: 'unknown', localPort: 0, secure: false };
