@@ -1,4 +1,7 @@
 // Table of contents: reading HTTP/1.1 heads and chunked bodies strictly, without I/O.
+export { createChunkedScanner } from './chunked-scanner.js';
+export { readRequestHead } from './request-head.js';
+export { readResponseHead } from './response-head.js';
 export type {
   AnswerTo,
   ChunkedScanner,
