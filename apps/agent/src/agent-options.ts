@@ -1,5 +1,5 @@
 // The options of `longrun agent`.
-import { describeOptions, type Option } from '#libs/configuration';
+import { describeOptions, SERVING_OPTIONS, type Option } from '#libs/configuration';
 
 export const AGENT_OPTIONS: readonly Option[] = [
   {
@@ -44,7 +44,15 @@ export const AGENT_OPTIONS: readonly Option[] = [
 export const FOREIGN_OPTIONS: readonly string[] = [
   ...['api-port', 'bind', 'auth', 'database-url', 'service-ports', 'agent-token-file', 'proxy-token-file'],
   ...['brake-instances', 'brake-share', 'brake-window-seconds', 'min-ready-seconds'],
-  ...['proxy-port', 'proxy-https-port', 'proxy-bind', 'app-paths', 'workers', 'keep-tasks', 'no-wait', 'url'],
+  ...[
+    'proxy-port',
+    'proxy-https-port',
+    'proxy-bind',
+    ...SERVING_OPTIONS.map(({ name }) => name),
+    'keep-tasks',
+    'no-wait',
+    'url',
+  ],
 ];
 
 export function agentUsage(): string {

@@ -4,9 +4,11 @@ import {
   ConfigurationError,
   describeOptions,
   readConfiguration,
+  SERVING_OPTIONS,
   type Option,
   type Settings,
 } from '#libs/configuration';
+import type { DnsServerOptions } from '#libs/dns-server';
 
 const PROXY_OPTIONS: readonly Option[] = [
   { name: 'control-plane', kind: 'url', required: true, help: 'URL of a control plane' },
@@ -27,8 +29,7 @@ const PROXY_OPTIONS: readonly Option[] = [
     default: '10000-20000',
     help: 'service ports that may be opened',
   },
-  { name: 'app-paths', kind: 'flag', help: 'answer /_app/ID/ also for clients on other hosts' },
-  { name: 'workers', kind: 'number', default: '1', help: 'processes that share the listeners' },
+  ...SERVING_OPTIONS,
 ];
 
 /** May stand in the same longrun.yaml. */
@@ -61,8 +62,6 @@ const OPTIONS_OF_OTHERS = [
   ...['keep-tasks'],
 ];
 
-const WORKERS_MAX = 256;
-
 export interface ProxySettings {
   readonly controlPlane: string;
   readonly token: string;
@@ -72,6 +71,8 @@ export interface ProxySettings {
   readonly servicePorts: { readonly from: number; readonly to: number };
   readonly appPaths: boolean;
   readonly workers: number;
+  /** Absent: no name server. */
+  readonly dns?: DnsServerOptions;
   readonly warnings: readonly string[];
 }
 
@@ -95,9 +96,6 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
     throw new ConfigurationError(
       '--proxy-https-port needs TLS certificates, which this version of Longrun cannot take yet; leave it out',
     );
-  const workers = settings.number('workers');
-  if (!Number.isInteger(workers) || workers < 1 || workers > WORKERS_MAX)
-    throw new ConfigurationError(`--workers must be a whole number from 1 to ${WORKERS_MAX}`);
   return {
     controlPlane: settings.url('control-plane'),
     token: readToken(settings),
@@ -106,9 +104,35 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
     port: settings.port('proxy-port'),
     servicePorts: settings.portRange('service-ports'),
     appPaths: settings.flag('app-paths'),
-    workers,
+    workers: settings.number('workers'),
+    ...dnsOf(settings),
     warnings: settings.warnings,
   };
+}
+
+/** `[a-z0-9-]` labels with single dots between them. */
+const ZONE = /^(?!-)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*$/;
+
+function dnsOf(settings: Settings): { dns?: DnsServerOptions } {
+  if (!settings.has('dns-port')) return {};
+  return {
+    dns: {
+      bind: settings.text('proxy-bind'),
+      port: settings.port('dns-port'),
+      ttl: settings.number('dns-ttl'),
+      zone: zoneOf(settings, 'dns-zone'),
+      marathonZone: zoneOf(settings, 'dns-marathon-zone'),
+    },
+  };
+}
+
+function zoneOf(settings: Settings, name: string): string {
+  const zone = settings.text(name).toLowerCase().replace(/\.$/, '');
+  if (!ZONE.test(zone))
+    throw new ConfigurationError(
+      `--${name} must be a domain such as ${name === 'dns-zone' ? 'longrun' : 'marathon.mesos'}`,
+    );
+  return zone;
 }
 
 function readToken(settings: Settings): string {

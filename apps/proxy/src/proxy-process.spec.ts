@@ -2,6 +2,7 @@
 // that nothing has to be built before.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { Resolver } from 'node:dns/promises';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
@@ -227,12 +228,17 @@ describe('the proxy process', () => {
   it('serves with several workers, each confirming for itself', async () => {
     const servicePort = await freePort();
     controlPlane.table = aTable(1, [backendPort], servicePort);
-    const { child, log: said } = start('--workers', '2', '--service-ports', `${servicePort}-${servicePort}`);
+    const dnsPort = await freePort();
+    const ports = ['--service-ports', `${servicePort}-${servicePort}`, '--dns-port', String(dnsPort)];
+    const { child, log: said } = start('--workers', '2', ...ports);
     await ready(said);
     await until('both confirmations', () => controlPlane.confirmed(1).length === 2);
     expect(await get()).toBe('200 hello');
     const answer = await fetch(`http://127.0.0.1:${servicePort}/`);
     expect(await answer.text()).toBe('hello');
+    const resolver = new Resolver({ tries: 1 });
+    resolver.setServers([`127.0.0.1:${dnsPort}`]);
+    expect(await resolver.resolveSrv('web.longrun')).toMatchObject([{ port: backendPort }]);
     child.kill('SIGTERM');
     await once(child, 'exit');
     expect(child.exitCode).toBe(0);

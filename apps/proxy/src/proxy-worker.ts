@@ -2,6 +2,7 @@
 // reaches any control plane, and ends in order: no new connections, what is in flight finishes (its counts are still reported, so
 // that nobody stops those tasks), then it leaves.
 import { hostname } from 'node:os';
+import { DnsServer } from '#libs/dns-server';
 import { ProxyEngine } from '#libs/proxy-engine';
 import { TableSession } from '#libs/proxy-core';
 import type { RouteTable } from '#libs/routing';
@@ -24,6 +25,7 @@ const STOP_GRACE_MS = 30_000;
 export class ProxyWorker {
   readonly #engine: ProxyEngine;
   readonly #session: TableSession;
+  readonly #dns: DnsServer | undefined;
 
   constructor({ settings, folder, logger }: ProxyWorkerParts) {
     const clock = new SystemClock();
@@ -36,13 +38,18 @@ export class ProxyWorker {
       onIdle: (task) => this.#session.taskIdle(task),
     });
     this.#engine = engine;
+    const dns = settings.dns && new DnsServer(settings.dns);
+    this.#dns = dns;
     const { from, to } = settings.servicePorts;
     this.#session = new TableSession({
       clock,
       network: new ControlPlaneLink(settings.token),
       journal: folder,
       user: {
-        swap: (table) => engine.swap(withinRange(table, from, to)),
+        swap: (table) => {
+          dns?.swap(table);
+          return engine.swap(withinRange(table, from, to));
+        },
         inFlight: () => engine.inFlight(),
         warnings: () => engine.warnings(),
       },
@@ -57,11 +64,13 @@ export class ProxyWorker {
   /** Resolves with the main port when it serves; rejects when that port is taken. */
   async start(): Promise<number> {
     const port = await this.#engine.start();
+    await this.#dns?.start();
     await this.#session.start();
     return port;
   }
 
   async stop(): Promise<void> {
+    this.#dns?.stop();
     await this.#engine.stop(STOP_GRACE_MS);
     await this.#session.leave();
   }

@@ -1,6 +1,6 @@
 // The words with which `longrun up` starts each process. Secrets go by environment, for arguments are visible to everybody.
 import { fileURLToPath } from 'node:url';
-import { brakeArguments, rolloutArguments, type Settings } from '#libs/configuration';
+import { brakeArguments, rolloutArguments, servingArguments, type Settings } from '#libs/configuration';
 import type { ChildSpec } from './child.js';
 import type { DataFolder } from './data-folder.js';
 
@@ -70,6 +70,7 @@ export function proxySpec(settings: Settings, folder: DataFolder): ChildSpec & {
         settings.text('proxy-bind'),
       ],
       ...['--proxy-port', settings.text('proxy-port'), '--service-ports', settings.text('service-ports')],
+      ...servingArguments(settings),
     ],
     env: { LONGRUN_TOKEN: tokens.proxy },
   };

@@ -1,5 +1,11 @@
 // The options of `longrun up`.
-import { BRAKE_OPTIONS, describeOptions, ROLLOUT_OPTIONS, type Option } from '#libs/configuration';
+import {
+  BRAKE_OPTIONS,
+  describeOptions,
+  ROLLOUT_OPTIONS,
+  SERVING_OPTIONS,
+  type Option,
+} from '#libs/configuration';
 
 export const UP_OPTIONS: readonly Option[] = [
   { name: 'data-dir', kind: 'path', default: '.longrun', help: 'where everything is kept' },
@@ -27,6 +33,7 @@ export const UP_OPTIONS: readonly Option[] = [
     default: '10000-20000',
     help: 'service ports that the proxy may open',
   },
+  ...SERVING_OPTIONS,
   { name: 'task-ports', kind: 'port-range', default: '31000-32000', help: 'host ports that tasks may get' },
   ...BRAKE_OPTIONS,
   ...ROLLOUT_OPTIONS,

@@ -5,5 +5,6 @@ export { describeOptions } from './describe-options.js';
 export { ConfigurationError } from './option.js';
 export type { NumberRange, Option, OptionKind, PortSpan } from './option.js';
 export { minReadyMsOf, ROLLOUT_OPTIONS, rolloutArguments } from './rollout-options.js';
+export { SERVING_OPTIONS, servingArguments } from './serving-options.js';
 export { readConfiguration, Settings, variableOf } from './read-configuration.js';
 export type { Sources } from './read-configuration.js';

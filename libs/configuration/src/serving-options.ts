@@ -1,0 +1,38 @@
+// How a proxy serves: the options that `longrun proxy` and `longrun up` share. One list, so that whatever a proxy can do, the first
+// command people try can do, too.
+import type { Option } from './option.js';
+import type { Settings } from './read-configuration.js';
+
+export const SERVING_OPTIONS: readonly Option[] = [
+  { name: 'app-paths', kind: 'flag', help: 'answer /_app/ID/ also for clients on other hosts' },
+  {
+    name: 'workers',
+    kind: 'number',
+    range: { from: 1, to: 256, whole: true },
+    default: '1',
+    help: 'proxy processes that share the listeners',
+  },
+  { name: 'dns-port', kind: 'port', help: 'answer DNS for apps on this port (UDP and TCP); absent: no DNS' },
+  { name: 'dns-zone', kind: 'text', default: 'longrun', help: '/shop/web is web.shop.ZONE' },
+  {
+    name: 'dns-marathon-zone',
+    kind: 'text',
+    default: 'marathon.mesos',
+    help: '/shop/web is also web-shop.ZONE, as Mesos-DNS named it',
+  },
+  {
+    name: 'dns-ttl',
+    kind: 'number',
+    range: { from: 0, to: 3600, whole: true },
+    default: '5',
+    help: 'seconds that resolvers may keep an answer',
+  },
+];
+
+/** As they go on to a proxy: only what is not the default, so that its command line stays short. */
+export const servingArguments = (settings: Settings): readonly string[] =>
+  SERVING_OPTIONS.flatMap(({ name, kind, default: usual }) => {
+    if (!settings.has(name)) return [];
+    if (kind === 'flag') return settings.flag(name) ? [`--${name}`] : [];
+    return settings.text(name) === usual ? [] : [`--${name}`, settings.text(name)];
+  });
