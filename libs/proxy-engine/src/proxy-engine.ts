@@ -5,10 +5,13 @@ import httpProxy from 'http-proxy';
 import type { TaskId } from '#libs/model';
 import type { RouteTable } from '#libs/routing';
 import type { Clock } from '#libs/time';
+import { Departures } from './drain/departures.js';
 import { originOf, type Origin } from './fronts/origin.js';
 import { acceptService } from './fronts/service-front.js';
 import { FullPath, type FullPathParts } from './full/full-path.js';
+import { http1Calls } from './full/http1-call.js';
 import { UpstreamAgent } from './full/upstream-agent.js';
+import { nobodyWatches, type Observer } from './observe/request-record.js';
 import { LiveRoutes } from './targets/live-routes.js';
 import { TargetClaims } from './targets/target-claims.js';
 import { ServiceListeners } from './tcp/service-listeners.js';
@@ -25,6 +28,8 @@ export interface ProxyEngineOptions {
   readonly freshen?: () => Promise<void> | undefined;
   /** Nothing is in flight to this task any more. */
   readonly onIdle?: (task: TaskId) => void;
+  /** Told of each request when it is over. */
+  readonly observer?: Observer;
   /** Default 3 s. */
   readonly connectTimeoutMs?: number;
   /** Longest silence of a task during a request. Default 5 min. */
@@ -39,6 +44,8 @@ export class ProxyEngine {
   readonly #options: ProxyEngineOptions;
   readonly #claims: TargetClaims;
   readonly #routes: LiveRoutes;
+  readonly #departures: Departures;
+  readonly #agent = new UpstreamAgent();
   readonly #parts: FullPathParts;
   readonly #full: FullPath;
   readonly #main: Server;
@@ -49,10 +56,18 @@ export class ProxyEngine {
     this.#options = options;
     this.#claims = new TargetClaims(options.clock, (task) => options.onIdle?.(task));
     this.#routes = new LiveRoutes(this.#claims);
+    this.#departures = new Departures(options.clock);
+    const http1 = http1Calls({
+      proxy: httpProxy.createProxyServer({}),
+      agent: this.#agent,
+      clock: options.clock,
+    });
     this.#parts = {
       routes: this.#routes,
-      proxy: httpProxy.createProxyServer({}),
-      agent: new UpstreamAgent(),
+      departures: this.#departures,
+      observer: options.observer ?? nobodyWatches,
+      http1,
+      h2c: http1,
       clock: options.clock,
       connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       silenceMs: options.silenceMs ?? SILENCE_MS,
@@ -87,6 +102,7 @@ export class ProxyEngine {
   /** From the moment of the call nothing new picks a target that is not in this table; resolves when its ports were opened or tried. */
   async swap(table: RouteTable): Promise<void> {
     this.#routes.swap(table);
+    this.#departures.swap(table);
     await this.#openPorts();
   }
 
@@ -104,13 +120,14 @@ export class ProxyEngine {
     this.#stopping = true;
     this.#listeners?.closeAll();
     this.#main.close();
+    this.#departures.endAll(graceMs);
     const until = this.#options.clock.now() + graceMs;
     while (this.#claims.counts().size > 0 && this.#options.clock.now() < until) {
       this.#full.closeIdle();
       await this.#pause(STOP_POLL_MS);
     }
     this.#full.close();
-    this.#parts.agent.destroy();
+    this.#agent.destroy();
   }
 
   #listen(): Promise<number> {

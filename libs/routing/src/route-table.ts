@@ -16,6 +16,8 @@ export interface RouteTarget {
   readonly zone?: string;
   /** Its share beside its siblings: 0 to 256, 0 = no new requests while another one answers. Default 1. */
   readonly weight?: number;
+  /** How long what is in flight to it may go on once it has left the table, ms (`longrun.io/drain-seconds`). Default 30 s. */
+  readonly drainMs?: number;
   /** Its app, where that is not the service's: in the service of a deployment group. */
   readonly appId?: AppId;
 }

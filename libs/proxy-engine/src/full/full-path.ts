@@ -8,7 +8,8 @@ import { factsOf } from '../admission/request-facts.js';
 import { answer, ownAnswer, rawOwnAnswer } from '../answers.js';
 import type { Origin } from '../fronts/origin.js';
 import { addForwarded, dropHopByHop } from './forwarded-headers.js';
-import { HttpExchange, type ExchangeParts } from './http-exchange.js';
+import { Exchange, type ExchangeParts } from './exchange.js';
+import { Http1Client } from './http1-client.js';
 import { declineUpgrade, forwardUpgrade, isWebSocket } from './upgrade.js';
 
 /** A client must have sent its whole head by then (slowloris). */
@@ -19,6 +20,8 @@ const MAX_HEADER_BYTES = 32 * 1024;
 const TIMEOUT_CHECK_MS = 2_000;
 
 export interface FullPathParts extends ExchangeParts {
+  /** True once this process stops: answers then end their connection. */
+  readonly isStopping: () => boolean;
   /** The rules of this very moment. */
   readonly findOptions: () => FindOptions;
   /** Before each request: a promise while the table may be out of date, to wait for (decisions.md 10). */
@@ -88,9 +91,13 @@ export class FullPath {
     const origin = this.#originOf(req);
     const verdict = this.#admit(req, origin);
     if (verdict.kind === 'answer') return ownAnswer(res, verdict);
-    dropHopByHop(req.headers);
-    addForwarded(req.headers, origin, verdict.prefix);
-    new HttpExchange(this.#parts, { req, res, route: verdict }).begin();
+    const client = new Http1Client(req, res, this.#parts.isStopping);
+    const headers = dropHopByHop(req.headers);
+    // announces trailers of a body that is chunked; node refuses it beside a length
+    if (encoding === undefined) delete headers['trailer'];
+    addForwarded(headers, origin, verdict.prefix);
+    const { clientAddress } = origin;
+    new Exchange(this.#parts, { client, route: verdict, headers, path: 'full', clientAddress }).begin();
   }
 
   async #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {

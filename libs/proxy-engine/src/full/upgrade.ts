@@ -10,6 +10,7 @@ import { rawAnswer } from '../answers.js';
 import type { Origin } from '../fronts/origin.js';
 import { dial, type Dialled, type DialParts } from '../tcp/dial.js';
 import { relay } from '../tcp/relay.js';
+import { editMap } from './header-edits.js';
 import { addForwarded, dropHopByHop, endToEnd } from './forwarded-headers.js';
 
 export const isWebSocket = (req: IncomingMessage): boolean =>
@@ -61,13 +62,15 @@ function handshake({ upstream, target, release }: Dialled, { req, socket, origin
     settled();
     return;
   }
-  dropHopByHop(req.headers);
-  addForwarded(req.headers, origin, route.prefix);
+  const headers = dropHopByHop(req.headers);
+  delete headers['trailer'];
+  addForwarded(headers, origin, route.prefix);
+  editMap(headers, route.requestEdits);
   const asked = request({
     createConnection: () => upstream,
     method: 'GET',
     path: route.url,
-    headers: { ...req.headers, connection: 'Upgrade', upgrade: 'websocket' },
+    headers: { ...headers, connection: 'Upgrade', upgrade: 'websocket' },
   });
   const abandon = (): void => {
     asked.destroy();

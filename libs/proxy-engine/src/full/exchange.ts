@@ -1,0 +1,323 @@
+// One HTTP request on its way to a task, whatever client and task speak: choose a target, ask it, and when that fails decide by what was
+// already sent. Nothing sent (connect failed): next target, any method. A connection that breaks before the first byte of an answer:
+// once more if the request is idempotent and its body untouched, on another target, or on a fresh connection to the same one when only
+// the reused connection was bad (ADR 6). Else 502.
+import { METHODS } from 'node:http';
+import type { Transform } from 'node:stream';
+import type { TaskId } from '#libs/model';
+import type { RouteService } from '#libs/routing';
+import type { Clock } from '#libs/time';
+import type { AdmittedRequest } from '../admission/admit.js';
+import { stickyCookie } from '../admission/sticky-cookie.js';
+import type { Departures } from '../drain/departures.js';
+import { isUsableRequestId, makeRequestId } from '../fast/request-id.js';
+import type { Observer, RequestRecord } from '../observe/request-record.js';
+import type { LiveRoutes } from '../targets/live-routes.js';
+import type { Cancel, NoTarget, Outcome, Pick } from '../targets/pick.js';
+import type { ClientSide, HeaderMap } from './client-side.js';
+import { editFlat, editMap } from './header-edits.js';
+import type { StartCall, UpstreamAnswer, UpstreamCall } from './upstream-call.js';
+
+/** RFC 9110 9.2.2. */
+const IDEMPOTENT = new Set(METHODS.filter((each) => !['POST', 'PATCH', 'CONNECT'].includes(each)));
+const TARGETS_MAX = 3;
+const GATEWAY_FAILURES = new Set([502, 503, 504]);
+
+export interface ExchangeParts {
+  readonly routes: LiveRoutes;
+  readonly departures: Departures;
+  readonly observer: Observer;
+  readonly clock: Clock;
+  readonly http1: StartCall;
+  readonly h2c: StartCall;
+  /** Where the service's policy says nothing. */
+  readonly connectTimeoutMs: number;
+  readonly silenceMs: number;
+}
+
+export interface ExchangeAsk {
+  readonly client: ClientSide;
+  readonly route: AdmittedRequest;
+  /** For the task, before the edits of the route. */
+  readonly headers: HeaderMap;
+  readonly path: 'full' | 'h2';
+  readonly clientAddress: string;
+  /** What the answer's body goes through, e.g. a compressor; may change the head. */
+  readonly transform?: (answer: { status: number; headers: string[] }) => Transform | undefined;
+}
+
+interface Attempt {
+  readonly pick: Pick;
+  call?: UpstreamCall;
+  answer?: UpstreamAnswer;
+  leave: () => void;
+  over: boolean;
+}
+
+export class Exchange {
+  readonly #parts: ExchangeParts;
+  readonly #client: ClientSide;
+  readonly #route: AdmittedRequest;
+  readonly #ask: ExchangeAsk;
+  readonly #headers: HeaderMap;
+  readonly #startedAt: number;
+  readonly #requestId: string;
+  readonly #tried = new Set<TaskId>();
+  #asked = 0;
+  #repeated = false;
+  #status = 0;
+  #attempt: Attempt | undefined;
+  #queued: Cancel | undefined;
+
+  constructor(parts: ExchangeParts, ask: ExchangeAsk) {
+    this.#parts = parts;
+    this.#client = ask.client;
+    this.#route = ask.route;
+    this.#ask = ask;
+    this.#startedAt = parts.clock.now();
+    const given = ask.headers['x-request-id'];
+    this.#requestId = typeof given === 'string' && isUsableRequestId(given) ? given : makeRequestId();
+    this.#headers = editMap({ ...ask.headers, 'x-request-id': this.#requestId }, ask.route.requestEdits);
+  }
+
+  begin(): void {
+    this.#client.onGone(() => this.#end());
+    if (this.#client.gone) return;
+    this.#next(false);
+  }
+
+  /** The request turned out to be malformed in the middle: no target gets the rest of it. */
+  refuse(status: number, message: string): void {
+    const attempt = this.#attempt;
+    if (attempt && !attempt.over) this.#over(attempt);
+    attempt?.call?.abandon();
+    this.#answerOwn(status, message);
+  }
+
+  get #service(): RouteService {
+    return this.#route.service;
+  }
+
+  #next(fresh: boolean): void {
+    const attempts = this.#service.policy?.retries?.attempts ?? TARGETS_MAX;
+    if (this.#tried.size >= attempts)
+      return this.#refuse(
+        this.#parts.routes.explain(this.#service, { ...this.#route.wish, tried: this.#tried }),
+      );
+    this.#queued = this.#parts.routes.place(
+      this.#service,
+      { ...this.#route.wish, tried: this.#tried },
+      (placed) => {
+        this.#queued = undefined;
+        if (placed.kind === 'none') return this.#refuse(placed.why);
+        if (this.#client.gone) return placed.pick.release();
+        this.#tried.add(placed.pick.target.taskId);
+        this.#forward(placed.pick, fresh);
+      },
+    );
+  }
+
+  #forward(pick: Pick, fresh: boolean): void {
+    const { routes, departures, http1, h2c, connectTimeoutMs, silenceMs } = this.#parts;
+    // labels may have changed since the request was admitted
+    const policy = (routes.matcher.counterpartOf(this.#service) ?? this.#service).policy;
+    const attempt: Attempt = { pick, over: false, leave: () => undefined };
+    this.#attempt = attempt;
+    this.#asked += 1;
+    attempt.leave = departures.watch(pick.target, () => this.#drained(attempt));
+    const start = policy?.protocol === 'h2c' ? h2c : http1;
+    attempt.call = start(
+      {
+        target: pick.target,
+        method: this.#client.method,
+        url: this.#route.url,
+        headers: this.#headers,
+        body: this.#client.body,
+        requestTrailers: () => this.#client.requestTrailers(),
+        fresh,
+        connectTimeoutMs: policy?.timeouts?.connectMs ?? connectTimeoutMs,
+        silenceMs: policy?.timeouts?.silenceMs ?? silenceMs,
+      },
+      {
+        informed: (status, headers) => {
+          if (!attempt.over) this.#client.inform(status, headers);
+        },
+        answered: (answer) => this.#answered(attempt, answer),
+        failed: (error) => this.#failed(attempt, error),
+      },
+    );
+  }
+
+  #answered(attempt: Attempt, answer: UpstreamAnswer): void {
+    if (attempt.over) return answer.body.destroy() as unknown as void;
+    if (this.#mayAskAnother(attempt, answer)) {
+      this.#repeated = true;
+      this.#over(attempt, GATEWAY_FAILURES.has(answer.status) ? 'failed' : 'ok');
+      attempt.call?.abandon();
+      answer.body.destroy();
+      return this.#next(false);
+    }
+    attempt.answer = answer;
+    this.#status = answer.status;
+    const headers = answer.headers;
+    const cookie = stickyCookie(this.#service, attempt.pick.target, this.#route.wish.sticky);
+    if (cookie !== undefined) headers.push('Set-Cookie', cookie);
+    const through = this.#ask.transform?.({ status: answer.status, headers });
+    const out = this.#client.answer({
+      status: answer.status,
+      reason: answer.reason,
+      headers: editFlat(headers, this.#route.responseEdits),
+      mayHaveTrailers: answer.mayHaveTrailers,
+    });
+    const { body } = answer;
+    const last = through ? body.pipe(through) : body;
+    last.pipe(out, { end: false });
+    last.once('end', () => this.#client.finish(answer.trailers()));
+    body.once('close', () => {
+      // torn in the middle: the client must see that, too
+      if (!answer.isWhole() && !attempt.over) this.#client.cut();
+    });
+    body.once('error', () => this.#client.cut());
+  }
+
+  /** The service wants another target asked for an answer like this one. */
+  #mayAskAnother(attempt: Attempt, { status }: UpstreamAnswer): boolean {
+    return (
+      this.#service.policy?.retries?.on?.includes(status) === true &&
+      !this.#repeated &&
+      attempt.call?.consumed !== true &&
+      IDEMPOTENT.has(this.#client.method) &&
+      this.#hasUntried() &&
+      this.#parts.routes.mayRetry(this.#service)
+    );
+  }
+
+  #failed(attempt: Attempt, error: Error): void {
+    if (attempt.over) return;
+    const { call } = attempt;
+    if (this.#client.gone) return this.#over(attempt);
+    if (attempt.answer) {
+      this.#over(attempt, 'failed');
+      return this.#client.cut();
+    }
+    // the call may fail before it is known here: nothing was connected then
+    if (call?.connected !== true) {
+      this.#over(attempt, 'refused');
+      return this.#next(false);
+    }
+    this.#over(attempt, call.unseen ? undefined : 'failed');
+    if (this.#mayRepeat(call)) {
+      this.#repeated = true;
+      if (!this.#hasUntried()) this.#tried.delete(attempt.pick.target.taskId);
+      return this.#next(true);
+    }
+    this.#giveUp(call, error);
+  }
+
+  #mayRepeat(call: UpstreamCall): boolean {
+    if (this.#repeated || call.timedOut || call.consumed) return false;
+    if (call.unseen) return true;
+    return (
+      IDEMPOTENT.has(this.#client.method) &&
+      (call.reused || this.#hasUntried()) &&
+      this.#parts.routes.mayRetry(this.#service)
+    );
+  }
+
+  #hasUntried(): boolean {
+    const service = this.#parts.routes.matcher.counterpartOf(this.#service);
+    return service?.targets.some(({ taskId }) => !this.#tried.has(taskId)) ?? false;
+  }
+
+  #giveUp(call: UpstreamCall, error: Error): void {
+    const silenceMs = this.#service.policy?.timeouts?.silenceMs ?? this.#parts.silenceMs;
+    if (call.timedOut)
+      return this.#answerOwn(504, `${this.#app} did not answer within ${silenceMs / 1000} s`);
+    const code = 'code' in error ? String(error.code) : error.message;
+    this.#answerOwn(
+      502,
+      `${this.#app} closed the connection before it answered (${code}); the request may have had an effect`,
+    );
+  }
+
+  #refuse({ message, retryAfterS }: NoTarget): void {
+    this.#answerOwn(503, message, [['retry-after', String(retryAfterS)]]);
+  }
+
+  #answerOwn(status: number, message: string, headers: readonly (readonly [string, string])[] = []): void {
+    if (!this.#client.answered) this.#status = status;
+    this.#client.answerOwn({ kind: 'answer', status, message, headers });
+  }
+
+  /** The target leaves and its drain time is over. */
+  #drained(attempt: Attempt): void {
+    if (attempt.over) return;
+    const { answer } = attempt;
+    if (answer && isEventStream(answer.headers)) {
+      // a stream without an end of its own: its reader reconnects
+      this.#over(attempt, 'ok');
+      answer.body.unpipe();
+      this.#client.finish([]);
+      attempt.call?.abandon();
+      answer.body.destroy();
+      return;
+    }
+    this.#over(attempt);
+    attempt.call?.abandon();
+    this.#answerOwn(503, `${this.#app} was stopped before it answered, after its drain time`);
+  }
+
+  /** The attempt is over for the target: its claim ends. */
+  #over(attempt: Attempt, outcome?: Outcome): void {
+    attempt.over = true;
+    attempt.leave();
+    attempt.pick.release(outcome);
+  }
+
+  /** The client has its answer, or has gone. */
+  #end(): void {
+    this.#queued?.();
+    const attempt = this.#attempt;
+    if (attempt && !attempt.over) {
+      const failed = attempt.answer && GATEWAY_FAILURES.has(attempt.answer.status);
+      this.#over(attempt, attempt.answer ? (failed ? 'failed' : 'ok') : undefined);
+      // a client that has gone wants no answer; a whole one has left the connection to the agent already
+      if (!this.#client.finished) {
+        attempt.call?.abandon();
+        attempt.answer?.body.destroy();
+      }
+    }
+    this.#parts.observer.ended(this.#record());
+  }
+
+  #record(): RequestRecord {
+    const { route, path, clientAddress, headers } = this.#ask;
+    const host = headers['host'];
+    return {
+      path: this.#asked === 0 ? 'own' : path,
+      service: route.service,
+      target: this.#attempt?.pick.target,
+      method: this.#client.method,
+      host: typeof host === 'string' ? host : undefined,
+      urlPath: route.url.split('?', 1)[0] ?? '/',
+      clientAddress,
+      requestId: this.#requestId,
+      status: this.#status,
+      durationMs: this.#parts.clock.now() - this.#startedAt,
+      retries: Math.max(0, this.#asked - 1),
+      bytesOut: this.#client.bytesOut,
+    };
+  }
+
+  get #app(): string {
+    return `app ${this.#service.appId}`;
+  }
+}
+
+const isEventStream = (headers: readonly string[]): boolean =>
+  headers.some(
+    (value, at) =>
+      at % 2 === 1 &&
+      headers[at - 1]?.toLowerCase() === 'content-type' &&
+      value.toLowerCase().startsWith('text/event-stream'),
+  );
