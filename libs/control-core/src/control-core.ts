@@ -14,6 +14,7 @@ import { ChangeCount } from './change-count.js';
 import { AppCommands } from './commands/app-commands.js';
 import { AppRollback } from './commands/app-rollback.js';
 import { AppSettingsCommands } from './commands/app-settings.js';
+import { AppTrafficCommands } from './commands/app-traffic.js';
 import { DeploymentCommands } from './commands/deployment-commands.js';
 import { GroupCommands } from './commands/group-commands.js';
 import { Shutdown } from './commands/shutdown.js';
@@ -83,6 +84,7 @@ export class ControlCore {
   readonly deployments: DeploymentCommands;
   readonly rollback: AppRollback;
   readonly appSettings: AppSettingsCommands;
+  readonly appTraffic: AppTrafficCommands;
   readonly shutdown: Shutdown;
   readonly why: Why;
   readonly loop: ReconcileLoop;
@@ -147,6 +149,7 @@ export class ControlCore {
     this.deployments = new DeploymentCommands(lane, ids, foresight);
     this.rollback = new AppRollback(commandParts, this.deployments);
     this.appSettings = new AppSettingsCommands(lane);
+    this.appTraffic = new AppTrafficCommands(lane);
     this.shutdown = new Shutdown(lane);
     this.why = new Why(store);
     this.loop = new ReconcileLoop({

@@ -176,6 +176,15 @@ export const EVENT_CATALOGUE: Readonly<Record<MarathonEventType | LongrunEventTy
       causeKind: 'why, as one of a fixed list of words',
     },
   },
+  traffic_changed_event: {
+    when: 'The shares of the traffic of an app were set or taken back, or ended with the rollout that they were for.',
+    members: {
+      appId: 'id of the app',
+      shares: 'list of {version, weight}; empty: every routed instance counts alike',
+      pins: 'list of {by, name, version}, without the values',
+      'cause?': 'who set them',
+    },
+  },
   leader_changed_event: {
     when: 'A control plane took office.',
     members: { leader: 'its host:port', epoch: 'number of the office; grows by 1 each time' },

@@ -33,6 +33,7 @@ export function deriveEvents(
     ...facts,
     ...gone.flatMap((each) => instanceEvents(each, view)),
     ...changes.apps.flatMap((each) => terminated(each, view)),
+    ...changes.apps.flatMap((each) => trafficChange(each, view)),
     ...others.flatMap((each) => advanceEvents(each, view)),
     ...moved.flatMap((each) => instanceEvents(each, view)),
     ...others.flatMap((each) => endEvents(each, view)),
@@ -42,4 +43,17 @@ export function deriveEvents(
 function terminated({ before, after }: RowChange<App>, view: EventView): NewEvent[] {
   if (!before || after) return [];
   return [{ type: 'app_terminated_event', timestamp: view.now, payload: { appId: before.id } }];
+}
+
+/** Values of pins may be what a tester must know: they stay out. */
+function trafficChange({ before, after }: RowChange<App>, view: EventView): NewEvent[] {
+  if (!after || before?.traffic === after.traffic) return [];
+  const { shares = [], pins = [], cause } = after.traffic ?? {};
+  const payload = {
+    appId: after.id,
+    shares: shares.map(({ version, weight }) => ({ version, weight })),
+    pins: pins.map(({ by, name, version }) => ({ by, name, version })),
+    ...(cause ? { cause: cause.text } : {}),
+  };
+  return [{ type: 'traffic_changed_event', timestamp: view.now, payload }];
 }

@@ -31,6 +31,7 @@ export type MarathonEventType = (typeof MARATHON_EVENT_TYPES)[number];
 export const LONGRUN_EVENT_TYPES = [
   'agent_changed_event',
   'routing_changed_event',
+  'traffic_changed_event',
   'leader_changed_event',
   'alarm_raised_event',
   'alarm_cleared_event',

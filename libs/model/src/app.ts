@@ -1,6 +1,7 @@
 // An app as stored: its current version plus what the control plane remembers about launching it.
 import type { AppId, TaskId, Timestamp, InstanceId } from './ids.js';
 import type { AppVersion } from './app-spec.js';
+import type { AppTraffic } from './traffic.js';
 
 /** Launch backoff of one app at one config version (behaviour.md 9). Times: the control plane's clock, epoch ms. */
 export interface LaunchDelay {
@@ -53,6 +54,8 @@ export interface App {
   readonly brake?: AppBrake;
   /** Absent: none. They outlive changes of the definition, and go with the app. */
   readonly settings?: AppSettings;
+  /** Absent: every routed instance counts alike. Gone with the rollout that it was for, and with the app. */
+  readonly traffic?: AppTraffic;
   /** True while its removal is being carried out: instances are stopped, then the row goes. It is not shown by the API. */
   readonly removing: boolean;
   /** Counts every write of this row; guards a commit. */

@@ -67,6 +67,8 @@ export type {
   TaskPhase,
 } from './instance.js';
 export type { App, AppBrake, AppSettings, LaunchDelay, TaskFailure } from './app.js';
+export { isOfShare, shareOf, TRAFFIC_LIMITS } from './traffic.js';
+export type { AppTraffic, TrafficPin, TrafficShare } from './traffic.js';
 export type { Group, GroupId } from './group.js';
 export { groupsAbove, groupsUpFrom, isBelow, parentGroupOf } from './group-ids.js';
 export type {
@@ -102,6 +104,9 @@ export {
 export type { GroupContext, GroupShape, GroupUpdate, ParsedGroup, ReadGroup } from './parse/group-update.js';
 export { parseAppSettings, SETTING_RANGES } from './parse/app-settings.js';
 export type { ParsedAppSettings } from './parse/app-settings.js';
+export { Problems } from './parse/problems.js';
+export { parseAppTraffic } from './parse/app-traffic.js';
+export type { AskedTraffic, ParsedAppTraffic } from './parse/app-traffic.js';
 export { parseApp } from './parse/parse-app.js';
 export type { ParseContext, ParsedApp } from './parse/parse-app.js';
 export { mergeUpdate, wantedVersion } from './parse/merge-update.js';

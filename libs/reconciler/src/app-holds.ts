@@ -15,6 +15,7 @@ import { inactiveAt, isOutdated } from './classify.js';
 import type { AppSituation, Sets } from './classify.js';
 import { isAgentPausing } from './launch.js';
 import type { ClusterSnapshot } from './snapshot.js';
+import { isHeldByTraffic } from './traffic-share.js';
 
 export type HoldKind =
   | 'suspended' // no instance is wanted
@@ -76,7 +77,7 @@ function ofTheApp({ app, sets, situation, work, missing }: HoldQuestion): readon
   }
   if (work.kind === 'replace') {
     const old = situation.instances.filter((each) => isOutdated(each, app) && !sets.leaving.includes(each));
-    const text = `deployment ${work.deployment.id} replaces them step by step under upgradeStrategy`;
+    const text = rolloutText(work.deployment, old, situation);
     if (old.length) holds.push({ ...hold('rollout', old, text), deploymentId: work.deployment.id });
   }
   if (app.brake) {
@@ -85,6 +86,17 @@ function ofTheApp({ app, sets, situation, work, missing }: HoldQuestion): readon
     holds.push(hold('brake', [], text));
   }
   return holds;
+}
+
+function rolloutText({ id }: Deployment, old: readonly Instance[], situation: AppSituation): string {
+  const { id: appId, traffic } = situation.app;
+  if (!traffic || !old.some((each) => isHeldByTraffic(each, situation)))
+    return `deployment ${id} replaces them step by step under upgradeStrategy`;
+  const shares = traffic.shares.map(({ version, weight }) => `${version} ${weight}`).join(', ');
+  return (
+    `deployment ${id} is held by the shares of the traffic (${shares}; set by ${traffic.cause.text}): it goes on once the new version has ` +
+    `all of it, or after DELETE /v3/apps${appId}/traffic, and is taken back by a rollback`
+  );
 }
 
 function stepText(app: App, { id, steps, currentStep }: Deployment): string {

@@ -2,7 +2,7 @@
 // Creating is all that starting means here; the launch follows when a place and the launch delay allow it.
 import { currentStatus, runningSince } from '#libs/lifecycle';
 import { rollingWindow, scaleNeeds, victimOrder } from '#libs/planner';
-import type { VictimCandidate, VictimState } from '#libs/planner';
+import type { RollingWindow, VictimCandidate, VictimState } from '#libs/planner';
 import { fieldValue } from '#libs/placement';
 import type { Cause, Deployment, Instance, InstanceId } from '#libs/model';
 import type { AppDraft } from './app-draft.js';
@@ -10,6 +10,7 @@ import type { AppWork } from './app-work.js';
 import { classify, isAvailable, isOutdated } from './classify.js';
 import type { AppSituation } from './classify.js';
 import { isSettled, settledAt } from './settled.js';
+import { isHeldByTraffic } from './traffic-share.js';
 import { vacanciesOf } from './vacancies.js';
 
 /** Brings the app's counts one move closer to what its work wants. */
@@ -54,22 +55,31 @@ function scale(draft: AppDraft, deployment: Deployment | undefined): void {
   for (let place = 0; place < missing; place += 1) draft.create(vacancies[place] ?? cause);
 }
 
-function replace(draft: AppDraft, deployment: Deployment): void {
-  const cause = deploymentCause(deployment, `version ${draft.app.current.version} replaces it`);
-  giveUpIdleOld(draft, cause);
-  const situation = draft.situation();
-  const { spec } = draft.app.current;
-  const isOld = (each: Instance): boolean => isOutdated(each, draft.app);
-  const isUnreachable = (each: Instance): boolean => each.unreachableSince !== undefined;
-  const counted = situation.instances.filter((each) => isCounted(each, situation));
-  const old = counted.filter((each) => isOld(each) && !isUnreachable(each));
-  const fresh = counted.filter((each) => !isOld(each));
-  const leaving = situation.instances.filter((each) => classify(each, situation) === 'leaving').length;
+/** The two sets of a replacement, and what may be started and stopped now. */
+export interface Replacement {
+  /** Outdated ones that count and can be reached. */
+  readonly old: readonly Instance[];
+  /** Of these: they stay, for a share of the traffic goes to their version. */
+  readonly held: ReadonlySet<InstanceId>;
+  readonly fresh: readonly Instance[];
+  readonly window: RollingWindow;
+}
+
+export function replacementOf(situation: AppSituation): Replacement {
+  const { app, instances } = situation;
+  const { spec } = app.current;
+  const counted = instances.filter((each) => isCounted(each, situation));
+  const old = counted.filter((each) => isOutdated(each, app) && each.unreachableSince === undefined);
+  const fresh = counted.filter((each) => !isOutdated(each, app));
+  const held = new Set(old.filter((each) => isHeldByTraffic(each, situation)).map(({ id }) => id));
+  const leaving = instances.filter((each) => classify(each, situation) === 'leaving').length;
   const healthy = (of: readonly Instance[]): number =>
     of.filter((each) => isAvailable(each, situation)).length;
   const window = rollingWindow({
     n: spec.instances,
     ...spec.upgradeStrategy,
+    // what is held makes no room, so the first new one comes above n whatever the strategy
+    ...(held.size ? { minimumHealthCapacity: 1 } : {}),
     old: { active: old.length + leaving, wanted: old.length, healthy: healthy(old) },
     new: {
       started: fresh.length,
@@ -77,12 +87,23 @@ function replace(draft: AppDraft, deployment: Deployment): void {
       serving: healthy(fresh),
     },
   });
+  return { old, held, fresh, window };
+}
+
+function replace(draft: AppDraft, deployment: Deployment): void {
+  const cause = deploymentCause(deployment, `version ${draft.app.current.version} replaces it`);
+  giveUpIdleOld(draft, cause);
+  const situation = draft.situation();
+  const { spec } = draft.app.current;
+  const { old, held, fresh, window } = replacementOf(situation);
   for (const each of fresh)
     if (isAvailable(each, situation)) draft.wake(laterThan(settledAt(each, situation), situation));
-  const unhealthyFirst = [...old].sort(
-    (a, b) =>
-      Number(isAvailable(a, situation)) - Number(isAvailable(b, situation)) || a.createdAt - b.createdAt,
-  );
+  const unhealthyFirst = old
+    .filter(({ id }) => !held.has(id))
+    .sort(
+      (a, b) =>
+        Number(isAvailable(a, situation)) - Number(isAvailable(b, situation)) || a.createdAt - b.createdAt,
+    );
   stopUpTo(
     draft,
     unhealthyFirst.map((each) => each.id),
@@ -101,10 +122,15 @@ function replace(draft: AppDraft, deployment: Deployment): void {
 /** Never, when it is over. */
 const laterThan = (at: number, { now }: AppSituation): number => (at > now ? at : Infinity);
 
-/** An old instance that runs nowhere is not launched again in its old version (behaviour.md 5); a dying one does not come back. */
+/**
+ * An old instance that runs nowhere is not launched again in its old version (behaviour.md 5); a dying one does not come back. One that is
+ * held does: its version would otherwise lose instance by instance while its share stays.
+ */
 function giveUpIdleOld(draft: AppDraft, cause: Cause): void {
+  const situation = draft.situation();
   for (const each of draft.instances) {
-    if (isOutdated(each, draft.app) && (!each.placed || each.stop)) draft.stop(each.id, cause, 'remove');
+    if (!isOutdated(each, draft.app) || isHeldByTraffic(each, situation)) continue;
+    if (!each.placed || each.stop) draft.stop(each.id, cause, 'remove');
   }
 }
 

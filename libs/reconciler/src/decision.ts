@@ -20,6 +20,7 @@ export type DecisionKind =
   | 'delay-launch'
   | 'brake' // the mass-kill brake of the app goes on or off
   | 'adopt-incarnation'
+  | 'forget-traffic' // the shares of a rollout that is over
   | 'remove-app'
   | 'advance-deployment'
   | 'end-deployment';

@@ -9,6 +9,7 @@ import { openActions } from './outlook.js';
 import { isActionDone, isMarked, progressMark } from './progress.js';
 import type { SituationOf } from './progress.js';
 import type { ClusterSnapshot } from './snapshot.js';
+import { isHeldOnPurpose } from './traffic-hold.js';
 
 export interface DeploymentMove {
   readonly deployment: Deployment;
@@ -50,6 +51,7 @@ export function moveDeployment(
     const wakeAt = now + Math.min(Math.max(0, left), IDLE_NOTE_MS);
     return { ...advance(deployment, next, appId, text, now), wakeAt };
   }
+  if (isHeldOnPurpose(deployment, situationOf)) return keepWaiting(deployment, appId, snapshot, now);
   const idle = idleMs(deployment, snapshot, now);
   const left = deadlineMs(deployment, snapshot, situationOf, now) - idle;
   if (left > 0) {
@@ -61,6 +63,19 @@ export function moveDeployment(
   const reason = failureText(deployment, situationOf, idle);
   const failed = end(deployment, 'failed', reason, appId, now);
   return withRevert(failed, snapshot, situationOf);
+}
+
+/** Time in which a person holds it counts as progress: noted as often as other time, so that the deadline begins anew after it. */
+function keepWaiting(
+  deployment: Deployment,
+  appId: AppId,
+  snapshot: ClusterSnapshot,
+  now: number,
+): DeploymentMove {
+  const wakeAt = now + IDLE_NOTE_MS;
+  if (!isIdleNoteDue(deployment, snapshot, now)) return { deployment, decision: null, wakeAt };
+  const text = 'it is held by the shares of the traffic';
+  return { ...advance(deployment, moved(deployment, now), appId, text, now), wakeAt };
 }
 
 /** Something happened: the time without progress begins anew. */

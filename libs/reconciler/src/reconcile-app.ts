@@ -9,6 +9,8 @@ import { expungeLost, wakeForTimers } from './expunge.js';
 import { launchWaiting, upkeepDelay } from './launch.js';
 import { stopOverdueLaunches } from './overdue-launches.js';
 import { killUnhealthy, updateRoutes } from './routes.js';
+import { upkeepTraffic } from './traffic-hold.js';
+import { isHeldByTraffic } from './traffic-share.js';
 import { adoptIncarnations, noteEnds, noteReachability } from './take-note.js';
 import type { Deployment, Instance } from '#libs/model';
 
@@ -20,7 +22,9 @@ export function reconcileApp(draft: AppDraft, deployment: Deployment | undefined
   noteReachability(draft);
   const isBrakeOn = updateRoutes(draft);
   const thenOf = (each: Instance): 'remove' | 'relaunch' =>
-    work.kind === 'replace' && isOutdated(each, draft.app) ? 'remove' : 'relaunch';
+    work.kind === 'replace' && isOutdated(each, draft.app) && !isHeldByTraffic(each, draft.situation())
+      ? 'remove'
+      : 'relaunch';
   if (!isBrakeOn) killUnhealthy(draft, thenOf);
   stopOverdueLaunches(draft, thenOf);
   adjustCounts(draft, work);
@@ -28,6 +32,7 @@ export function reconcileApp(draft: AppDraft, deployment: Deployment | undefined
   advanceStops(draft);
   launchWaiting(draft, deployment !== undefined && startsInstances(draft.id, deployment));
   upkeepDelay(draft);
+  upkeepTraffic(draft, deployment);
   wakeForTimers(draft);
   if (draft.app.removing && !draft.instances.length) {
     draft.removeApp({ kind: 'deployment', text: `${draft.id} is removed: none of its instances is left` });

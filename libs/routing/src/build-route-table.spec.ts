@@ -49,7 +49,7 @@ function anInstance(name: string, more: Partial<Instance> = {}): Instance {
   });
 }
 
-const agent = anAgentInfo({ id: asAgentId('agent-1'), address: '192.0.2.7' });
+const agent = anAgentInfo({ id: asAgentId('agent-1'), address: '192.0.2.7', zone: 'z1' });
 
 const routed = (
   app: App,
@@ -92,6 +92,7 @@ describe('route table', () => {
       ]),
     );
     expect(table).toMatchObject({ cluster: 'c', epoch: 2, number: 5 });
+    const place = { host: '192.0.2.7', port: 31_001, version: timestampOf(0), zone: 'z1' };
     expect(table.services.map(({ portIndex, servicePort }) => [portIndex, servicePort])).toEqual([
       [0, 10_001],
       [2, undefined],
@@ -106,11 +107,50 @@ describe('route table', () => {
       redirectToHttps: false,
       emptyReason: '',
       targets: [
-        { taskId: 'web.a', instanceId: 'web.instance-a', host: '192.0.2.7', port: 31_001, suspect: false },
-        { taskId: 'web.b', instanceId: 'web.instance-b', host: '192.0.2.7', port: 31_001, suspect: true },
+        { taskId: 'web.a', instanceId: 'web.instance-a', suspect: false, ...place },
+        { taskId: 'web.b', instanceId: 'web.instance-b', suspect: true, ...place },
       ],
     });
     expect(table.services[1]?.targets.map((each) => each.port)).toEqual([31_003, 31_003]);
+  });
+
+  it('tells the shares of the traffic, and each task under the version of its share', () => {
+    const [first, scaled, second] = [
+      aVersion('/web', {}, 0),
+      aVersion('/web', {}, 0),
+      aVersion('/web', {}, 9),
+    ];
+    const versions = new Map([
+      ['a', { ...first, version: timestampOf(0) }],
+      ['b', { ...scaled, version: timestampOf(5) }],
+      ['c', { ...second, version: timestampOf(9) }],
+    ]);
+    const pin = { by: 'cookie', name: 'canary', value: '1', version: timestampOf(9) } as const;
+    const traffic = {
+      shares: [
+        { version: timestampOf(0), config: first.lastConfigChangeAt, weight: 9 },
+        { version: timestampOf(9), config: second.lastConfigChangeAt, weight: 1 },
+      ],
+      pins: [pin],
+      since: 0,
+      cause: { kind: 'request', text: 'a person' } as const,
+    };
+    const app = anApp({ ...second, version: timestampOf(9) }, { traffic });
+    const table = build(
+      routed(app, [anInstance('a'), anInstance('b'), anInstance('c')], ({ id }) => {
+        const version = versions.get(id.slice(-1));
+        if (!version) throw new Error('no version');
+        return version;
+      }),
+    );
+    expect(table.services[0]?.targets.map(({ version }) => version)).toEqual([0, 0, 9].map(timestampOf));
+    expect(table.services[0]?.traffic).toEqual({
+      shares: [
+        { version: timestampOf(0), weight: 9 },
+        { version: timestampOf(9), weight: 1 },
+      ],
+      pins: [pin],
+    });
   });
 
   it('asks each instance own version for its ports', () => {

@@ -3,6 +3,7 @@
 // Whether an instance is routed is decided by the reconcile pass and stored; this only carries it out.
 import {
   portsOf,
+  shareOf,
   type AgentId,
   type AgentInfo,
   type App,
@@ -14,6 +15,7 @@ import {
 } from '#libs/model';
 import { explainEmpty } from './empty-reason.js';
 import { readPortLabels } from './port-labels.js';
+import type { TrafficShares } from './route-policy.js';
 import type { RouteService, RouteTable } from './route-table.js';
 import { grantServicePorts, type GrantedPorts, type RouteWarning } from './service-ports.js';
 import { servesTcp, targetsOf } from './targets.js';
@@ -96,16 +98,30 @@ function servicesOf(
     .filter(servesTcp)
     .map((port) => {
       const { warnings: _shownElsewhere, ...routing } = readPortLabels(app.current.spec, port);
-      const targets = targetsOf(port.index, instances, { versionOf, agentOf });
+      const targets = targetsOf(port.index, instances, {
+        versionOf,
+        agentOf,
+        nameOf: (definition) => sharedVersion(app, definition),
+      });
       return {
         appId: app.id,
         portIndex: port.index,
         ...(granted.has(app, port.index) ? { servicePort: port.servicePort } : {}),
         ...routing,
+        ...(app.traffic ? { traffic: trafficOf(app.traffic) } : {}),
         targets,
         emptyReason: targets.length > 0 ? '' : explainEmpty(app, instances),
       };
     });
 }
+
+/** The name under which a version's tasks are in the table: that of the share that they belong to, where there is one. */
+const sharedVersion = ({ traffic, current }: App, definition: AppVersion): Timestamp =>
+  (traffic && shareOf(traffic, definition, current)?.version) ?? definition.version;
+
+const trafficOf = ({ shares, pins }: NonNullable<App['traffic']>): TrafficShares => ({
+  shares: shares.map(({ version, weight }) => ({ version, weight })),
+  ...(pins ? { pins } : {}),
+});
 
 const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

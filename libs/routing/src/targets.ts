@@ -10,6 +10,7 @@ import {
   type Instance,
   type ServicePort,
   type TaskPort,
+  type Timestamp,
 } from '#libs/model';
 import type { RouteTarget } from './route-table.js';
 
@@ -19,19 +20,22 @@ export const servesTcp = (port: Pick<ServicePort, 'protocol'>): boolean => port.
 export interface TargetSources {
   readonly versionOf: (instance: Instance) => AppVersion;
   readonly agentOf: (id: AgentId) => AgentInfo | undefined;
+  /** Under which version its tasks are told of. */
+  readonly nameOf: (definition: AppVersion) => Timestamp;
 }
 
 /** In order of instance id, so that the same rows always make the same table. */
 export function targetsOf(
   portIndex: number,
   instances: readonly Instance[],
-  { versionOf, agentOf }: TargetSources,
+  { versionOf, agentOf, nameOf }: TargetSources,
 ): RouteTarget[] {
   const targets: RouteTarget[] = [];
   for (const instance of instances) {
     if (instance.routing === 'out' || instance.taskId === undefined || instance.agentId === undefined)
       continue;
-    const port = taskPortsOf(versionOf(instance).spec, instance)[portIndex];
+    const definition = versionOf(instance);
+    const port = taskPortsOf(definition.spec, instance)[portIndex];
     const agent = agentOf(instance.agentId);
     if (!port || !servesTcp(port) || !agent) continue;
     const place = placeOf(port, instance, agent);
@@ -41,6 +45,8 @@ export function targetsOf(
       instanceId: instance.id,
       ...place,
       suspect: instance.routing === 'suspect',
+      version: nameOf(definition),
+      ...(agent.zone === undefined ? {} : { zone: agent.zone }),
     });
   }
   return targets.sort((a, b) => (a.instanceId < b.instanceId ? -1 : a.instanceId > b.instanceId ? 1 : 0));

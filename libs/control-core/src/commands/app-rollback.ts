@@ -120,6 +120,7 @@ export class AppRollback {
         version,
         changes,
         force: false,
+        goesBack: true,
         groupId: parentGroupOf(id),
         ...causedBy(by),
       },

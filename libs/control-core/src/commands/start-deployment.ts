@@ -38,6 +38,8 @@ export interface DeploymentRequest {
   readonly victims?: readonly InstanceId[];
   /** A deployment that this one takes back, as the row that ends it; both become true in one commit. */
   readonly takesBack?: Deployment;
+  /** It brings an older definition back: no shares of the traffic hold it. */
+  readonly goesBack?: boolean;
   /** Who asked for it; absent only where nobody can be named. */
   readonly cause?: Cause;
   /** Facts about the call, before all other events. */
@@ -103,7 +105,9 @@ export function startDeployment(
     writes: [
       ...(takesBack ? [{ kind: 'put-deployment', deployment: takesBack } as const] : []),
       ...conflicting.flatMap((id) => endWrites(workingSet.deployments.get(id), request.id, now)),
-      ...changes.flatMap((change) => appWrites(change, workingSet, takesBack !== undefined)),
+      ...changes.flatMap((change) =>
+        appWrites(change, workingSet, takesBack !== undefined || request.goesBack === true),
+      ),
       ...groups.writes,
       { kind: 'put-deployment', deployment },
     ],
@@ -148,7 +152,9 @@ function appWrites(
 ): Write[] {
   const stored = workingSet.apps.get(appId);
   // what a person set for it went with the app, unless its removal is taken back
-  const app = stored?.removing && !isTakenBack ? withoutSettings(stored) : stored;
+  const kept = stored?.removing && !isTakenBack ? withoutSettings(stored) : stored;
+  // going back is no rollout that shares may hold: the version that is left would keep its share
+  const app = kept && isTakenBack ? withoutTraffic(kept) : kept;
   if (after) {
     const next: App = app
       ? { ...app, current: after, removing: false, revision: app.revision + 1 }
@@ -163,7 +169,10 @@ function appWrites(
     : [];
 }
 
-function withoutSettings({ settings: _, ...app }: App): App {
+function withoutSettings({ settings: _, traffic: _shares, ...app }: App): App {
+  return app;
+}
+function withoutTraffic({ traffic: _, ...app }: App): App {
   return app;
 }
 
