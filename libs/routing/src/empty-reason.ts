@@ -26,6 +26,14 @@ function describeNone(app: App): string {
     : `none of the ${app.current.spec.instances} wanted instances has been created yet`;
 }
 
+/** Whether such a sentence says that a target may come by itself: then a client should ask again soon. */
+export function isOnItsWay(emptyReason: string): boolean {
+  return ON_ITS_WAY.test(emptyReason);
+}
+
+/** Of the phrases around here. */
+const ON_ITS_WAY = /created yet|\binstances? (is |are )?(starting|waiting|running)/;
+
 /** Verb phrases that read well after "1 instance" and "2 instances". */
 function describe(app: App, instance: Instance): string {
   if (instance.stop) return `being stopped (${firstLine(instance.stop.cause.text)})`;

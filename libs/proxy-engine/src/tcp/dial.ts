@@ -5,6 +5,7 @@ import type { TaskId } from '#libs/model';
 import type { RouteService, RouteTarget } from '#libs/routing';
 import type { Clock } from '#libs/time';
 import type { LiveRoutes } from '../targets/live-routes.js';
+import type { Pick } from '../targets/pick.js';
 import type { TargetWish } from '../targets/wish.js';
 
 const TARGETS_MAX = 3;
@@ -30,7 +31,7 @@ export async function dial(
 ): Promise<Dialled | undefined> {
   const tried = new Set<TaskId>();
   while (tried.size < TARGETS_MAX) {
-    const pick = routes.pick(service, { ...wish, tried });
+    const pick = await place(routes, service, { ...wish, tried });
     if (!pick) return undefined;
     tried.add(pick.target.taskId);
     const upstream = await open(pick.target, clock, connectTimeoutMs);
@@ -41,6 +42,13 @@ export async function dial(
     pick.release('refused');
   }
   return undefined;
+}
+
+/** Waits where a limit makes it wait. */
+function place(routes: LiveRoutes, service: RouteService, wish: TargetWish): Promise<Pick | undefined> {
+  return new Promise((resolve) => {
+    routes.place(service, wish, (placed) => resolve(placed.kind === 'placed' ? placed.pick : undefined));
+  });
 }
 
 function open(target: RouteTarget, clock: Clock, timeoutMs: number): Promise<Socket | undefined> {

@@ -43,9 +43,10 @@ export class DataPath implements TableUser {
 
   constructor(parts: DataPathParts) {
     const { process, network, listener, hostOf } = parts;
+    const chance = parts.random.fork('targets');
     this.#parts = parts;
     this.#claims = new TargetClaims(process.clock, (task) => this.#idle(task));
-    this.#routes = new LiveRoutes(this.#claims);
+    this.#routes = new LiveRoutes(this.#claims, { random: () => chance.share() });
     this.#flights = new Flights(process, process.timeline, network);
     this.#exchange = {
       clock: process.clock,

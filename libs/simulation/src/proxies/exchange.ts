@@ -59,7 +59,8 @@ export class Exchange {
   }
 
   begin(): void {
-    const pick = this.#tried.size < TARGETS_MAX && this.#parts.routes.pick(this.#service, { tried: this.#tried });
+    const pick =
+      this.#tried.size < TARGETS_MAX && this.#parts.routes.pick(this.#service, { tried: this.#tried });
     if (!pick) return this.#refuse();
     this.#tried.add(pick.target.taskId);
     this.#dial(pick);
@@ -92,14 +93,13 @@ export class Exchange {
   }
 
   #refused(pick: Pick): void {
-    pick.release();
-    this.#parts.routes.claims.refused(pick.target);
+    pick.release('refused');
     this.begin();
   }
 
   #landed(attempt: Attempt, end: FlightEnd): void {
     if (end.kind === 'answered') return this.#answered(attempt, end.status);
-    attempt.pick.release();
+    attempt.pick.release('failed');
     if (end.kind === 'reset' && this.#mayRepeat()) {
       this.#repeated = true;
       return this.begin();
@@ -110,8 +110,7 @@ export class Exchange {
   }
 
   #answered({ pick, task }: Attempt, status: number): void {
-    this.#parts.routes.claims.accepted(pick.target);
-    pick.release();
+    pick.release('ok');
     const { appId } = this.#service;
     const isRight = task.appId === appId;
     const text = isRight ? String(status) : `${task.taskId} of ${task.appId} answered a request for ${appId}`;
