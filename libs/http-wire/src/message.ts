@@ -57,6 +57,8 @@ export interface HeadLimits {
 
 /** Where a chunked body ends, found without copying or changing it. One per body. */
 export interface ChunkedScanner {
+  /** All that was seen is whole chunks: a last chunk could follow at once. */
+  readonly betweenChunks: boolean;
   /**
    * Looks at the bytes of `data` from `from` on. `end`: the body ends before offset `at`. `more`: all of it belongs to the body.
    * `trailers`: a trailer section begins at `at` (the bytes before it belong to the body).

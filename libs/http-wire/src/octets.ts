@@ -11,6 +11,9 @@ export const COLON = 58;
 export const SEMICOLON = 59;
 export const EQUALS = 61;
 export const BACKSLASH = 92;
+export const SMALL_A = 97;
+export const SMALL_Z = 122;
+export const DELETE = 127;
 
 /** tchar (RFC 9110 5.6.2). */
 export const TOKEN = 1;
