@@ -5,13 +5,13 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { WebSocket, WebSocketServer } from 'ws';
 import { freePort, until } from '#libs/testkit';
 import { asTaskId } from '#libs/model';
-import { aService, aTable, ask, listen, startEngine } from './engine-bed.js';
+import { aService, aTable, ask, listen, PATHS, startEngine } from './engine-bed.js';
 import type { ProxyEngine } from './proxy-engine.js';
 
 // generous: machines are shared
 jest.setTimeout(60_000);
 
-describe('connections through the engine', () => {
+describe.each(PATHS)('connections through the engine, HTTP by the $path path', ({ fastPath }) => {
   let engine: ProxyEngine;
   let port: number;
   let servicePort: number;
@@ -20,7 +20,7 @@ describe('connections through the engine', () => {
   beforeEach(async () => {
     close = [];
     servicePort = await freePort();
-    ({ engine, port } = await startEngine());
+    ({ engine, port } = await startEngine({ fastPath }));
   });
   afterEach(async () => {
     await engine.stop(0);

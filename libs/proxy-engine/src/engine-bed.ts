@@ -33,6 +33,12 @@ export function aTable(number: number, ...services: RouteService[]): RouteTable 
   return { cluster: 'c', epoch: 1, number, madeAt: timestampOf(0), services };
 }
 
+/** Both ways that HTTP may take: what is asserted of one is asserted of the other. */
+export const PATHS = [
+  { path: 'fast', fastPath: true },
+  { path: 'full', fastPath: false },
+] as const;
+
 /** An engine on a free main port, stopped by `stop`. */
 export async function startEngine(
   options: Partial<ProxyEngineOptions> = {},

@@ -3,20 +3,20 @@ import { connect, createServer as createTcpServer, type Server as TcpServer, typ
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { freePort, until } from '#libs/testkit';
 import { asTaskId } from '#libs/model';
-import { aService, aTable, ask, listen, startEngine } from './engine-bed.js';
+import { aService, aTable, ask, listen, PATHS, startEngine } from './engine-bed.js';
 import type { ProxyEngine } from './proxy-engine.js';
 
 // generous: machines are shared
 jest.setTimeout(60_000);
 
-describe('HTTP through the engine', () => {
+describe.each(PATHS)('HTTP through the engine, $path path', ({ fastPath }) => {
   let engine: ProxyEngine;
   let port: number;
   let backends: TcpServer[];
 
   beforeEach(async () => {
     backends = [];
-    ({ engine, port } = await startEngine());
+    ({ engine, port } = await startEngine({ fastPath }));
   });
   afterEach(async () => {
     await engine.stop(0);
@@ -203,7 +203,7 @@ describe('HTTP through the engine', () => {
   });
 
   it('gives a silent task up', async () => {
-    const quick = await startEngine({ silenceMs: 200 });
+    const quick = await startEngine({ fastPath, silenceMs: 200 });
     const { port: target } = await backend(() => undefined);
     await quick.engine.swap(aTable(1, aService({ a: target })));
     expect(await ask({ port: quick.port })).toMatchObject({ status: 504 });
@@ -212,7 +212,7 @@ describe('HTTP through the engine', () => {
 
   it('counts what is in flight, tells when it ends, and ends it at the task when the client goes', async () => {
     const idle: string[] = [];
-    const own = await startEngine({ onIdle: (task) => idle.push(task) });
+    const own = await startEngine({ fastPath, onIdle: (task) => idle.push(task) });
     const answers = new Map<string, ServerResponse>();
     const { port: target } = await backend((req, res) => void answers.set(req.url ?? '', res));
     await own.engine.swap(aTable(1, aService({ a: target })));

@@ -8,6 +8,7 @@ import type { Clock } from '#libs/time';
 import { Departures } from './drain/departures.js';
 import { originOf, type Origin } from './fronts/origin.js';
 import { acceptService } from './fronts/service-front.js';
+import { FastPath } from './fast/fast-path.js';
 import { FullPath, type FullPathParts } from './full/full-path.js';
 import { http1Calls } from './full/http1-call.js';
 import { UpstreamAgent } from './full/upstream-agent.js';
@@ -30,6 +31,8 @@ export interface ProxyEngineOptions {
   readonly onIdle?: (task: TaskId) => void;
   /** Told of each request when it is over. */
   readonly observer?: Observer;
+  /** Plain HTTP/1.1 as bytes (fast/), the rest through node:http. Default true; false: all of it through node:http. */
+  readonly fastPath?: boolean;
   /** Default 3 s. */
   readonly connectTimeoutMs?: number;
   /** Longest silence of a task during a request. Default 5 min. */
@@ -48,6 +51,7 @@ export class ProxyEngine {
   readonly #agent = new UpstreamAgent();
   readonly #parts: FullPathParts;
   readonly #full: FullPath;
+  readonly #fast: FastPath | undefined;
   readonly #main: Server;
   #listeners: ServiceListeners | undefined;
   #stopping = false;
@@ -76,6 +80,11 @@ export class ProxyEngine {
       freshen: () => options.freshen?.(),
     };
     this.#full = new FullPath(this.#parts);
+    if (options.fastPath !== false)
+      this.#fast = new FastPath({
+        ...this.#parts,
+        handOver: (socket, origin, first) => this.#full.take(socket, origin, first),
+      });
     this.#main = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
       this.#http(socket, originOf(socket)),
     );
@@ -102,6 +111,7 @@ export class ProxyEngine {
   /** From the moment of the call nothing new picks a target that is not in this table; resolves when its ports were opened or tried. */
   async swap(table: RouteTable): Promise<void> {
     this.#routes.swap(table);
+    this.#fast?.swapped();
     this.#departures.swap(table);
     await this.#openPorts();
   }
@@ -120,13 +130,16 @@ export class ProxyEngine {
     this.#stopping = true;
     this.#listeners?.closeAll();
     this.#main.close();
+    this.#fast?.stopping();
     this.#departures.endAll(graceMs);
     const until = this.#options.clock.now() + graceMs;
-    while (this.#claims.counts().size > 0 && this.#options.clock.now() < until) {
+    while (this.#isBusy() && this.#options.clock.now() < until) {
       this.#full.closeIdle();
+      this.#fast?.closeIdle();
       await this.#pause(STOP_POLL_MS);
     }
     this.#full.close();
+    this.#fast?.close();
     this.#agent.destroy();
   }
 
@@ -143,7 +156,11 @@ export class ProxyEngine {
 
   /** Every HTTP connection, whichever port it came in on. */
   #http(socket: Socket, origin: Origin): void {
-    this.#full.take(socket, origin);
+    (this.#fast ?? this.#full).take(socket, origin);
+  }
+
+  #isBusy(): boolean {
+    return this.#claims.counts().size > 0 || (this.#fast?.busy() ?? 0) > 0;
   }
 
   async #openPorts(): Promise<void> {

@@ -1,0 +1,365 @@
+// One connection of a client: reads one request after the other, serves them one at a time and in order, and hands the connection to the
+// full path, with the bytes already read, as soon as a request is out of the ordinary.
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { readRequestHead, type RequestHead } from '#libs/http-wire';
+import { admit, type OwnAnswer } from '../admission/admit.js';
+import type { Origin } from '../fronts/origin.js';
+import { nobodyWatches } from '../observe/request-record.js';
+import { ownAnswerText } from './answer-rewrite.js';
+import { BodyMeter } from './body-meter.js';
+import type { Watched } from './deadlines.js';
+import { FastExchange, type Afterwards, type ExchangeClient } from './fast-exchange.js';
+import type { FastWorld } from './fast-parts.js';
+import { needsFullPath } from './full-only.js';
+import { HeadFacts } from './head-facts.js';
+import { BUFFERED_BYTES_MAX, CLIENT_IDLE_MS, HEAD_LIMITS, HEAD_MS, LINGER_MS } from './limits.js';
+import { makeRequestId } from './request-id.js';
+import { ForwardedLines } from './request-rewrite.js';
+
+/** Of requests that wait for their turn: bytes and pieces, beyond which the client has to wait with sending. */
+const AHEAD_BYTES_MAX = 16 * 1024;
+const AHEAD_PIECES_MAX = 16;
+const LF = 10;
+
+type State =
+  | 'reading'
+  /** The table may be out of date; the head is read again afterwards. */
+  | 'freshening'
+  /** The last answer is on its way. */
+  | 'ending'
+  /** Somebody else's, or closed. */
+  | 'gone';
+
+interface Asked {
+  readonly head: RequestHead;
+  readonly data: Buffer;
+  readonly startedAt: number;
+}
+interface OwnRecord {
+  readonly status: number;
+  readonly bytesOut: number;
+  readonly startedAt: number;
+  readonly head?: RequestHead;
+}
+
+export interface ClientOwner {
+  /** For the full path. */
+  readonly handOver: (socket: Duplex, origin: Origin, first: Buffer) => void;
+  /** Nothing is to be done for it any more. */
+  readonly forget: (client: ClientConnection) => void;
+}
+
+export class ClientConnection implements Watched, ExchangeClient {
+  readonly socket: Duplex;
+  readonly origin: Origin;
+  readonly forwarded: ForwardedLines;
+  deadline: number;
+  readonly #world: FastWorld;
+  readonly #owner: ClientOwner;
+  #state: State = 'reading';
+  #exchange: FastExchange | undefined;
+  /** Bytes that no request has taken yet. */
+  #input: Buffer | undefined;
+  /** Bytes behind it that came while a request was being served. */
+  #ahead: Buffer[] = [];
+  #aheadBytes = 0;
+  /** Of `performance`, when the first byte of the present head came; 0: none has. */
+  #headSince = 0;
+  #freshened = false;
+  #advancing = false;
+  #paused = false;
+  readonly #listeners = {
+    data: (data: Buffer) => this.#onData(data),
+    end: () => this.#onEnd(),
+    drain: () => this.#onDrain(),
+    error: () => void this.socket.destroy(),
+    close: () => this.#onClose(),
+  };
+
+  constructor(world: FastWorld, owner: ClientOwner, { socket, origin }: { socket: Duplex; origin: Origin }) {
+    this.#world = world;
+    this.#owner = owner;
+    this.socket = socket;
+    this.origin = origin;
+    this.forwarded = new ForwardedLines(origin);
+    world.deadlines.add(this);
+    this.deadline = world.deadlines.now + HEAD_MS;
+    const { data, end, drain, error, close } = this.#listeners;
+    socket.on('data', data).on('end', end).on('drain', drain).on('error', error).on('close', close);
+    // whoever looked at the first bytes may have paused it
+    socket.resume();
+  }
+
+  /** Something would be lost if it were closed now. */
+  get busy(): boolean {
+    return this.#exchange !== undefined || this.#state === 'freshening' || this.socket.writableLength > 0;
+  }
+
+  /** While stopping: ends it unless a request is under way. */
+  closeIdle(): void {
+    if (this.#state === 'reading' && !this.busy && !this.#input) this.#close();
+  }
+
+  /** Its request in flight hears of its target's departure; with `all` whether that has left the table or not. */
+  watchDeparture(all: boolean): void {
+    this.#exchange?.watchDeparture(all);
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused || this.#isAhead()) return;
+    this.#paused = false;
+    this.socket.resume();
+  }
+
+  over(afterwards: Afterwards): void {
+    this.#exchange = undefined;
+    if (this.#state === 'gone') return;
+    if (afterwards === 'stays') {
+      this.deadline = this.#world.deadlines.now + CLIENT_IDLE_MS;
+      this.#advance();
+    } else if (afterwards === 'closes') this.#close();
+    else if (afterwards === 'lingers') this.#linger();
+    else this.#tear();
+  }
+
+  /** The deadline has passed. */
+  expire(): void {
+    this.deadline = Infinity;
+    if (this.#state === 'reading' && this.#input)
+      this.#refuse(408, 'the head of the request came too slowly');
+    else this.socket.destroy();
+  }
+
+  #onData(data: Buffer): void {
+    if (this.#state === 'ending') return;
+    const exchange = this.#exchange;
+    if (exchange && !exchange.requestDone) {
+      const next = exchange.take(data, 0);
+      if (next < data.length) this.#keep(data.subarray(next));
+    } else if (exchange || this.#state === 'freshening') this.#keep(data);
+    else this.#read(data);
+  }
+
+  #read(data: Buffer): void {
+    const before = this.#input;
+    this.#input = before ? Buffer.concat([before, data]) : data;
+    // a head that comes byte by byte is not worth a look before its line ends
+    if (before && !data.includes(LF) && this.#input.length < HEAD_LIMITS.headBytes) return;
+    this.#advance();
+  }
+
+  #keep(data: Buffer): void {
+    this.#ahead.push(data);
+    this.#aheadBytes += data.length;
+    if (this.#isAhead()) this.pause();
+  }
+
+  #isAhead(): boolean {
+    return this.#aheadBytes > AHEAD_BYTES_MAX || this.#ahead.length > AHEAD_PIECES_MAX;
+  }
+
+  /** Serves what has been read; requests that are answered at once one after the other, without going deeper. */
+  #advance(): void {
+    if (this.#advancing) return;
+    this.#advancing = true;
+    do this.#catchUp();
+    while (this.#isReady() && this.#step());
+    this.#advancing = false;
+    if (!this.#exchange && this.#state === 'reading' && this.socket.writableLength <= BUFFERED_BYTES_MAX)
+      this.resume();
+  }
+
+  #catchUp(): void {
+    if (this.#exchange || this.#ahead.length === 0) return;
+    this.#input = Buffer.concat(this.#input ? [this.#input, ...this.#ahead] : this.#ahead);
+    this.#ahead = [];
+    this.#aheadBytes = 0;
+  }
+
+  #isReady(): boolean {
+    if (this.#state !== 'reading' || this.#exchange || !this.#input) return false;
+    if (this.socket.writableLength <= BUFFERED_BYTES_MAX) return true;
+    // it asks faster than it reads the answers; goes on when they have left
+    this.pause();
+    return false;
+  }
+
+  /** One request; false when there is no whole one. */
+  #step(): boolean {
+    const data = this.#input as Buffer;
+    if (this.#headSince === 0) this.#headSince = performance.now();
+    const verdict = readRequestHead(data, 0, HEAD_LIMITS);
+    switch (verdict.kind) {
+      case 'head':
+        return this.#begin(verdict.head, data);
+      case 'more':
+        this.deadline = Math.min(this.deadline, this.#world.deadlines.now + HEAD_MS);
+        return false;
+      case 'unusual':
+        this.#handOver(data);
+        return false;
+      default:
+        this.#refuse(verdict.status, verdict.why);
+        return false;
+    }
+  }
+
+  #begin(head: RequestHead, data: Buffer): boolean {
+    if (!this.#freshened && this.#freshens()) return false;
+    this.#freshened = false;
+    const facts = new HeadFacts(head, this.origin);
+    const options = this.#world.findOptions();
+    if (needsFullPath(facts, options)) {
+      this.#handOver(data);
+      return false;
+    }
+    const route = admit(facts, options);
+    const startedAt = this.#headSince;
+    this.#headSince = 0;
+    this.deadline = Infinity;
+    if (route.kind === 'answer') return this.#answer(route, { head, data, startedAt });
+    const exchange = new FastExchange(this.#world, this, { head, route, startedAt });
+    this.#exchange = exchange;
+    const next = exchange.take(data, head.end);
+    this.#input = next < data.length ? data.subarray(next) : undefined;
+    exchange.start();
+    return true;
+  }
+
+  #freshens(): boolean {
+    const wait = this.#world.freshen();
+    if (!wait) return false;
+    this.#state = 'freshening';
+    this.deadline = Infinity;
+    const go = (): void => {
+      if (this.#state !== 'freshening') return;
+      this.#state = 'reading';
+      this.#freshened = true;
+      this.#advance();
+    };
+    wait.then(go, go);
+    return true;
+  }
+
+  /** No task is asked. True: the next request may follow. */
+  #answer(own: OwnAnswer, { head, data, startedAt }: Asked): boolean {
+    const body = head.framing.kind === 'none' ? undefined : new BodyMeter(head.framing);
+    if (body && !body.done) body.take(data, head.end);
+    const whole = !body || (body.done && body.fault === '');
+    const next = body && data.length > head.end ? body.next : head.end;
+    const stays = whole && head.keepAlive && !this.#world.isStopping();
+    const text = ownAnswerText(own, head.method, stays, this.#world.deadlines.now);
+    this.socket.write(text);
+    this.#record({ status: own.status, bytesOut: Buffer.byteLength(text), startedAt, head });
+    this.#input = whole && next < data.length ? data.subarray(next) : undefined;
+    this.deadline = this.#world.deadlines.now + CLIENT_IDLE_MS;
+    if (!whole) this.#linger();
+    else if (!stays) this.#close();
+    return stays;
+  }
+
+  /** What cannot be read is never forwarded, and nothing behind it on this connection can be trusted. */
+  #refuse(status: number, why: string): void {
+    const message = `the request is not served: ${why}`;
+    const own: OwnAnswer = { kind: 'answer', status, message, headers: [] };
+    const text = ownAnswerText(own, 'GET', false, this.#world.deadlines.now);
+    this.socket.write(text);
+    this.#record({ status, bytesOut: Buffer.byteLength(text), startedAt: this.#headSince });
+    this.#linger();
+  }
+
+  #record({ status, bytesOut, startedAt, head }: OwnRecord): void {
+    const { observer } = this.#world;
+    if (observer === nobodyWatches) return;
+    observer.ended({
+      path: 'own',
+      service: undefined,
+      target: undefined,
+      method: head?.method ?? '',
+      host: head?.host,
+      urlPath: head?.target.split('?', 1)[0] ?? '',
+      clientAddress: this.origin.clientAddress,
+      requestId: makeRequestId(),
+      status,
+      durationMs: performance.now() - startedAt,
+      retries: 0,
+      bytesOut,
+    });
+  }
+
+  /** After the last byte of the last answer. */
+  #close(): void {
+    // the usual case: all has left, nothing more comes. TLS wants to say goodbye
+    if (this.socket.writableLength === 0 && !this.#input && this.#ahead.length === 0 && !this.origin.secure) {
+      this.socket.destroy();
+      return;
+    }
+    this.#linger();
+  }
+
+  /** Closing while the client is still sending would take the answer away from it: it may finish, and what it sends is dropped. */
+  #linger(): void {
+    this.#state = 'ending';
+    this.#input = undefined;
+    this.#ahead = [];
+    this.#aheadBytes = 0;
+    this.deadline = this.#world.deadlines.now + CLIENT_IDLE_MS;
+    this.socket.end(() => {
+      this.deadline = Math.min(this.deadline, this.#world.deadlines.now + LINGER_MS);
+    });
+    this.resume();
+  }
+
+  #tear(): void {
+    const { socket } = this;
+    if ('resetAndDestroy' in socket && !this.origin.secure) (socket as Socket).resetAndDestroy();
+    else socket.destroy();
+  }
+
+  #onEnd(): void {
+    // like node's own server: half a connection is none
+    if (this.#exchange || this.#state !== 'reading') this.socket.destroy();
+    else this.#close();
+  }
+
+  #onDrain(): void {
+    if (this.#exchange) this.#exchange.clientDrained();
+    else if (this.#state === 'reading') this.#advance();
+  }
+
+  #onClose(): void {
+    this.#leave();
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    exchange?.abandon();
+  }
+
+  #leave(): void {
+    this.#state = 'gone';
+    this.deadline = Infinity;
+    this.#input = undefined;
+    this.#ahead = [];
+    this.#world.deadlines.remove(this);
+    this.#owner.forget(this);
+  }
+
+  #handOver(data: Buffer): void {
+    const { socket } = this;
+    const { data: onData, end, drain, error, close } = this.#listeners;
+    this.#leave();
+    socket.pause();
+    socket.off('data', onData).off('end', end).off('drain', drain).off('error', error).off('close', close);
+    this.#owner.handOver(socket, this.origin, data);
+  }
+}

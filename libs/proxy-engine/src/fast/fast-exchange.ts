@@ -1,0 +1,605 @@
+// One request on its way to a task and its answer on the way back, as bytes. The rules of retrying are the full path's (ADR 6): nothing
+// sent (refused): next target, any method. Broken before the first byte of an answer: once more if the request is idempotent
+// and none of its body was sent, on another target, or on a fresh connection to the same one when only the reused connection was bad.
+import { METHODS } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { readResponseHead, type AnswerTo, type RequestHead, type ResponseHead } from '#libs/http-wire';
+import type { TaskId } from '#libs/model';
+import type { RouteTarget } from '#libs/routing';
+import type { AdmittedRequest, OwnAnswer } from '../admission/admit.js';
+import { stickyCookie } from '../admission/sticky-cookie.js';
+import type { Origin } from '../fronts/origin.js';
+import { idleMsFor, IDLE_MS_MAX } from '../full/upstream-agent.js';
+import { nobodyWatches } from '../observe/request-record.js';
+import type { Cancel, NoTarget, Outcome, Pick, Placed } from '../targets/pick.js';
+import { ownAnswerText, rewriteAnswer, rewriteInterim } from './answer-rewrite.js';
+import { BodyMeter } from './body-meter.js';
+import type { FastWorld } from './fast-parts.js';
+import { BUFFERED_BYTES_MAX, HEAD_LIMITS } from './limits.js';
+import { rewriteRequest, type ForwardedLines } from './request-rewrite.js';
+import type { UpstreamConnection, UpstreamUser } from './upstream-connection.js';
+import { part, writeMessage } from './wire-write.js';
+
+/** RFC 9110 9.2.2. */
+const IDEMPOTENT = new Set(METHODS.filter((each) => !['POST', 'PATCH', 'CONNECT'].includes(each)));
+const ATTEMPTS_MAX = 3;
+const GATEWAY_FAULTS = new Set([502, 503, 504]);
+
+/** How the client's connection goes on after an exchange. */
+export type Afterwards =
+  /** It may send another request. */
+  | 'stays'
+  | 'closes'
+  /** It closes, but the client is still sending the body: closing at once would cost it the answer (RFC 9112 9.6). */
+  | 'lingers'
+  /** The answer is torn, and the client must see it. */
+  | 'torn';
+
+/** The client's connection, as an exchange sees it. */
+export interface ExchangeClient {
+  readonly socket: Duplex;
+  readonly origin: Origin;
+  readonly forwarded: ForwardedLines;
+  /** No more of the body for now. */
+  pause(): void;
+  resume(): void;
+  /** The exchange is over; called once. */
+  over(afterwards: Afterwards): void;
+}
+
+export interface ExchangeStart {
+  readonly head: RequestHead;
+  readonly route: AdmittedRequest;
+  /** Of `performance`, when the first byte came. */
+  readonly startedAt: number;
+}
+
+export class FastExchange implements UpstreamUser, AnswerTo {
+  readonly method: string;
+  readonly #world: FastWorld;
+  readonly #client: ExchangeClient;
+  readonly #head: RequestHead;
+  readonly #route: AdmittedRequest;
+  readonly #startedAt: number;
+  readonly #silenceMs: number;
+  readonly #text: string;
+  readonly #requestId: string;
+  /** Undefined: the request has none. */
+  readonly #body: BodyMeter | undefined;
+  /** All of the request has come in. */
+  #requestDone: boolean;
+  /** Of the body, until a connection stands. */
+  #held: (Buffer | string)[] = NOTHING_HELD;
+  #heldBytes = 0;
+
+  #tried: Set<TaskId> | undefined;
+  #attempts = 0;
+  #repeated = false;
+  #cancel: Cancel | undefined;
+  #pick: Pick | undefined;
+  #target: RouteTarget | undefined;
+  #connection: UpstreamConnection | undefined;
+  #unwatch: (() => void) | undefined;
+  /** Bytes of the body may have left: this request cannot be sent again. */
+  #consumed = false;
+  #sent = false;
+
+  /** The target has begun to answer. */
+  #heard = false;
+  #partial: Buffer | undefined;
+  #answer: ResponseHead | undefined;
+  #answerBody: BodyMeter | undefined;
+  #answerDone = false;
+  #stays = false;
+  #status = 0;
+  #bytesOut = 0;
+  #over = false;
+
+  constructor(world: FastWorld, client: ExchangeClient, { head, route, startedAt }: ExchangeStart) {
+    this.#world = world;
+    this.#client = client;
+    this.#head = head;
+    this.#route = route;
+    this.#startedAt = startedAt;
+    this.method = head.method;
+    this.#silenceMs = route.service.policy?.timeouts?.silenceMs ?? world.silenceMs;
+    const { text, requestId } = rewriteRequest(head, route, client.forwarded);
+    this.#text = text;
+    this.#requestId = requestId;
+    const body = head.framing.kind === 'none' ? undefined : new BodyMeter(head.framing);
+    this.#requestDone = body === undefined || body.done;
+    this.#body = this.#requestDone ? undefined : body;
+  }
+
+  get requestDone(): boolean {
+    return this.#requestDone;
+  }
+
+  /** After the bytes of the body that came with the head were taken. */
+  start(): void {
+    if (!this.#over) this.#place(false);
+  }
+
+  /** Bytes of the client from `from` on; returns where the next request begins, or the length of the data. */
+  take(data: Buffer, from: number): number {
+    const body = this.#body;
+    if (!body || this.#requestDone || this.#over) return from;
+    body.take(data, from);
+    if (body.fault !== '') {
+      this.#refuseBody(body.fault);
+      return data.length;
+    }
+    if (body.done) this.#requestDone = true;
+    if (body.end > from) this.#forward(part(data, from, body.end));
+    if (body.tail !== '') this.#forward(body.tail);
+    if (body.done && this.#answerDone) this.#complete();
+    return body.done ? body.next : data.length;
+  }
+
+  /** The client has gone, or breaks off. */
+  abandon(): void {
+    if (this.#over) return;
+    this.#cancel?.();
+    this.#dropConnection();
+    this.#end(undefined);
+  }
+
+  /**
+   * After a swap, or while stopping (`all`): from now on its target's departure ends it, too. Not asked for at each request's start: nearly
+   * none of them sees its target leave.
+   */
+  watchDeparture(all: boolean): void {
+    const target = this.#target;
+    if (this.#unwatch || !target || !this.#pick || !(all || this.#connection?.pool.gone)) return;
+    this.#unwatch = this.#world.departures.watch(target, () => this.#drained());
+  }
+
+  /** All that was written to the client has left. */
+  clientDrained(): void {
+    const connection = this.#connection;
+    if (!connection) return;
+    connection.silentAfter(this.#silenceMs);
+    connection.resume();
+  }
+
+  // --- the target's side
+
+  connected(): void {
+    this.#send();
+  }
+
+  drained(): void {
+    this.#connection?.silentAfter(this.#silenceMs);
+    this.#client.resume();
+  }
+
+  received(data: Buffer): boolean {
+    this.#connection?.silentAfter(this.#silenceMs);
+    if (this.#answerDone) {
+      // more than its answer: nothing that comes on this connection can be trusted any more
+      this.#dropConnection();
+      this.#finishUnread();
+      return false;
+    }
+    if (this.#answerBody) return this.#relay(this.#answerBody, data);
+    this.#heard = true;
+    const all = this.#partial ? Buffer.concat([this.#partial, data]) : data;
+    this.#partial = undefined;
+    return this.#readHeads(all);
+  }
+
+  closed(error: Error | undefined): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (this.#over || !connection) return;
+    if (!connection.connected) this.#refused();
+    else if (!this.#answer) this.#broken(connection, error);
+    else if (this.#answerDone) this.#finishUnread();
+    else if (this.#answer.framing.kind === 'until-close' && !error) this.#complete();
+    else this.#tear();
+  }
+
+  silent(): void {
+    const connection = this.#connection;
+    if (!connection) return;
+    const waitsForClient = !this.#requestDone && connection.socket.writableLength === 0;
+    this.#dropConnection();
+    if (!connection.connected) this.#refused();
+    else if (this.#answerDone) this.#finishUnread();
+    else if (this.#answer) this.#tear();
+    else if (waitsForClient)
+      this.#own(408, `the body of the request stopped for ${this.#silenceMs / 1000} s`, undefined);
+    else this.#own(504, `${this.#app} did not answer within ${this.#silenceMs / 1000} s`, 'failed');
+  }
+
+  // --- choosing a target
+
+  #place(fresh: boolean): void {
+    const { routes } = this.#world;
+    const { service, wish } = this.#route;
+    if (this.#attempts >= (service.policy?.retries?.attempts ?? ATTEMPTS_MAX)) {
+      this.#refuse(routes.explain(service, { ...wish, ...this.#exceptTried() }));
+      return;
+    }
+    const asked = this.#tried ? { ...wish, tried: this.#tried } : wish;
+    this.#cancel = undefined;
+    this.#cancel = routes.place(service, asked, (placed) => this.#placed(placed, fresh));
+  }
+
+  #placed(placed: Placed, fresh: boolean): void {
+    this.#cancel = undefined;
+    if (placed.kind === 'none') {
+      this.#refuse(placed.why);
+      return;
+    }
+    const { pick } = placed;
+    const { service } = this.#route;
+    const { pools, deadlines, connectTimeoutMs } = this.#world;
+    this.#attempts += 1;
+    this.#pick = pick;
+    this.#target = pick.target;
+    const pool = pools.of(service, pick.target);
+    const idle = fresh ? undefined : pool.take();
+    if (idle) {
+      this.#connection = idle;
+      idle.user = this;
+      this.#send();
+      return;
+    }
+    const opened = pool.open(deadlines, service.policy?.timeouts?.connectMs ?? connectTimeoutMs);
+    opened.user = this;
+    this.#connection = opened;
+  }
+
+  #exceptTried(): { tried?: Set<TaskId> } {
+    return this.#tried ? { tried: this.#tried } : {};
+  }
+
+  #triedNow(): Set<TaskId> {
+    this.#tried ??= new Set();
+    if (this.#target) this.#tried.add(this.#target.taskId);
+    return this.#tried;
+  }
+
+  /** Nothing was sent: the next one, whatever the method. */
+  #refused(): void {
+    this.#triedNow();
+    this.#release('refused');
+    this.#place(false);
+  }
+
+  #broken(connection: UpstreamConnection, error: Error | undefined): void {
+    const tried = this.#triedNow();
+    // a kept connection that the target closed just now says nothing about it
+    const outcome = connection.reused ? undefined : 'failed';
+    if (!this.#mayRepeat(connection.reused)) {
+      const code = error && 'code' in error ? String(error.code) : 'no answer';
+      this.#own(
+        502,
+        `${this.#app} closed the connection before it answered (${code}); the request may have had an effect`,
+        outcome,
+      );
+      return;
+    }
+    this.#repeated = true;
+    if (!this.#hasUntried() && this.#target) tried.delete(this.#target.taskId);
+    this.#release(outcome);
+    this.#again(true);
+  }
+
+  #mayRepeat(reused: boolean): boolean {
+    return (
+      !this.#repeated &&
+      !this.#consumed &&
+      !this.#heard &&
+      IDEMPOTENT.has(this.method) &&
+      (reused || this.#hasUntried()) &&
+      this.#world.routes.mayRetry(this.#route.service)
+    );
+  }
+
+  #again(fresh: boolean): void {
+    this.#sent = false;
+    this.#heard = false;
+    this.#place(fresh);
+  }
+
+  #hasUntried(): boolean {
+    const service = this.#world.routes.matcher.counterpartOf(this.#route.service);
+    return service?.targets.some(({ taskId }) => this.#tried?.has(taskId) !== true) ?? false;
+  }
+
+  // --- the request
+
+  #send(): void {
+    const connection = this.#connection;
+    if (!connection) return;
+    connection.silentAfter(this.#silenceMs);
+    this.#sent = true;
+    const { socket } = connection;
+    if (this.#head.framing.kind === 'none') {
+      socket.write(this.#text, 'latin1');
+      return;
+    }
+    this.#consumed = this.#body !== undefined;
+    const [first, ...rest] = this.#held;
+    this.#held = NOTHING_HELD;
+    this.#heldBytes = 0;
+    if (first instanceof Buffer) writeMessage(socket, this.#text, first, 0, first.length);
+    else socket.write(this.#text + (first ?? ''), 'latin1');
+    for (const piece of rest) socket.write(piece);
+    if (socket.writableLength > BUFFERED_BYTES_MAX) this.#client.pause();
+    else this.#client.resume();
+  }
+
+  #forward(piece: Buffer | string): void {
+    const connection = this.#connection;
+    if (!connection || !this.#sent) {
+      if (this.#held === NOTHING_HELD) this.#held = [];
+      this.#held.push(piece);
+      this.#heldBytes += piece.length;
+      if (this.#heldBytes > BUFFERED_BYTES_MAX) this.#client.pause();
+      return;
+    }
+    connection.silentAfter(this.#silenceMs);
+    connection.socket.write(piece);
+    if (connection.socket.writableLength > BUFFERED_BYTES_MAX) this.#client.pause();
+  }
+
+  // --- the answer
+
+  #readHeads(data: Buffer): boolean {
+    let from = 0;
+    while (from < data.length) {
+      const verdict = readResponseHead(data, from, HEAD_LIMITS, this);
+      if (verdict.kind === 'more') {
+        // a copy: the buffer is read into again
+        this.#partial = Buffer.from(data.subarray(from));
+        break;
+      }
+      if (verdict.kind !== 'head') {
+        this.#dropConnection();
+        this.#own(502, `${this.#app} gave an answer that is not valid HTTP (${verdict.why})`, 'failed');
+        return false;
+      }
+      const { head } = verdict;
+      if (head.status >= 200) return this.#answered(head, data);
+      this.#write(rewriteInterim(head));
+      from = head.end;
+    }
+    return false;
+  }
+
+  #answered(head: ResponseHead, data: Buffer): boolean {
+    if (this.#asksAnother(head.status)) return false;
+    const body = new BodyMeter(head.framing);
+    body.next = body.end = head.end;
+    if (!body.done) body.take(data, head.end);
+    if (body.fault !== '') {
+      this.#dropConnection();
+      this.#own(502, `${this.#app} gave an answer that is not valid HTTP (${body.fault})`, 'failed');
+      return false;
+    }
+    this.#answer = head;
+    this.#answerBody = body;
+    this.#status = head.status;
+    this.#stays = this.#mayStay(head);
+    const text = this.#rewritten(head);
+    const { socket } = this.#client;
+    writeMessage(socket, text, data, head.end, body.end);
+    this.#bytesOut += text.length + body.end - head.end;
+    return this.#wrote(body, data);
+  }
+
+  #rewritten(head: ResponseHead): string {
+    const { service, wish, responseEdits } = this.#route;
+    return rewriteAnswer(head, {
+      keepAlive: this.#stays,
+      now: this.#world.deadlines.now,
+      cookie: service.sticky && this.#target ? stickyCookie(service, this.#target, wish.sticky) : undefined,
+      edits: responseEdits,
+    });
+  }
+
+  #relay(body: BodyMeter, data: Buffer): boolean {
+    body.take(data, 0);
+    if (body.fault !== '') {
+      this.#dropConnection();
+      this.#tear();
+      return false;
+    }
+    if (body.end > 0) this.#client.socket.write(part(data, 0, body.end));
+    this.#bytesOut += body.end;
+    return this.#wrote(body, data);
+  }
+
+  /** A piece of the answer is on its way to the client. True: its bytes are still needed. */
+  #wrote(body: BodyMeter, data: Buffer): boolean {
+    const { socket } = this.#client;
+    if (body.tail !== '') this.#write(body.tail);
+    const waiting = socket.writableLength;
+    if (!body.done) {
+      if (waiting > BUFFERED_BYTES_MAX) this.#connection?.pause();
+      return waiting > 0;
+    }
+    this.#answerDone = true;
+    if (body.next < data.length || !this.#answer?.keepAlive || this.#world.isStopping())
+      this.#dropConnection();
+    if (this.#requestDone) this.#complete();
+    else if (!this.#connection) this.#finishUnread();
+    return waiting > 0;
+  }
+
+  #write(text: string): void {
+    this.#client.socket.write(text, 'latin1');
+    this.#bytesOut += text.length;
+  }
+
+  /** Whether the client may send another request after this answer. */
+  #mayStay(head: ResponseHead): boolean {
+    if (!this.#head.keepAlive || head.framing.kind === 'until-close' || this.#world.isStopping())
+      return false;
+    // a target that answers early and closes will not read the rest of the body
+    return this.#requestDone || head.keepAlive;
+  }
+
+  /** Policy `retries.on`: an answer of this status is thrown away, and another target is asked. */
+  #asksAnother(status: number): boolean {
+    const { service } = this.#route;
+    const retries = service.policy?.retries;
+    if (!retries?.on?.includes(status) || this.#consumed || !IDEMPOTENT.has(this.method)) return false;
+    if (this.#attempts >= (retries.attempts ?? ATTEMPTS_MAX)) return false;
+    this.#triedNow();
+    if (!this.#hasUntried() || !this.#world.routes.mayRetry(service)) return false;
+    this.#dropConnection();
+    this.#release(outcomeOf(status));
+    this.#again(false);
+    return true;
+  }
+
+  // --- ends
+
+  #complete(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection) {
+      const idleMs = this.#idleMs();
+      if (idleMs > 0 && !this.#world.isStopping()) connection.release(idleMs);
+      else connection.destroy();
+    }
+    const afterwards = this.#stays ? 'stays' : 'closes';
+    this.#end(outcomeOf(this.#status));
+    this.#client.over(afterwards);
+  }
+
+  /** The answer is whole, and nobody reads the rest of the request. */
+  #finishUnread(): void {
+    if (this.#over) return;
+    this.#end(outcomeOf(this.#status));
+    this.#client.over('lingers');
+  }
+
+  #tear(): void {
+    this.#end('failed');
+    this.#client.over('torn');
+  }
+
+  #refuseBody(why: string): void {
+    const answered = this.#answer !== undefined;
+    this.#cancel?.();
+    this.#dropConnection();
+    if (!answered) {
+      this.#own(400, `the request is not valid HTTP: ${why}`, undefined);
+      return;
+    }
+    this.#end(undefined);
+    this.#client.over('torn');
+  }
+
+  #refuse({ message, retryAfterS }: NoTarget): void {
+    this.#ownAnswer(
+      { kind: 'answer', status: 503, message, headers: [['retry-after', String(retryAfterS)]] },
+      undefined,
+    );
+  }
+
+  #own(status: number, message: string, outcome: Outcome | undefined): void {
+    this.#ownAnswer({ kind: 'answer', status, message, headers: [] }, outcome);
+  }
+
+  #ownAnswer(own: OwnAnswer, outcome: Outcome | undefined): void {
+    if (this.#over) return;
+    const stays = this.#requestDone && this.#head.keepAlive && !this.#world.isStopping();
+    const text = ownAnswerText(own, this.method, stays, this.#world.deadlines.now);
+    this.#client.socket.write(text);
+    this.#bytesOut += Buffer.byteLength(text);
+    this.#status = own.status;
+    const afterwards = !this.#requestDone ? 'lingers' : stays ? 'stays' : 'closes';
+    this.#end(outcome);
+    this.#client.over(afterwards);
+  }
+
+  #dropConnection(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.destroy();
+  }
+
+  #idleMs(): number {
+    const lines = this.#answer?.lines ?? [];
+    for (let at = 0; at + 1 < lines.length; at += 2) {
+      const name = lines[at] as string;
+      if (name.length === KEEP_ALIVE.length && name.toLowerCase() === KEEP_ALIVE)
+        return idleMsFor(lines[at + 1]);
+    }
+    return IDLE_MS_MAX;
+  }
+
+  /** The target leaves and its drain time is over. */
+  #drained(): void {
+    this.#unwatch = undefined;
+    const answer = this.#answer;
+    this.#dropConnection();
+    if (!answer)
+      this.#own(503, `${this.#app} was stopped before it answered, after its drain time`, undefined);
+    else if (this.#answerDone) this.#finishUnread();
+    else if (this.#answerBody?.couldEnd && isEventStream(answer)) {
+      // a stream without an end of its own: its reader reconnects
+      this.#write('0\r\n\r\n');
+      this.#stays = false;
+      this.#complete();
+    } else this.#tear();
+  }
+
+  #release(outcome: Outcome | undefined): void {
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+    const pick = this.#pick;
+    this.#pick = undefined;
+    pick?.release(outcome);
+  }
+
+  #end(outcome: Outcome | undefined): void {
+    this.#over = true;
+    this.#release(outcome);
+    const { observer } = this.#world;
+    if (observer === nobodyWatches) return;
+    const { url } = this.#route;
+    const queryAt = url.indexOf('?');
+    observer.ended({
+      path: this.#target ? 'fast' : 'own',
+      service: this.#route.service,
+      target: this.#target,
+      method: this.method,
+      host: this.#head.host,
+      urlPath: queryAt < 0 ? url : url.slice(0, queryAt),
+      clientAddress: this.#client.origin.clientAddress,
+      requestId: this.#requestId,
+      status: this.#status,
+      durationMs: performance.now() - this.#startedAt,
+      retries: Math.max(0, this.#attempts - 1),
+      bytesOut: this.#bytesOut,
+    });
+  }
+
+  get #app(): string {
+    return `app ${this.#route.service.appId}`;
+  }
+}
+
+/** Shared by the many requests without a body. */
+const NOTHING_HELD: (Buffer | string)[] = [];
+const KEEP_ALIVE = 'keep-alive';
+
+function isEventStream({ lines }: ResponseHead): boolean {
+  return lines.some(
+    (value, at) =>
+      at % 2 === 1 &&
+      lines[at - 1]?.toLowerCase() === 'content-type' &&
+      value.toLowerCase().startsWith('text/event-stream'),
+  );
+}
+
+function outcomeOf(status: number): Outcome {
+  return GATEWAY_FAULTS.has(status) ? 'failed' : 'ok';
+}

@@ -1,0 +1,27 @@
+// What every exchange of the fast path shares.
+import type { FindOptions } from '../admission/find-route.js';
+import type { Departures } from '../drain/departures.js';
+import type { Observer } from '../observe/request-record.js';
+import type { LiveRoutes } from '../targets/live-routes.js';
+import type { Deadlines } from './deadlines.js';
+import type { UpstreamPools } from './upstream-pool.js';
+
+export interface FastParts {
+  readonly routes: LiveRoutes;
+  readonly departures: Departures;
+  readonly observer: Observer;
+  readonly connectTimeoutMs: number;
+  /** Silence on the connection to the task after which a request is given up. */
+  readonly silenceMs: number;
+  /** True once this process stops: answers then end their connection. */
+  readonly isStopping: () => boolean;
+  /** The rules of this very moment. */
+  readonly findOptions: () => FindOptions;
+  /** Before each request: a promise while the table may be out of date, to wait for (decisions.md 10). */
+  readonly freshen: () => Promise<void> | undefined;
+}
+
+export interface FastWorld extends FastParts {
+  readonly pools: UpstreamPools;
+  readonly deadlines: Deadlines;
+}
