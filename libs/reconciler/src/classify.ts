@@ -1,6 +1,7 @@
 // Puts every instance of an app into exactly one set. The rules are an ordered table, the first that fits decides, and each says
 // why it exists; what is done about a set is decided elsewhere. Invariant: the last rule fits always, so no instance is forgotten.
 import {
+  currentStatus,
   hasEnded,
   hasRoutablePorts,
   healthOf,
@@ -10,7 +11,7 @@ import {
   runningSince,
 } from '#libs/lifecycle';
 import { isOfCurrentConfig } from '#libs/model';
-import type { App, AppVersion, Instance } from '#libs/model';
+import type { AgentId, App, AppVersion, Instance } from '#libs/model';
 import type { ReconcileSettings } from './snapshot.js';
 
 export type InstanceSet =
@@ -33,6 +34,8 @@ export interface AppSituation {
   readonly settings: Pick<ReconcileSettings, 'acceptHoldMs' | 'minReadyMs'>;
   readonly officeSince: number;
   readonly now: number;
+  /** See ClusterSnapshot. */
+  readonly toldUntil?: (agent: AgentId) => number;
 }
 
 interface Rule {
@@ -156,5 +159,8 @@ function answers(instance: Instance, situation: AppSituation): boolean {
  */
 export function acceptHoldUntil(instance: Instance, { instances, settings, now }: AppSituation): number {
   const hasAccepted = instances.some((each) => each.routing !== 'out' || each.leftAt > 0);
-  return hasAccepted ? runningSince(instance, now) + settings.acceptHoldMs : 0;
+  if (!hasAccepted) return 0;
+  // by our clock: that of its agent may be behind by more than the whole time. Rows of older releases do not say
+  const since = currentStatus(instance)?.wellSince ?? runningSince(instance, now);
+  return since + settings.acceptHoldMs;
 }

@@ -2,10 +2,11 @@
 // then takes nothing down. On the simulated cluster.
 import { describe, expect, test } from '@jest/globals';
 import { isRunning } from '#libs/lifecycle';
-import { asAppId } from '#libs/model';
+import { asAppId, asInstanceId } from '#libs/model';
 import type { AppSpec, Instance, TaskId } from '#libs/model';
-import { aHealthCheck, anAppSpec } from '#libs/testkit';
-import { isAvailable } from './classify.js';
+import { aHealthCheck, anAppSpec, anInstance, aStatus, aVersion } from '#libs/testkit';
+import { classify, isAvailable } from './classify.js';
+import type { AppSituation } from './classify.js';
 import { SimulatedCluster, TICK_MS } from './simulated-cluster.js';
 import type { Behaviour } from './simulated-cluster.js';
 import { DEFAULT_RECONCILE_SETTINGS } from './snapshot.js';
@@ -138,6 +139,24 @@ describe('a good release', () => {
       return !cluster.deployments.size;
     });
     expect(least).toBe(2);
+  });
+
+  test('that accepts nothing is held back for its whole time, however far behind the clock of its agent is', () => {
+    const [placedAt, runsAt] = [1_000_000, 1_100_000];
+    const spec = aSpec('good', { healthChecks: [] });
+    const status = aStatus({ startedAt: runsAt - 60_000, wellSince: runsAt });
+    const fresh = anInstance({ placedAt, status });
+    const situation: AppSituation = {
+      app: { id: WEB, current: aVersion(spec), removing: false, revision: 1 },
+      instances: [anInstance({ id: asInstanceId('web.instance-0'), routing: 'in' }), fresh],
+      versionOf: () => aVersion(spec),
+      settings: DEFAULT_RECONCILE_SETTINGS,
+      officeSince: 0,
+      now: runsAt,
+    };
+    const { acceptHoldMs } = DEFAULT_RECONCILE_SETTINGS;
+    expect(classify(fresh, { ...situation, now: runsAt + acceptHoldMs - 1 })).toBe('unready');
+    expect(classify(fresh, { ...situation, now: runsAt + acceptHoldMs })).toBe('available');
   });
 
   test('with the label 0 takes over at once', () => {
