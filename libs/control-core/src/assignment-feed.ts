@@ -47,6 +47,7 @@ export class AssignmentFeed {
       else changed.set(agent, new Set([id]));
     };
     for (const { before, after } of touched.instances) {
+      if (before && after && isReportOnly(before, after)) continue;
       for (const row of [before, after]) if (row) note(row.agentId, row.id);
     }
     for (const [agent, ids] of changed) this.#sendChanges(agent, ids, workingSet);
@@ -103,6 +104,13 @@ function assignmentFor(instance: Instance, agent: AgentId, workingSet: WorkingSe
   const enforceGroupRole = defaultRoleOf(instance.appId, workingSet.groups) !== undefined;
   const place = { hostname: info.hostname, enforceGroupRole };
   return assignmentOf(instance, workingSet.versionOf(instance), workingSet.apps.get(instance.appId), place);
+}
+
+/** Nothing but what its agent says of it is new: most commits are of this kind, and an assignment says nothing of that. */
+function isReportOnly(before: Instance, after: Instance): boolean {
+  const isSame = (member: string): boolean =>
+    member === 'status' || before[member as keyof Instance] === after[member as keyof Instance];
+  return Object.keys(after).every(isSame) && Object.keys(before).every(isSame);
 }
 
 /** What makes an assignment another one; the backoff moves with every crash of a sibling and travels along with the next change. */
