@@ -119,6 +119,10 @@ export class Cluster implements World {
   get now(): number {
     return this.timeline.now;
   }
+  get clockErrorMs(): number {
+    const { clockOffsetMs, clockDrift, durationMs } = this.#scenario;
+    return 2 * (clockOffsetMs + clockDrift * durationMs);
+  }
   get leader(): SimControlPlane | null {
     return this.controlPlanes.find((each) => each.leads) ?? null;
   }
@@ -129,12 +133,12 @@ export class Cluster implements World {
     return this.simProxies.map((each) => this.#proxyFact(each));
   }
   tasks(): readonly TaskFact[] {
-    return this.hosts.flatMap((host) => host.tasks.map((task) => this.#taskFact(host, task)));
+    return this.hosts.flatMap((host) => host.tasks);
   }
   task(id: TaskId): TaskFact | undefined {
     for (const host of this.hosts) {
       const task = host.task(id);
-      if (task) return this.#taskFact(host, task);
+      if (task) return task;
     }
     return undefined;
   }
@@ -204,13 +208,13 @@ export class Cluster implements World {
         error: (who, fields, text) => this.note(who, `error: ${text} ${JSON.stringify(fields)}`),
         running: () => undefined,
         followed: (host, epoch) => this.#tell((each) => each.followed?.(host.name, epoch, this)),
-        launching: (host, task) => {
+        launching: (_host, task) => {
           this.log.count('launches');
-          this.#tell((each) => each.launching?.(this.#taskFact(host, task), this));
+          this.#tell((each) => each.launching?.(task, this));
         },
-        stopAsked: (host, task) => {
+        stopAsked: (_host, task) => {
           this.log.count('stops');
-          this.#tell((each) => each.stopAsked?.(this.#taskFact(host, task), this));
+          this.#tell((each) => each.stopAsked?.(task, this));
         },
         ended: (_host, _task, how) => this.log.count(`ends ${how}`),
       },
@@ -320,11 +324,6 @@ export class Cluster implements World {
       askedAt: proxy.askedAt,
       inFlight: proxy.inFlightRequests(),
     };
-  }
-
-  #taskFact(host: SimHost, task: SimTask): TaskFact {
-    const { taskId, appId, instanceId, incarnation, hostPorts, isAlive, wasReady, isWell } = task;
-    return { taskId, appId, instanceId, incarnation, host: host.name, hostPorts, isAlive, wasReady, isWell };
   }
 
   /** A release that does not work, or no room for it. */

@@ -248,6 +248,7 @@ export class SimHost implements Doors, Asked {
       doors: this,
       launch,
       runtime,
+      host: this.name,
       hostAddress: this.address,
       ownAddress: hasOwn ? `172.18.${this.#parts.index}.${(number % 250) + 2}` : null,
       handle: runtime === 'docker' ? `container-${number}` : String(1_000 + number),

@@ -41,7 +41,8 @@ export interface SimTaskParts {
   readonly doors: Doors;
   readonly launch: TaskLaunch;
   readonly runtime: RuntimeKind;
-  /** Of the host. */
+  /** Name of the host. */
+  readonly host: string;
   readonly hostAddress: string;
   /** Of the task itself, in a container network; null with the network of the host. */
   readonly ownAddress: string | null;
@@ -65,6 +66,9 @@ export class SimTask {
   readonly appId: AppId;
   readonly appVersion: Timestamp;
   readonly incarnation: number;
+  readonly host: string;
+  /** That it may open. */
+  readonly hostPorts: readonly number[];
   readonly spec: LaunchSpec;
   readonly runtime: RuntimeKind;
   readonly release: number;
@@ -103,6 +107,8 @@ export class SimTask {
     this.appId = appId;
     this.appVersion = appVersion;
     this.incarnation = incarnation;
+    this.host = parts.host;
+    this.hostPorts = spec.ports.map(({ hostPort }) => hostPort).filter((port) => port !== 0);
     this.spec = spec;
     this.runtime = parts.runtime;
     this.release = Number(spec.env[RELEASE_VARIABLE] ?? 0);
@@ -173,11 +179,6 @@ export class SimTask {
     const isSick = now < this.#sickUntil || this.isHung;
     return this.#runningAt !== null && !isSick && this.temper.isWell(now - this.#runningAt);
   }
-  /** The host ports that it may open. */
-  get hostPorts(): readonly number[] {
-    return this.spec.ports.map(({ hostPort }) => hostPort).filter((port) => port !== 0);
-  }
-
   /** Its runtime has done its part. False: a port that its runtime publishes for it is taken. */
   run(): boolean {
     if (this.#phase !== 'starting') return this.isAlive;

@@ -1,10 +1,15 @@
 // Progress: with capacity and time, all is as it is wanted, and nothing is left over.
-import type { App } from '#libs/model';
+import type { App, Instance } from '#libs/model';
 import { broken, type Watcher, type World } from './watch.js';
 import { isServing } from './serving.js';
 
 /** Why the app need not be whole: shown by the product itself, so that a wrong excuse can be seen in the log. */
 export type Excuse = (app: App) => string | null;
+
+/** By whichever clock: that of its agent, or that of the leader who placed it; and a little more, for the run just ends. */
+const ranMs = ({ status, placedAt }: Instance, now: number): number =>
+  now - Math.min(status?.startedAt ?? now, placedAt ?? now) + SLACK_MS;
+const SLACK_MS = 3_000;
 
 export function converges(excuse: Excuse): Watcher {
   return {
@@ -21,7 +26,9 @@ export function converges(excuse: Excuse): Watcher {
       }
       for (const app of stored.apps.values()) {
         const instances = stored.instancesOf(app.id);
-        const serving = instances.filter((each) => isServing(each, stored.versionOf(each), now)).length;
+        const serving = instances.filter((each) =>
+          isServing(each, stored.versionOf(each), ranMs(each, now)),
+        ).length;
         const wanted = app.removing ? 0 : app.current.spec.instances;
         if (serving === wanted && instances.length === wanted) continue;
         if (excuse(app) !== null) continue;

@@ -13,33 +13,29 @@ const newStops = ({ touched }: CommitFact): readonly { before: Instance; after: 
     before && after?.stop && !before.stop ? [{ before, after }] : [],
   );
 
-/** Without checks it counts as healthy 30 s after it was placed, whatever its ports say (decisions.md 12); clocks differ. */
-const UNCHECKED_MS = 27_000;
+/** On its way from a report to the commit that says so, and in the rounding of clocks. */
+const FLOOR_SLACK_MS = 3_000;
 
+/**
+ * One without checks that does not accept connections counts 30 s after it ran (decisions.md 12), by the clock of the leader: what is
+ * stopped counted if that is over by any clock, and what is left counts if it is over by some clock.
+ */
 export function floor(): Watcher {
-  /** True times. */
-  const placedAt = new Map<TaskId, number>();
+  /** True times, of what was reported as running. */
+  const runsSince = new Map<TaskId, number>();
   return {
     rule: 'floor',
-    committed(fact, { stored, now }) {
-      for (const { before, after } of fact.touched.instances) {
-        if (after?.placed && after.taskId && before?.taskId !== after.taskId) placedAt.set(after.taskId, now);
-      }
-      const countsAlone = (each: Instance): boolean =>
-        each.placed &&
-        !each.stop &&
-        each.taskId !== undefined &&
-        each.status?.taskId === each.taskId &&
-        each.status.phase === 'running' &&
-        !stored.versionOf(each).spec.healthChecks.length &&
-        now - (placedAt.get(each.taskId) ?? now) >= UNCHECKED_MS;
+    committed(fact, { stored, now, clockErrorMs }) {
+      for (const { after } of fact.touched.instances) noteRunning(after, now);
+      const unsureMs = clockErrorMs + FLOOR_SLACK_MS;
+      const ranMs = ({ taskId }: Instance): number => (taskId ? now - (runsSince.get(taskId) ?? now) : 0);
       for (const { before, after } of newStops(fact)) {
         const app = stored.apps.get(after.appId);
         if (!app || !after.stop || !CHOSEN.has(after.stop.cause.kind)) continue;
-        if (!isServing(before, stored.versionOf(before), now)) continue;
+        if (!isServing(before, stored.versionOf(before), ranMs(before) - unsureMs)) continue;
         const left = stored
           .instancesOf(app.id)
-          .filter((each) => countsAlone(each) || isServing(each, stored.versionOf(each), now)).length;
+          .filter((each) => isServing(each, stored.versionOf(each), ranMs(each) + unsureMs)).length;
         if (left >= floorOf(app)) continue;
         broken(
           'floor',
@@ -48,6 +44,12 @@ export function floor(): Watcher {
       }
     },
   };
+
+  function noteRunning(instance: Instance | null | undefined, now: number): void {
+    const { status, taskId } = instance ?? {};
+    if (!taskId || status?.taskId !== taskId || status.phase !== 'running' || runsSince.has(taskId)) return;
+    runsSince.set(taskId, now);
+  }
 }
 
 export function capacity(): Watcher {

@@ -5,10 +5,12 @@ import type { App, AppVersion, Instance } from '#libs/model';
 
 /** A successor without checks that does not accept connections holds its predecessor back this long (decisions.md 12). */
 const ACCEPT_HOLD_MS = 30_000;
-const SLACK_MS = 3_000;
 
-/** Healthy and routed: it runs, nothing is to stop it, its checks pass, and traffic can reach it. */
-export function isServing(instance: Instance, version: AppVersion, now: number): boolean {
+/**
+ * Healthy and routed: it runs, nothing is to stop it, its checks pass, and traffic can reach it. `ranMs`: for how long it has run, as far
+ * as the caller is sure; it decides about one without checks that does not accept connections.
+ */
+export function isServing(instance: Instance, version: AppVersion, ranMs: number): boolean {
   const { stop, goal, placed, unreachableSince, status, taskId, asksReadiness } = instance;
   if (stop || goal === 'stopped' || !placed || unreachableSince !== undefined) return false;
   if (!status || status.taskId !== taskId || status.phase !== 'running') return false;
@@ -16,9 +18,7 @@ export function isServing(instance: Instance, version: AppVersion, now: number):
   if (!healthChecks.every((_, index) => status.health[index]?.alive)) return false;
   if (asksReadiness && !status.readiness?.ready) return false;
   if (!hasRoutablePorts(version.spec) || instance.routing === 'in') return true;
-  // by whichever clock: that of its agent, or that of the leader who placed it
-  const since = Math.min(status.startedAt ?? now, instance.placedAt ?? now);
-  return !healthChecks.length && now - since >= ACCEPT_HOLD_MS - SLACK_MS;
+  return !healthChecks.length && ranMs >= ACCEPT_HOLD_MS;
 }
 
 /** ceil, but for the noise of floating point. */

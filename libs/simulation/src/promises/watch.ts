@@ -17,7 +17,7 @@ export class PromiseBroken extends Error {
   }
 }
 
-/** A task as it really is. */
+/** A task as it really is, whenever a member is read. */
 export interface TaskFact {
   readonly taskId: TaskId;
   readonly appId: AppId;
@@ -71,6 +71,8 @@ export interface World {
   /** All tasks that run or may, of all hosts. */
   tasks(): readonly TaskFact[];
   task(id: TaskId): TaskFact | undefined;
+  /** How far the clocks of two processes may be apart at the end of the run, ms. */
+  readonly clockErrorMs: number;
   /** True time since which some control plane leads; null while none does. */
   readonly ledSince: number | null;
   /** Ms for which nobody led, from the start of the run. */
