@@ -6,6 +6,8 @@ import type { TaskId } from '#libs/model';
 import type { RouteTable } from '#libs/routing';
 import type { Clock } from '#libs/time';
 import { Departures } from './drain/departures.js';
+import { beginsHttp2 } from './fronts/preface.js';
+import { H2Front } from './h2/h2-front.js';
 import { originOf, type Origin } from './fronts/origin.js';
 import { acceptService } from './fronts/service-front.js';
 import { FastPath } from './fast/fast-path.js';
@@ -51,6 +53,7 @@ export class ProxyEngine {
   readonly #agent = new UpstreamAgent();
   readonly #parts: FullPathParts;
   readonly #full: FullPath;
+  readonly #h2: H2Front;
   readonly #fast: FastPath | undefined;
   readonly #main: Server;
   #listeners: ServiceListeners | undefined;
@@ -80,10 +83,14 @@ export class ProxyEngine {
       freshen: () => options.freshen?.(),
     };
     this.#full = new FullPath(this.#parts);
+    this.#h2 = new H2Front(this.#parts);
     if (options.fastPath !== false)
       this.#fast = new FastPath({
         ...this.#parts,
-        handOver: (socket, origin, first) => this.#full.take(socket, origin, first),
+        handOver: (socket, origin, first) => {
+          if (beginsHttp2(first)) this.#h2.take(socket, origin, first);
+          else this.#full.take(socket, origin, first);
+        },
       });
     this.#main = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
       this.#http(socket, originOf(socket)),
@@ -131,6 +138,7 @@ export class ProxyEngine {
     this.#listeners?.closeAll();
     this.#main.close();
     this.#fast?.stopping();
+    this.#h2.stop();
     this.#departures.endAll(graceMs);
     const until = this.#options.clock.now() + graceMs;
     while (this.#isBusy() && this.#options.clock.now() < until) {
@@ -139,6 +147,7 @@ export class ProxyEngine {
       await this.#pause(STOP_POLL_MS);
     }
     this.#full.close();
+    this.#h2.close();
     this.#fast?.close();
     this.#agent.destroy();
   }

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { readRequestHead, type RequestHead } from '#libs/http-wire';
 import { admit, type OwnAnswer } from '../admission/admit.js';
 import type { Origin } from '../fronts/origin.js';
+import { beginsHttp2 } from '../fronts/preface.js';
 import { nobodyWatches } from '../observe/request-record.js';
 import { ownAnswerText } from './answer-rewrite.js';
 import { BodyMeter } from './body-meter.js';
@@ -67,6 +68,8 @@ export class ClientConnection implements Watched, ExchangeClient {
   /** Of `performance`, when the first byte of the present head came; 0: none has. */
   #headSince = 0;
   #freshened = false;
+  /** A request has been read of it. */
+  #asked = false;
   #advancing = false;
   #paused = false;
   readonly #listeners = {
@@ -210,7 +213,9 @@ export class ClientConnection implements Watched, ExchangeClient {
         this.#handOver(data);
         return false;
       default:
-        this.#refuse(verdict.status, verdict.why);
+        // HTTP/2 with prior knowledge; only as the first words of a connection
+        if (!this.#asked && beginsHttp2(data)) this.#handOver(data);
+        else this.#refuse(verdict.status, verdict.why);
         return false;
     }
   }
@@ -218,6 +223,7 @@ export class ClientConnection implements Watched, ExchangeClient {
   #begin(head: RequestHead, data: Buffer): boolean {
     if (!this.#freshened && this.#freshens()) return false;
     this.#freshened = false;
+    this.#asked = true;
     const facts = new HeadFacts(head, this.origin);
     const options = this.#world.findOptions();
     if (needsFullPath(facts, options)) {

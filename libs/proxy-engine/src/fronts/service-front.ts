@@ -34,7 +34,9 @@ async function accept(parts: ServiceFrontParts, socket: Socket, servicePort: num
     client.off('error', drop);
     parts.toHttp(client, originOf(client, { servicePort }));
   };
-  if (service.mode === 'http') return toHttp(socket);
+  // what targets that speak HTTP/2 get from us is HTTP, whatever the client's first bytes are
+  if (service.mode === 'http' || (service.mode === 'auto' && service.policy?.protocol === 'h2c'))
+    return toHttp(socket);
   const seen = service.mode === 'tcp' ? 'tcp' : await sniff(socket, parts.clock);
   if (seen === 'http') toHttp(socket);
   else if (seen === 'tcp') await relayTcp(parts, socket, service);

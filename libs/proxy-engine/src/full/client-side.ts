@@ -14,6 +14,8 @@ export interface AnswerHead {
   readonly headers: string[];
   /** Trailers may follow the body. */
   readonly mayHaveTrailers: boolean;
+  /** HTTP/2: the head is all there is, and clients (gRPC) want to see it at the head. */
+  readonly ends?: boolean;
 }
 
 export interface ClientSide {

@@ -168,6 +168,7 @@ export class Exchange {
       reason: answer.reason,
       headers: editFlat(headers, this.#route.responseEdits),
       mayHaveTrailers: answer.mayHaveTrailers,
+      ...(answer.ends === undefined ? {} : { ends: answer.ends }),
     });
     const { body } = answer;
     const last = through ? body.pipe(through) : body;

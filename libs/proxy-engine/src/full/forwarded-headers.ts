@@ -17,7 +17,7 @@ const HOP_BY_HOP = new Set([
   'http2-settings',
 ]);
 
-/** Without them. Transfer-Encoding stays, for node frames the body by it. */
+/** Without them. Transfer-Encoding stays, for node frames the body by it; and so does the wish for trailers, for gRPC's sake. */
 export function dropHopByHop(given: IncomingHttpHeaders): HeaderMap {
   const named = new Set(namedBy(given.connection));
   const headers: HeaderMap = {};
@@ -26,6 +26,7 @@ export function dropHopByHop(given: IncomingHttpHeaders): HeaderMap {
     if (value === undefined || HOP_BY_HOP.has(name) || (named.has(name) && !ESSENTIAL.has(name))) continue;
     headers[name] = value;
   }
+  if (/\btrailers\b/i.test(String(given['te'] ?? ''))) headers['te'] = 'trailers';
   return headers;
 }
 

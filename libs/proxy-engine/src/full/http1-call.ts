@@ -161,7 +161,8 @@ class Gate extends Stream {
 /** What http-proxy reads of a request. A plain object, for a request may as well have come over HTTP/2. */
 function requestLike(method: string, url: string, headers: UpstreamAsk['headers']): IncomingMessage {
   const request = new Stream();
-  const said = { method, url, headers: { ...headers }, socket: { destroyed: false } };
+  const { te: _ofConnection, ...kept } = headers;
+  const said = { method, url, headers: kept, socket: { destroyed: false } };
   return Object.assign(request, said) as unknown as IncomingMessage;
 }
 

@@ -64,6 +64,7 @@ function handshake({ upstream, target, release }: Dialled, { req, socket, origin
   }
   const headers = dropHopByHop(req.headers);
   delete headers['trailer'];
+  delete headers['te'];
   addForwarded(headers, origin, route.prefix);
   editMap(headers, route.requestEdits);
   const asked = request({

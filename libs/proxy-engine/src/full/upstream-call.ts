@@ -27,6 +27,8 @@ export interface UpstreamAnswer {
   readonly headers: string[];
   readonly body: Readable;
   readonly mayHaveTrailers: boolean;
+  /** HTTP/2: the head came with the end of the stream. */
+  readonly ends?: boolean;
   /** Complete when the body has ended. */
   readonly trailers: () => FlatHeaders;
   /** The body is there to its last byte. */

@@ -1,0 +1,189 @@
+// HTTP/2 towards clients (RFC 9113): over TLS by ALPN, and with prior knowledge on plain connections. Each stream is admitted and
+// forwarded like any other request. A session ends when it is idle for too long, misbehaves, or the proxy stops.
+import {
+  constants,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+  type ServerOptions,
+} from 'node:http2';
+import type { Duplex } from 'node:stream';
+import type { Clock, Timer } from '#libs/time';
+import { admit, type OwnAnswer } from '../admission/admit.js';
+import type { FindOptions } from '../admission/find-route.js';
+import type { Origin } from '../fronts/origin.js';
+import { Exchange, type ExchangeParts } from '../full/exchange.js';
+import { addForwarded } from '../full/forwarded-headers.js';
+import { AbuseGuard } from './abuse-guard.js';
+import { StreamClient } from './stream-client.js';
+import { factsOfStream, readStreamHead, type StreamHead } from './stream-head.js';
+
+export interface H2FrontParts extends ExchangeParts {
+  readonly clock: Clock;
+  readonly findOptions: () => FindOptions;
+  readonly freshen: () => Promise<void> | undefined;
+}
+
+export const STREAMS_MAX = 128;
+const HEADER_LIST_BYTES = 32 * 1024;
+const HEADER_PAIRS_MAX = 256;
+/** Of one stream towards us; more would be memory that a slow task makes us hold. */
+const WINDOW_BYTES = 256 * 1024;
+/** MB: header tables, queued frames and bodies of one session. */
+const SESSION_MEMORY_MB = 16;
+/** The first request must be there by then. */
+const FIRST_STREAM_MS = 15_000;
+/** Longer than the 60 s of common balancers in front, so that they close first. */
+const IDLE_MS = 75_000;
+const OPTIONS = {
+  maxSessionMemory: SESSION_MEMORY_MB,
+  maxHeaderListPairs: HEADER_PAIRS_MAX,
+  maxSessionInvalidFrames: 100,
+  maxSessionRejectedStreams: 100,
+  maxSettings: 32,
+  settings: {
+    enablePush: false,
+    maxConcurrentStreams: STREAMS_MAX,
+    maxHeaderListSize: HEADER_LIST_BYTES,
+    initialWindowSize: WINDOW_BYTES,
+  },
+} satisfies ServerOptions;
+
+interface Served {
+  readonly session: ServerHttp2Session;
+  readonly origin: Origin;
+  readonly guard: AbuseGuard;
+  streams: number;
+  idle: Timer | undefined;
+}
+
+export class H2Front {
+  readonly #parts: H2FrontParts;
+  readonly #sessions = new Set<Served>();
+  #stopping = false;
+
+  constructor(parts: H2FrontParts) {
+    this.#parts = parts;
+  }
+
+  /** Serves this connection until it is closed; its preface is still to come, or in `first`. */
+  take(client: Duplex, origin: Origin, first?: Buffer): void {
+    client.on('error', () => client.destroy());
+    if (first && first.length > 0) client.unshift(first);
+    const session = performServerHandshake(client, OPTIONS);
+    const served: Served = {
+      session,
+      origin,
+      guard: new AbuseGuard(this.#parts.clock),
+      streams: 0,
+      idle: undefined,
+    };
+    this.#sessions.add(served);
+    this.#rest(served, FIRST_STREAM_MS);
+    session.on('stream', (stream, _headers, flags, raw?: string[]) =>
+      this.#begin(served, stream, {
+        raw: raw ?? [],
+        ended: (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0,
+      }),
+    );
+    // what is wrong is told to the client by GOAWAY; the connection ends with it
+    session.on('error', () => session.destroy());
+    session.on('ping', () => this.#count(served, 'ping'));
+    session.on('remoteSettings', () => this.#count(served, 'settings'));
+    session.once('close', () => {
+      served.idle?.cancel();
+      this.#sessions.delete(served);
+      client.destroy();
+    });
+    if (this.#stopping) this.#leave(served);
+  }
+
+  /** Clients are told to go elsewhere; what is in flight goes on. */
+  stop(): void {
+    this.#stopping = true;
+    for (const each of this.#sessions) this.#leave(each);
+  }
+
+  /** Cuts what is left. */
+  close(): void {
+    for (const { session } of this.#sessions) session.destroy();
+  }
+
+  #begin(served: Served, stream: ServerHttp2Stream, head: { raw: string[]; ended: boolean }): void {
+    // reset together with its head: its close has been told already
+    if (stream.destroyed) return this.#count(served, 'reset');
+    served.streams += 1;
+    served.idle?.cancel();
+    // a reset by the client; whoever waits for the stream hears of its close
+    stream.on('error', () => undefined);
+    stream.once('close', () => {
+      served.streams -= 1;
+      if (served.streams === 0) this.#rest(served, IDLE_MS);
+      // a tear of our own is told by its code
+      if (stream.aborted && stream.rstCode !== constants.NGHTTP2_INTERNAL_ERROR) this.#count(served, 'reset');
+    });
+    // an unexpected error costs this stream, not the process
+    this.#exchange(served, stream, head).catch((error: Error) => stream.destroy(error));
+  }
+
+  async #exchange(
+    { origin }: Served,
+    stream: ServerHttp2Stream,
+    { raw, ended }: { raw: string[]; ended: boolean },
+  ): Promise<void> {
+    const head = readStreamHead(raw, ended);
+    const client = new StreamClient(
+      stream,
+      head.kind === 'head' ? head.method : 'GET',
+      head.kind === 'head' && head.hasBody,
+    );
+    const wait = this.#parts.freshen();
+    if (wait) await wait;
+    if (client.gone) return;
+    if (head.kind === 'bad') return client.answerOwn(refusal(head.status, head.why));
+    if (head.protocol !== undefined || head.method === 'CONNECT')
+      return client.answerOwn(refusal(501, NO_CONNECT));
+    const verdict = admit(factsOfStream(head, origin), this.#parts.findOptions());
+    if (verdict.kind === 'answer') return client.answerOwn(verdict);
+    if (head.headers['expect'] !== undefined) client.inform(100, []);
+    const headers = forTask(head);
+    addForwarded(headers, origin, verdict.prefix);
+    const { clientAddress } = origin;
+    new Exchange(this.#parts, { client, route: verdict, headers, path: 'h2', clientAddress }).begin();
+  }
+
+  #count(served: Served, kind: 'reset' | 'ping' | 'settings'): void {
+    const { session, guard } = served;
+    if (session.destroyed || !guard.isTooMuch(kind)) return;
+    session.destroy(new Error(`too many frames of kind ${kind}`), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+
+  /** Without a stream for so long: an orderly end. A session that drips bytes is no busier for it. */
+  #rest(served: Served, ms: number): void {
+    served.idle?.cancel();
+    if (served.session.destroyed) return;
+    served.idle = this.#parts.clock.after(ms, () => served.session.close());
+  }
+
+  /** One GOAWAY with the last stream that was seen: clients send later ones elsewhere (RFC 9113 6.8). nghttp2 ignores streams after it. */
+  #leave({ session }: Served): void {
+    if (!session.destroyed && !session.closed) session.close();
+  }
+}
+
+const NO_CONNECT =
+  'CONNECT is not served over HTTP/2; WebSocket clients connect over HTTP/1.1 (ALPN http/1.1, or a plain connection)';
+
+const refusal = (status: number, message: string): OwnAnswer => ({
+  kind: 'answer',
+  status,
+  message,
+  headers: [],
+});
+
+/** The Host that a task sees, a body of unknown length in chunks; Expect is answered here. */
+function forTask({ headers, hasBody }: StreamHead): StreamHead['headers'] {
+  const { expect: _answered, ...kept } = headers;
+  if (hasBody && kept['content-length'] === undefined) kept['transfer-encoding'] = 'chunked';
+  return kept;
+}
