@@ -290,10 +290,10 @@ describe('route table', () => {
 
   it('warns of labels without effect and of UDP', () => {
     const labels = {
-      HAPROXY_0_VHOST: '*.example',
+      HAPROXY_0_VHOST: 'a:80',
       HAPROXY_0_PATH: 'api',
       HAPROXY_0_MODE: 'grpc',
-      HAPROXY_0_BALANCE: 'x',
+      HAPROXY_0_BACKEND_HEAD: 'x',
     };
     const app = anApp(aVersion('/web', { labels, portDefinitions: [port({ protocol: 'udp,tcp' })] }));
     const texts = warn(routed(app)).join('\n');
@@ -301,9 +301,9 @@ describe('route table', () => {
     expect(texts).toMatch(/must begin with a slash/);
     expect(texts).toMatch(/mode "grpc" is not known/);
     expect(texts).toMatch(/UDP of port 0 is not proxied/);
-    expect(texts).toMatch(/HAPROXY_0_BALANCE: no effect/);
+    expect(texts).toMatch(/HAPROXY_0_BACKEND_HEAD: no effect.*longrun\.io\/balance/);
     expect(warn(routed(anApp(aVersion('/web', { labels: { HAPROXY_0_PATH: '/x' } }))))).toEqual([
-      'HAPROXY_0_PATH has no effect without HAPROXY_0_VHOST',
+      'the path label of port 0 has no effect without HAPROXY_0_VHOST or longrun.io/host',
     ]);
   });
 

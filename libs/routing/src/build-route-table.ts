@@ -14,6 +14,8 @@ import {
   type Timestamp,
 } from '#libs/model';
 import { explainEmpty } from './empty-reason.js';
+import { clashingGroups } from './labels/deployment-groups.js';
+import { withDeploymentGroups } from './labels/group-services.js';
 import { readPortLabels } from './port-labels.js';
 import type { TrafficShares } from './route-policy.js';
 import type { RouteService, RouteTable } from './route-table.js';
@@ -40,14 +42,15 @@ export interface RouteTableInput {
   readonly servicePortRange: PortRange;
 }
 
-/** Services in order of app id and port index. Apps that are being removed have none. */
+/** Services in order of app id and port index. Apps that are being removed have none, nor have ports with `enabled` false. */
 export function buildRouteTable(input: RouteTableInput): RouteTable {
   const apps = routedApps(input.apps);
   const granted = grantServicePorts(
     apps.map(({ app }) => app),
     input.servicePortRange,
   );
-  const services = apps.flatMap((each) => servicesOf(each, granted, input.agentOf));
+  const ofApps = apps.flatMap((each) => servicesOf(each, granted, input.agentOf));
+  const services = withDeploymentGroups(apps, ofApps);
   return {
     cluster: input.cluster,
     epoch: input.epoch,
@@ -59,8 +62,13 @@ export function buildRouteTable(input: RouteTableInput): RouteTable {
 
 /** What in the definitions has no effect on routing, for `/v3/apps/ID/warnings`; in order of app id. */
 export function routeWarnings(input: Pick<RouteTableInput, 'apps' | 'servicePortRange'>): RouteWarning[] {
-  const apps = routedApps(input.apps).map(({ app }) => app);
+  const routed = routedApps(input.apps);
+  const apps = routed.map(({ app }) => app);
   const warnings = [...grantServicePorts(apps, input.servicePortRange).warnings];
+  for (const { app, id } of clashingGroups(routed)) {
+    const text = `HAPROXY_DEPLOYMENT_GROUP: nothing is merged, for ${id} is the id of an app outside of the group; name the group otherwise`;
+    warnings.push({ appId: app.id, text });
+  }
   for (const app of apps) {
     for (const port of portsOf(app.current.spec)) warnings.push(...portWarnings(app, port));
     for (const text of unreadLabels(app.current.spec)) warnings.push({ appId: app.id, text });
@@ -96,8 +104,9 @@ function servicesOf(
 ): RouteService[] {
   return portsOf(app.current.spec)
     .filter(servesTcp)
-    .map((port) => {
-      const { warnings: _shownElsewhere, ...routing } = readPortLabels(app.current.spec, port);
+    .flatMap((port) => {
+      const { routing, enabled, servicePort } = readPortLabels(app.current.spec, port);
+      if (!enabled) return [];
       const targets = targetsOf(port.index, instances, {
         versionOf,
         agentOf,
@@ -106,7 +115,7 @@ function servicesOf(
       return {
         appId: app.id,
         portIndex: port.index,
-        ...(granted.has(app, port.index) ? { servicePort: port.servicePort } : {}),
+        ...(granted.has(app, port.index) ? { servicePort } : {}),
         ...routing,
         ...(app.traffic ? { traffic: trafficOf(app.traffic) } : {}),
         targets,

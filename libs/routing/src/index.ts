@@ -16,7 +16,9 @@ export type {
 export { buildRouteTable, routeWarnings } from './build-route-table.js';
 export type { RoutedApp, RouteTableInput } from './build-route-table.js';
 export type { RouteWarning } from './service-ports.js';
-export { match } from './match.js';
+export { match, matchedPrefix, pathsOf } from './match.js';
+export { isInside, parseAddress, parseNetwork } from './labels/network.js';
+export type { Network } from './labels/network.js';
 export type { AppPathMatch, RouteMatcher } from './match.js';
 export { hashed, hasUntried, least, leastOfTwo, roundRobin } from './balance.js';
 export type { Candidate, Chance, Exclusions, TargetLoad, Tier } from './balance.js';

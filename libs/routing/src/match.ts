@@ -1,6 +1,6 @@
-// Finds the service a request is for: by virtual host and longest path prefix, by app id under /_app/, or by service port.
-// Built once per table and asked on every request, hence the maps. Where two services claim the same host and path, the first
-// one of the table keeps it.
+// Finds the service a request is for: by virtual host and path, by app id under /_app/, or by service port. Built once per table and
+// asked on every request, hence the maps: what a lookup costs depends on the lengths of paths that there are, not on the number of
+// services. Where two services claim the same host, path and weight, the first one of the table keeps it.
 import type { RouteService, RouteTable } from './route-table.js';
 
 export interface AppPathMatch {
@@ -23,15 +23,19 @@ export interface RouteMatcher {
 }
 
 const APP_PATHS = '/_app/';
+/** RFC 1035 2.3.4, with a trailing dot; a longer one is nobody's, and must not cost time. */
+const HOST_MAX = 254;
 
 /** A lookup for this table; it never changes, a new table gets a new one. */
 export function match(table: RouteTable): RouteMatcher {
   const hosts = indexHosts(table);
   const apps = new Map<string, RouteService>();
+  let longestId = 0;
   const ports = new Map<number, RouteService>();
   const identities = new Map<string, RouteService>();
   for (const service of table.services) {
     identities.set(identityOf(service), service);
+    longestId = Math.max(longestId, service.appId.length);
     const known = apps.get(service.appId);
     if (!known || service.portIndex < known.portIndex) apps.set(service.appId, service);
     if (service.servicePort !== undefined && !ports.has(service.servicePort))
@@ -39,11 +43,8 @@ export function match(table: RouteTable): RouteMatcher {
   }
   return {
     table,
-    byHost: (host, path) =>
-      host === undefined
-        ? undefined
-        : hosts.get(hostNameOf(host))?.find((service) => isUnder(path, service.path)),
-    byAppPath: (url) => matchAppPath(url, apps),
+    byHost: (host, path) => (host === undefined ? undefined : findByHost(hosts, hostNameOf(host), path)),
+    byAppPath: (url) => matchAppPath(url, apps, longestId),
     byServicePort: (port) => ports.get(port),
     counterpartOf: (service) => identities.get(identityOf(service)),
   };
@@ -51,21 +52,91 @@ export function match(table: RouteTable): RouteMatcher {
 
 const identityOf = ({ portIndex, appId }: RouteService): string => `${portIndex} ${appId}`;
 
-/** Per host, the longest path first; sort is stable, so the first of two equal ones stays first. */
-function indexHosts(table: RouteTable): Map<string, RouteService[]> {
-  const hosts = new Map<string, RouteService[]>();
-  for (const service of table.services) {
-    for (const host of service.hosts) hosts.set(host, [...(hosts.get(host) ?? []), service]);
+/** All paths of a service; none: it takes every path. */
+export const pathsOf = ({ path, paths }: Pick<RouteService, 'path' | 'paths'>): readonly string[] =>
+  paths ?? (path === undefined ? [] : [path]);
+
+/** The longest of the service's prefixes that this path is under, as the client wrote it; '' when it takes every path. */
+export function matchedPrefix(service: RouteService, path: string): string {
+  let longest = 0;
+  const compared = service.pathIgnoreCase ? path.toLowerCase() : path;
+  for (const each of pathsOf(service)) {
+    const open = each.endsWith('*');
+    const prefix = open ? each.slice(0, -1) : each;
+    if (prefix.length > longest && compared.startsWith(prefix) && (open || endsSegment(path, prefix.length)))
+      longest = prefix.length;
   }
-  for (const services of hosts.values())
-    services.sort((a, b) => (b.path?.length ?? 0) - (a.path?.length ?? 0));
-  return hosts;
+  return path.slice(0, longest);
 }
 
 /** `/api` covers `/api` and `/api/x`, not `/apix`. */
-function isUnder(path: string, prefix: string | undefined): boolean {
-  if (prefix === undefined) return true;
-  return path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/');
+const endsSegment = (path: string, at: number): boolean => path.length === at || path[at] === '/';
+
+/** Prefixes of one length and kind. */
+interface PathKind {
+  readonly weight: number;
+  readonly length: number;
+  /** Need not end on a segment border. */
+  readonly open: boolean;
+  readonly ignoreCase: boolean;
+  readonly services: Map<string, RouteService>;
+}
+
+/** Per host, in the order of asking: greater weight, then longer prefix, then the stricter kind. */
+type HostIndex = ReadonlyMap<string, readonly PathKind[]>;
+
+function indexHosts(table: RouteTable): HostIndex {
+  const hosts = new Map<string, PathKind[]>();
+  for (const service of table.services) {
+    for (const host of service.hosts) {
+      const kinds = hosts.get(host) ?? [];
+      hosts.set(host, kinds);
+      const paths = pathsOf(service);
+      for (const path of paths.length > 0 ? paths : ['*']) addPath(kinds, service, path);
+    }
+  }
+  for (const kinds of hosts.values())
+    kinds.sort((a, b) => b.weight - a.weight || b.length - a.length || Number(a.open) - Number(b.open));
+  return hosts;
+}
+
+function addPath(kinds: PathKind[], service: RouteService, path: string): void {
+  const open = path.endsWith('*');
+  const prefix = open ? path.slice(0, -1) : path;
+  const weight = service.matchWeight ?? (service.path === undefined ? 0 : 1);
+  const ignoreCase = service.pathIgnoreCase === true;
+  let kind = kinds.find(
+    (each) =>
+      each.weight === weight &&
+      each.length === prefix.length &&
+      each.open === open &&
+      each.ignoreCase === ignoreCase,
+  );
+  if (!kind) kinds.push((kind = { weight, length: prefix.length, open, ignoreCase, services: new Map() }));
+  if (!kind.services.has(prefix)) kind.services.set(prefix, service);
+}
+
+/** The name itself, then *.rest from the longest rest to the shortest, then *; the first that has a service for the path answers. */
+function findByHost(hosts: HostIndex, name: string, path: string): RouteService | undefined {
+  if (name.length > HOST_MAX || name === '') return undefined;
+  const found = findPath(hosts.get(name), path);
+  if (found) return found;
+  for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1)) {
+    const service = findPath(hosts.get(`*${name.slice(dot)}`), path);
+    if (service) return service;
+  }
+  return findPath(hosts.get('*'), path);
+}
+
+function findPath(kinds: readonly PathKind[] | undefined, path: string): RouteService | undefined {
+  if (!kinds) return undefined;
+  for (const { length, open, ignoreCase, services } of kinds) {
+    if (path.length < length || !(open || endsSegment(path, length))) continue;
+    const prefix = path.slice(0, length);
+    const service = services.get(ignoreCase ? prefix.toLowerCase() : prefix);
+    if (service) return service;
+  }
+  return undefined;
 }
 
 /** The name alone: lower case, without port, brackets stay on an IPv6 address. */
@@ -75,11 +146,18 @@ function hostNameOf(host: string): string {
 }
 
 /** App ids nest, so the longest id that ends on a segment border wins: /shop/web before /shop. */
-function matchAppPath(url: string, apps: ReadonlyMap<string, RouteService>): AppPathMatch | undefined {
+function matchAppPath(
+  url: string,
+  apps: ReadonlyMap<string, RouteService>,
+  longestId: number,
+): AppPathMatch | undefined {
   if (!url.startsWith(APP_PATHS)) return undefined;
   const queryAt = url.indexOf('?');
   const path = queryAt < 0 ? url : url.slice(0, queryAt);
-  for (let end = path.length; end > APP_PATHS.length; end = path.lastIndexOf('/', end - 1)) {
+  // an url of thousands of slashes must not be looked up slash by slash
+  const most = APP_PATHS.length - 1 + longestId;
+  const start = path.length <= most ? path.length : path.lastIndexOf('/', most);
+  for (let end = start; end > APP_PATHS.length; end = path.lastIndexOf('/', end - 1)) {
     const service = apps.get(path.slice(APP_PATHS.length - 1, end));
     if (!service) continue;
     const rest = url.slice(end);

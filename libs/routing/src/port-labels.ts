@@ -1,77 +1,85 @@
-// Reads marathon-lb's labels for one port of an app. The most particular one wins: label of the port itself, then the app's
-// label with the port's index (HAPROXY_0_VHOST), then the app's label without one (HAPROXY_VHOST).
-// HAPROXY_GROUP says in marathon-lb which balancer takes the app; here is one, so it is neither needed nor read.
-import type { AppSpec, ServicePort } from '#libs/model';
+// Reads the labels for one port of an app: where it is found and how it is served. Longrun's own (longrun.io/NAME) win over
+// marathon-lb's (HAPROXY_{n}_NAME); docs/reference/labels.md lists both.
+import { portsOf, type AppSpec, type ServicePort } from '#libs/model';
+import { LabelTexts } from './labels/label-texts.js';
+import { readEnabled, readPlace, readServicePort, type Place } from './labels/place.js';
+import { readPolicy } from './labels/policy.js';
+import type { RoutePolicy } from './route-policy.js';
 import type { RouteMode } from './route-table.js';
 
 export interface PortRouting {
-  readonly mode: RouteMode;
-  readonly hosts: readonly string[];
-  readonly path?: string;
-  readonly sticky: boolean;
-  readonly redirectToHttps: boolean;
-  /** Sentences about labels that have no effect; they name the label and the remedy. */
+  /** What of it stands in the table. */
+  readonly routing: Place & { readonly policy?: RoutePolicy };
+  /** False: it is not in the table. */
+  readonly enabled: boolean;
+  /** That it asks for; 0: none. */
+  readonly servicePort: number;
+  /** Sentences about labels that have no effect; they name the label and the remedy, and no secret. */
   readonly warnings: readonly string[];
 }
 
+/** Definitions never change, and a table is built from all of them whenever one instance comes or goes. */
+const known = new WeakMap<AppSpec, ReadonlyMap<number, PortRouting>>();
+
 /** Never throws: what cannot be used is left out and becomes a warning. */
 export function readPortLabels(spec: AppSpec, port: ServicePort): PortRouting {
-  const warnings: string[] = [];
-  const read = (name: string): string | undefined => labelOf(spec, port, name)?.trim();
-  const hosts = readHosts(read('VHOST'), warnings);
-  const path = readPath(read('PATH'), warnings);
-  if (path !== undefined && hosts.length === 0)
-    warnings.push(`HAPROXY_${port.index}_PATH has no effect without HAPROXY_${port.index}_VHOST`);
+  let ports = known.get(spec);
+  if (!ports) {
+    ports = new Map(portsOf(spec).map((each) => [each.index, read(spec, each)]));
+    known.set(spec, ports);
+  }
+  return ports.get(port.index) ?? read(spec, port);
+}
+
+function read(spec: AppSpec, port: ServicePort): PortRouting {
+  const texts = new LabelTexts(spec, port);
+  if (texts.isEmpty) return { ...PLAIN, servicePort: port.servicePort };
+  const policy = readPolicy(texts, spec.id);
+  const place = readPlace(texts, port);
+  const mode = settleMode(texts, port, place.mode, policy);
   return {
-    mode: readMode(read('MODE'), warnings),
-    hosts,
-    ...(path === undefined ? {} : { path }),
-    sticky: isTrue(read('STICKY')),
-    redirectToHttps: isTrue(read('REDIRECT_TO_HTTPS')),
-    warnings,
+    routing: { ...place, mode, ...(policy ? { policy } : {}) },
+    enabled: readEnabled(texts),
+    servicePort: readServicePort(texts, port),
+    warnings: texts.warnings,
   };
 }
 
-function labelOf(spec: AppSpec, port: ServicePort, name: string): string | undefined {
-  const numbered = `HAPROXY_${port.index}_${name}`;
-  const plain = `HAPROXY_${name}`;
-  return port.labels[numbered] ?? port.labels[plain] ?? spec.labels[numbered] ?? spec.labels[plain];
-}
+const PLAIN = {
+  routing: { mode: 'auto', hosts: [], sticky: false, redirectToHttps: false },
+  enabled: true,
+  warnings: [],
+} as const satisfies Omit<PortRouting, 'servicePort'>;
 
-function readHosts(text: string | undefined, warnings: string[]): string[] {
-  const hosts = new Set<string>();
-  for (const each of (text ?? '').split(',')) {
-    const host = each.trim().toLowerCase().replace(/\.$/, '');
-    if (host === '') continue;
-    if (/^[a-z0-9._-]+$/.test(host)) hosts.add(host);
-    else
-      warnings.push(
-        `the virtual host "${host}" is not a plain host name; patterns and ports are not supported`,
-      );
-  }
-  return [...hosts];
-}
+/** What only HTTP can carry out; where TCP is relayed unread, such a member would protect nothing. */
+const HTTP_ONLY = [
+  'auth',
+  'requestHeaders',
+  'responseHeaders',
+  'cors',
+  'compress',
+  'stripPath',
+  'stripPrefix',
+  'locationPrefix',
+  'proxyPass',
+  'redirectRoot',
+  'hsts',
+] as const satisfies readonly (keyof RoutePolicy)[];
 
-/** marathon-lb takes a list of prefixes separated by spaces; a route has one. A trailing slash makes no difference. */
-function readPath(text: string | undefined, warnings: string[]): string | undefined {
-  const [first, ...rest] = (text ?? '').split(/\s+/).filter(Boolean);
-  if (first === undefined) return undefined;
-  if (!first.startsWith('/')) {
-    warnings.push(`the path "${first}" is not used: it must begin with a slash`);
-    return undefined;
-  }
-  if (rest.length) warnings.push(`only the first path prefix, "${first}", is used; give one prefix per port`);
-  const path = first.replace(/\/+$/, '');
-  return path === '' ? undefined : path;
+/** In mode auto whoever does not speak HTTP at once is relayed, past every one of these: such a port is pinned to HTTP. */
+function settleMode(
+  texts: LabelTexts,
+  port: ServicePort,
+  mode: RouteMode,
+  policy: RoutePolicy | undefined,
+): RouteMode {
+  const needs: string[] = HTTP_ONLY.filter((each) => policy?.[each] !== undefined);
+  if (policy?.limits?.rate) needs.push('limits.rate');
+  if (policy?.limits?.bodyBytes !== undefined) needs.push('limits.bodyBytes');
+  if (needs.length === 0 || mode === 'http') return mode;
+  if (mode === 'auto') return 'http';
+  texts.warn(
+    `port ${port.index} is in mode tcp, where its labels for HTTP have no effect on the service port: ${needs.join(', ')}`,
+  );
+  return mode;
 }
-
-function readMode(text: string | undefined, warnings: string[]): RouteMode {
-  const mode = text?.toLowerCase();
-  if (mode === 'http' || mode === 'tcp') return mode;
-  if (mode !== undefined && mode !== '' && mode !== 'auto')
-    warnings.push(`the mode "${mode}" is not known, so it is found out per connection; use http or tcp`);
-  return 'auto';
-}
-
-const isTrue = (text: string | undefined): boolean =>
-  ['true', 't', 'yes', '1'].includes(text?.toLowerCase() ?? '');

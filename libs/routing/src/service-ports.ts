@@ -1,6 +1,9 @@
 // Gives each service port to one app. Two apps may ask for the same one: the app that has been configured the longer keeps it, so
-// that a newcomer never takes a port away from traffic that flows. A port outside the proxy's range is given to nobody.
+// that a newcomer never takes a port away from traffic that flows. Apps of one deployment group share theirs. A port outside the
+// proxy's range is given to nobody.
 import { portsOf, type App, type PortRange } from '#libs/model';
+import { deploymentGroupOf } from './labels/place.js';
+import { readPortLabels } from './port-labels.js';
 import { servesTcp } from './targets.js';
 
 export interface RouteWarning {
@@ -22,18 +25,25 @@ export function grantServicePorts(apps: readonly App[], range: PortRange): Grant
   const warnings: RouteWarning[] = [];
   for (const app of [...apps].sort(byAge)) {
     for (const port of portsOf(app.current.spec)) {
-      if (!servesTcp(port) || port.servicePort === 0) continue;
-      const owner = owners.get(port.servicePort);
-      const refusal = refuse(port.servicePort, owner, range);
+      const { servicePort, enabled } = readPortLabels(app.current.spec, port);
+      if (!servesTcp(port) || !enabled || servicePort === 0) continue;
+      const owner = owners.get(servicePort);
+      const refusal = refuse(servicePort, owner && !together(app, owner) ? owner : undefined, range);
       if (refusal !== undefined) {
         warnings.push({ appId: app.id, text: refusal });
         continue;
       }
-      owners.set(port.servicePort, app);
+      if (!owner) owners.set(servicePort, app);
       granted.add(keyOf(app, port.index));
     }
   }
   return { has: (app, portIndex) => granted.has(keyOf(app, portIndex)), warnings };
+}
+
+/** Two ports of one app do not share: a connection could be for either. */
+function together(a: App, b: App): boolean {
+  const group = deploymentGroupOf(a.current.spec);
+  return a.id !== b.id && group !== undefined && group === deploymentGroupOf(b.current.spec);
 }
 
 function refuse(servicePort: number, owner: App | undefined, range: PortRange): string | undefined {

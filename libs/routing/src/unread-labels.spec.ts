@@ -22,15 +22,39 @@ describe('labels of marathon-lb that nobody reads', () => {
     expect(withLabels({ HAPROXY_GROUP: 'external' }, [])).toEqual([]);
   });
 
-  it('are named in one sentence, those of a port too', () => {
-    const port = aPortDefinition({ port: 10_001, labels: { HAPROXY_0_USE_HSTS: 'true' } });
-    const [text, ...more] = withLabels({ HAPROXY_0_BALANCE: 'leastconn', HAPROXY_DEPLOYMENT_GROUP: 'web' }, [
-      port,
-    ]);
-    expect(text).toMatch(
-      /^HAPROXY_0_BALANCE, HAPROXY_0_USE_HSTS, HAPROXY_DEPLOYMENT_GROUP: no effect at the/,
+  it('that are text for HAProxy are named with what to use instead, those of a port too', () => {
+    const port = aPortDefinition({ port: 10_001, labels: { HAPROXY_0_HTTP_FRONTEND_ACL: '  acl x' } });
+    const texts = withLabels(
+      {
+        HAPROXY_0_BACKEND_SERVER_OPTIONS: 'server x maxconn 5',
+        HAPROXY_0_MAP_HTTPS_FRONTEND_ACL: 'x',
+        HAPROXY_0_SSL_CERT: '/etc/ssl/x.pem',
+        HAPROXY_HTTP_FRONTEND_HEAD: 'x',
+      },
+      [port],
     );
-    expect(more).toEqual([]);
+    const about = (label: string): string => texts.find((each) => each.includes(label)) ?? '';
+    expect(about('HAPROXY_0_BACKEND_SERVER_OPTIONS')).toMatch(/use instead: longrun\.io\/max-connections/);
+    expect(about('HAPROXY_0_MAP_HTTPS_FRONTEND_ACL')).toMatch(
+      /^HAPROXY_0_HTTP_FRONTEND_ACL, .*longrun\.io\/host/,
+    );
+    expect(about('HAPROXY_0_SSL_CERT')).toMatch(/--proxy-certs/);
+    expect(about('HAPROXY_HTTP_FRONTEND_HEAD')).toMatch(/options of the proxy itself/);
+  });
+
+  it('that nobody knows are named, Longrun`s own as well', () => {
+    expect(
+      withLabels({
+        HAPROXY_0_HOST: 'x',
+        HAPROXY_0_DEPLOYMENT_GROUP: 'x',
+        'longrun.io/ratelimit': '5',
+        'longrun.io/0/drain-seconds': '5',
+        'longrun.io/drain-seconds': '5',
+      }),
+    ).toEqual([
+      expect.stringMatching(/^HAPROXY_0_DEPLOYMENT_GROUP, HAPROXY_0_HOST: no effect, for neither/),
+      expect.stringMatching(/^longrun\.io\/0\/drain-seconds, longrun\.io\/ratelimit: no effect, for Longrun/),
+    ]);
   });
 
   it('may count a port that the app does not have, or that is not TCP', () => {
@@ -40,12 +64,13 @@ describe('labels of marathon-lb that nobody reads', () => {
     expect(withLabels({ HAPROXY_VHOST: 'a.example' }, [])).toEqual([
       expect.stringMatching(/^HAPROXY_VHOST: .*there are 0$/),
     ]);
+    expect(withLabels({ 'longrun.io/3/allow': '10.0.0.1' })).toHaveLength(1);
     const udp = aPortDefinition({ port: 10_001, protocol: 'udp' });
     expect(withLabels({ HAPROXY_0_VHOST: 'a.example' }, [udp])).toHaveLength(1);
   });
 
   it('make a sentence that stays short', () => {
-    const labels = Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`HAPROXY_${n}_BALANCE`, 'x']));
+    const labels = Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`HAPROXY_${n}_X`, 'x']));
     const [text] = withLabels(labels);
     expect(text).toContain(' and 4980 more: no effect');
   });

@@ -1,42 +1,82 @@
-// Which of marathon-lb's labels an app has in vain: the proxy does not read them, or they count a port that the app does not have.
+// Which labels an app has in vain: those of marathon-lb that are text for HAProxy's configuration, names that nobody knows, and
+// numbers that the app has no TCP port for. Every label for a proxy is carried out or named here or by the reader of its port.
 import { portsOf, type AppSpec } from '#libs/model';
+import { APP_NAMES, insteadOf, LIFE_CYCLE_NAMES, OWN_NAMES, PORT_NAMES } from './labels/label-names.js';
 import { servesTcp } from './targets.js';
 
-/** GROUP is read by nobody, and nothing is lost by that: there is one balancer. */
-const READ: ReadonlySet<string> = new Set(['VHOST', 'PATH', 'MODE', 'STICKY', 'REDIRECT_TO_HTTPS', 'GROUP']);
-
 const MOST_NAMES = 20;
+const MOST_INSTEAD = 30;
+const OWN: ReadonlySet<string> = new Set(OWN_NAMES);
 
-/** At most two sentences, whatever the labels. */
+interface Found {
+  /** By what to use instead. */
+  readonly templates: Map<string, Set<string>>;
+  readonly unknown: Set<string>;
+  readonly unknownOwn: Set<string>;
+  readonly portless: Set<string>;
+}
+
+/** A few sentences, whatever the labels. */
 export function unreadLabels(spec: AppSpec): string[] {
-  const ports = portsOf(spec).filter(servesTcp);
+  const all = portsOf(spec);
+  const ports = all.filter(servesTcp);
   const indices = new Set(ports.map(({ index }) => String(index)));
-  const unknown = new Set<string>();
-  const portless = new Set<string>();
-  for (const labels of [spec.labels, ...ports.map((port) => port.labels)]) {
-    for (const name of Object.keys(labels)) {
-      const [, index, what] = /^HAPROXY_(?:(\d+)_)?(.+)$/.exec(name) ?? [];
-      if (what === undefined || what === 'GROUP') continue;
-      if (!READ.has(what)) unknown.add(name);
-      else if (index === undefined ? ports.length === 0 : !indices.has(index)) portless.add(name);
-    }
+  const found: Found = {
+    templates: new Map(),
+    unknown: new Set(),
+    unknownOwn: new Set(),
+    portless: new Set(),
+  };
+  // labels of a port that is not TCP are read by nobody either
+  for (const labels of [spec.labels, ...all.map((port) => port.labels)]) {
+    for (const name of Object.keys(labels)) sort(name, found, indices);
   }
-  return [
-    ...(unknown.size > 0
-      ? [
-          `${list(unknown)}: no effect at the built-in proxy, which reads VHOST, PATH, MODE, STICKY and REDIRECT_TO_HTTPS; where that ` +
-            'matters, keep your balancer in front',
-        ]
-      : []),
-    ...(portless.size > 0
-      ? [
-          `${list(portless)}: no effect, for the app has no such TCP port; they count from 0, and there ${ports.length === 1 ? 'is' : 'are'} ${ports.length}`,
-        ]
-      : []),
-  ];
+  return sentences(found, ports.length);
+}
+
+function sort(name: string, found: Found, indices: ReadonlySet<string>): void {
+  const [, index, what] =
+    /^HAPROXY_(?:(\d+)_)?(.+)$/s.exec(name) ?? /^longrun\.io\/(?:(\d+)\/)?(.+)$/s.exec(name) ?? [];
+  if (what === undefined) return;
+  const own = name.startsWith('longrun.io/');
+  if (own ? index === undefined && LIFE_CYCLE_NAMES.has(what) : index === undefined && APP_NAMES.has(what))
+    return;
+  if (own ? !OWN.has(what) : !PORT_NAMES.has(what)) {
+    const instead = own ? undefined : insteadOf(what);
+    if (instead !== undefined) add(found.templates, instead, name);
+    else (own ? found.unknownOwn : found.unknown).add(name);
+  } else if (index === undefined ? indices.size === 0 : !indices.has(index)) found.portless.add(name);
+}
+
+function add(templates: Map<string, Set<string>>, instead: string, name: string): void {
+  const names = templates.get(instead);
+  if (names) names.add(name);
+  else templates.set(instead, new Set([name]));
+}
+
+function sentences({ templates, unknown, unknownOwn, portless }: Found, ports: number): string[] {
+  const texts = [...templates]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .slice(0, MOST_INSTEAD)
+    .map(
+      ([instead, names]) =>
+        `${list(names)}: no effect, for it is HAProxy's configuration; use instead: ${instead}`,
+    );
+  if (unknown.size > 0)
+    texts.push(`${list(unknown)}: no effect, for neither Longrun nor marathon-lb has a label of this name`);
+  if (unknownOwn.size > 0)
+    texts.push(`${list(unknownOwn)}: no effect, for Longrun has no label of this name`);
+  if (portless.size > 0)
+    texts.push(
+      `${list(portless)}: no effect, for the app has no such TCP port; they count from 0, and there ${ports === 1 ? 'is' : 'are'} ${ports}`,
+    );
+  return texts;
 }
 
 function list(names: ReadonlySet<string>): string {
-  const shown = [...names].sort().slice(0, MOST_NAMES);
+  const shown = [...names]
+    .sort()
+    .slice(0, MOST_NAMES)
+    .map((each) => (each.length > 100 ? `${each.slice(0, 100)}…` : each).replace(/[\x00-\x1f\x7f]/g, ' '));
   return shown.join(', ') + (names.size > shown.length ? ` and ${names.size - shown.length} more` : '');
 }
