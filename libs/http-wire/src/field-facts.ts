@@ -72,7 +72,7 @@ function readSpecial(kind: number, value: string, data: Buffer, slot: number): n
     case special.TRANSFER_ENCODING:
       return readEncoding(value, data, slot);
     case special.CONNECTION:
-      return readConnection(value);
+      return readConnection(value, data, slot);
     case special.DISGUISED:
       return refuse('a framing field written with an underscore');
     case special.TE:
@@ -80,7 +80,7 @@ function readSpecial(kind: number, value: string, data: Buffer, slot: number): n
       return 0;
     case special.PROXY_CONNECTION:
       facts.unusual = 'Proxy-Connection';
-      return readConnection(value);
+      return readConnection(value, data, slot);
     default:
       facts.unusual = kind === special.UPGRADE ? 'Upgrade' : kind === special.EXPECT ? 'Expect' : 'Trailer';
       return 0;
@@ -160,7 +160,9 @@ function hasTab(data: Buffer, slot: number): boolean {
   return false;
 }
 
-function readConnection(value: string): number {
+/** Tabs are legal here and refused: llhttp, for one, does not see a `close` beside a tab. */
+function readConnection(value: string, data: Buffer, slot: number): number {
+  if (value.includes('\t') || hasTab(data, slot)) return refuse('a tab in Connection');
   const lower = value.toLowerCase();
   if (lower === 'keep-alive') {
     facts.keepAlive = true;

@@ -2,6 +2,7 @@
 export { createChunkedScanner } from './chunked-scanner.js';
 export { readRequestHead } from './request-head.js';
 export { readResponseHead } from './response-head.js';
+export { readTrailerSection } from './trailer-section.js';
 export type {
   AnswerTo,
   ChunkedScanner,
@@ -12,6 +13,8 @@ export type {
   HeadVerdict,
   ReadRequestHead,
   ReadResponseHead,
+  ReadTrailerSection,
   RequestHead,
   ResponseHead,
+  TrailerVerdict,
 } from './message.js';

@@ -83,3 +83,10 @@ export type ReadResponseHead = (
   limits: HeadLimits,
   to: AnswerTo,
 ) => HeadVerdict<ResponseHead>;
+
+/** What a reader says of the trailer section that a `ChunkedScanner` found. `end`: the message ends before offset `at`. */
+export type TrailerVerdict =
+  | { readonly kind: 'more' }
+  | { readonly kind: 'end'; readonly at: number; readonly lines: HeaderLines }
+  | { readonly kind: 'bad'; readonly why: string };
+export type ReadTrailerSection = (data: Buffer, from: number, limits: HeadLimits) => TrailerVerdict;

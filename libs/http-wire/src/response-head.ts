@@ -87,7 +87,10 @@ function judge(status: number, reason: string, isModern: boolean, end: number, t
   const { chunked, length, close, keepAlive } = facts;
   // faulty framing (RFC 9112 6.1)
   if (chunked && !isModern) return bad('Transfer-Encoding in HTTP/1.0');
+  // close wins (RFC 9112 9.3), and llhttp lets keep-alive win
+  if (close && keepAlive && !isModern) return bad('both close and keep-alive in HTTP/1.0');
   if (status === 101) return bad('it switched protocols unasked');
+  if (status < 200 && (close || !isModern)) return bad('an interim answer that closes the connection');
   if (status < 200 || status === 204) {
     // RFC 9110 8.6, RFC 9112 6.1. `Content-Length: 0` with a 204 is forbidden, harmless and common.
     if (chunked || length > 0 || (length === 0 && status !== 204))
@@ -102,11 +105,20 @@ function judge(status: number, reason: string, isModern: boolean, end: number, t
       reason,
       lines: facts.lines,
       framing,
-      keepAlive: stays && framing !== UNTIL_CLOSE,
+      keepAlive: stays && framing !== UNTIL_CLOSE && !isBlindHead(framing, status, to),
       connectionNames: facts.names,
       end,
     },
   };
+}
+
+/**
+ * An answer to HEAD that says nothing of a length: a task that does not know HEAD would send a body until it closes, and the connection
+ * must not be used again to find that out. llhttp does the same.
+ */
+function isBlindHead(framing: Framing, status: number, to: AnswerTo): boolean {
+  const isBare = status < 200 || status === 204 || status === 304;
+  return framing === NO_BODY && to.method === 'HEAD' && !isBare && !facts.chunked && facts.length < 0;
 }
 
 /** RFC 9112 6.3, in its order. */
