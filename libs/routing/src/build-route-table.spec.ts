@@ -297,9 +297,9 @@ describe('route table', () => {
     };
     const app = anApp(aVersion('/web', { labels, portDefinitions: [port({ protocol: 'udp,tcp' })] }));
     const texts = warn(routed(app)).join('\n');
-    expect(texts).toMatch(/"\*.example" is not a plain host name/);
-    expect(texts).toMatch(/must begin with a slash/);
-    expect(texts).toMatch(/mode "grpc" is not known/);
+    expect(texts).toMatch(/HAPROXY_0_VHOST: the virtual host "a:80" is not used/);
+    expect(texts).toMatch(/HAPROXY_0_PATH: the path "api" is not used: it must begin with a slash/);
+    expect(texts).toMatch(/HAPROXY_0_MODE "grpc" is not used: it must be http, tcp or auto/);
     expect(texts).toMatch(/UDP of port 0 is not proxied/);
     expect(texts).toMatch(/HAPROXY_0_BACKEND_HEAD: no effect.*longrun\.io\/balance/);
     expect(warn(routed(anApp(aVersion('/web', { labels: { HAPROXY_0_PATH: '/x' } }))))).toEqual([
