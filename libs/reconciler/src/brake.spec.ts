@@ -6,7 +6,7 @@ import type { AppId, AppSpec, Instance } from '#libs/model';
 import { aHealthCheck, anAppSpec, anInstance, aStatus, aVersion } from '#libs/testkit';
 import { calmMs } from './app-brake.js';
 import { fleetBrakeOf, healthCounts, healthMark, suspicionOf, threshold, waveOf } from './brake.js';
-import { SimulatedCluster, TICK_MS } from './simulated-cluster.js';
+import { SimulatedCluster, TICK_MS } from './fixtures/simulated-cluster.js';
 import { DEFAULT_RECONCILE_SETTINGS } from './snapshot.js';
 import type { HealthCounts } from './snapshot.js';
 

@@ -7,8 +7,8 @@ import type { AppSpec, Instance, TaskId } from '#libs/model';
 import { aHealthCheck, anAppSpec, anInstance, aStatus, aVersion } from '#libs/testkit';
 import { classify, isAvailable } from './classify.js';
 import type { AppSituation } from './classify.js';
-import { SimulatedCluster, TICK_MS } from './simulated-cluster.js';
-import type { Behaviour } from './simulated-cluster.js';
+import { SimulatedCluster, TICK_MS } from './fixtures/simulated-cluster.js';
+import type { Behaviour } from './fixtures/simulated-cluster.js';
 import { DEFAULT_RECONCILE_SETTINGS } from './snapshot.js';
 
 const WEB = asAppId('/web');

@@ -5,8 +5,8 @@ import type { AppSpec, Instance } from '#libs/model';
 import { aHealthCheck, anAppSpec, aReadinessCheck, aVersion } from '#libs/testkit';
 import { computedDeadlineMs } from './deadline.js';
 import { DEFAULT_RECONCILE_SETTINGS } from './snapshot.js';
-import { SimulatedCluster } from './simulated-cluster.js';
-import type { Behaviour } from './simulated-cluster.js';
+import { SimulatedCluster } from './fixtures/simulated-cluster.js';
+import type { Behaviour } from './fixtures/simulated-cluster.js';
 
 const WEB = asAppId('/web');
 

@@ -5,7 +5,7 @@ import { asAgentId, asAppId, asTaskId } from '#libs/model';
 import type { AppSpec, Instance, Reason } from '#libs/model';
 import { aHealthCheck, anAppSpec, anInstance } from '#libs/testkit';
 import { unexplainedChanges } from './reasons.js';
-import { SimulatedCluster, TICK_MS } from './simulated-cluster.js';
+import { SimulatedCluster, TICK_MS } from './fixtures/simulated-cluster.js';
 
 const WEB = asAppId('/web');
 const CHECK = aHealthCheck({ path: '/health', intervalSeconds: 1, timeoutSeconds: 1, delaySeconds: 0 });

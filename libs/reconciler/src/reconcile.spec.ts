@@ -5,7 +5,7 @@ import type { AppSpec, Instance } from '#libs/model';
 import { aHealthCheck, anAppSpec } from '#libs/testkit';
 import { CLASSIFICATION_RULES } from './classify.js';
 import { floorOf, requestStop } from './gatekeeper.js';
-import { SimulatedCluster, TICK_MS } from './simulated-cluster.js';
+import { SimulatedCluster, TICK_MS } from './fixtures/simulated-cluster.js';
 import { DEFAULT_RECONCILE_SETTINGS } from './snapshot.js';
 
 const WEB = asAppId('/web');

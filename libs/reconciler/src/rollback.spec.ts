@@ -3,8 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import { asAppId } from '#libs/model';
 import type { AppSpec, Instance, TaskId } from '#libs/model';
 import { aHealthCheck, anAppSpec } from '#libs/testkit';
-import { SimulatedCluster } from './simulated-cluster.js';
-import type { Behaviour } from './simulated-cluster.js';
+import { SimulatedCluster } from './fixtures/simulated-cluster.js';
+import type { Behaviour } from './fixtures/simulated-cluster.js';
 
 const WEB = asAppId('/web');
 

@@ -1,13 +1,13 @@
 // The promises against generated histories: people deploy, scale, kill and remove while agents vanish, tasks crash or fall ill and
-// proxies lag or die. The cluster itself throws when a promise is broken (see simulated-cluster.ts); here the histories are made.
+// proxies lag or die. The cluster itself throws when a promise is broken (see fixtures/simulated-cluster.ts); here the histories are made.
 // Few of them: libs/simulation is the proof. A failure prints its seed and path; LONGRUN_SIMULATION_SEED and LONGRUN_SIMULATION_RUNS choose others.
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { asAppId } from '#libs/model';
 import type { AppId, AppSpec } from '#libs/model';
 import { aHealthCheck, anAppSpec, aReadinessCheck } from '#libs/testkit';
-import { SimulatedCluster, TICK_MS } from './simulated-cluster.js';
-import type { Behaviour } from './simulated-cluster.js';
+import { SimulatedCluster, TICK_MS } from './fixtures/simulated-cluster.js';
+import type { Behaviour } from './fixtures/simulated-cluster.js';
 
 const SEED = Number(process.env['LONGRUN_SIMULATION_SEED'] ?? 20_261_122);
 const RUNS = Number(process.env['LONGRUN_SIMULATION_RUNS'] ?? 36);
