@@ -5,7 +5,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { prepare, ROOT } from './prepare.mjs';
+import { prepareApart, ROOT } from './prepare.mjs';
 
 const USAGE = `npm run mutants -- [OPTIONS]
 
@@ -26,7 +26,7 @@ const fail = (text) => {
 };
 
 const options = readOptions();
-await prepare();
+const built = await prepareApart();
 const { MUTANTS } = await import('../test/simulation/mutants.mjs');
 const { default: typescript } = await import('typescript');
 const chosen = chosenMutants();
@@ -38,7 +38,7 @@ if (options.list) {
 const folder = mkdtempSync(join(tmpdir(), 'longrun-mutants-'));
 let missed = 0;
 try {
-  cpSync(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true });
+  cpSync(join(built, 'dist'), join(folder, 'dist'), { recursive: true });
   cpSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   for (const mutant of chosen) missed += tryMutant(mutant) ? 0 : 1;
@@ -51,8 +51,8 @@ process.exitCode = missed ? 1 : 0;
 /** Is it noticed? */
 function tryMutant(mutant) {
   const startedAt = performance.now();
-  const built = join('dist', mutant.file.replace(/\.ts$/, '.js'));
-  plant(mutant, join(folder, built));
+  const module = join('dist', mutant.file.replace(/\.ts$/, '.js'));
+  plant(mutant, join(folder, module));
   try {
     const { caught, seeds } = hunt();
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
@@ -63,7 +63,7 @@ function tryMutant(mutant) {
       );
     return caught !== undefined;
   } finally {
-    cpSync(join(ROOT, built), join(folder, built));
+    cpSync(join(built, module), join(folder, module));
   }
 }
 
@@ -94,7 +94,7 @@ function hunt() {
 }
 
 function holdsWithout(seed) {
-  return simulate(ROOT, ['--seed', seed]).failed.length === 0;
+  return simulate(built, ['--seed', seed]).failed.length === 0;
 }
 
 function simulate(root, words) {
@@ -103,7 +103,7 @@ function simulate(root, words) {
   const module = `file://${join(root, 'dist', 'libs', 'simulation', 'src', 'command', 'simulate.js')}`;
   const run = spawnSync(
     process.execPath,
-    ['-e', program, module, ...words.map(String), '--jobs', options.jobs, '--json', '--no-shrink'],
+    ['-e', program, module, ...words.map(String), '--jobs', options.jobs, '--json', '--fail-fast'],
     { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 28 },
   );
   if (run.status !== 0 && run.status !== 1)

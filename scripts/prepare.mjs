@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { constants } from 'node:os';
 import { join, relative } from 'node:path';
@@ -13,7 +13,6 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const NODE_NEEDED = [20, 19];
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-const BUILT = join(ROOT, 'dist', '.built');
 
 const say = (line) => process.stderr.write(`${line}\n`);
 
@@ -98,14 +97,29 @@ function sourceMark() {
   return hash.digest('hex');
 }
 
-const isBuilt = () => read(BUILT) === sourceMark();
+/** What a folder with a `dist` was built from. */
+const builtMark = (folder) => join(folder, 'dist', '.built');
+
+const isBuilt = (folder = ROOT) => read(builtMark(folder)) === sourceMark();
 
 async function build() {
   const mark = sourceMark();
-  rmSync(BUILT, { force: true });
+  rmSync(builtMark(ROOT), { force: true });
   const nest = join(ROOT, 'node_modules', '@nestjs', 'cli', 'bin', 'nest.js');
   await run('building', process.execPath, [nest, 'build']);
-  writeFileSync(BUILT, mark);
+  writeFileSync(builtMark(ROOT), mark);
+}
+
+/** Finds our dependencies as ROOT does, for it lies in their folder; `#libs/…` is what its own package.json says. */
+async function buildApart() {
+  const mark = sourceMark();
+  rmSync(join(APART, 'dist'), { recursive: true, force: true });
+  mkdirSync(APART, { recursive: true });
+  copyFileSync(join(ROOT, 'package.json'), join(APART, 'package.json'));
+  const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  const outDir = join(APART, 'dist');
+  await run('building', process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', outDir]);
+  writeFileSync(builtMark(APART), mark);
 }
 
 /** An abstract unix socket named after the checkout (ADR 5): the kernel frees it with its holder. Resolves when it is ours. */
@@ -132,4 +146,34 @@ export async function prepare() {
   if (!isInstalled()) await install();
   if (!isBuilt()) await build();
   held.close();
+}
+
+/** Of what only tries the code, beside a product that may run from `dist`, whose files must stay. */
+const APART = join(ROOT, 'node_modules', '.cache', 'longrun-built-apart');
+
+/** The folder whose `dist` is up to date: ROOT, or a place of its own; null when neither is, or something must be installed. */
+export function readyFolder() {
+  return isInstalled() ? ([ROOT, APART].find((each) => isBuilt(each)) ?? null) : null;
+}
+
+/** As `prepare`, but leaves `dist` alone. Resolves with the folder that has the built code. */
+export async function prepareApart() {
+  checkNode();
+  const ready = readyFolder();
+  if (ready) return ready;
+  const held = await lock();
+  if (!isInstalled()) await install();
+  if (!readyFolder()) await buildApart();
+  held.close();
+  return readyFolder();
+}
+
+/** A module of ours that imports nothing, without a build; null before anything is installed. */
+export async function typedModule(path) {
+  const typescript = await import('typescript').catch(() => null);
+  if (!typescript) return null;
+  const source = readFileSync(join(ROOT, path), 'utf8');
+  const compilerOptions = { target: 'es2023', module: 'esnext' };
+  const { outputText } = typescript.default.transpileModule(source, { compilerOptions });
+  return import(`data:text/javascript,${encodeURIComponent(outputText)}`);
 }

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { prepare, ROOT } from './prepare.mjs';
 
 const PROJECTS = ['unit', 'simulation', 'integration', 'docker', 'e2e'];
+/** Their files need nothing from each other; the others measure, or share ports and an engine. */
+const SHARES_CORES = new Set(['unit', 'simulation']);
 const NEEDS_DOCKER = new Set(['docker', 'e2e']);
 const say = (line) => process.stderr.write(`${line}\n`);
 
@@ -49,7 +51,7 @@ function runProject(project) {
   }
   const startedAt = performance.now();
   const file = join(results, `${project}.json`);
-  const workers = project === 'unit' ? ['--maxWorkers=2'] : ['--runInBand'];
+  const workers = SHARES_CORES.has(project) ? ['--maxWorkers=2'] : ['--runInBand'];
   const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
   const { status } = spawnSync(
     process.execPath,

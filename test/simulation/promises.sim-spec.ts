@@ -9,11 +9,18 @@ const FEW_SEEDS_MS = 5 * 60_000;
 
 describe('the promises', () => {
   it(
-    'hold in 190 fixed seeds',
+    'hold in 190 fixed seeds, in which each kind of event occurs',
     async () => {
-      const end = await runScript('simulate', '--seeds', '190', '--first', '1', '--keep-going');
+      const end = await runScript('simulate', '--seeds', '190', '--first', '1');
       expectWell(end);
       expect(end.stdout).toContain('190 seeds passed, 0 failed');
+      // a world in which nothing happens breaks nothing
+      const counts = new Map(
+        [...end.stdout.matchAll(/^ {2}(\S.*?) +(\d+)$/gm)].map(([, what, many]) => [what, Number(many)]),
+      );
+      for (const what of ['commits', 'launches', 'stops', 'offices', 'tables', 'requests answered']) {
+        expect([what, (counts.get(what) ?? 0) > 300]).toEqual([what, true]);
+      }
     },
     MANY_SEEDS_MS,
   );
@@ -21,32 +28,12 @@ describe('the promises', () => {
   it(
     'hold in 12 fresh seeds',
     async () => {
-      const end = await runScript('simulate', '--seeds', '12', '--keep-going');
+      const end = await runScript('simulate', '--seeds', '12');
       expectWell(end);
       expect(end.stderr).toMatch(/^seeds from \d+ on/m);
       expect(end.stdout).toContain('12 seeds passed, 0 failed');
     },
     MANY_SEEDS_MS,
-  );
-
-  it(
-    'are tested by something: each kind of event occurs in the fixed seeds',
-    async () => {
-      const { stdout } = await runScript(
-        'simulate',
-        '--seeds',
-        '6',
-        '--first',
-        '1',
-        '--keep-going',
-        '--json',
-      );
-      const { counts } = JSON.parse(stdout) as { readonly counts: Readonly<Record<string, number>> };
-      for (const what of ['commits', 'launches', 'stops', 'offices', 'tables', 'requests answered']) {
-        expect([what, (counts[what] ?? 0) > 10]).toEqual([what, true]);
-      }
-    },
-    FEW_SEEDS_MS,
   );
 
   it(
@@ -62,19 +49,19 @@ describe('the promises', () => {
 
 describe('npm run simulate', () => {
   it(
-    'has the same log in each replay of a seed, in whatever thread',
+    'has the same log in each replay of a seed, in whatever thread and process',
     async () => {
       expectWell(
-        await runScript('simulate', '--seeds', '3', '--first', '7', '--replays', '3', '--jobs', '2'),
+        await runScript('simulate', '--seeds', '2', '--first', '7', '--replays', '2', '--jobs', '2'),
       );
-      const digestOf = async (...words: readonly string[]): Promise<string> => {
-        const { stdout } = await runScript('simulate', '--seed', '7', '--trace', ...words);
+      const logOf = async (): Promise<string> => {
+        const { stdout } = await runScript('simulate', '--seed', '7', '--trace');
         return stdout
           .split('\n')
           .filter((line) => /^\d\d:\d\d/.test(line))
           .join('\n');
       };
-      const [first, second] = [await digestOf(), await digestOf('--jobs', '1')];
+      const [first, second] = await Promise.all([logOf(), logOf()]);
       expect(first.length).toBeGreaterThan(10_000);
       expect(second).toBe(first);
     },

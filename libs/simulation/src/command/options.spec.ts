@@ -15,7 +15,7 @@ describe('the options of npm run simulate', () => {
       replays: 1,
       jobs: 4,
       minutes: null,
-      keepsGoing: false,
+      failsFast: false,
       shrinks: true,
       traces: false,
       asJson: false,
@@ -27,11 +27,11 @@ describe('the options of npm run simulate', () => {
   });
 
   it('are taken with a space or an equals sign', () => {
-    expect(read('--seeds 7 --first=12 --jobs 2 --keep-going --no-shrink --json')).toMatchObject({
+    expect(read('--seeds 7 --first=12 --jobs 2 --fail-fast --no-shrink --json')).toMatchObject({
       seeds: 7,
       first: 12,
       jobs: 2,
-      keepsGoing: true,
+      failsFast: true,
       shrinks: false,
       asJson: true,
     });

@@ -12,7 +12,8 @@ export interface SimulateOptions {
   readonly jobs: number;
   /** Begin no seed after so many minutes; null: no bound. */
   readonly minutes: number | null;
-  readonly keepsGoing: boolean;
+  /** Begin no seed after one that failed. */
+  readonly failsFast: boolean;
   readonly shrinks: boolean;
   readonly traces: boolean;
   readonly asJson: boolean;
@@ -35,8 +36,8 @@ seed, breaks things in it, and checks every promise after each event. A seed alw
   --trace          print the whole log, with --seed or --scenario
   --jobs N         how many at once, each in a thread of its own (the number of cores)
   --minutes N      begin no more seeds after so many minutes; without --seeds as many as there is time for
-  --keep-going     go on after a seed that failed
-  --no-shrink      do not make a failing scenario smaller
+  --fail-fast      begin no more seeds after one that failed
+  --no-shrink      do not make failing scenarios smaller
   --json           print the result as JSON
   --help
 
@@ -80,7 +81,7 @@ export function readOptions(
     replays: whole('--replays', 1, 1),
     jobs: whole('--jobs', 1, cores),
     minutes,
-    keepsGoing: flags.has('--keep-going'),
+    failsFast: flags.has('--fail-fast'),
     shrinks: !flags.has('--no-shrink'),
     traces: flags.has('--trace'),
     asJson: flags.has('--json'),
@@ -88,7 +89,7 @@ export function readOptions(
 }
 
 const VALUES = new Set(['--seeds', '--first', '--seed', '--scenario', '--replays', '--jobs', '--minutes']);
-const FLAGS = new Set(['--trace', '--keep-going', '--no-shrink', '--json', '--help']);
+const FLAGS = new Set(['--trace', '--fail-fast', '--no-shrink', '--json', '--help']);
 
 function splitOnce(word: string): [string, string | undefined] {
   const at = word.indexOf('=');

@@ -1,4 +1,4 @@
-// `npm run simulate`: runs seeds in threads, tells how far it is, and explains the first one that failed.
+// `npm run simulate`: runs seeds in threads, tells how far it is, lists those that failed and explains the first few of them.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,9 @@ const say = (text: string): void => void process.stdout.write(text);
 const tell = (line: string): void => void process.stderr.write(`${line}\n`);
 /** A progress line so often, ms. */
 const PROGRESS_MS = 10_000;
-/** For making one failing scenario small: most runs, and most CPU time, ms. */
+/** So many failing seeds are explained, each of another promise. */
+const EXPLAINED = 3;
+/** For making failing scenarios small: most runs of each, and most CPU time of all together, ms. */
 const SHRINK = { runs: 600, cpuMs: 180_000 };
 
 /** Returns the exit code. */
@@ -34,66 +36,94 @@ export async function simulate(words: readonly string[]): Promise<0 | 1 | 2> {
 
 async function run(options: SimulateOptions): Promise<0 | 1> {
   const given = options.scenario === null ? null : readScenario(options.scenario);
-  if (options.traces) await trace(given ?? scenarioOf(options.seed ?? ''));
   const totals = new Totals();
   const startedAt = performance.now();
   const wanted = options.seeds === Number.MAX_SAFE_INTEGER ? null : options.seeds;
   if (options.seed === null && !given) tell(`seeds from ${options.first} on, ${options.jobs} at once`);
-  const isOver = (): boolean =>
-    (totals.failed.length > 0 && !options.keepsGoing) ||
-    (options.minutes !== null && performance.now() - startedAt > options.minutes * 60_000);
-  let begun = 0;
   let toldAt = startedAt;
-  await runSeeds({
-    jobs: Math.min(options.jobs, options.seeds),
-    next: () => {
-      if (begun >= options.seeds || isOver()) return null;
-      const seed = given?.seed ?? options.seed ?? String(options.first + begun);
-      begun += 1;
-      return { seed, replays: options.replays, ...(given ? { scenario: given } : {}) };
-    },
-    done: (result) => {
-      totals.add(result);
-      const now = performance.now();
-      if (now - toldAt < PROGRESS_MS) return;
-      toldAt = now;
-      tell(totals.progress(wanted, now - startedAt));
-    },
-  });
+  const done = (result: SeedResult): void => {
+    totals.add(result);
+    if (result.broken && result.seed !== options.seed && !given)
+      tell(`seed ${result.seed} breaks the promise "${result.broken.rule}"`);
+    const now = performance.now();
+    if (now - toldAt < PROGRESS_MS) return;
+    toldAt = now;
+    tell(totals.progress(wanted, now - startedAt));
+  };
+  const traced = options.traces ? await trace(given ?? scenarioOf(options.seed ?? '')) : null;
+  if (traced && options.replays === 1) done(traced);
+  else await runAll(options, given, totals, done);
   tell(totals.progress(wanted, performance.now() - startedAt));
   if (options.asJson) {
     const failed = totals.failures;
     say(`${JSON.stringify({ first: options.first, seeds: totals.seeds, counts: totals.counts, failed })}\n`);
   } else say(totals.report());
-  const [first] = totals.failures;
-  if (!first) return 0;
-  if (!options.asJson && first.broken) say(`\n${await explain(first, given, options.shrinks)}`);
+  if (!totals.failed.length) return 0;
+  if (!options.asJson) await explainSome(totals.examples(EXPLAINED), given, options.shrinks);
   return 1;
 }
 
-/** The log of a run, line by line. */
-async function trace(scenario: Scenario): Promise<void> {
-  const { log } = await runSafely(scenario, true);
-  for (const line of log) say(`${line}\n`);
+async function runAll(
+  options: SimulateOptions,
+  given: Scenario | null,
+  totals: Totals,
+  done: (result: SeedResult) => void,
+): Promise<void> {
+  const endsAt = options.minutes === null ? Infinity : performance.now() + options.minutes * 60_000;
+  let begun = 0;
+  await runSeeds({
+    jobs: Math.min(options.jobs, options.seeds),
+    next: () => {
+      const isOver = performance.now() > endsAt || (options.failsFast && totals.failed.length > 0);
+      if (begun >= options.seeds || isOver) return null;
+      const seed = given?.seed ?? options.seed ?? String(options.first + begun);
+      begun += 1;
+      return { seed, replays: options.replays, ...(given ? { scenario: given } : {}) };
+    },
+    done,
+  });
 }
 
-/** The failing run as a story, made small first. */
-async function explain(failure: SeedResult, given: Scenario | null, shrinks: boolean): Promise<string> {
+/** Prints the log of a run, line by line. */
+async function trace(scenario: Scenario): Promise<SeedResult> {
+  const { log, broken, digest, counts } = await runSafely(scenario, true);
+  for (const line of log) say(`${line}\n`);
+  const simulatedMs = broken ? broken.at : scenario.durationMs;
+  return { seed: scenario.seed, broken, digests: [digest], counts, simulatedMs };
+}
+
+async function explainSome(
+  failures: readonly SeedResult[],
+  given: Scenario | null,
+  shrinks: boolean,
+): Promise<void> {
+  const cpuMs = SHRINK.cpuMs / failures.length;
+  for (const each of failures) say(`\n${await explain(each, given, shrinks ? { ...SHRINK, cpuMs } : null)}`);
+}
+
+/** The failing run as a story, made small first within the limits. */
+async function explain(
+  failure: SeedResult,
+  given: Scenario | null,
+  limits: typeof SHRINK | null,
+): Promise<string> {
   const original = given ?? scenarioOf(failure.seed);
   const { broken } = failure;
   if (!broken) return '';
   // it would not end here either
   if (broken.rule === ENDLESS) return storyOf({ scenario: original, broken, log: [] });
-  const small = shrinks
+  const small = limits
     ? await shrink(original, broken, runSafely, {
-        ...SHRINK,
+        ...limits,
         cpuNow,
         tell: (line) => tell(`smaller: ${line}`),
       })
     : { scenario: original, broken };
   const { log } = await runSafely(small.scenario, true);
-  if (!shrinks) return storyOf({ scenario: original, broken, log });
-  const file = join(tmpdir(), `longrun-scenario-${failure.seed.replaceAll(/[^\w-]/g, '_')}.json`);
+  if (!limits) return storyOf({ scenario: original, broken, log });
+  // the file that was given is not written over
+  const name = `${failure.seed.replaceAll(/[^\w-]/g, '_')}${given ? '-smaller' : ''}`;
+  const file = join(tmpdir(), `longrun-scenario-${name}.json`);
   writeFileSync(file, `${JSON.stringify(small.scenario, null, 2)}\n`);
   return storyOf({ scenario: small.scenario, broken: small.broken, log, original, file });
 }

@@ -28,6 +28,15 @@ export class Totals {
     return [...this.failed].sort(byNumber);
   }
 
+  /** Of those that broke a promise: the first of each, at most so many; others of the same promise tell the same, as a rule. */
+  examples(most: number): readonly SeedResult[] {
+    const byRule = new Map<string, SeedResult>();
+    for (const each of this.failures) {
+      if (each.broken && !byRule.has(each.broken.rule)) byRule.set(each.broken.rule, each);
+    }
+    return [...byRule.values()].slice(0, most);
+  }
+
   progress(wanted: number | null, elapsedMs: number): string {
     const share = wanted === null ? `${this.seeds} seeds` : `${this.seeds}/${wanted} seeds`;
     const rate = (this.seeds / Math.max(1, elapsedMs)) * 1000;
@@ -47,10 +56,11 @@ export class Totals {
         ? `FAILED seed ${each.seed}: ${each.broken.rule}: ${each.broken.text}`
         : `FAILED seed ${each.seed}: its runs differ: ${[...new Set(each.digests)].join(', ')}`,
     );
+    const passed = this.seeds - this.failed.length;
     return [
       ...table,
       ...failures,
-      `${this.seeds - this.failed.length} seeds passed, ${this.failed.length} failed`,
+      `${passed} ${passed === 1 ? 'seed' : 'seeds'} passed, ${this.failed.length} failed`,
     ]
       .map((line) => `${line}\n`)
       .join('');
