@@ -180,7 +180,10 @@ export class Session {
     if (verdict.kind === 'refused') return this.close(verdict.reason, { final: verdict.final });
     this.#welcomed = true;
     this.#parts.opened(this);
-    this.#parts.reporter.open((statuses) => this.send(statuses));
-    this.#beat();
+    // the first heartbeat comes behind all statuses: it says that there are no more
+    this.#parts.reporter.open(
+      (statuses) => this.send(statuses),
+      () => this.#beat(),
+    );
   }
 }

@@ -19,6 +19,7 @@ export class StatusReporter {
   #sent = 0;
   #acknowledged = 0;
   #send: ((frame: Statuses) => void) | null = null;
+  #told: (() => void) | null = null;
   #timer: Timer | null = null;
 
   constructor(clock: Clock, run: number) {
@@ -37,9 +38,10 @@ export class StatusReporter {
     this.#newest.delete(id);
   }
 
-  /** A session begins: all statuses are sent, and count as not stored. */
-  open(send: (frame: Statuses) => void): void {
+  /** A session begins: all statuses are sent, and count as not stored; then `told`. */
+  open(send: (frame: Statuses) => void, told: () => void = () => undefined): void {
     this.#send = send;
+    this.#told = told;
     this.#sent = 0;
     this.#acknowledged = 0;
     this.#wakeIn(0);
@@ -47,6 +49,7 @@ export class StatusReporter {
 
   close(): void {
     this.#send = null;
+    this.#told = null;
     this.#timer?.cancel();
     this.#timer = null;
   }
@@ -75,6 +78,9 @@ export class StatusReporter {
     for (const items of batches(statuses)) this.#send?.({ type: 'statuses', items });
     this.#sent = this.#sequence;
     if (this.unacknowledged().length) this.#wakeIn(REPEAT_MS);
+    const told = this.#told;
+    this.#told = null;
+    told?.();
   }
 }
 

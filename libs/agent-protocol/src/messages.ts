@@ -66,6 +66,7 @@ export interface AgentUpdate {
   readonly agent: AgentInfo;
   readonly diskLow: boolean;
 }
+/** The first one of an agent follows all its statuses, so that the control plane knows when it has been told everything. */
 export interface Heartbeat {
   readonly type: 'heartbeat';
 }

@@ -3,6 +3,7 @@
 // silent together, the network is suspected first, and none is declared lost until they return or a person says so.
 import { HEARTBEAT_MS, PROTOCOL_VERSION, SESSION_DEAD_MS, type Hello } from '#libs/agent-protocol';
 import type { AgentId, AgentInfo, AgentLiveness, AgentNode, Cause, ClusterId, PortRange } from '#libs/model';
+import { TOLD_ENOUGH_MS } from '#libs/reconciler';
 import type { Write } from '#libs/store';
 import type { Clock, Timer } from '#libs/time';
 import type { Alarms } from './alarms.js';
@@ -24,11 +25,14 @@ export interface AgentRegistryParts {
   readonly log: Log;
   readonly alarms: Alarms;
   readonly cluster: ClusterId;
+  /** All that it had to say is known again, after a time in which it was not. */
+  readonly believedAgain?: (agent: AgentId) => void;
 }
 
 export class AgentRegistry {
   readonly #parts: AgentRegistryParts;
   readonly #heardAt = new Map<AgentId, number>();
+  readonly #toldUntil = new Map<AgentId, number>();
   #officeSince = 0;
   #timer: Timer | null = null;
 
@@ -38,6 +42,7 @@ export class AgentRegistry {
 
   takeOffice(now: number): void {
     this.#heardAt.clear();
+    this.#toldUntil.clear();
     this.#officeSince = now;
     this.#schedule();
   }
@@ -69,6 +74,17 @@ export class AgentRegistry {
   /** Any frame of its session counts as a heartbeat. */
   heard(id: AgentId): void {
     this.#heardAt.set(id, this.#parts.clock.now());
+  }
+
+  /** Every status that its session brought before this time is stored, and all that it had to say at its beginning was among them. */
+  told(id: AgentId, at: number): void {
+    const before = this.toldUntil(id);
+    this.#toldUntil.set(id, Math.max(at, before));
+    if (at - before > TOLD_ENOUGH_MS) this.#parts.believedAgain?.(id);
+  }
+  /** Control plane's clock; 0: not since the beginning of this office. */
+  toldUntil(id: AgentId): number {
+    return this.#toldUntil.get(id) ?? 0;
   }
 
   update(id: AgentId, info: AgentInfo, diskLow: boolean): Promise<void> {

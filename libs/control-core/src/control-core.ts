@@ -122,7 +122,10 @@ export class ControlCore {
       cutOff: () => parts.publisher.cutOff(),
     });
     this.alarms = new Alarms(lane, log);
-    this.agents = new AgentRegistry({ lane, clock, log, cluster, alarms: this.alarms });
+    this.agents = new AgentRegistry({
+      ...{ lane, clock, log, cluster, alarms: this.alarms },
+      believedAgain: (agent) => this.loop.markAgent(agent),
+    });
     this.routes = new RouteFeed({
       cluster,
       servicePortRange: parts.servicePorts,
@@ -203,7 +206,10 @@ export class ControlCore {
 
   async #load(epoch: number, officeSince: number): Promise<WorkingSet> {
     const { settings } = this;
-    return new WorkingSet(await this.store.load(), { epoch, now: officeSince, settings, count: this.#count });
+    return new WorkingSet(await this.store.load(), {
+      ...{ epoch, now: officeSince, settings, count: this.#count },
+      toldUntil: (agent) => this.agents.toldUntil(agent),
+    });
   }
 
   /** Within an office, after a conflict: somebody wrote beside us. */

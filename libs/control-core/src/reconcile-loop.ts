@@ -124,17 +124,18 @@ export class ReconcileLoop {
     this.mark(stopping);
   }
 
+  /** Everything that has instances there. */
+  markAgent(agent: AgentId): void {
+    this.mark(this.#workingSet?.instancesOn(agent).map(({ appId }) => appId) ?? []);
+  }
+
   committed({ touched, workingSet }: Committed): void {
     this.#workingSet = workingSet;
     this.mark(touched.apps);
-    for (const agent of touched.agents) this.#agentMoved(agent, workingSet);
+    for (const agent of touched.agents) this.markAgent(agent);
     if (touched.proxies) this.markStopping();
     const freed = touched.instances.some(({ before, after }) => before?.placed && !after?.placed);
     if (freed || touched.agents.size || touched.proxies) this.mark(this.#waiting.keys());
-  }
-
-  #agentMoved(agent: AgentId, workingSet: WorkingSet): void {
-    this.mark(workingSet.instancesOn(agent).map(({ appId }) => appId));
   }
 
   #wake(): void {

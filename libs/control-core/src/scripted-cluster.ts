@@ -142,7 +142,9 @@ export class ScriptedAgent {
   }
 
   beat(): void {
-    if (!this.silent) this.cluster.core.agents.heard(this.info.id);
+    if (this.silent) return;
+    this.cluster.core.agents.heard(this.info.id);
+    this.cluster.core.agents.told(this.info.id, this.cluster.clock.now());
   }
 
   /** The task of this instance ends by itself. */

@@ -53,6 +53,8 @@ export interface Office {
   readonly settings: ReconcileSettings;
   /** Shared by all copies that a process ever makes. */
   readonly count?: ChangeCount;
+  /** See ClusterSnapshot. */
+  readonly toldUntil?: (agent: AgentId) => number;
 }
 
 export class WorkingSet implements ClusterSnapshot {
@@ -67,6 +69,8 @@ export class WorkingSet implements ClusterSnapshot {
   /** Number of the newest event when it was loaded. */
   readonly loadedEvent: number;
   readonly settings: ReconcileSettings;
+  /** Not of a copy: what is imagined is known. */
+  readonly toldUntil?: (agent: AgentId) => number;
   #ledger: PlacementIndex;
   #versions = new Map<AppId, Map<Timestamp, AppVersion>>();
   #instances = new Map<InstanceId, Instance>();
@@ -87,7 +91,8 @@ export class WorkingSet implements ClusterSnapshot {
   #change: number;
   #sortedApps: readonly AppId[] | null = null;
 
-  constructor(state: StoredState, { epoch, now, settings, count = new ChangeCount() }: Office) {
+  constructor(state: StoredState, { epoch, now, settings, count = new ChangeCount(), toldUntil }: Office) {
+    if (toldUntil) this.toldUntil = toldUntil;
     this.#count = count;
     this.#change = count.next();
     this.epoch = epoch;

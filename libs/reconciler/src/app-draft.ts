@@ -11,6 +11,7 @@ import type { Alarm, Decision, DecisionKind } from './decision.js';
 import { requestStop } from './gatekeeper.js';
 import type { StopView, StopVerdict } from './gatekeeper.js';
 import type { LedgerOverlay } from './ledger-overlay.js';
+import { toldIn } from './settled.js';
 import type { ClusterSnapshot } from './snapshot.js';
 
 /** What all apps of a pass share. */
@@ -86,6 +87,7 @@ export class AppDraft {
       settings,
       officeSince,
       now: this.now,
+      ...toldIn(this.context.snapshot),
     };
   }
 

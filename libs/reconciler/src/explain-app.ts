@@ -13,6 +13,7 @@ import { classifyAll } from './classify.js';
 import type { AppSituation, InstanceSet } from './classify.js';
 import { LedgerOverlay } from './ledger-overlay.js';
 import { placementRequest } from './placement-request.js';
+import { toldIn } from './settled.js';
 import type { ClusterSnapshot } from './snapshot.js';
 
 /** The working set is one. */
@@ -117,6 +118,7 @@ function situationOf(view: ExplainView, app: App, now: number): AppSituation {
     settings: view.settings,
     officeSince: view.officeSince,
     now,
+    ...toldIn(view),
   };
 }
 

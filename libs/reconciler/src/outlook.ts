@@ -5,6 +5,7 @@ import type { AppSituation } from './classify.js';
 import { deadlineMs, idleMs } from './deadline.js';
 import { isActionDone } from './progress.js';
 import type { SituationOf } from './progress.js';
+import { toldIn } from './settled.js';
 import type { ClusterSnapshot } from './snapshot.js';
 
 export interface Outlook {
@@ -26,7 +27,8 @@ export function situationIn(snapshot: ClusterSnapshot, id: AppId, now: number): 
   if (!app) return null;
   const { settings, officeSince } = snapshot;
   const versionOf: AppSituation['versionOf'] = (instance) => snapshot.versionOf(instance);
-  return { app, instances: snapshot.instancesOf(id), versionOf, settings, officeSince, now };
+  const instances = snapshot.instancesOf(id);
+  return { app, instances, versionOf, settings, officeSince, now, ...toldIn(snapshot) };
 }
 
 /** What is not done of the step under way, each with what is known of why. */

@@ -5,7 +5,7 @@ import { SETTING_RANGES } from '#libs/model';
 import type { App, Instance } from '#libs/model';
 import { acceptHoldUntil, isAvailable } from './classify.js';
 import type { AppSituation } from './classify.js';
-import type { ReconcileSettings } from './snapshot.js';
+import type { ClusterSnapshot, ReconcileSettings } from './snapshot.js';
 
 /** The app's setting, its label, or the control plane's setting. A label that is no number of seconds, 0 to a day, is as if absent. */
 export function minReadyMsOf(
@@ -16,9 +16,26 @@ export function minReadyMsOf(
   return seconds >= 0 && seconds <= SETTING_RANGES.minReadySeconds.to ? seconds * 1000 : settings.minReadyMs;
 }
 
+/**
+ * An agent that said nothing for longer is not believed any more to have said all. Agents say something every 3 s; the rest is for the
+ * way. Milliseconds.
+ */
+export const TOLD_ENOUGH_MS = 4_000;
+
 /** Available now, and for long enough. */
 export const isSettled = (instance: Instance, situation: AppSituation): boolean =>
-  isAvailable(instance, situation) && situation.now >= settledAt(instance, situation);
+  isAvailable(instance, situation) &&
+  situation.now >= settledAt(instance, situation) &&
+  isToldOf(instance, situation);
+
+/**
+ * Its row is as true as can be. That of a leader who just took office, or stood still for a while, is not: the task may have ended since,
+ * and would seem to have served ever longer. Where serving for a while is not asked for, the row as it is has to do.
+ */
+function isToldOf({ agentId }: Instance, { app, settings, toldUntil, now }: AppSituation): boolean {
+  if (!toldUntil || agentId === undefined || minReadyMsOf(app, settings) === 0) return true;
+  return now - toldUntil(agentId) <= TOLD_ENOUGH_MS;
+}
 
 /** When an available instance is settled if nothing interrupts it; in the past: it is. Rows of older releases count as settled. */
 export function settledAt(instance: Instance, situation: AppSituation): number {
@@ -31,3 +48,7 @@ function inPlaceSince(instance: Instance, situation: AppSituation): number {
   if (!hasRoutablePorts(situation.versionOf(instance).spec)) return 0;
   return instance.routing === 'in' ? (instance.routedAt ?? 0) : acceptHoldUntil(instance, situation);
 }
+
+/** As a member of a situation. */
+export const toldIn = ({ toldUntil }: Pick<ClusterSnapshot, 'toldUntil'>): Pick<AppSituation, 'toldUntil'> =>
+  toldUntil ? { toldUntil } : {};

@@ -92,6 +92,11 @@ export interface ClusterSnapshot {
   readonly epoch: number;
   /** Control plane's clock; leases, unreachable times and deadlines count from here at the earliest. */
   readonly officeSince: number;
+  /**
+   * All that this agent had to say up to then is known, control plane's clock; 0: nothing since this leader took office. A task that
+   * ended after that is still taken for running. Absent: of every agent all is known at any time.
+   */
+  readonly toldUntil?: (agent: AgentId) => number;
   readonly ledger: PlacementLedger;
   readonly fleetBrake: FleetBrake;
   readonly settings: ReconcileSettings;

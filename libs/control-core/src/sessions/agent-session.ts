@@ -57,6 +57,9 @@ export class AgentSession {
   #agent: AgentId | null = null;
   #greeted = false;
   #unstored = 0;
+  /** When a heartbeat came behind statuses that are not stored yet. */
+  #tellsUntil: number | null = null;
+  #hasEnded = false;
   #heardAt: number;
   #timer: Timer | null = null;
 
@@ -93,6 +96,7 @@ export class AgentSession {
 
   /** Ends it; the agent dials again. */
   end(reason: string): void {
+    this.#hasEnded = true;
     this.#link.close(reason);
     this.#parts.core.clock.after(FAREWELL_MS, () => this.#link.cut());
   }
@@ -124,6 +128,10 @@ export class AgentSession {
     if (frame.type === 'hello') return this.#hello(frame);
     if (!this.#agent) return undefined;
     if (frame.type === 'statuses') return this.#store(this.#agent, frame);
+    if (frame.type === 'heartbeat') {
+      if (this.#unstored > 0) this.#tellsUntil = this.#heardAt;
+      else this.#told(this.#agent, this.#heardAt);
+    }
     if (frame.type === 'agent-update') {
       return this.#parts.core.agents.update(this.#agent, frame.agent, frame.diskLow);
     }
@@ -174,8 +182,21 @@ export class AgentSession {
       this.#unstored -= 1;
       this.#link.resume();
     }
+    const until = this.#tellsUntil;
+    if (until !== null && this.#unstored === 0) {
+      this.#tellsUntil = null;
+      this.#told(agent, until);
+    }
     const sequence = items.reduce((highest, each) => Math.max(highest, each.sequence), 0);
     this.#send({ type: 'statuses-ack', sequence });
+  }
+
+  /**
+   * The first heartbeat of a session comes after all statuses that the agent has; what came before it is known when it is stored. Of a
+   * session that ends something may not have been stored: the next one brings it again.
+   */
+  #told(agent: AgentId, until: number): void {
+    if (!this.#hasEnded) this.#parts.core.agents.told(agent, until);
   }
 
   #takeLog(chunk: LogChunk): void {

@@ -1,0 +1,91 @@
+// A row that says "running" is as old as the last word of its agent. Who has just taken office, or stood still, must not count the time
+// since then as time in which a new release served, and take the old one down for it (promise 4).
+import { describe, expect, it } from '@jest/globals';
+import { asAppId, type Instance } from '#libs/model';
+import { ScriptedCluster } from './scripted-cluster.js';
+
+const WEB = asAppId('/web');
+const CALL = { clientIp: '10.0.0.9', uri: '/v2/apps' };
+const FORCED = { force: true, partial: true, mayCreate: true };
+const MIN_READY_MS = 10_000;
+
+const running = (cluster: ScriptedCluster): readonly Instance[] =>
+  cluster.core.state.instancesOf(WEB).filter((each) => each.goal === 'running' && !each.stop);
+const commands = (cluster: ScriptedCluster): readonly (string | undefined)[] =>
+  running(cluster)
+    .map((each) => cluster.core.state.versionOf(each).spec.cmd)
+    .sort();
+
+/** One instance of the old release serves, and one of the new for a third of the time that it takes. */
+async function underWay(): Promise<ScriptedCluster> {
+  const cluster = await ScriptedCluster.started();
+  await cluster.agent.connect();
+  await cluster.startProxy();
+  await cluster.core.apps.create({ id: WEB, cmd: 'old', cpus: 0.5, mem: 64 }, false, CALL);
+  await cluster.advance(2 * MIN_READY_MS);
+  await cluster.core.apps.update(WEB, { cmd: 'new' }, FORCED, CALL);
+  await cluster.advance(MIN_READY_MS / 3);
+  expect(commands(cluster)).toEqual(['new', 'old']);
+  return cluster;
+}
+
+describe('a new release whose agent is not heard', () => {
+  it('does not get older in a new office, before its agent has told everything', async () => {
+    const cluster = await underWay();
+    cluster.agent.silent = true;
+    await cluster.core.stop();
+    await cluster.boot();
+    await cluster.startProxy();
+    await cluster.advance(MIN_READY_MS);
+    expect(commands(cluster)).toEqual(['new', 'old']);
+    // it died while nobody led: the first thing that is told
+    await cluster.agent.connect();
+    const died = running(cluster).find((each) => cluster.core.state.versionOf(each).spec.cmd === 'new');
+    if (!died) throw new Error('no new instance');
+    await cluster.agent.crash(died.id);
+    cluster.agent.silent = false;
+    await cluster.advance(3_000);
+    expect(commands(cluster)).toContain('old');
+  });
+
+  it('goes on at once when everything was told, for the time since counts', async () => {
+    const cluster = await underWay();
+    cluster.agent.silent = true;
+    await cluster.core.stop();
+    await cluster.boot();
+    await cluster.startProxy();
+    await cluster.advance(MIN_READY_MS);
+    await cluster.agent.connect();
+    expect(commands(cluster)).toEqual(['new', 'old']);
+    cluster.agent.silent = false;
+    cluster.agent.beat();
+    await cluster.settle();
+    expect(commands(cluster)).toEqual(['new']);
+  });
+
+  it('does not get older while its agent is silent, in one office', async () => {
+    const cluster = await underWay();
+    cluster.agent.silent = true;
+    await cluster.advance(MIN_READY_MS);
+    expect(commands(cluster)).toEqual(['new', 'old']);
+    cluster.agent.silent = false;
+    cluster.agent.beat();
+    await cluster.settle();
+    expect(commands(cluster)).toEqual(['new']);
+  });
+
+  it('counts as it is where it need not serve for a time', async () => {
+    const cluster = await ScriptedCluster.started();
+    await cluster.agent.connect();
+    await cluster.startProxy();
+    const labels = { 'longrun.io/min-ready-seconds': '0' };
+    await cluster.core.apps.create({ id: WEB, cmd: 'old', cpus: 0.5, mem: 64, labels }, false, CALL);
+    await cluster.advance(MIN_READY_MS);
+    await cluster.core.apps.update(WEB, { cmd: 'new' }, FORCED, CALL);
+    // no time, so no heartbeat
+    await cluster.settle();
+    await cluster.startProxy();
+    await cluster.settle();
+    expect(commands(cluster)).toEqual(['new']);
+  });
+});
