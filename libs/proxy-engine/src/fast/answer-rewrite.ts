@@ -31,13 +31,14 @@ export function rewriteAnswer(head: ResponseHead, ends: AnswerEnds): string {
     if (kind === DROP) continue;
     if (connectionNames.length > 0 && connectionNames.includes(name.toLowerCase())) continue;
     if (kind === DATE) dated = true;
-    // of a body that is not there (HEAD), or that is closed by the end of the connection
+    // of a body that is not there (HEAD)
     else if (kind === TRANSFER_ENCODING && head.framing.kind !== 'chunked') continue;
     else if (kind === CONTENT_LENGTH && head.status === NO_CONTENT) continue;
     text += `${name}: ${lines[at + 1] as string}\r\n`;
   }
   if (!dated) text += `date: ${dateOf(ends.now)}\r\n`;
   if (ends.cookie !== undefined) text += `set-cookie: ${ends.cookie}\r\n`;
+  if (head.framing.kind === 'until-close') text += 'transfer-encoding: chunked\r\n';
   text += ends.keepAlive ? STAYS : CLOSES;
   if (ends.edits.length > 0) text = editHead(text, ends.edits);
   return `${text}\r\n`;

@@ -1,6 +1,5 @@
 // One connection of a client: reads one request after the other, serves them one at a time and in order, and hands the connection to the
 // full path, with the bytes already read, as soon as a request is out of the ordinary.
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { readRequestHead, type RequestHead } from '#libs/http-wire';
 import { admit, type OwnAnswer } from '../admission/admit.js';
@@ -133,7 +132,7 @@ export class ClientConnection implements Watched, ExchangeClient {
       this.#advance();
     } else if (afterwards === 'closes') this.#close();
     else if (afterwards === 'lingers') this.#linger();
-    else this.#tear();
+    else this.socket.destroy();
   }
 
   /** The deadline has passed. */
@@ -325,12 +324,6 @@ export class ClientConnection implements Watched, ExchangeClient {
       this.deadline = Math.min(this.deadline, this.#world.deadlines.now + LINGER_MS);
     });
     this.resume();
-  }
-
-  #tear(): void {
-    const { socket } = this;
-    if ('resetAndDestroy' in socket && !this.origin.secure) (socket as Socket).resetAndDestroy();
-    else socket.destroy();
   }
 
   #onEnd(): void {

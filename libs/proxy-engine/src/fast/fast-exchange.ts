@@ -195,7 +195,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     if (!connection.connected) this.#refused();
     else if (!this.#answer) this.#broken(connection, error);
     else if (this.#answerDone) this.#finishUnread();
-    else if (this.#answer.framing.kind === 'until-close' && !error) this.#complete();
+    else if (this.#unframed && !error) this.#endUnframed();
     else this.#tear();
   }
 
@@ -386,8 +386,13 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     this.#stays = this.#mayStay(head);
     const text = this.#rewritten(head);
     const { socket } = this.#client;
-    writeMessage(socket, text, data, head.end, body.end);
     this.#bytesOut += text.length + body.end - head.end;
+    if (this.#unframed) {
+      socket.cork();
+      socket.write(text, 'latin1');
+      this.#writeChunk(data, head.end, body.end);
+      socket.uncork();
+    } else writeMessage(socket, text, data, head.end, body.end);
     return this.#wrote(body, data);
   }
 
@@ -408,7 +413,8 @@ export class FastExchange implements UpstreamUser, AnswerTo {
       this.#tear();
       return false;
     }
-    if (body.end > 0) this.#client.socket.write(part(data, 0, body.end));
+    if (this.#unframed) this.#writeChunk(data, 0, body.end);
+    else if (body.end > 0) this.#client.socket.write(part(data, 0, body.end));
     this.#bytesOut += body.end;
     return this.#wrote(body, data);
   }
@@ -430,6 +436,30 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     return waiting > 0;
   }
 
+  /** A piece of an answer that the task ends by closing: in a frame, so that the client can tell an end from a break. */
+  #writeChunk(data: Buffer, from: number, end: number): void {
+    if (end === from) return;
+    const { socket } = this.#client;
+    const frame = `${(end - from).toString(16)}\r\n`;
+    socket.cork();
+    socket.write(frame, 'latin1');
+    socket.write(part(data, from, end));
+    socket.write('\r\n', 'latin1');
+    socket.uncork();
+    this.#bytesOut += frame.length + 2;
+  }
+
+  #endUnframed(): void {
+    this.#write(LAST_CHUNK);
+    this.#answerDone = true;
+    if (this.#requestDone) this.#complete();
+    else this.#finishUnread();
+  }
+
+  get #unframed(): boolean {
+    return this.#answer?.framing.kind === 'until-close';
+  }
+
   #write(text: string): void {
     this.#client.socket.write(text, 'latin1');
     this.#bytesOut += text.length;
@@ -437,8 +467,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
 
   /** Whether the client may send another request after this answer. */
   #mayStay(head: ResponseHead): boolean {
-    if (!this.#head.keepAlive || head.framing.kind === 'until-close' || this.#world.isStopping())
-      return false;
+    if (!this.#head.keepAlive || this.#world.isStopping()) return false;
     // a target that answers early and closes will not read the rest of the body
     return this.#requestDone || head.keepAlive;
   }
@@ -543,9 +572,9 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     if (!answer)
       this.#own(503, `${this.#app} was stopped before it answered, after its drain time`, undefined);
     else if (this.#answerDone) this.#finishUnread();
-    else if (this.#answerBody?.couldEnd && isEventStream(answer)) {
+    else if ((this.#unframed || this.#answerBody?.couldEnd) && isEventStream(answer)) {
       // a stream without an end of its own: its reader reconnects
-      this.#write('0\r\n\r\n');
+      this.#write(LAST_CHUNK);
       this.#stays = false;
       this.#complete();
     } else this.#tear();
@@ -590,6 +619,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
 /** Shared by the many requests without a body. */
 const NOTHING_HELD: (Buffer | string)[] = [];
 const KEEP_ALIVE = 'keep-alive';
+const LAST_CHUNK = '0\r\n\r\n';
 
 function isEventStream({ lines }: ResponseHead): boolean {
   return lines.some(
