@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { wordsOf } from '../engine/words.js';
 import { scenarioOf } from '../scenario/generate.js';
 import type { Scenario } from '../scenario/scenario.js';
 import { shrink } from '../shrink.js';
@@ -138,7 +139,7 @@ function readScenario(file: string): Scenario {
   try {
     read = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new UsageError(`--scenario ${file}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`--scenario ${file}: ${wordsOf(error)}`);
   }
   if (!isScenario(read))
     throw new UsageError(`--scenario ${file}: it is not a scenario that a failing run wrote`);

@@ -13,6 +13,7 @@ import type { Endpoint, EndpointEvents, SimNetwork } from '../engine/network.js'
 import { SimProcess, type ClockError } from '../engine/sim-process.js';
 import type { Random } from '../engine/random.js';
 import type { Timeline } from '../engine/timeline.js';
+import { wordsOf } from '../engine/words.js';
 
 export const AGENT_SESSION_PATH = '/v3/agents/session';
 /** Dial `/v3/routes?epoch=E&after=N`; each message is a RoutesLine, or a RoutesRefusal and then the end. */
@@ -93,7 +94,7 @@ export class SimControlPlane {
     this.#core = null;
     hooks.note(name, 'starts');
     this.#serve(process).catch((error: unknown) => {
-      hooks.note(name, `could not start: ${error instanceof Error ? error.message : String(error)}`);
+      hooks.note(name, `could not start: ${wordsOf(error)}`);
       this.kill(RESTART_MS);
     });
     // a crash point in the store kills it, too
@@ -251,5 +252,3 @@ export class SimControlPlane {
     };
   }
 }
-
-const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

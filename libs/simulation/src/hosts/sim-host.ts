@@ -8,6 +8,7 @@ import type { SimNetwork } from '../engine/network.js';
 import type { Random } from '../engine/random.js';
 import { SimProcess, type ClockError } from '../engine/sim-process.js';
 import type { Timeline } from '../engine/timeline.js';
+import { wordsOf } from '../engine/words.js';
 import { FIRST_HOST_PORT } from '../scenario/definition.js';
 import type { AgentSize } from '../scenario/scenario.js';
 import { AgentNetwork } from './agent-network.js';
@@ -348,10 +349,7 @@ export class SimHost implements Doors, Asked {
       if (runtimes.includes('docker')) await this.#findEngine(agent, process);
       agent.start();
     } catch (error) {
-      this.hooks.note(
-        process.name,
-        `could not start: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.hooks.note(process.name, `could not start: ${wordsOf(error)}`);
       process.kill();
       this.timeline.after(RESTART_MS, () => this.startAgent());
     }

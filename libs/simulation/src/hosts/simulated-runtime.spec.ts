@@ -136,7 +136,7 @@ describe.each(['process', 'docker'] as const)('the simulated runtime: %s', (kind
     const others = Promise.all([1, 2].map(() => at.runtime.waitForExit(task.taskId, never)));
     expect(await at.isSilent(Promise.race([given, others]), 1_000)).toBe(true);
     impatient.abort();
-    await expect(given).rejects.toBeDefined();
+    await expect(given).rejects.toThrow(`no longer waiting for task ${task.taskId}`);
     task.crash(4);
     for (const exit of await at.of(others)) expect(exit).toMatchObject({ code: 4, requested: false });
   });
@@ -181,10 +181,10 @@ describe.each(['process', 'docker'] as const)('the simulated runtime: %s', (kind
     expect(await at.of(at.runtime.list())).toEqual([]);
     const logOf = (task: SimTask | undefined): Promise<unknown> =>
       at.of(at.runtime.readLog(task?.taskId ?? ('' as TaskId), 'stdout', 0, 100));
-    await expect(logOf(tasks[0])).rejects.toBeDefined();
+    await expect(logOf(tasks[0])).rejects.toThrow(`task ${tasks[0]?.taskId ?? ''} is not known here`);
     expect(await logOf(tasks[1])).toEqual({ text: 'release 1 runs\n', next: 15 });
     await at.of(at.runtime.forget(tasks[2]?.taskId ?? ('' as TaskId), true));
-    await expect(logOf(tasks[1])).rejects.toBeDefined();
+    await expect(logOf(tasks[1])).rejects.toThrow(`task ${tasks[1]?.taskId ?? ''} is not known here`);
   });
 
   it('finds tasks again after a restart: the same handle, the real exit of what ended meanwhile', async () => {
@@ -265,7 +265,7 @@ describe('a pull', () => {
     expect(await at.isSilent(pull, 30_000)).toBe(true);
     expect(reports).toBeGreaterThan(0);
     pulling.abort();
-    await expect(at.of(pull, 1)).rejects.toBeDefined();
+    await expect(at.of(pull, 1)).rejects.toThrow('aborted');
     const again = at.runtime.prepare(launch, () => undefined, never);
     expect(await at.isSilent(again, 30_000)).toBe(true);
     await at.of(again, 300_000);

@@ -10,6 +10,7 @@ import {
 } from '../control/control-plane.js';
 import type { Endpoint, SimNetwork } from '../engine/network.js';
 import type { SimProcess } from '../engine/sim-process.js';
+import { wordsOf } from '../engine/words.js';
 
 export class ProxyLink implements ProxyNetwork {
   constructor(
@@ -109,4 +110,3 @@ function outcomeOf(answer: ReportAnswer): ReportOutcome {
 }
 
 const addressOf = (url: string): string => url.replace(/^https?:\/\//, '');
-const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
