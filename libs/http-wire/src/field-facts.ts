@@ -12,6 +12,8 @@ const CONNECTION_NAMES_MAX = 32;
  * or another addressee.
  */
 const NEVER_HOP_BY_HOP = new Set(['content-length', 'transfer-encoding', 'host', 'content-encoding']);
+/** Not `trim`, which takes the octet 0xa0 for a blank, too. */
+const SPACES_AROUND = /^ +| +$/g;
 const TOKEN_PATTERN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /** One for the process, as `found`: valid until the next head is read. */
@@ -131,7 +133,7 @@ function readEncoding(value: string, data: Buffer, slot: number): number {
     facts.chunked = true;
     return blanksAround(data, slot) <= 1 ? 0 : refuse('blanks around the value of Transfer-Encoding');
   }
-  const codings = value.split(',').map((each) => each.trim().toLowerCase());
+  const codings = value.split(',').map((each) => each.replace(SPACES_AROUND, '').toLowerCase());
   const chunked = codings.indexOf('chunked');
   if (codings.length === 1 && chunked === 0) return refuse('Transfer-Encoding: chunked in another case');
   if (value === '' || codings.includes('')) return refuse('an empty Transfer-Encoding');
@@ -174,7 +176,7 @@ function readConnection(value: string, data: Buffer, slot: number): number {
   }
   const names = facts.names.slice();
   for (const part of lower.split(',')) {
-    const option = part.trim();
+    const option = part.replace(SPACES_AROUND, '');
     // a recipient must bear empty elements (RFC 9110 5.6.1)
     if (option === '') continue;
     if (!TOKEN_PATTERN.test(option)) return refuse('a Connection option that is no token');
