@@ -22,7 +22,7 @@ export interface Candidate {
   readonly seed: number;
   /** In effect now, above 0: its own, lowered while it is a newcomer. */
   readonly weight: number;
-  /** Where it stands in the round robin. */
+  /** Where it stands in a round robin by weight. */
   turn: number;
 }
 
@@ -31,6 +31,8 @@ export interface Tier<C extends Candidate> {
   readonly seats: readonly C[];
   /** Sums of the weights up to each seat; absent: all weights are equal. */
   readonly sums?: Float64Array;
+  /** Whose turn it is in a round robin of equal weights; begins anywhere. */
+  next?: number;
 }
 
 export interface Exclusions {
@@ -107,12 +109,14 @@ function drawFromFree<C extends Candidate>(
   return last;
 }
 
-/** The one with the fewest requests in flight for its weight; among equals by weight, at random. */
+/** The one with the fewest requests in flight for its weight; among equals at random, by weight. */
 export function least<C extends Candidate>(
-  { seats }: Tier<C>,
+  tier: Tier<C>,
   exclusions: Exclusions,
   random: Chance,
 ): C | undefined {
+  const { seats, sums } = tier;
+  if (!sums) return leastOfEquals(seats, exclusions, Math.floor(random() * seats.length));
   let best: C | undefined;
   let equals = 0;
   for (const each of seats) {
@@ -125,8 +129,42 @@ export function least<C extends Candidate>(
   return best;
 }
 
-/** Smooth and weighted, as nginx does it: of weights 5, 1, 1 the first is never served five times on end. */
-export function roundRobin<C extends Candidate>({ seats }: Tier<C>, exclusions: Exclusions): C | undefined {
+function leastOfEquals<C extends Candidate>(
+  seats: readonly C[],
+  exclusions: Exclusions,
+  start: number,
+): C | undefined {
+  let best: C | undefined;
+  for (let step = 0; step < seats.length; step += 1) {
+    const each = seats[(start + step) % seats.length];
+    if (!each || !isFree(each, exclusions)) continue;
+    if (each.load.inFlight === 0) return each;
+    if (!best || each.load.inFlight < best.load.inFlight) best = each;
+  }
+  return best;
+}
+
+/** One after the other; by weight smoothly, as nginx does it: of weights 5, 1, 1 the first is never served five times on end. */
+export function roundRobin<C extends Candidate>(
+  tier: Tier<C>,
+  exclusions: Exclusions,
+  random: Chance,
+): C | undefined {
+  return tier.sums ? smoothly(tier.seats, exclusions) : inTurn(tier, exclusions, random);
+}
+
+function inTurn<C extends Candidate>(tier: Tier<C>, exclusions: Exclusions, random: Chance): C | undefined {
+  const { seats } = tier;
+  tier.next ??= Math.floor(random() * seats.length);
+  for (let step = 0; step < seats.length; step += 1) {
+    const each = seats[tier.next];
+    tier.next = (tier.next + 1) % seats.length;
+    if (each && isFree(each, exclusions)) return each;
+  }
+  return undefined;
+}
+
+function smoothly<C extends Candidate>(seats: readonly C[], exclusions: Exclusions): C | undefined {
   let best: C | undefined;
   let sum = 0;
   for (const each of seats) {

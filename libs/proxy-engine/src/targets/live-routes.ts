@@ -1,6 +1,5 @@
 // The table in use and the choice of a target from it. Every choice, also that of a retry or of a request that has waited, is made from
 // the table of this very moment and claimed in the same turn: after a swap nothing can pick a target that left.
-import type { TaskId } from '#libs/model';
 import {
   match,
   RetryBudget,
@@ -31,14 +30,17 @@ interface Served {
   readonly service: RouteService;
   readonly budget: RetryBudget;
   readonly line: WaitingLine;
-  seats: ReadonlyMap<TaskId, Seat>;
+  /** Of the last table with this service in which somebody asked for it. */
+  pool: ServicePool | undefined;
 }
 
-/** A service of the table in use. */
-interface Current {
+/** Its pool is of the table in use. */
+interface Current extends Served {
   readonly pool: ServicePool;
-  readonly served: Served;
 }
+
+/** So many services may be known before those that are gone are looked for. */
+const TIDY_AT = 1_000;
 
 export class LiveRoutes {
   readonly claims: TargetClaims;
@@ -54,6 +56,9 @@ export class LiveRoutes {
   readonly #served = new Map<string, Served>();
   /** Of this table, those that were asked for. */
   #current = new Map<RouteService, Current>();
+  /** With somebody in them, or not long ago. */
+  readonly #lines = new Set<WaitingLine>();
+  #tidyAt = TIDY_AT;
   readonly #settle = (claim: Claim, outcome: Outcome | undefined): void => this.#release(claim, outcome);
 
   constructor(claims: TargetClaims, { random = Math.random, zone }: LiveRoutesOptions = {}) {
@@ -73,10 +78,11 @@ export class LiveRoutes {
     this.claims.keepOnly(table.services);
     // else a newcomer would be new only from the first request after it came
     for (const service of table.services) if (service.policy?.slowStartMs) this.#find(service);
-    for (const [key, served] of this.#served) {
-      if (served.line.length > 0) served.line.serve('table');
-      if (!this.#matcher.counterpartOf(served.service)) this.#served.delete(key);
+    for (const line of this.#lines) {
+      line.serve('table');
+      if (line.length === 0) this.#lines.delete(line);
     }
+    this.#tidy();
   }
 
   /**
@@ -87,7 +93,7 @@ export class LiveRoutes {
     const current = this.#find(service);
     if (!current) return undefined;
     // those who wait were here first, but for who has been served already
-    if (current.served.line.length > 0 && !wish.tried?.size) return undefined;
+    if (current.line.length > 0 && !wish.tried?.size) return undefined;
     const found = this.#choose(current, wish);
     return found === FULL ? undefined : found;
   }
@@ -98,14 +104,20 @@ export class LiveRoutes {
    */
   place(service: RouteService, wish: TargetWish, ready: (placed: Placed) => void): Cancel | undefined {
     const current = this.#find(service);
-    const line = current?.served.line;
-    if (line?.isServing) return line.add(wish, ready, limitsOf(current));
+    if (!current) {
+      ready(this.#placed(service, wish, undefined));
+      return undefined;
+    }
+    const { line } = current;
     // who came first gets what has become free by the passing of time
-    if (line && line.length > 0) line.serve('room');
-    const found = current && this.#choose(current, wish);
-    if (found === FULL) return line?.add(wish, ready, limitsOf(current));
-    ready(this.#placed(service, wish, found));
-    return undefined;
+    if (line.length > 0 && !line.isServing) line.serve('room');
+    const found = line.isServing ? FULL : this.#choose(current, wish);
+    if (found !== FULL) {
+      ready(this.#placed(service, wish, found));
+      return undefined;
+    }
+    this.#lines.add(line);
+    return line.add(wish, ready, limitsOf(current));
   }
 
   /** Why `pick` found none for this wish. */
@@ -120,34 +132,28 @@ export class LiveRoutes {
   mayRetry(service: RouteService): boolean {
     const current = this.#find(service);
     if (!current) return false;
-    return current.served.budget.take(
-      this.claims.clock.now(),
-      current.pool.service.policy?.retries?.budgetPercent,
-    );
+    return current.budget.take(this.claims.clock.now(), current.pool.service.policy?.retries?.budgetPercent);
   }
 
-  #choose({ pool, served }: Current, wish: TargetWish): Pick | typeof FULL | undefined {
+  #choose(current: Current, wish: TargetWish): Pick | typeof FULL | undefined {
     const now = this.claims.clock.now();
-    const seat = pool.choose(wish, this.#random, now);
+    const seat = current.pool.choose(wish, this.#random, now);
     if (!seat || seat === FULL) return seat;
-    if (!wish.tried?.size) served.budget.request(now);
+    if (!wish.tried?.size) current.budget.request(now);
     this.claims.open(seat.load);
-    return new Claim(
-      { target: seat.target, end: seat.load, since: now, pool, line: served.line },
-      this.#settle,
-    );
+    return new Claim(seat, current, now, this.#settle);
   }
 
   #placed(service: RouteService, wish: TargetWish, pick: Pick | undefined): Placed {
     return pick ? { kind: 'placed', pick } : { kind: 'none', why: this.explain(service, wish) };
   }
 
-  #release({ claimed: { target, end, since, pool, line } }: Claim, outcome: Outcome | undefined): void {
+  #release({ target, end, since, served }: Claim, outcome: Outcome | undefined): void {
     if (outcome === 'ok') this.claims.succeeded(end, since);
-    else if (outcome === 'failed') this.claims.failed(end, since, pool.service.policy?.ejection);
+    else if (outcome === 'failed') this.claims.failed(end, since, served.pool?.service.policy?.ejection);
     else if (outcome === 'refused') this.claims.refused(target, since);
     this.claims.close(end);
-    if (line.length > 0) line.serve('room');
+    if (served.line.length > 0) served.line.serve('room');
   }
 
   #find(service: RouteService): Current | undefined {
@@ -163,13 +169,16 @@ export class LiveRoutes {
 
   #enter(service: RouteService): Current {
     const key = `${service.portIndex} ${service.appId}`;
-    let served = this.#served.get(key);
+    const known = this.#served.get(key);
+    if (known?.pool?.adopt(service)) return known as Current;
     // when all of its targets are new to us none is a newcomer beside the others
-    const since = served ? this.claims.clock.now() : -Infinity;
-    if (!served) this.#served.set(key, (served = this.#serve(service)));
-    const seats = service.targets.map((target) => this.#seat(target, served.seats.get(target.taskId), since));
-    served.seats = new Map(seats.map((seat) => [seat.target.taskId, seat]));
-    return { served, pool: new ServicePool({ service, seats, claims: this.claims, zone: this.#zone }) };
+    const since = known ? this.claims.clock.now() : -Infinity;
+    const served = known ?? this.#serve(service);
+    const before = new Map(served.pool?.seats.map((seat) => [seat.target.taskId, seat]));
+    const seats = service.targets.map((target) => this.#seat(target, before.get(target.taskId), since));
+    const pool = new ServicePool({ service, seats, claims: this.claims, zone: this.#zone });
+    this.#served.set(key, served);
+    return Object.assign(served, { pool });
   }
 
   #seat(target: RouteTarget, known: Seat | undefined, since: number): Seat {
@@ -193,36 +202,40 @@ export class LiveRoutes {
       until: () => pool()?.until ?? Infinity,
       refuse: (kind) => queueRefusal(kind, pool()?.service ?? service, line.length),
     });
-    return { service, line, budget: new RetryBudget(), seats: new Map() };
+    return { service, line, budget: new RetryBudget(), pool: undefined };
   }
-}
 
-interface Claimed {
-  readonly target: RouteTarget;
-  readonly end: TargetEnd;
-  /** Epoch ms. */
-  readonly since: number;
-  readonly pool: ServicePool;
-  readonly line: WaitingLine;
+  /** Forgets services that are gone. Rarely, for a look at each takes longer than all else at a swap. */
+  #tidy(): void {
+    if (this.#served.size < this.#tidyAt) return;
+    for (const [key, { service }] of this.#served) {
+      if (!this.#matcher.counterpartOf(service)) this.#served.delete(key);
+    }
+    this.#tidyAt = Math.max(TIDY_AT, 2 * this.#served.size);
+  }
 }
 
 class Claim implements Pick {
   readonly target: RouteTarget;
-  readonly claimed: Claimed;
-  readonly #settle: (claim: Claim, outcome: Outcome | undefined) => void;
+  readonly end: TargetEnd;
   #held = true;
 
-  constructor(claimed: Claimed, settle: (claim: Claim, outcome: Outcome | undefined) => void) {
-    this.target = claimed.target;
-    this.claimed = claimed;
-    this.#settle = settle;
+  constructor(
+    seat: Seat,
+    readonly served: Served,
+    /** Epoch ms. */
+    readonly since: number,
+    readonly settle: (claim: Claim, outcome: Outcome | undefined) => void,
+  ) {
+    this.target = seat.target;
+    this.end = seat.load;
   }
 
   release(outcome?: Outcome): void {
     if (!this.#held) return;
     this.#held = false;
-    this.#settle(this, outcome);
+    this.settle(this, outcome);
   }
 }
 
-const limitsOf = (current: Current | undefined): RouteLimits => current?.pool.service.policy?.limits ?? {};
+const limitsOf = ({ pool }: Current): RouteLimits => pool.service.policy?.limits ?? {};

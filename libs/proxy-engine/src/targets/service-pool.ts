@@ -54,7 +54,7 @@ export interface PoolParts {
 }
 
 export class ServicePool {
-  readonly service: RouteService;
+  #service: RouteService;
   readonly seats: readonly Seat[];
   /** Requests in flight that one target may have. */
   readonly limit: number;
@@ -71,12 +71,23 @@ export class ServicePool {
   #changes = -1;
 
   constructor({ service, seats, claims, zone }: PoolParts) {
-    this.service = service;
+    this.#service = service;
     this.seats = seats;
     this.limit = service.policy?.limits?.connectionsPerTarget ?? Infinity;
     this.#untried = { limit: this.limit, tried: undefined };
     this.#claims = claims;
     this.#zone = service.policy?.preferZone ? zone : undefined;
+  }
+
+  get service(): RouteService {
+    return this.#service;
+  }
+
+  /** Goes on with this service of a newer table, if that means the same targets and rules. */
+  adopt(service: RouteService): boolean {
+    const isSame = isSameChoice(this.#service, service) && this.seats.every(({ load }) => !load.isForgotten);
+    if (isSame) this.#service = service;
+    return isSame;
   }
 
   /** Until then, epoch ms, the order changes only by what happens to requests. Infinity: for good. */
@@ -136,11 +147,11 @@ export class ServicePool {
     exclusions: Exclusions,
     random: Chance,
   ): Seat | undefined {
-    switch (this.service.policy?.balance?.by) {
+    switch (this.#service.policy?.balance?.by) {
       case 'least':
         return least(tier, exclusions, random);
       case 'round-robin':
-        return roundRobin(tier, exclusions);
+        return roundRobin(tier, exclusions, random);
       case 'source':
       case 'header':
       case 'cookie':
@@ -164,7 +175,7 @@ export class ServicePool {
     for (const { load } of this.seats) {
       if (load.outUntil > now) this.#until = Math.min(this.#until, load.outUntil);
     }
-    const { traffic } = this.service;
+    const { traffic } = this.#service;
     const ranking = { out: this.#out, ...(this.#zone === undefined ? {} : { zone: this.#zone }) };
     this.#tiers = tiersOf(this.seats, traffic ? { ...ranking, traffic } : ranking);
     if (!traffic) return;
@@ -173,7 +184,7 @@ export class ServicePool {
   }
 
   #weigh(now: number): void {
-    const slowStartMs = this.service.policy?.slowStartMs ?? 0;
+    const slowStartMs = this.#service.policy?.slowStartMs ?? 0;
     for (const seat of this.seats) {
       const share = shareAtAge(now - seat.since, slowStartMs);
       seat.weight = weightOf(seat.target) * share;
@@ -181,6 +192,34 @@ export class ServicePool {
     }
   }
 }
+
+/** Nothing differs that the choice of a target depends on. */
+function isSameChoice(a: RouteService, b: RouteService): boolean {
+  return (
+    a.targets.length === b.targets.length &&
+    a.targets.every((target, at) => isSameTarget(target, b.targets[at])) &&
+    isSameRule(a.policy, b.policy) &&
+    isSameRule(a.traffic, b.traffic)
+  );
+}
+
+function isSameTarget(a: RouteTarget, b: RouteTarget | undefined): boolean {
+  return (
+    b !== undefined &&
+    a.port === b.port &&
+    a.suspect === b.suspect &&
+    a.weight === b.weight &&
+    a.taskId === b.taskId &&
+    a.instanceId === b.instanceId &&
+    a.host === b.host &&
+    a.zone === b.zone &&
+    a.version === b.version
+  );
+}
+
+/** Plain data, made by the same control plane in the same order. */
+const isSameRule = (a: object | undefined, b: object | undefined): boolean =>
+  a === b || (a !== undefined && b !== undefined && JSON.stringify(a) === JSON.stringify(b));
 
 function answeringVersions(
   seats: readonly Seat[],

@@ -13,6 +13,8 @@ import type { Clock } from '#libs/time';
 
 /** Of RouteEjection. */
 const FAILURES = 5;
+/** So many tasks may be known before those that are gone are looked for. */
+const TIDY_AT = 1_000;
 
 /** One port of one task, as this process knows it. */
 export interface TargetEnd extends TargetLoad {
@@ -29,6 +31,8 @@ export interface TargetEnd extends TargetLoad {
   outBy: 'answers' | 'connects';
   /** When it was last left out; what began before says nothing new. */
   outSince: number;
+  /** It was not routed any more, and a new object may stand for it since. */
+  isForgotten: boolean;
 }
 
 export class TargetClaims {
@@ -37,6 +41,7 @@ export class TargetClaims {
   readonly #counts = new Map<TaskId, number>();
   readonly #ends = new Map<TaskId, TargetEnd[]>();
   #changes = 0;
+  #tidyAt = TIDY_AT;
 
   /** `onIdle` is called each time a task's count falls to 0. */
   constructor(clock: Clock, onIdle: (task: TaskId) => void) {
@@ -117,14 +122,20 @@ export class TargetClaims {
     if (end.outUntil > 0) this.#takeBack(end);
   }
 
-  /** Forgets the failures of tasks that are no longer routed. Counts stay: they belong to connections. */
+  /**
+   * Forgets the failures of tasks that are not in this table, now or when there are many of them: a look at each target of a large
+   * table takes longer than all else at a swap. Counts stay: they belong to connections.
+   */
   keepOnly(services: readonly RouteService[]): void {
-    if (this.#ends.size === 0) return;
+    if (this.#ends.size < this.#tidyAt) return;
     const routed = new Set<TaskId>();
     for (const { targets } of services) for (const { taskId } of targets) routed.add(taskId);
-    for (const task of this.#ends.keys()) {
-      if (!routed.has(task) && !this.#counts.has(task)) this.#ends.delete(task);
+    for (const [task, ends] of this.#ends) {
+      if (routed.has(task) || this.#counts.has(task)) continue;
+      for (const end of ends) end.isForgotten = true;
+      this.#ends.delete(task);
     }
+    this.#tidyAt = Math.max(TIDY_AT, 2 * this.#ends.size);
   }
 
   /** Only tasks with something in flight. */
@@ -157,5 +168,6 @@ function newEnd(taskId: TaskId, port: number): TargetEnd {
     outUntil: 0,
     outBy: 'connects',
     outSince: -Infinity,
+    isForgotten: false,
   };
 }
