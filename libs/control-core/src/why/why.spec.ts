@@ -134,6 +134,20 @@ describe('why', () => {
     expect(answer.root).toMatchObject({ kind: 'request', text: 'DELETE /v2/apps/x/tasks from 10.0.0.9' });
   });
 
+  it('it was killed, and a scaling at once let it not come back, tells of both', async () => {
+    const cluster = await withApp({ instances: 2 });
+    const { id } = first(cluster);
+    const by = request('DELETE /v2/apps/shop/web/tasks');
+    await cluster.core.tasks.kill(() => [first(cluster)], false, false, by);
+    await cluster.core.apps.update(WEB, { instances: 1 }, PATCH, PUT);
+    await cluster.advance(4_000);
+    const answer = await why(cluster, id);
+    expect(steps(answer)).toEqual(['removed', 'stop-requested', 'stop-requested', 'deployment', 'request']);
+    expect(answer.chain[2]?.text).toContain(`killed by a person: ${by.text}`);
+    expect(answer.chain[3]?.text).toContain('scaled /shop/web from 2 to 1');
+    expect(answer.root).toMatchObject({ kind: 'request', text: PUT.by.text });
+  });
+
   it('an old one is gone leads to the update that replaced it', async () => {
     const cluster = await withApp();
     const { id, taskId, version } = first(cluster);

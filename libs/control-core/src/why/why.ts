@@ -65,6 +65,8 @@ export class Why {
     while (current && steps.length < STEPS_MAX) {
       last = current;
       steps.push({ kind: 'reason', reason: current });
+      const begun = stopBegunBefore(current, reasons);
+      if (begun) steps.push({ kind: 'reason', reason: begun });
       current = before(current, reasons);
     }
     const { ref } = last.cause;
@@ -117,6 +119,17 @@ export class Why {
 const PHASES: ReadonlySet<ReasonWhat> = new Set(['draining', 'killing']);
 /** After these an instance is, or soon will be, missing. */
 const LOSSES: ReadonlySet<ReasonWhat> = new Set(['stop-requested', 'suspect', 'unreachable', 'removed']);
+
+/**
+ * Of a stop that was decided while another one was under way, which began it: somebody killed it, and then it was not to come back.
+ * Both are told, and the newer one leads on.
+ */
+function stopBegunBefore(reason: StoredReason, reasons: readonly StoredReason[]): StoredReason | undefined {
+  if (reason.what !== 'stop-requested') return undefined;
+  return reasons
+    .slice(reasons.indexOf(reason) + 1)
+    .find(({ what, incarnation }) => what === 'stop-requested' && incarnation === reason.incarnation);
+}
 
 /** The reason of the same instance that this one follows from; undefined when its cause says more. `reasons`: newest first. */
 function before(reason: StoredReason, reasons: readonly StoredReason[]): StoredReason | undefined {
