@@ -1,0 +1,119 @@
+// What labels ask for, where every engine can do it.
+import { expect, it } from '@jest/globals';
+import { asAppId, timestampOf } from '#libs/model';
+import { aService, aTarget, type EngineBench } from './engine-bench.js';
+
+export function policyCases(bench: EngineBench, timeoutMs: number): void {
+  it(
+    'divides by weight, by shares of versions, and by nothing at all',
+    async () => {
+      const [a, b] = [await bench.backend('a'), await bench.backend('b')];
+      const [one, two] = [timestampOf(1), timestampOf(2)];
+      const policy = { balance: { by: 'round-robin' } } as const;
+      const targets = [
+        aTarget('a', a.port, { weight: 3, version: one }),
+        aTarget('b', b.port, { version: two }),
+      ];
+      await bench.route(aService([], { targets, policy, emptyReason: '' }));
+      expect(await bench.tally(40)).toEqual({ a: 30, b: 10 });
+      const traffic = {
+        shares: [
+          { version: one, weight: 1 },
+          { version: two, weight: 4 },
+        ],
+      };
+      await bench.route(aService([], { targets, policy, traffic, emptyReason: '' }));
+      const shared = await bench.tally(100);
+      expect(shared['b']).toBeGreaterThan(60);
+      expect(shared['a']).toBeGreaterThan(5);
+      await bench.route(
+        aService([], {
+          targets: [aTarget('a', a.port, { weight: 0 }), aTarget('b', b.port)],
+          policy,
+          emptyReason: '',
+        }),
+      );
+      expect(await bench.tally(10)).toEqual({ b: 10 });
+    },
+    timeoutMs,
+  );
+
+  it(
+    'keeps a client at its instance by cookie, as long as that one is there',
+    async () => {
+      const [a, b] = [await bench.backend('a'), await bench.backend('b')];
+      await bench.route(aService([a, b], { sticky: true }));
+      const first = await bench.ask();
+      const cookie = first.headers['set-cookie']?.[0]?.split(';', 1)[0] ?? '';
+      expect(cookie).toMatch(/^longrun-/);
+      expect(await bench.tally(10, { headers: { cookie } })).toEqual({ [first.text]: 10 });
+      const other = first.text === 'a' ? b : a;
+      await bench.route(aService([other], { sticky: true }));
+      const moved = await bench.ask({ headers: { cookie } });
+      expect(moved.text).toBe(other.task);
+    },
+    timeoutMs,
+  );
+
+  it(
+    'lets in by address and password, edits heads, cuts paths, redirects',
+    async () => {
+      const [a, b, c] = [await bench.backend('a'), await bench.backend('b'), await bench.backend('c')];
+      await bench.route(
+        aService([a], { policy: { allow: ['10.0.0.0/8'] } }),
+        aService([b], {
+          appId: asAppId('/b'),
+          hosts: ['b.example'],
+          path: '/b',
+          policy: {
+            allow: ['127.0.0.0/8'],
+            auth: { realm: 'the shop', users: [{ name: 'ann', secret: "it's % {secret}", hashed: false }] },
+            stripPath: true,
+            requestHeaders: [
+              { do: 'set', name: 'x-from', value: '50 % of \'it\' "all"' },
+              { do: 'remove', name: 'x-gone' },
+            ],
+            responseHeaders: [{ do: 'set', name: 'x-served', value: 'by us' }],
+          },
+        }),
+        aService([c], { appId: asAppId('/c'), hosts: ['c.example'], redirectToHttps: true }),
+      );
+      expect(await bench.ask()).toMatchObject({ status: 403 });
+      const asB = { path: '/b/x?q=1', headers: { host: 'b.example', 'x-gone': 'no' } };
+      expect(await bench.ask(asB)).toMatchObject({
+        status: 401,
+        headers: { 'www-authenticate': expect.stringContaining('the shop') },
+      });
+      const authorization = `Basic ${Buffer.from("ann:it's % {secret}").toString('base64')}`;
+      const answer = await bench.ask({ ...asB, headers: { ...asB.headers, authorization } });
+      expect(answer).toMatchObject({ status: 200, headers: { 'x-served': 'by us' } });
+      expect(b.seen).toHaveLength(1);
+      expect(b.seen[0]).toMatchObject({ url: '/x?q=1', headers: { 'x-from': '50 % of \'it\' "all"' } });
+      expect(b.seen[0]?.headers['x-gone']).toBeUndefined();
+      const away = await bench.ask({ path: '/p?q', headers: { host: 'c.example' } });
+      expect(away.status).toBe(301);
+      expect(away.headers.location).toMatch(/^https:\/\/c\.example(:\d+)?\/p\?q$/);
+      expect(a.seen.length + c.seen.length).toBe(0);
+    },
+    timeoutMs,
+  );
+
+  it(
+    'limits bodies and rates, each with its status and words',
+    async () => {
+      const a = await bench.backend('a');
+      const limits = { bodyBytes: 10, rate: { perSecond: 5, burst: 5, per: 'client' } } as const;
+      await bench.route(aService([a], { policy: { limits } }));
+      expect(await bench.ask({ method: 'POST', body: 'x'.repeat(11) })).toMatchObject({
+        status: 413,
+        text: expect.stringContaining('10'),
+      });
+      const statuses = await Promise.all(
+        Array.from({ length: 40 }, () => bench.ask().then(({ status }) => status)),
+      );
+      expect(statuses).toContain(200);
+      expect(statuses).toContain(429);
+    },
+    timeoutMs,
+  );
+}

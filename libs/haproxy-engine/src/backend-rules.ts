@@ -1,0 +1,252 @@
+// The rules of one backend: what the labels of a service say, in HAProxy's words. What HAProxy cannot do is listed by `unsupported`,
+// so that it is shown as a warning and never dropped silently.
+import { join } from 'node:path';
+import type { Balance, HeaderEdit, RouteCors, RouteService } from '#libs/routing';
+import { escapePattern, messageBody, quote, quoteFormat } from './config-text.js';
+
+export interface BackendRules {
+  readonly rules: readonly string[];
+  /** Behind each server line. */
+  readonly serverOptions: string;
+}
+
+const JSON_ANSWER = 'content-type application/json hdr cache-control no-store';
+
+export function backendRules(
+  name: string,
+  mode: 'http' | 'tcp',
+  service: RouteService,
+  folder: string,
+): BackendRules {
+  const rules = [
+    ...balanceRules(service, mode),
+    ...timeRules(service),
+    ...(mode === 'tcp' ? tcpRules(service) : httpRules(name, service, folder)),
+  ];
+  return { rules: rules.map((line) => `  ${line}`), serverOptions: serverOptions(service, mode) };
+}
+
+/** One sentence per thing that this engine does not carry out. */
+export function unsupported(service: RouteService): string[] {
+  const { policy, traffic } = service;
+  const missing: string[] = [];
+  if (traffic?.pins?.length) missing.push('pins of its traffic shares');
+  if (policy?.preferZone) missing.push('the preference for targets of the own zone');
+  if (policy?.locationPrefix !== undefined) missing.push('HTTP_BACKEND_REVPROXY_PATH');
+  if (policy?.retries?.budgetPercent !== undefined) missing.push('the retry budget');
+  if (policy?.ejection !== undefined) missing.push('ejection after failed answers');
+  if (missing.length === 0) return [];
+  return [
+    `app ${service.appId}: the HAProxy engine does not carry out ${missing.join(', ')}; the built-in engine does`,
+  ];
+}
+
+function balanceRules({ policy, sticky, appId, portIndex }: RouteService, mode: 'http' | 'tcp'): string[] {
+  const rules = [`balance ${balanceOf(policy?.balance, mode)}`];
+  if (policy?.balance && ['source', 'header', 'cookie', 'query', 'uri'].includes(policy.balance.by))
+    rules.push('hash-type consistent');
+  if (sticky && mode === 'http') {
+    rules.push(
+      `cookie longrun-${cookieKey(`${appId} ${portIndex}`)} insert indirect nocache dynamic httponly attr SameSite=Lax`,
+      `dynamic-cookie-key ${quote(`${appId} ${portIndex}`)}`,
+    );
+  }
+  return rules;
+}
+
+function balanceOf(balance: Balance | undefined, mode: 'http' | 'tcp'): string {
+  switch (balance?.by) {
+    case 'least':
+      return 'leastconn';
+    case 'round-robin':
+      return 'roundrobin';
+    case 'source':
+      return 'source';
+    case 'header':
+      return mode === 'http' ? `hdr(${token(balance.name)})` : 'random(2)';
+    case 'cookie':
+      return mode === 'http' ? `hash req.cook(${token(balance.name)})` : 'random(2)';
+    case 'query':
+      return mode === 'http' ? `url_param ${token(balance.name)}` : 'random(2)';
+    case 'uri':
+      return mode === 'http' ? 'uri' : 'random(2)';
+    default:
+      return 'random(2)';
+  }
+}
+
+const token = (name: string): string => name.replaceAll(/[^\w.-]/g, '');
+
+function cookieKey(text: string): string {
+  let value = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1)
+    value = Math.imul(value ^ text.charCodeAt(at), 0x01000193) >>> 0;
+  return value.toString(36);
+}
+
+function timeRules({ policy }: RouteService): string[] {
+  const { connectMs, silenceMs, tunnelMs } = policy?.timeouts ?? {};
+  const { queueMs } = policy?.limits ?? {};
+  return [
+    ...(connectMs === undefined ? [] : [`timeout connect ${connectMs}ms`]),
+    ...(silenceMs === undefined ? [] : [`timeout server ${silenceMs}ms`]),
+    ...(tunnelMs === undefined ? [] : [`timeout tunnel ${tunnelMs}ms`]),
+    ...(queueMs === undefined ? [] : [`timeout queue ${queueMs}ms`]),
+    ...(policy?.retries?.attempts === undefined ? [] : [`retries ${policy.retries.attempts - 1}`]),
+    ...(policy?.retries?.on?.length
+      ? [`retry-on conn-failure empty-response ${policy.retries.on.join(' ')}`]
+      : []),
+  ];
+}
+
+function tcpRules({ policy }: RouteService): string[] {
+  // TCP connections live as long as both sides like
+  const rules = ['timeout server 24d'];
+  if (policy?.allow) rules.push(`tcp-request content reject unless ${sources(policy.allow)}`);
+  return rules;
+}
+
+/** An empty list lets nobody in. */
+const sources = (allow: readonly string[]): string =>
+  allow.length > 0 ? `{ src ${allow.map((each) => quote(each)).join(' ')} }` : '{ always_false }';
+
+function httpRules(name: string, service: RouteService, folder: string): string[] {
+  const { policy, appId } = service;
+  const rules: string[] = [];
+  if (policy?.allow)
+    rules.push(
+      refuse(403, `app ${appId} does not take requests from this address`, `!${sources(policy.allow)}`),
+    );
+  if (service.redirectToHttps)
+    rules.push(
+      'http-request redirect scheme https code 301 if METH_GET !{ ssl_fc } !{ req.hdr(x-forwarded-proto) -m str https }',
+      'http-request redirect scheme https code 301 if METH_HEAD !{ ssl_fc } !{ req.hdr(x-forwarded-proto) -m str https }',
+      'http-request redirect scheme https code 308 if !{ ssl_fc } !{ req.hdr(x-forwarded-proto) -m str https }',
+    );
+  if (policy?.cors) rules.push(...corsRules(policy.cors));
+  if (policy?.auth)
+    rules.push(`http-request auth realm ${quote(policy.auth.realm)} unless { http_auth(${name}) }`);
+  rules.push(...limitRules(service));
+  if (policy?.redirectRoot !== undefined)
+    rules.push(`http-request redirect code 301 location ${quoteFormat(policy.redirectRoot)} if { path / }`);
+  rules.push(...pathRules(service));
+  rules.push(...(policy?.requestHeaders ?? []).map((edit) => editRule('http-request', edit)));
+  rules.push(...(policy?.responseHeaders ?? []).map((edit) => editRule('http-response', edit)));
+  if (policy?.hsts) {
+    const { maxAgeSeconds, includeSubDomains, preload } = policy.hsts;
+    const value = `max-age=${maxAgeSeconds}${includeSubDomains ? '; includeSubDomains' : ''}${preload ? '; preload' : ''}`;
+    rules.push(`http-response set-header strict-transport-security ${quote(value)} if { ssl_fc }`);
+  }
+  if (policy?.compress)
+    rules.push(
+      'compression algo gzip',
+      'compression type text/html text/plain text/css text/xml application/json application/javascript image/svg+xml',
+    );
+  rules.push(
+    // the words change while HAProxy runs; a worker that finishes after a reload counts no server as usable, yet uses them
+    `http-request return status 503 ${JSON_ANSWER} hdr retry-after 5 lf-string %[be_name,map(${quote(join(folder, 'reasons.map'))})] if { nbsrv lt 1 } !{ stopping }`,
+  );
+  return rules;
+}
+
+const refuse = (status: number, message: string, condition: string): string =>
+  `http-request return status ${status} ${JSON_ANSWER} string ${quote(messageBody(message))} if ${condition}`;
+
+function limitRules({ policy, appId }: RouteService): string[] {
+  const rules: string[] = [];
+  const { rate, bodyBytes } = policy?.limits ?? {};
+  if (bodyBytes !== undefined)
+    rules.push(
+      refuse(
+        413,
+        `app ${appId} takes bodies of at most ${bodyBytes} bytes`,
+        `{ req.hdr_val(content-length) gt ${bodyBytes} }`,
+      ),
+    );
+  if (rate) {
+    const isClient = rate.per === 'client';
+    rules.push(
+      `stick-table type ${isClient ? 'ipv6' : 'integer'} size ${isClient ? '100k' : '1'} expire 10s store http_req_rate(1s)`,
+      `http-request track-sc0 ${isClient ? 'src' : 'int(1)'}`,
+      `http-request return status 429 ${JSON_ANSWER} hdr retry-after 1 string ${quote(messageBody(`app ${appId} takes ${rate.perSecond} requests per second`))} if { sc_http_req_rate(0) gt ${Math.max(1, Math.ceil(rate.perSecond), rate.burst)} }`,
+    );
+  }
+  return rules;
+}
+
+function pathRules({ policy, path }: RouteService): string[] {
+  const rules: string[] = [];
+  const cut = policy?.stripPrefix ?? (policy?.stripPath ? path?.replace(/\*$/, '') : undefined);
+  if (cut !== undefined) {
+    const pattern = `^${escapePattern(cut.replace(/\/$/, ''))}/?`;
+    if (policy?.stripPath && policy.stripPrefix === undefined)
+      rules.push(
+        `http-request set-header x-forwarded-prefix ${quoteFormat(cut)} if { path_beg ${quote(cut)} }`,
+      );
+    rules.push(
+      `http-request set-path ${quote(`/%[path,regsub('${pattern}',)]`)} if { path_beg ${quote(cut)} }`,
+    );
+  }
+  if (policy?.proxyPass !== undefined)
+    rules.push(
+      `http-request set-path ${quoteFormat(policy.proxyPass.replace(/\/$/, '')).slice(0, -1)}%[path]'`,
+    );
+  return rules;
+}
+
+function editRule(where: 'http-request' | 'http-response', { do: what, name, value }: HeaderEdit): string {
+  if (what === 'remove') return `${where} del-header ${quote(name)}`;
+  return `${where} ${what}-header ${quote(name)} ${quoteFormat(value ?? '')}`;
+}
+
+function corsRules(cors: RouteCors): string[] {
+  const any = cors.origins.includes('*');
+  const known = any
+    ? '{ var(txn.origin) -m found }'
+    : `{ var(txn.origin) -m str ${cors.origins.map((each) => quote(each)).join(' ')} }`;
+  const origin = any && !cors.credentials ? "'*'" : '%[var(txn.origin)]';
+  const own: [string, string][] = [
+    ['access-control-allow-origin', origin],
+    ...(cors.credentials ? ([['access-control-allow-credentials', 'true']] as [string, string][]) : []),
+    ...(cors.exposed?.length
+      ? ([['access-control-expose-headers', quote(cors.exposed.join(', '))]] as [string, string][])
+      : []),
+  ];
+  const preflight: [string, string][] = [
+    ...own,
+    ['access-control-allow-methods', quote((cors.methods ?? ['GET', 'HEAD', 'POST']).join(', '))],
+    ...(cors.headers?.length
+      ? ([['access-control-allow-headers', quote(cors.headers.join(', '))]] as [string, string][])
+      : []),
+    ...(cors.maxAgeSeconds === undefined
+      ? []
+      : ([['access-control-max-age', String(cors.maxAgeSeconds)]] as [string, string][])),
+    ['vary', 'origin'],
+  ];
+  const asked = 'METH_OPTIONS { req.hdr(access-control-request-method) -m found }';
+  return [
+    'http-request set-var(txn.origin) req.hdr(origin)',
+    `http-request return status 204 ${preflight.map(([name, value]) => `hdr ${name} ${value}`).join(' ')} if ${asked} ${known}`,
+    ...own.map(([name, value]) => `http-response set-header ${name} ${value} if ${known}`),
+    'http-response add-header vary origin',
+  ];
+}
+
+function serverOptions({ policy, sticky }: RouteService, mode: 'http' | 'tcp'): string {
+  const { connectionsPerTarget, queue } = policy?.limits ?? {};
+  const send = policy?.proxyProtocol?.send;
+  const options = [
+    // what stops answering is left out also while nobody tells us (promise 6)
+    'check inter 10s fastinter 1s downinter 1s fall 3 rise 1 observe layer4 error-limit 3 on-error fastinter',
+    ...(connectionsPerTarget === undefined
+      ? []
+      : [`maxconn ${connectionsPerTarget} maxqueue ${queue ?? 1024}`]),
+    ...(mode === 'http' && policy?.protocol === 'h2c' ? ['proto h2'] : []),
+    ...(send === undefined ? [] : [send === 'v1' ? 'send-proxy' : 'send-proxy-v2']),
+    ...(policy?.slowStartMs ? [`slowstart ${policy.slowStartMs}ms`] : []),
+    // HAProxy wants it said that a place may keep its name while its address moves
+    'pool-purge-delay 4s',
+    ...(sticky && mode === 'http' ? [] : []),
+  ];
+  return options.join(' ');
+}

@@ -1,0 +1,273 @@
+// HAProxy as the data path. Targets, weights and drains go through its runtime API: what leaves the table is closed for new requests in
+// every worker, also those that finish after a reload, before a swap is confirmed. Other changes (listeners, labels) make a new
+// configuration and a reload that hands over the listening sockets.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TaskId } from '#libs/model';
+import type { ServingEngine } from '#libs/proxy-core';
+import type { RouteService, RouteTable } from '#libs/routing';
+import type { Clock, Timer } from '#libs/time';
+import { unsupported } from './backend-rules.js';
+import { messageBody, nameOf } from './config-text.js';
+import { HaproxyProcess } from './haproxy-process.js';
+import { layoutOf, type Layout } from './layout.js';
+import { Slots } from './slots.js';
+import { writeConfig, type ConfigOptions } from './write-config.js';
+
+export interface HaproxyEngineOptions extends ConfigOptions {
+  readonly clock: Clock;
+  /** Default: `haproxy` by PATH. */
+  readonly program?: string;
+  /** Nothing is in flight to this task any more. */
+  readonly onIdle?: (task: TaskId) => void;
+  /** For the log. */
+  readonly onNotice?: (text: string) => void;
+}
+
+/** One configuration that a worker runs by, and what it was told since. */
+interface Generation {
+  readonly worker: number;
+  readonly slots: ReadonlyMap<string, Slots>;
+}
+
+/** How often what is in flight to tasks that left is asked for, while there are any. */
+const COUNT_MS = 100;
+const COMMANDS_PER_BATCH = 200;
+const RESTART_MS = 500;
+
+const EMPTY: RouteTable = {
+  cluster: '',
+  epoch: 0,
+  number: 0,
+  madeAt: '' as RouteTable['madeAt'],
+  services: [],
+};
+
+export class HaproxyEngine implements ServingEngine {
+  readonly #options: HaproxyEngineOptions;
+  readonly #process: HaproxyProcess;
+  #table: RouteTable = EMPTY;
+  #layout: Layout = layoutOf(EMPTY);
+  /** The one that takes new connections is the last. */
+  #generations: Generation[] = [];
+  #counts: ReadonlyMap<TaskId, number> = new Map();
+  #reasons = new Map<string, string>();
+  #counting: Timer | undefined;
+  #problem: string | undefined;
+  /** Changes go one after the other. */
+  #queue: Promise<void> = Promise.resolve();
+  #running = false;
+  #stopping = false;
+
+  constructor(options: HaproxyEngineOptions) {
+    this.#options = options;
+    mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+    this.#process = new HaproxyProcess({
+      clock: options.clock,
+      folder: options.folder,
+      program: options.program ?? 'haproxy',
+      onLost: () => this.#lost(),
+    });
+  }
+
+  async start(): Promise<number> {
+    const isAdopted = this.#process.adopt();
+    await this.#enqueue(() => this.#configure(isAdopted ? 'reload' : 'start'));
+    if (!this.#running) throw new Error(this.#problem ?? 'HAProxy does not run');
+    return this.#options.port;
+  }
+
+  /** Resolves when no worker gives a new request to what is not in this table. */
+  swap(table: RouteTable): Promise<void> {
+    this.#table = table;
+    return this.#enqueue(() => this.#apply());
+  }
+
+  inFlight(): ReadonlyMap<TaskId, number> {
+    return this.#counts;
+  }
+
+  warnings(): readonly string[] {
+    return [
+      ...(this.#problem === undefined ? [] : [this.#problem]),
+      ...this.#table.services.flatMap(unsupported),
+    ];
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    await this.#queue;
+    this.#counting?.cancel();
+    await this.#process.stop(graceMs);
+  }
+
+  /** Never rejects: a change that fails is tried again by the next one, and said in the warnings. */
+  #enqueue(work: () => Promise<void>): Promise<void> {
+    this.#queue = this.#queue.then(work).catch((error: unknown) => {
+      this.#note(`HAProxy could not be changed: ${error instanceof Error ? error.message : String(error)}`);
+    });
+    return this.#queue;
+  }
+
+  async #apply(): Promise<void> {
+    // gives back the places of those that have finished
+    if (this.#generations.some(hasLeaving)) await this.#count();
+    if (!this.#running) await this.#configure('start');
+    else await this.#change(layoutOf(this.#table).signature !== this.#layout.signature);
+    // before the swap is confirmed, for "nothing is known to be in flight" would read as "nothing is"
+    if (this.#generations.some(hasLeaving)) await this.#count();
+    this.#countSoon();
+  }
+
+  /** In every generation, old ones too: their kept connections go on bringing requests. Newcomers are there before others leave. */
+  async #change(mustReload: boolean): Promise<void> {
+    const services = new Map(this.#table.services.map((service) => [nameOf(service), service]));
+    const current = this.#generations.at(-1);
+    const closing: [Generation, string[]][] = [];
+    let isFull = false;
+    for (const generation of [...this.#generations]) {
+      const changes = [...generation.slots].map(([backend, slots]) =>
+        slots.change(services.get(backend.replace(/:tcp$/, '')) ?? NOBODY),
+      );
+      if (generation === current) isFull = changes.some(({ full }) => full);
+      closing.push([generation, changes.flatMap(({ close }) => close)]);
+      await this.#tell(
+        generation,
+        changes.flatMap(({ open }) => open),
+      );
+    }
+    if (mustReload || isFull) await this.#configure('reload');
+    else await this.#changeReasons();
+    for (const [generation, commands] of closing) await this.#tell(generation, commands);
+  }
+
+  async #tell(generation: Generation, commands: readonly string[]): Promise<void> {
+    for (let at = 0; at < commands.length; at += COMMANDS_PER_BATCH) {
+      const batch = commands.slice(at, at + COMMANDS_PER_BATCH);
+      try {
+        const answer = await this.#process.command(generation.worker, batch);
+        const refusal = /^(No such|Unknown|Invalid|Failed|Require|Can't|Missing).*/m.exec(answer)?.[0];
+        if (refusal !== undefined) throw new Error(`it refuses a command: ${refusal}`);
+      } catch (error) {
+        const { current, old } = await this.#process.workers();
+        // one that has finished takes nothing any more
+        if (current !== generation.worker && !old.includes(generation.worker)) {
+          this.#generations = this.#generations.filter((each) => each !== generation);
+          return;
+        }
+        throw error;
+      }
+    }
+  }
+
+  async #configure(how: 'start' | 'reload'): Promise<void> {
+    const { services } = this.#table;
+    const layout = layoutOf(this.#table);
+    const slots = new Map(layout.backends.map(({ name, service }) => [name, new Slots(name, service)]));
+    const { text, maps } = writeConfig(layout, slots, services, this.#options);
+    for (const [name, content] of maps)
+      writeFileSync(join(this.#options.folder, name), content, { mode: 0o600 });
+    this.#reasons = reasonsOf(services);
+    const reasons = [...this.#reasons].map(([backend, body]) => `${backend} ${body}\n`).join('');
+    writeFileSync(join(this.#options.folder, 'reasons.map'), reasons, { mode: 0o600 });
+    writeFileSync(this.#process.configPath, text, { mode: 0o600 });
+    const refusal = await this.#process.check();
+    if (refusal !== undefined) throw new Error(`it refuses the configuration: ${refusal.slice(0, 2_000)}`);
+    const worker = how === 'start' ? await this.#process.start() : await this.#process.reload();
+    this.#running = true;
+    this.#layout = layout;
+    this.#generations = [...this.#generations, { worker, slots }];
+    this.#note(undefined);
+  }
+
+  async #changeReasons(): Promise<void> {
+    const reasons = reasonsOf(this.#table.services);
+    const current = this.#generations.at(-1);
+    const file = join(this.#options.folder, 'reasons.map');
+    const changed = [...reasons].filter(([backend, body]) => this.#reasons.get(backend) !== body);
+    this.#reasons = reasons;
+    // a body holds blanks, and `;` divides commands
+    if (current)
+      for (const [backend, body] of changed)
+        await this.#process.command(current.worker, [`set map ${file} ${backend} ${escapeWords(body)}`]);
+  }
+
+  #countSoon(): void {
+    if (this.#counting || !this.#generations.some(hasLeaving)) return;
+    this.#counting = this.#options.clock.after(COUNT_MS, () => {
+      this.#counting = undefined;
+      const again = (): void => this.#countSoon();
+      this.#enqueue(() => this.#count()).then(again, again);
+    });
+  }
+
+  async #count(): Promise<void> {
+    const counts = new Map<TaskId, number>();
+    const { current, old } = await this.#process.workers();
+    const alive = new Set([current, ...old]);
+    const gone = this.#generations.filter(({ worker }) => !alive.has(worker));
+    this.#generations = this.#generations.filter(({ worker }) => alive.has(worker));
+    const left = new Set(gone.flatMap(({ slots }) => [...slots.values()].flatMap((each) => each.leaving())));
+    for (const { worker, slots } of this.#generations) {
+      for (const [backend, each] of slots) {
+        if (!each.hasLeaving) continue;
+        each.leaving().forEach((task) => left.add(task));
+        const used = usedOf(await this.#process.command(worker, [`show servers conn ${backend}`]));
+        for (const [task, count] of each.settle(used)) counts.set(task, (counts.get(task) ?? 0) + count);
+      }
+    }
+    this.#counts = new Map([...counts].filter(([, count]) => count > 0));
+    for (const task of left) if (!this.#counts.has(task)) this.#options.onIdle?.(task);
+  }
+
+  #lost(): void {
+    if (this.#stopping) return;
+    this.#running = false;
+    this.#generations = [];
+    this.#counts = new Map();
+    this.#note('HAProxy has ended and is started again');
+    const again = (): void => {
+      // its ports may not be free yet
+      if (!this.#running && !this.#stopping) this.#options.clock.after(RESTART_MS, () => this.#lost());
+    };
+    this.#enqueue(() => this.#configure('start')).then(again, again);
+  }
+
+  #note(problem: string | undefined): void {
+    if (problem !== undefined && problem !== this.#problem) this.#options.onNotice?.(problem);
+    this.#problem = problem;
+  }
+}
+
+/** Stands for a service that has left the table: no targets. */
+const NOBODY = { appId: '/', portIndex: 0, targets: [] } as unknown as RouteService;
+
+const hasLeaving = ({ slots }: Generation): boolean => [...slots.values()].some((each) => each.hasLeaving);
+
+/** Bodies of the 503 by backend. */
+function reasonsOf(services: readonly RouteService[]): Map<string, string> {
+  return new Map(
+    services
+      .filter(({ mode }) => mode !== 'tcp')
+      .map((service) => {
+        const why =
+          service.emptyReason === '' ? 'none of its instances accepts connections' : service.emptyReason;
+        return [nameOf(service), messageBody(`app ${service.appId} cannot answer now: ${why}`)];
+      }),
+  );
+}
+
+/** For the command line of HAProxy: blanks, `;` and backslashes are escaped. */
+const escapeWords = (text: string): string => text.replaceAll(/[\\ ;]/g, (each) => `\\${each}`);
+
+/** Connections in use by server, from `show servers conn`. */
+function usedOf(text: string): ReadonlyMap<string, number> {
+  const used = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    const fields = line.split(' ');
+    const name = fields[0]?.split('/')[1];
+    if (line.startsWith('#') || name === undefined) continue;
+    used.set(name, Number(fields[6]));
+  }
+  return used;
+}

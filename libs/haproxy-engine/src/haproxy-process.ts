@@ -1,0 +1,218 @@
+// The HAProxy master process and its workers. It outlives us on purpose: after a kill -9 of the proxy it serves on with the targets it
+// has, and the next start takes it over by its record (pid, start time, boot id). A reload hands the listening sockets to a new
+// worker; the old one finishes what it has.
+import { spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
+import { openSync, closeSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { identityOf, isAlive, signalProcess, type ProcessIdentity } from '#libs/process-identity';
+import type { Clock } from '#libs/time';
+import { ask } from './runtime-socket.js';
+
+const run = promisify(execFile);
+
+export interface HaproxyProcessOptions {
+  readonly clock: Clock;
+  readonly folder: string;
+  /** Program; default `haproxy` by PATH. */
+  readonly program: string;
+  /** The master is gone though nobody ended it. */
+  readonly onLost: () => void;
+}
+
+/** Workers by pid; the first one takes new connections. */
+export interface Workers {
+  readonly current: number | undefined;
+  readonly old: readonly number[];
+}
+
+const WATCH_MS = 200;
+const READY_MS = 10_000;
+const POLL_MS = 20;
+
+export class HaproxyProcess {
+  readonly #options: HaproxyProcessOptions;
+  #master: ProcessIdentity | undefined;
+  #watching = false;
+  #ended = false;
+
+  constructor(options: HaproxyProcessOptions) {
+    this.#options = options;
+  }
+
+  get configPath(): string {
+    return join(this.#options.folder, 'haproxy.cfg');
+  }
+
+  /** A master left by an earlier run of ours. */
+  adopt(): boolean {
+    const record = this.#readRecord();
+    if (!record || !isAlive(record)) return false;
+    this.#master = record;
+    this.#watch();
+    return true;
+  }
+
+  /** Undefined when HAProxy takes the configuration on disk; otherwise what it says. */
+  async check(): Promise<string | undefined> {
+    try {
+      await run(this.#options.program, ['-c', '-q', '-f', this.configPath], { timeout: 60_000 });
+      return undefined;
+    } catch (error) {
+      const said =
+        typeof error === 'object' && error !== null && 'stderr' in error
+          ? String(error.stderr)
+          : String(error);
+      return said.trim() || String(error);
+    }
+  }
+
+  /** A new master; resolves with its worker's pid. */
+  async start(): Promise<number> {
+    const { folder, program } = this.#options;
+    rmSync(this.#masterSocket, { force: true });
+    const log = openSync(join(folder, 'haproxy.log'), 'a', 0o600);
+    const child = spawn(program, ['-W', '-S', `${this.#masterSocket},mode,600`, '-f', this.configPath], {
+      detached: true,
+      stdio: ['ignore', log, log],
+      cwd: '/',
+    });
+    closeSync(log);
+    const pid = await new Promise<number>((resolve, reject) => {
+      child.once('error', (error) =>
+        reject(
+          new Error(
+            `HAProxy cannot be started (${program}): ${error.message}; install it, or use --engine builtin`,
+          ),
+        ),
+      );
+      child.once('spawn', () => resolve(child.pid ?? 0));
+    });
+    child.unref();
+    const identity = identityOf(pid);
+    if (!identity) throw new Error(`HAProxy ended at once: ${this.#lastWords()}`);
+    this.#master = identity;
+    this.#writeRecord(identity);
+    const worker = await this.#workerOtherThan(undefined);
+    this.#watch();
+    return worker;
+  }
+
+  /** Resolves with the pid of the new worker; the old one stops listening and finishes. */
+  async reload(): Promise<number> {
+    const before = (await this.workers()).current;
+    if (!this.#master || !signalProcess(this.#master, 'SIGUSR2')) throw new Error('HAProxy is gone');
+    return this.#workerOtherThan(before);
+  }
+
+  async workers(): Promise<Workers> {
+    const text = await ask(this.#masterSocket, 'show proc');
+    const workers: { current: number | undefined; old: number[] } = { current: undefined, old: [] };
+    let isOld = false;
+    for (const line of text.split('\n')) {
+      if (line.startsWith('# old workers')) isOld = true;
+      const pid = /^(\d+)\s+worker\s/.exec(line)?.[1];
+      if (pid === undefined) continue;
+      if (isOld) workers.old.push(Number(pid));
+      else workers.current = Number(pid);
+    }
+    return workers;
+  }
+
+  /** Commands for one worker, old ones too: their own sockets have been taken over by the new one. */
+  command(worker: number, commands: readonly string[]): Promise<string> {
+    return ask(this.#masterSocket, commands.map((command) => `@!${worker} ${command}`).join(';'));
+  }
+
+  /** Stops listening, finishes what is in flight for at most so long, then ends it. */
+  async stop(graceMs: number): Promise<void> {
+    this.#ended = true;
+    const master = this.#master;
+    if (!master) return;
+    signalProcess(master, 'SIGUSR1');
+    await this.#gone(master, graceMs);
+    if (signalProcess(master, 'SIGTERM')) await this.#gone(master, READY_MS);
+    signalProcess(master, 'SIGKILL');
+    rmSync(this.#recordPath, { force: true });
+  }
+
+  get #masterSocket(): string {
+    return join(this.#options.folder, 'master.sock');
+  }
+  get #recordPath(): string {
+    return join(this.#options.folder, 'haproxy.json');
+  }
+
+  async #workerOtherThan(before: number | undefined): Promise<number> {
+    const until = this.#options.clock.now() + READY_MS;
+    let problem = 'it does not answer';
+    while (this.#options.clock.now() < until) {
+      if (this.#master && !isAlive(this.#master)) throw new Error(`HAProxy ended: ${this.#lastWords()}`);
+      try {
+        const { current } = await this.workers();
+        if (current !== undefined && current !== before) {
+          await this.command(current, ['show info']);
+          return current;
+        }
+        problem = 'no new worker came up';
+      } catch (error) {
+        problem = String(error);
+      }
+      await this.#pause(POLL_MS);
+    }
+    throw new Error(`HAProxy did not get ready: ${problem}. ${this.#lastWords()}`);
+  }
+
+  async #gone(master: ProcessIdentity, ms: number): Promise<void> {
+    const until = this.#options.clock.now() + ms;
+    while (isAlive(master) && this.#options.clock.now() < until) await this.#pause(POLL_MS);
+  }
+
+  #watch(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    const look = (): void => {
+      if (this.#ended) return;
+      if (this.#master && isAlive(this.#master)) {
+        this.#options.clock.after(WATCH_MS, look);
+        return;
+      }
+      this.#watching = false;
+      this.#master = undefined;
+      this.#options.onLost();
+    };
+    this.#options.clock.after(WATCH_MS, look);
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#options.clock.after(ms, resolve));
+  }
+
+  #lastWords(): string {
+    try {
+      return readFileSync(join(this.#options.folder, 'haproxy.log'), 'utf8')
+        .trim()
+        .split('\n')
+        .slice(-3)
+        .join(' ');
+    } catch {
+      // it has said nothing
+      return '';
+    }
+  }
+
+  #readRecord(): ProcessIdentity | undefined {
+    try {
+      return JSON.parse(readFileSync(this.#recordPath, 'utf8')) as ProcessIdentity;
+    } catch {
+      // none, or torn: nothing to take over
+      return undefined;
+    }
+  }
+
+  #writeRecord(identity: ProcessIdentity): void {
+    writeFileSync(`${this.#recordPath}.new`, JSON.stringify(identity), { mode: 0o600 });
+    renameSync(`${this.#recordPath}.new`, this.#recordPath);
+  }
+}

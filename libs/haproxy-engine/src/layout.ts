@@ -1,0 +1,81 @@
+// What HAProxy has to be, from a route table: listeners, and for each service the backends with room for targets that come later.
+// Everything in here but the targets and the reasons is fixed once HAProxy runs; when it differs, HAProxy is reloaded.
+import { pathsOf, type RouteService, type RouteTable } from '#libs/routing';
+import { nameOf } from './config-text.js';
+
+export interface BackendPlan {
+  /** `shop:web:0`, with `:tcp` behind it for the TCP half of a service whose mode is found out per connection. */
+  readonly name: string;
+  readonly mode: 'http' | 'tcp';
+  readonly service: RouteService;
+}
+
+export interface PortPlan {
+  readonly port: number;
+  readonly service: RouteService;
+}
+
+export interface Layout {
+  readonly backends: readonly BackendPlan[];
+  readonly ports: readonly PortPlan[];
+  /** Differs exactly when a reload is needed. */
+  readonly signature: string;
+}
+
+export function layoutOf(table: RouteTable): Layout {
+  const backends = table.services.flatMap(backendsOf);
+  const ports: PortPlan[] = [];
+  const taken = new Set<number>();
+  for (const service of table.services) {
+    const port = service.servicePort;
+    if (port === undefined || taken.has(port)) continue;
+    taken.add(port);
+    ports.push({ port, service });
+  }
+  return { backends, ports, signature: JSON.stringify(table.services.map(fixedPart)) };
+}
+
+export const httpBackendOf = (service: RouteService): string => nameOf(service);
+export const tcpBackendOf = (service: RouteService): string =>
+  service.mode === 'tcp' ? nameOf(service) : `${nameOf(service)}:tcp`;
+
+function backendsOf(service: RouteService): BackendPlan[] {
+  if (service.mode === 'tcp') return [{ name: nameOf(service), mode: 'tcp', service }];
+  const http: BackendPlan = { name: httpBackendOf(service), mode: 'http', service };
+  const isSniffed = service.mode === 'auto' && service.servicePort !== undefined;
+  return isSniffed ? [http, { name: tcpBackendOf(service), mode: 'tcp', service }] : [http];
+}
+
+function fixedPart(service: RouteService): unknown {
+  const { targets: _targets, emptyReason: _reason, traffic: _shares, ...fixed } = service;
+  return fixed;
+}
+
+/** Routes of the main port in the order of asking: hosts with their path prefixes. */
+export interface HostRoute {
+  readonly host: string;
+  /** '' = all paths. Ends on a segment border unless `open`. */
+  readonly prefix: string;
+  readonly open: boolean;
+  readonly ignoreCase: boolean;
+  readonly weight: number;
+  readonly backend: string;
+}
+
+export function hostRoutes(table: RouteTable): HostRoute[] {
+  return table.services
+    .filter(({ mode }) => mode !== 'tcp')
+    .flatMap((service) => {
+      const paths = pathsOf(service);
+      return service.hosts.flatMap((host) =>
+        (paths.length > 0 ? paths : ['*']).map((path) => ({
+          host,
+          prefix: path.endsWith('*') ? path.slice(0, -1) : path,
+          open: path.endsWith('*'),
+          ignoreCase: service.pathIgnoreCase === true,
+          weight: service.matchWeight ?? (service.path === undefined ? 0 : 1),
+          backend: httpBackendOf(service),
+        })),
+      );
+    });
+}

@@ -1,0 +1,136 @@
+// The places for targets in one backend. HAProxy cannot get new servers that keep sticky cookies, limits and PROXY headers while it
+// runs, but it can give a place another address: so each backend has some to spare. A place is given to another task only after nothing
+// is in flight to the one before.
+import type { RouteTarget, RouteService } from '#libs/routing';
+import { weightsOf } from './target-weights.js';
+
+type TaskId = RouteTarget['taskId'];
+
+interface Slot {
+  readonly name: string;
+  task?: TaskId;
+  address?: string;
+  weight: number;
+  /** It has left the table; what is in flight goes on. */
+  leaving: boolean;
+}
+
+/** Commands for the runtime API. `open` is to be given before `close`, so that at no moment nobody is there. */
+export interface SlotChange {
+  readonly open: readonly string[];
+  readonly close: readonly string[];
+  /** No place was free for some target: only a reload makes room, and it comes before `close`. */
+  readonly full: boolean;
+}
+
+const SPARE_MIN = 4;
+
+export class Slots {
+  readonly #slots: Slot[];
+
+  constructor(
+    readonly backend: string,
+    service: RouteService,
+  ) {
+    const count = service.targets.length + Math.max(SPARE_MIN, Math.ceil(service.targets.length / 2));
+    this.#slots = Array.from({ length: count }, (_, at) => ({
+      name: `s${at + 1}`,
+      weight: 0,
+      leaving: false,
+    }));
+    const weights = weightsOf(service);
+    service.targets.forEach((target, at) => {
+      const slot = this.#slots[at];
+      if (slot) fill(slot, target, weights.get(target.taskId) ?? 0);
+    });
+  }
+
+  /** `server` lines of the configuration. */
+  lines(options: string): string[] {
+    return this.#slots.map(({ name, address, weight }) =>
+      address === undefined
+        ? `server ${name} 0.0.0.0:1 weight 0 disabled ${options}`.trimEnd()
+        : `server ${name} ${address} weight ${weight} ${options}`.trimEnd(),
+    );
+  }
+
+  /** To these targets. */
+  change(service: RouteService): SlotChange {
+    const weights = weightsOf(service);
+    const wanted = new Map(service.targets.map((target) => [target.taskId, target]));
+    const open: string[] = [];
+    const close: string[] = [];
+    const held = new Set<TaskId>();
+    for (const slot of this.#slots) {
+      if (slot.task === undefined || slot.leaving) continue;
+      const target = wanted.get(slot.task);
+      if (target && addressOf(target) === slot.address) {
+        held.add(slot.task);
+        this.#reweigh(slot, weights.get(slot.task) ?? 0, open);
+      } else this.#close(slot, close);
+    }
+    let full = false;
+    for (const target of service.targets) {
+      if (held.has(target.taskId)) continue;
+      const slot = this.#slots.find(({ task }) => task === undefined);
+      if (slot) open.push(...this.#open(slot, target, weights.get(target.taskId) ?? 0));
+      else full = true;
+    }
+    return { open, close, full };
+  }
+
+  /** Of the tasks that have left: how much is in flight, by the numbers of HAProxy. Those with nothing give their place back. */
+  settle(used: ReadonlyMap<string, number>): Map<TaskId, number> {
+    const counts = new Map<TaskId, number>();
+    for (const slot of this.#slots) {
+      if (!slot.leaving || slot.task === undefined) continue;
+      const count = used.get(slot.name) ?? 0;
+      counts.set(slot.task, (counts.get(slot.task) ?? 0) + count);
+      if (count > 0) continue;
+      delete slot.task;
+      delete slot.address;
+      slot.leaving = false;
+    }
+    return counts;
+  }
+
+  get hasLeaving(): boolean {
+    return this.#slots.some(({ leaving }) => leaving);
+  }
+
+  /** Tasks that have left and were not settled yet. */
+  leaving(): TaskId[] {
+    return this.#slots.flatMap(({ leaving, task }) => (leaving && task !== undefined ? [task] : []));
+  }
+
+  #open(slot: Slot, target: RouteTarget, weight: number): string[] {
+    fill(slot, target, weight);
+    const at = `${this.backend}/${slot.name}`;
+    return [
+      `set server ${at} addr ${target.host} port ${target.port}`,
+      `set server ${at} weight ${weight}`,
+      `set server ${at} state ready`,
+    ];
+  }
+
+  #close(slot: Slot, commands: string[]): void {
+    slot.leaving = true;
+    commands.push(`set server ${this.backend}/${slot.name} state maint`);
+  }
+
+  #reweigh(slot: Slot, weight: number, commands: string[]): void {
+    if (slot.weight === weight) return;
+    slot.weight = weight;
+    commands.push(`set server ${this.backend}/${slot.name} weight ${weight}`);
+  }
+}
+
+function fill(slot: Slot, target: RouteTarget, weight: number): void {
+  slot.task = target.taskId;
+  slot.address = addressOf(target);
+  slot.weight = weight;
+  slot.leaving = false;
+}
+
+const addressOf = ({ host, port }: RouteTarget): string =>
+  `${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -1,0 +1,289 @@
+// HAProxy's configuration from a layout: one frontend for the main port, one per service port, backends with places for targets.
+// Which host and path lead where stands in map files, longest prefix first by HAProxy's own lookup, so that a thousand apps cost no more
+// than one. Rules follow the built-in engine: the same headers are added and dropped, the same sentences answer.
+import { join } from 'node:path';
+import type { RouteService } from '#libs/routing';
+import { backendRules } from './backend-rules.js';
+import { messageBody, quote } from './config-text.js';
+import { hostRoutes, httpBackendOf, tcpBackendOf, type HostRoute, type Layout } from './layout.js';
+import type { Slots } from './slots.js';
+
+export interface ConfigOptions {
+  readonly bind: string;
+  readonly port: number;
+  readonly appPaths: boolean;
+  /** Folder of the configuration, its maps and sockets. */
+  readonly folder: string;
+  readonly threads: number;
+  /** Certificates (PEM files or a folder), and the port they are for. */
+  readonly tls?: { readonly port: number; readonly certificates: readonly string[] };
+}
+
+export interface WrittenConfig {
+  readonly text: string;
+  /** By file name. */
+  readonly maps: ReadonlyMap<string, string>;
+}
+
+const HOW_TO_REACH =
+  'no app is routed for this host and path. An app is reached by its virtual host (label HAPROXY_0_VHOST), at its service port, ' +
+  'or from this machine at /_app/<app id>/';
+/** Ids nest; deeper ones are not reached under /_app/. */
+const ID_DEPTH_MAX = 16;
+
+export function writeConfig(
+  layout: Layout,
+  slots: ReadonlyMap<string, Slots>,
+  services: readonly RouteService[],
+  options: ConfigOptions,
+): WrittenConfig {
+  const routes = hostRoutes({ cluster: '', epoch: 0, number: 0, madeAt: '' as never, services });
+  const text = [
+    ...globalLines(options),
+    ...userLists(layout),
+    ...mainFrontend(options, routes),
+    ...layout.ports.flatMap(({ port, service }) => portFrontend(port, service, options)),
+    ...layout.backends.flatMap(({ name, mode, service }) => {
+      const { rules, serverOptions } = backendRules(name, mode, service, options.folder);
+      return [
+        `backend ${name}`,
+        `  mode ${mode}`,
+        ...rules,
+        ...(slots
+          .get(name)
+          ?.lines(serverOptions)
+          .map((line) => `  ${line}`) ?? []),
+      ];
+    }),
+    '',
+  ].join('\n');
+  return { text, maps: writeMaps(services, routes) };
+}
+
+function globalLines({ folder, threads }: ConfigOptions): string[] {
+  return [
+    'global',
+    `  stats socket ${quote(join(folder, 'stats.sock'))} mode 600 level admin expose-fd listeners`,
+    `  nbthread ${threads}`,
+    '  tune.bufsize 33792',
+    '  tune.maxrewrite 1024',
+    '  ssl-default-bind-options ssl-min-ver TLSv1.2',
+    'defaults',
+    '  mode http',
+    '  timeout connect 3s',
+    '  timeout http-request 15s',
+    '  timeout http-keep-alive 75s',
+    '  timeout client 300s',
+    '  timeout server 300s',
+    // HAProxy's longest
+    '  timeout tunnel 24d',
+    '  timeout queue 10s',
+    '  option http-keep-alive',
+    // an idle connection of a process that is replaced is ended with an answer, not before a request that is under way
+    '  option idle-close-on-response',
+    '  option redispatch 1',
+    '  option splice-auto',
+    '  retries 2',
+    '  retry-on conn-failure empty-response',
+    '  unique-id-format %[uuid()]',
+  ];
+}
+
+function userLists({ backends }: Layout): string[] {
+  return backends.flatMap(({ name, mode, service }) => {
+    const auth = service.policy?.auth;
+    if (mode !== 'http' || !auth) return [];
+    return [
+      `userlist ${name}`,
+      ...auth.users.map(
+        (user) =>
+          `  user ${quote(user.name)} ${user.hashed ? 'password' : 'insecure-password'} ${quote(user.secret)}`,
+      ),
+    ];
+  });
+}
+
+/** Of HTTP requests that come in anywhere. `secure` is told by the connection itself. */
+function forwardedRules(): string[] {
+  return [
+    'option forwardfor',
+    // said once per client: what must not be repeated after a body was sent is not repeated
+    'acl l7_safe method GET HEAD OPTIONS TRACE PUT DELETE',
+    'acl l7_body req.hdr(content-length) -m int gt 0',
+    'acl l7_body req.hdr(transfer-encoding) -m found',
+    'http-request disable-l7-retry if !l7_safe or l7_body',
+    'http-request set-header x-forwarded-proto https if { ssl_fc } !{ req.hdr(x-forwarded-proto) -m found }',
+    'http-request set-header x-forwarded-proto http if !{ req.hdr(x-forwarded-proto) -m found }',
+    'http-request set-header x-forwarded-port %[dst_port] if !{ req.hdr(x-forwarded-port) -m found }',
+    'http-request set-header x-forwarded-host %[req.hdr(host)] if !{ req.hdr(x-forwarded-host) -m found } { req.hdr(host) -m found }',
+    'http-request del-header x-forwarded-prefix',
+    'http-request add-header forwarded for=%[src];host=%[req.hdr(host)];proto=http if { src 0.0.0.0/0 } !{ ssl_fc }',
+    'http-request add-header forwarded for=%[src];host=%[req.hdr(host)];proto=https if { src 0.0.0.0/0 } { ssl_fc }',
+    'http-request add-header forwarded for=\\"[%[src]]\\";host=%[req.hdr(host)];proto=http if !{ src 0.0.0.0/0 } !{ ssl_fc }',
+    'http-request add-header forwarded for=\\"[%[src]]\\";host=%[req.hdr(host)];proto=https if !{ src 0.0.0.0/0 } { ssl_fc }',
+    'http-request set-header x-request-id %[unique-id] if !{ req.hdr(x-request-id) -m found }',
+    'http-request del-header proxy-connection',
+    'http-request del-header keep-alive',
+  ];
+}
+
+function mainFrontend(options: ConfigOptions, routes: readonly HostRoute[]): string[] {
+  const { bind, port, tls, folder, appPaths } = options;
+  const map = (name: string): string => join(folder, `${name}.map`);
+  const lookups = ['exact', 'wild', 'any'].flatMap((kind) => hostLookup(kind, map(kind)));
+  return [
+    'frontend main',
+    `  bind ${bindAddress(bind, port)}`,
+    ...(tls
+      ? [
+          `  bind ${bindAddress(bind, tls.port)} ssl ${tls.certificates.map((each) => `crt ${quote(each)}`).join(' ')} alpn h2,http/1.1`,
+        ]
+      : []),
+    ...indent([
+      ...forwardedRules(),
+      'http-request set-var(txn.path) path',
+      'http-request set-var(txn.host) req.hdr(host),field(1,:),lower,regsub(\\.$,)',
+      'acl is_app path_beg /_app/',
+      ...(appPaths ? [] : ['acl is_near src 127.0.0.0/8 ::1']),
+      ...appPathRules(map('apps'), map('depths'), map('prefixes'), appPaths ? 'is_app' : 'is_app is_near'),
+      ...weightedRules(routes, (weight) => weight > 1),
+      ...lookups,
+      ...weightedRules(routes, (weight) => weight < 0),
+      `http-request return status 404 content-type application/json hdr cache-control no-store string ${quote(messageBody(HOW_TO_REACH))} if !{ var(txn.to) -m found }`,
+      'use_backend %[var(txn.to)]',
+    ]),
+  ];
+}
+
+/** The key is host, path and a slash, so that a prefix with its slash ends on a segment border. */
+function hostLookup(kind: string, file: string): string[] {
+  const unless = '!{ var(txn.to) -m found }';
+  const host =
+    kind === 'exact'
+      ? 'http-request set-var(txn.name) var(txn.host)'
+      : kind === 'wild'
+        ? `http-request set-var(txn.name) var(txn.host),map_end(${quote(file.replace(/wild\.map$/, 'suffixes.map'))})`
+        : 'http-request set-var(txn.name) str(*)';
+  return [
+    `http-request unset-var(txn.name) if ${unless}`,
+    `${host} if ${unless}`,
+    `http-request set-var(txn.key) var(txn.name),concat(,txn.path,/) if ${unless}`,
+    `http-request set-var(txn.to) var(txn.key),map_beg(${quote(file)}) if ${unless} { var(txn.name) -m found }`,
+    `http-request set-var(txn.to) var(txn.key),lower,map_beg(${quote(file.replace(/\.map$/, '-nocase.map'))}) if ${unless} { var(txn.name) -m found }`,
+  ];
+}
+
+/** Routes whose weight goes against the order by length are asked one by one; there are few. */
+function weightedRules(routes: readonly HostRoute[], matters: (weight: number) => boolean): string[] {
+  return routes
+    .filter(({ weight }) => matters(weight))
+    .sort((a, b) => b.weight - a.weight || b.prefix.length - a.prefix.length)
+    .map(({ host, prefix, open, ignoreCase, backend }) => {
+      const hostTest =
+        host === '*'
+          ? ''
+          : host.startsWith('*.')
+            ? `{ var(txn.host) -m end ${quote(host.slice(1))} }`
+            : `{ var(txn.host) -m str ${quote(host)} }`;
+      const flag = ignoreCase ? '-i ' : '';
+      const pathTest =
+        prefix === ''
+          ? ''
+          : open
+            ? `{ path_beg ${flag}${quote(prefix)} }`
+            : `{ path,concat(/) -m beg ${flag}${quote(`${prefix}/`)} }`;
+      return `http-request set-var(txn.to) str(${quote(backend)}) if !{ var(txn.to) -m found } ${hostTest} ${pathTest}`.trimEnd();
+    });
+}
+
+/** What stands before the id is cut off by counting segments, for a map can hold a number but not cut. */
+function appPathRules(apps: string, depths: string, prefixes: string, condition: string): string[] {
+  const key = 'var(txn.key)';
+  const cut = Array.from({ length: ID_DEPTH_MAX }, (_, at) => {
+    const depth = at + 1;
+    return `http-request set-path /%[path,field(${depth + 3},/,0)] if is_app { var(txn.depth) -m int ${depth} }`;
+  });
+  const unknown = 'no app with a TCP port has this id; ids are listed by GET /v2/apps';
+  return [
+    `http-request set-var(txn.key) var(txn.path),concat(/) if ${condition}`,
+    `http-request set-var(txn.to) ${key},map_beg(${quote(apps)}) if ${condition}`,
+    `http-request return status 404 content-type application/json hdr cache-control no-store string ${quote(messageBody(unknown))} if ${condition} !{ var(txn.to) -m found }`,
+    `http-request set-var(txn.depth) ${key},map_beg_int(${quote(depths)}) if ${condition}`,
+    `http-request set-header x-forwarded-prefix %[${key},map_beg(${quote(prefixes)})] if ${condition}`,
+    ...cut,
+  ];
+}
+
+function portFrontend(port: number, service: RouteService, options: ConfigOptions): string[] {
+  const accept = service.policy?.proxyProtocol?.accept ? ' accept-proxy' : '';
+  const lines = [
+    `frontend port:${port}`,
+    `  bind ${bindAddress(service.policy?.bind ?? options.bind, port)}${accept}`,
+  ];
+  if (service.mode === 'tcp') return [...lines, '  mode tcp', `  default_backend ${tcpBackendOf(service)}`];
+  if (service.mode === 'http')
+    return [...lines, ...indent([...forwardedRules(), `default_backend ${httpBackendOf(service)}`])];
+  return [
+    ...lines,
+    '  mode tcp',
+    ...indent([
+      // a client that waits for the server to speak first is taken for TCP after this time
+      'tcp-request inspect-delay 300ms',
+      'tcp-request content switch-mode http if HTTP',
+      'tcp-request content accept if WAIT_END',
+      ...forwardedRules(),
+      `use_backend ${httpBackendOf(service)} if HTTP`,
+      `default_backend ${tcpBackendOf(service)}`,
+    ]),
+  ];
+}
+
+const bindAddress = (address: string, port: number): string =>
+  `${address.includes(':') ? `[${address}]` : address === '0.0.0.0' ? '*' : address}:${port}`;
+
+const indent = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
+
+/** One line each: key, blank, value. The first of a key wins. */
+function writeMaps(
+  services: readonly RouteService[],
+  routes: readonly HostRoute[],
+): ReadonlyMap<string, string> {
+  const maps = new Map<string, Map<string, string>>(
+    [
+      'exact',
+      'exact-nocase',
+      'wild',
+      'wild-nocase',
+      'any',
+      'any-nocase',
+      'suffixes',
+      'apps',
+      'depths',
+      'prefixes',
+    ].map((name) => [name, new Map()]),
+  );
+  const put = (map: string, key: string, value: string): void => {
+    const entries = maps.get(map);
+    if (entries && !entries.has(key) && !/\s/.test(key)) entries.set(key, value);
+  };
+  for (const { host, prefix, open, ignoreCase, weight, backend } of routes) {
+    if (weight > 1 || weight < 0) continue;
+    const kind = host === '*' ? 'any' : host.startsWith('*.') ? 'wild' : 'exact';
+    const key = `${host}${prefix}${open && prefix !== '' ? '' : '/'}`;
+    put(ignoreCase ? `${kind}-nocase` : kind, key, backend);
+    if (kind === 'wild') put('suffixes', host.slice(1), host);
+  }
+  for (const service of [...services].sort((a, b) => a.portIndex - b.portIndex)) {
+    if (service.mode === 'tcp') continue;
+    const prefix = `/_app${service.appId}`;
+    put('apps', `${prefix}/`, httpBackendOf(service));
+    put('depths', `${prefix}/`, String(service.appId.split('/').length - 1));
+    put('prefixes', `${prefix}/`, prefix);
+  }
+  return new Map(
+    [...maps].map(([name, entries]) => [
+      `${name}.map`,
+      [...entries].map(([key, value]) => `${key} ${value}\n`).join(''),
+    ]),
+  );
+}
