@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import { prepare, ROOT } from './prepare.mjs';
 
 await prepare();
-const NOT_A_BENCH = new Set(['figures', 'http-load', 'large-cluster', 'simulated-agents']);
+const NOT_A_BENCH = new Set([
+  'figures',
+  'http-load',
+  'large-cluster',
+  'proxy-node',
+  'proxy-peers',
+  'simulated-agents',
+]);
 const all = readdirSync(join(ROOT, 'bench'))
   .filter((file) => file.endsWith('.ts'))
   .map((file) => file.slice(0, -3))

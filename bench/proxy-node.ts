@@ -1,0 +1,75 @@
+// One Node process that proxies, for bench/proxy: Longrun's engine by its fast or its full path, or bare http-proxy with a keep-alive
+// agent. Says its port on standard output and ends with its standard input.
+import { Agent, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import httpProxy from 'http-proxy';
+import { asAppId, asInstanceId, asTaskId, timestampOf } from '#libs/model';
+import { ProxyEngine } from '#libs/proxy-engine';
+import type { RouteService } from '#libs/routing';
+import { SystemClock } from '#libs/time';
+
+/** `apps` services of ten targets each, which are the backends in turn; their hosts are `app-N.example`. */
+function services(apps: number, backends: readonly number[]): RouteService[] {
+  return Array.from({ length: apps }, (_, app) => ({
+    appId: asAppId(`/bench/app-${app}`),
+    portIndex: 0,
+    mode: 'http',
+    hosts: [`app-${app}.example`],
+    sticky: false,
+    redirectToHttps: false,
+    emptyReason: '',
+    targets: Array.from({ length: 10 }, (_each, target) => ({
+      taskId: asTaskId(`bench_app-${app}.instance-${target}._app.1`),
+      instanceId: asInstanceId(`bench_app-${app}.instance-${target}`),
+      host: '127.0.0.1',
+      port: backends[target % backends.length] ?? 0,
+      suspect: false,
+    })),
+  }));
+}
+
+async function engine(fastPath: boolean, apps: number, backends: readonly number[]): Promise<number> {
+  const made = new ProxyEngine({
+    clock: new SystemClock(),
+    bind: '127.0.0.1',
+    port: 0,
+    appPaths: false,
+    fastPath,
+  });
+  const port = await made.start();
+  await made.swap({
+    cluster: 'bench',
+    epoch: 1,
+    number: 1,
+    madeAt: timestampOf(0),
+    services: services(apps, backends),
+  });
+  return port;
+}
+
+/** As one would write it: targets in turn, X-Forwarded-For, connections kept. */
+function bareHttpProxy(backends: readonly number[]): Promise<number> {
+  const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
+  const proxy = httpProxy.createProxyServer({ agent, xfwd: true });
+  let turn = 0;
+  const server = createServer((req, res) => {
+    turn += 1;
+    proxy.web(req, res, { target: `http://127.0.0.1:${backends[turn % backends.length]}` }, () =>
+      res.destroy(),
+    );
+  });
+  return new Promise((resolve) =>
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 }, () =>
+      resolve((server.address() as AddressInfo).port),
+    ),
+  );
+}
+
+const [kind = 'fast', apps = '1', ...ports] = process.argv.slice(2);
+const backends = ports.map(Number);
+const port =
+  kind === 'http-proxy'
+    ? await bareHttpProxy(backends)
+    : await engine(kind === 'fast', Number(apps), backends);
+process.stdout.write(`${port}\n`);
+process.stdin.resume().once('end', () => process.exit(0));

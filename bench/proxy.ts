@@ -1,0 +1,191 @@
+// What proxying costs: Longrun's fast path beside HAProxy (one thread), nginx (one worker) and bare http-proxy with a keep-alive agent, in
+// interleaved rounds of one run, with wrk in front and nginx behind. All share the machine: CPU-seconds per 100,000 requests
+// and ratios of one run are what to compare, not requests per second.
+// LONGRUN_BENCH_ROUNDS (3), LONGRUN_BENCH_SECONDS (4), LONGRUN_BENCH_LOADS and LONGRUN_BENCH_PROXIES (parts of names, by comma).
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import {
+  cpuSeconds,
+  isInstalled,
+  rssMiB,
+  startBackend,
+  startHaproxy,
+  startNginx,
+  startNode,
+  type Running,
+} from './proxy-peers.js';
+
+const ROUNDS = Number(process.env['LONGRUN_BENCH_ROUNDS'] ?? 3);
+const SECONDS = Number(process.env['LONGRUN_BENCH_SECONDS'] ?? 4);
+const APPS = 1_000;
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const isChosen = (variable: string, name: string): boolean => {
+  const wanted = process.env[variable];
+  return !wanted || wanted.split(',').some((each) => name.toLowerCase().includes(each.toLowerCase()));
+};
+
+interface Load {
+  readonly name: string;
+  readonly connections: number;
+  readonly path: string;
+  readonly args?: readonly string[];
+  /** Lua for wrk. */
+  readonly script?: string;
+  /** Which proxies take part: those with the large table, or the others. */
+  readonly large?: boolean;
+  /** Of HAProxy's CPU, the goal for the fast path. */
+  readonly goal: number;
+}
+
+const LOADS: readonly Load[] = [
+  { name: 'GET 200 B, keep-alive', connections: 64, path: '/', goal: 1.6 },
+  { name: 'GET 64 KiB, keep-alive', connections: 64, path: '/64k', goal: 1.6 },
+  {
+    name: 'POST 16 KiB, keep-alive',
+    connections: 64,
+    path: '/post',
+    script: 'wrk.method = "POST"\nwrk.body = string.rep("x", 16384)\n',
+    goal: 1.6,
+  },
+  {
+    name: 'GET 200 B, connection close',
+    connections: 64,
+    path: '/',
+    args: ['-H', 'Connection: close'],
+    goal: 2.5,
+  },
+  { name: 'GET 200 B, 1,000 connections', connections: 1_000, path: '/', goal: 1.6 },
+  {
+    name: `GET 200 B, ${APPS} apps x 10 targets`,
+    connections: 64,
+    path: '/',
+    script: `local n = 0\nrequest = function()\n  n = (n * 7919 + 13) % ${APPS}\n  return wrk.format("GET", "/", {["Host"] = "app-" .. n .. ".example"})\nend\n`,
+    large: true,
+    goal: 1.6,
+  },
+];
+
+interface Shot {
+  readonly rps: number;
+  readonly p50: number;
+  readonly p99: number;
+  /** Of the proxy, per 100,000 requests. */
+  readonly cpu: number;
+  readonly errors: number;
+}
+
+async function shoot(load: Load, proxy: Running, script: string, seconds: number): Promise<Shot> {
+  const before = cpuSeconds(proxy.pid);
+  const scripted = load.script === undefined ? [] : ['-s', script];
+  const { stdout } = await promisify(execFile)('wrk', [
+    ...['-t1', `-c${load.connections}`, `-d${seconds}s`, '--latency', '--timeout', '10s'],
+    ...['-H', 'Host: app-0.example', ...(load.args ?? []), ...scripted],
+    `http://127.0.0.1:${proxy.port}${load.path}`,
+  ]);
+  const cpu = cpuSeconds(proxy.pid) - before;
+  const requests = Number(/(\d+) requests in/.exec(stdout)?.[1] ?? 0);
+  const took = /requests in ([\d.]+)s/.exec(stdout)?.[1];
+  const socketErrors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(stdout);
+  const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(stdout)?.[1] ?? 0);
+  return {
+    rps: requests / Number(took ?? seconds),
+    p50: milliseconds(/\s50%\s+(\S+)/.exec(stdout)?.[1]),
+    p99: milliseconds(/\s99%\s+(\S+)/.exec(stdout)?.[1]),
+    cpu: (cpu / requests) * 100_000,
+    errors: refused + (socketErrors?.slice(1).reduce((sum, each) => sum + Number(each), 0) ?? 0),
+  };
+}
+
+function milliseconds(text = ''): number {
+  const [, number = 'NaN', unit = 'ms'] = /^([\d.]+)(us|ms|s)$/.exec(text) ?? [];
+  return Number(number) * (unit === 'us' ? 0.001 : unit === 's' ? 1_000 : 1);
+}
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
+
+function report(load: Load, shots: ReadonlyMap<Running, Shot[]>): void {
+  say(`**${load.name}** (${ROUNDS} interleaved rounds of ${SECONDS} s, ${load.connections} connections)\n`);
+  say('| proxy | rps | p50 ms | p99 ms | CPU-s/100k median (rounds) | x HAProxy | RSS MiB | errors |');
+  say('|---|---|---|---|---|---|---|---|');
+  const cpuOf = (name: string): number => {
+    const found = [...shots].find(([proxy]) => proxy.name === name);
+    return found ? median(found[1].map(({ cpu }) => cpu)) : NaN;
+  };
+  const haproxy = cpuOf('HAProxy');
+  for (const [proxy, each] of shots) {
+    const of = (key: keyof Shot): number => median(each.map((shot) => shot[key]));
+    const rounds = each.map(({ cpu }) => cpu.toFixed(2)).join(', ');
+    const errors = each.reduce((sum, shot) => sum + shot.errors, 0);
+    const ratio = Number.isNaN(haproxy) ? '' : (of('cpu') / haproxy).toFixed(2);
+    say(
+      `| ${proxy.name} | ${Math.round(of('rps'))} | ${of('p50').toFixed(2)} | ${of('p99').toFixed(1)} | ${of('cpu').toFixed(2)} (${rounds}) | ${ratio} | ${rssMiB(proxy.pid)} | ${errors} |`,
+    );
+  }
+  const fast = cpuOf('fast');
+  const bare = cpuOf('http-proxy');
+  const compared = Number.isNaN(bare)
+    ? ''
+    : `; http-proxy costs ${(bare / fast).toFixed(1)}x the fast path (goal: at least 3)`;
+  if (!Number.isNaN(haproxy))
+    say(
+      `\nGoal: fast path at most ${load.goal}x HAProxy's CPU; seen ${(fast / haproxy).toFixed(2)}${compared}.\n`,
+    );
+  else say('');
+}
+
+const missing = ['wrk', 'nginx'].filter((each) => !isInstalled(each));
+if (missing.length > 0) {
+  say(`Not run: ${missing.join(' and ')} not installed (apt install ${missing.join(' ')}).`);
+} else {
+  const folder = mkdtempSync(join(tmpdir(), 'longrun-proxy-'));
+  chmodSync(folder, 0o755);
+  const all: Running[] = [];
+  const start = async (name: string, make: () => Promise<Running>): Promise<void> => {
+    if (isChosen('LONGRUN_BENCH_PROXIES', name)) all.push(await make());
+  };
+  const backend = await startBackend(folder);
+  try {
+    const { ports } = backend;
+    const hasHaproxy = isInstalled('haproxy');
+    if (!hasHaproxy) say('HAProxy is not installed (apt install haproxy): no ratios.\n');
+    const proxiesFor = async (large: boolean): Promise<Running[]> => {
+      const from = all.length;
+      if (hasHaproxy) await start('HAProxy', () => startHaproxy(folder, ports, large ? APPS : 1));
+      if (!large) await start('nginx', () => startNginx(folder, ports));
+      await start('fast', () => startNode('fast', ports, large ? APPS : 1));
+      await start('full', () => startNode('full', ports, large ? APPS : 1));
+      if (!large) await start('http-proxy', () => startNode('http-proxy', ports));
+      return all.slice(from);
+    };
+    const loads = LOADS.filter(({ name }) => isChosen('LONGRUN_BENCH_LOADS', name));
+    for (const large of [false, true]) {
+      const chosen = loads.filter((each) => (each.large ?? false) === large);
+      if (chosen.length === 0) continue;
+      const proxies = await proxiesFor(large);
+      for (const load of chosen) {
+        const script = join(folder, 'wrk.lua');
+        if (load.script !== undefined) writeFileSync(script, load.script);
+        for (const proxy of proxies) await shoot(load, proxy, script, 1);
+        const shots = new Map<Running, Shot[]>(proxies.map((proxy) => [proxy, []]));
+        for (let round = 0; round < ROUNDS; round += 1)
+          for (const [proxy, list] of shots) list.push(await shoot(load, proxy, script, SECONDS));
+        report(load, shots);
+      }
+    }
+    say('TLS and HTTP/2 towards clients: not yet measured here.');
+    say(
+      `Load average at the end: ${loadavg()
+        .map((each) => each.toFixed(1))
+        .join(' ')}.`,
+    );
+  } finally {
+    for (const each of all) await each.stop();
+    await backend.running.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
