@@ -20,7 +20,14 @@ const app = (changes: Partial<AppAnswer>): AppAnswer => ({
 });
 const failedAt = (timestamp: string): Partial<AppAnswer> => ({
   tasksRunning: 0,
-  lastTaskFailure: { message: 'exited with code 127', state: '', timestamp, taskId: '', host: '' },
+  lastTaskFailure: {
+    message: 'exited with code 127',
+    state: '',
+    timestamp,
+    taskId: '',
+    host: '',
+    version: '',
+  },
 });
 
 function wait(...answers: readonly AppAnswer[]): Promise<readonly AppAnswer[]> {

@@ -25,12 +25,14 @@ export interface Command {
 export const WAIT_OPTIONS: readonly Option[] = [
   { name: 'no-wait', kind: 'flag', help: 'return as soon as the change is accepted' },
   { name: 'timeout', kind: 'number', help: 'seconds to wait for the change to be done', default: '900' },
-  {
-    name: 'force',
-    kind: 'flag',
-    help: 'remove: cancel a deployment that is in the way (deploy, scale and restart always supersede it)',
-  },
 ];
+
+/** Of commands that supersede what is under way in any case; scripts of older releases give it. */
+export const NEEDLESS_FORCE: Option = {
+  name: 'force',
+  kind: 'flag',
+  help: 'not needed: what is under way for the app is always superseded',
+};
 
 /** `web`, `/web` and `//web` name the same app. */
 export const appPathOf = (text: string): string =>

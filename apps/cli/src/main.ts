@@ -3,6 +3,8 @@ import { ApiError, ApiUnreachable } from '#libs/api-client';
 import { ConfigurationError } from '#libs/configuration';
 import { COMMANDS, runCommand } from './command-table.js';
 import { CommandFailed } from './exit.js';
+import { fitting } from './output/wrap.js';
+import { inWords } from './output/error-words.js';
 import { usage, usageOf } from './usage.js';
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -40,12 +42,15 @@ function report(error: unknown): number {
   }
   if (error instanceof ApiError) {
     process.stderr.write(`longrun: ${error.message}\n`);
-    for (const { path, errors } of error.details) process.stderr.write(`  ${path}: ${errors.join('; ')}\n`);
+    for (const { path, errors } of error.details)
+      process.stderr.write(`  ${path}: ${errors.map(inWords).join('; ')}\n`);
     if (error.message.includes('force=true')) process.stderr.write('--force does that here.\n');
     return 1;
   }
   if (error instanceof CommandFailed) {
-    process.stderr.write(`longrun: ${error.message}\n`);
+    const lines = `longrun: ${error.message}`.split('\n');
+    // a script that looks for words finds them in one line
+    process.stderr.write(`${(process.stderr.isTTY ? fitting(lines) : lines).join('\n')}\n`);
     return error.exitCode;
   }
   throw error;

@@ -16,11 +16,16 @@ export interface PlanAnswer {
   readonly plan: ChangePlan;
 }
 
-export async function showPlan(context: CommandContext, files: readonly RawApp[]): Promise<number> {
+/** `force`: as in a query. */
+export async function showPlan(
+  context: CommandContext,
+  files: readonly RawApp[],
+  force = forceQuery(context),
+): Promise<number> {
   const { api, settings, output } = context;
   const showEnv = settings.flag('show-env');
   const answer = await api.post<PlanAnswer>(
-    `/v3/plan?partialUpdate=false&showEnv=${showEnv}&${forceQuery(context)}`,
+    `/v3/plan?partialUpdate=false&showEnv=${showEnv}&${force}`,
     files.map(({ body }) => body),
   );
   output.result(answer, () => planLines(answer.steps, answer.plan).join('\n'));

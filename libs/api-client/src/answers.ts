@@ -45,6 +45,7 @@ export interface AppAnswer {
     readonly timestamp: string;
     readonly taskId: string;
     readonly host: string;
+    readonly version: string;
   };
 }
 
@@ -142,4 +143,42 @@ export interface ReasonAnswer {
   readonly instanceId: string;
   readonly taskId?: string;
   readonly cause: { readonly kind: string; readonly text: string; readonly ref?: string };
+}
+
+/** What proxies measured of something within the last `windowSeconds`. */
+export interface TrafficMeasured {
+  readonly requests: number;
+  readonly perSecond: number;
+  readonly status: Readonly<Record<'1xx' | '2xx' | '3xx' | '4xx' | '5xx', number>>;
+  readonly broken: number;
+  readonly retries: number;
+  readonly bytesPerSecond: number;
+  readonly p50Ms: number | null;
+  readonly p95Ms: number | null;
+  readonly p99Ms: number | null;
+}
+
+/** Of `/v3/apps/ID/traffic`. */
+export interface TrafficAnswer {
+  readonly appId: string;
+  readonly shares: readonly { readonly version: string; readonly weight: number }[];
+  readonly pins: readonly {
+    readonly by: string;
+    readonly name: string;
+    readonly value: string;
+    readonly version: string;
+  }[];
+  readonly since?: string;
+  readonly setBy?: string;
+  readonly windowSeconds: number;
+  readonly measured: TrafficMeasured;
+  readonly versions: readonly {
+    readonly version: string;
+    readonly current: boolean;
+    readonly instances: number;
+    readonly routed: number;
+    /** Null: not named by the shares. */
+    readonly weight: number | null;
+    readonly measured: TrafficMeasured | null;
+  }[];
 }

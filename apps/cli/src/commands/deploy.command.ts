@@ -2,7 +2,7 @@
 import type { AppAnswer, DeploymentAnswer } from '#libs/api-client';
 import { readAppFiles } from '../app-files.js';
 import { finishChange, SUPERSEDING, waitUntilWhole } from '../change.js';
-import { WAIT_OPTIONS, type Command, type CommandContext } from '../command.js';
+import { NEEDLESS_FORCE, WAIT_OPTIONS, type Command, type CommandContext } from '../command.js';
 import { PLAN_OPTIONS, showPlan } from '../plan.js';
 import { healthWord, urlsOf } from '../output/app-lines.js';
 import { proxyUrlOf } from '../proxy-url.js';
@@ -16,6 +16,7 @@ export const deployCommand: Command = {
     'create or update the apps of these files (JSON or YAML; an app, a list, a group) and wait until they are healthy',
   options: [
     ...WAIT_OPTIONS,
+    NEEDLESS_FORCE,
     { name: 'dry-run', kind: 'flag', help: 'only show what would happen, as "longrun plan" does' },
     ...PLAN_OPTIONS,
   ],
@@ -25,7 +26,7 @@ export const deployCommand: Command = {
 async function deploy(context: CommandContext): Promise<number> {
   const { api, settings } = context;
   const files = await readAppFiles(settings.operands);
-  if (settings.flag('dry-run')) return showPlan(context, files);
+  if (settings.flag('dry-run')) return showPlan(context, files, SUPERSEDING);
   const answer = await api.put<DeploymentAnswer>(
     `/v2/apps?partialUpdate=false&${SUPERSEDING}`,
     files.map(({ body }) => body),

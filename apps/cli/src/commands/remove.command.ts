@@ -9,7 +9,10 @@ export const removeCommand: Command = {
   minOperands: 1,
   maxOperands: 1,
   summary: 'stop an app and remove its definition',
-  options: WAIT_OPTIONS,
+  options: [
+    ...WAIT_OPTIONS,
+    { name: 'force', kind: 'flag', help: 'cancel a deployment of the app that is in the way' },
+  ],
   async run(context) {
     const path = appPathOf(context.settings.operands[0] ?? '');
     const answer = await context.api.delete<DeploymentAnswer>(`/v2/apps${path}?${forceQuery(context)}`);

@@ -1,7 +1,7 @@
 // `longrun restart APP`: replaces all instances under the app's upgrade strategy and waits for it.
 import type { DeploymentAnswer } from '#libs/api-client';
 import { finishChange, SUPERSEDING, waitUntilWhole } from '../change.js';
-import { appPathOf, WAIT_OPTIONS, type Command } from '../command.js';
+import { appPathOf, NEEDLESS_FORCE, WAIT_OPTIONS, type Command } from '../command.js';
 import { healthWord } from '../output/app-lines.js';
 
 export const restartCommand: Command = {
@@ -10,7 +10,7 @@ export const restartCommand: Command = {
   minOperands: 1,
   maxOperands: 1,
   summary: 'replace all instances of an app, as gently as an update does',
-  options: WAIT_OPTIONS,
+  options: [...WAIT_OPTIONS, NEEDLESS_FORCE],
   async run(context) {
     const path = appPathOf(context.settings.operands[0] ?? '');
     const answer = await context.api.post<DeploymentAnswer>(`/v2/apps${path}/restart?${SUPERSEDING}`);

@@ -10,7 +10,7 @@ export const rollbackCommand: Command = {
   minOperands: 1,
   maxOperands: 1,
   summary: 'take back the deployment of an app that runs, or go back to its last definition that worked',
-  options: WAIT_OPTIONS.filter(({ name }) => name !== 'force'),
+  options: WAIT_OPTIONS,
   async run(context) {
     const { api, settings, output } = context;
     const path = appPathOf(settings.operands[0] ?? '');

@@ -2,7 +2,7 @@
 import type { DeploymentAnswer } from '#libs/api-client';
 import { ConfigurationError } from '#libs/configuration';
 import { finishChange, SUPERSEDING, waitUntilWhole } from '../change.js';
-import { appPathOf, WAIT_OPTIONS, type Command } from '../command.js';
+import { appPathOf, NEEDLESS_FORCE, WAIT_OPTIONS, type Command } from '../command.js';
 import { healthWord } from '../output/app-lines.js';
 
 export const scaleCommand: Command = {
@@ -11,7 +11,7 @@ export const scaleCommand: Command = {
   minOperands: 2,
   maxOperands: 2,
   summary: 'change how many instances of an app run',
-  options: WAIT_OPTIONS,
+  options: [...WAIT_OPTIONS, NEEDLESS_FORCE],
   async run(context) {
     const { api, settings } = context;
     const [name = '', count = ''] = settings.operands;

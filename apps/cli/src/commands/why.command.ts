@@ -3,7 +3,7 @@
 import { ApiError, type ApiClient, type AppReasonsAnswer, type InstanceWhyAnswer } from '#libs/api-client';
 import { appPathOf, type Command } from '../command.js';
 import type { Output } from '../output/output.js';
-import { ageOf, table } from '../output/table.js';
+import { ageOf, tableWithTexts } from '../output/table.js';
 import { whyLines } from '../output/why-lines.js';
 
 /** Reasons that are read for the list of an app: about ten of each of a hundred instances. */
@@ -49,15 +49,13 @@ async function showApp(api: ApiClient, id: string, output: Output): Promise<void
     if (!newest.has(reason.instanceId)) newest.set(reason.instanceId, reason);
   }
   const now = Date.now();
-  const rows = [...newest.values()].map(({ instanceId, at, what, text }) => [
-    instanceId,
-    ageOf(at, now),
-    what,
+  const rows = [...newest.values()].map(({ instanceId, at, what, text }) => ({
+    cells: [instanceId, ageOf(at, now), what],
     text,
-  ]);
+  }));
   output.result(answer, () =>
     rows.length
-      ? `${table(['INSTANCE', 'AGO', 'LAST', 'WHY'], rows)}\n\n"longrun why INSTANCE" shows the whole chain.`
+      ? `${tableWithTexts(['INSTANCE', 'AGO', 'LAST'], rows)}\n\n"longrun why INSTANCE" shows the whole chain.`
       : `nothing has happened to ${answer.appId} yet: it has no instances ("longrun status ${answer.appId}" says what it waits for)`,
   );
 }

@@ -1,8 +1,8 @@
 // An explanation for a terminal of 100 columns: the state, the table of agents and predicates, and what would let the instance run.
 import type { ExplainAgent, ExplainAnswer, ExplainCell } from '#libs/api-contract';
 import { table } from './table.js';
+import { WIDTH, wrapped } from './wrap.js';
 
-const WIDTH = 100;
 /** Of the columns of constraints; with more of them one column names those that fail. */
 const CONSTRAINT_COLUMNS_MAX = 4;
 /** However narrow the rest is. */
@@ -122,20 +122,6 @@ function changeLines({ changes, next }: ExplainAnswer): readonly string[] {
       : 'Any one of these would let it run, the smallest first:',
     ...changes.flatMap(({ text }, at) => wrapped(`${at + 1}. ${text}`, '   ')),
   ];
-}
-
-/** Lines of at most 100 columns; a word that is longer stays whole. */
-function wrapped(text: string, indent: string): readonly string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(/\s+/)) {
-    if (line.trim() && line.length + word.length + 1 > WIDTH) {
-      lines.push(line);
-      line = indent;
-    }
-    line += line.trim() ? ` ${word}` : word;
-  }
-  return [...lines, line];
 }
 
 const cut = (text: string, most: number): string =>

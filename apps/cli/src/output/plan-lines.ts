@@ -7,13 +7,14 @@ import type {
   PlannedWave,
   ShownChange,
 } from '#libs/api-contract';
+import { fitting } from './wrap.js';
 
 /** Of one step; a rollout one by one has as many as instances. */
 const WAVES_SHOWN = 12;
 const AGENTS_SHOWN = 8;
 
 export function planLines(steps: DeploymentInfo['steps'], plan: ChangePlan): readonly string[] {
-  return [
+  return fitting([
     ...diffLines(plan.diff),
     ...steps.flatMap(({ actions }, index) => [
       '',
@@ -23,7 +24,7 @@ export function planLines(steps: DeploymentInfo['steps'], plan: ChangePlan): rea
     ...peakLines(plan),
     '',
     ...verdictLines(plan),
-  ];
+  ]);
 }
 
 function diffLines({ apps, groups }: ChangePlan['diff']): readonly string[] {

@@ -1,4 +1,5 @@
 // Columns of text for a terminal.
+import { wrapped } from './wrap.js';
 
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) =>
@@ -10,6 +11,19 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
       .join('  ')
       .trimEnd();
   return [head, ...rows].map(line).join('\n');
+}
+
+/** Below each row a text, as long as it may be. */
+export function tableWithTexts(
+  head: readonly string[],
+  rows: readonly { readonly cells: readonly string[]; readonly text: string }[],
+): string {
+  const [title = '', ...lines] = table(
+    head,
+    rows.map(({ cells }) => cells),
+  ).split('\n');
+  const texts = rows.map(({ text }) => wrapped(`    ${text}`, '      ').join('\n'));
+  return [title, ...lines.flatMap((line, at) => [line, texts[at] ?? ''])].join('\n');
 }
 
 /** `3 s`, `5 min`, `2 h`, `4 d` since that time. */

@@ -37,4 +37,28 @@ describe('the chain of reasons', () => {
     });
     expect(text.split('\n').at(-1)?.trim()).toBe('exit code 1: | Error: no such table');
   });
+
+  it('fits into 100 columns, what does not fit going on below the beginning of its link', () => {
+    const long = Array.from({ length: 40 }, (_, at) => `word${at}`).join(' ');
+    const at = '2026-01-31T12:00:02.000Z';
+    const text = whyLines({
+      instanceId: 'web.instance-1',
+      appId: '/web',
+      isGone: true,
+      now: long,
+      root: { kind: 'crash', text: '' },
+      chain: [
+        { at, what: 'ended', text: long },
+        { at, what: 'request', text: long },
+      ],
+      reasons: [],
+    });
+    const lines = text.split('\n');
+    expect(Math.max(...lines.map((each) => each.length))).toBeLessThanOrEqual(100);
+    expect(lines.filter((each) => each.startsWith(at))).toHaveLength(2);
+    expect(lines.at(-1)).toMatch(/^ {28,}word\d+/);
+    expect(text.replace(/\s+/g, ' ')).toBe(
+      `web.instance-1 of /web: ${long} ${at} ${long} ${at} because ${long}`,
+    );
+  });
 });
