@@ -1,19 +1,19 @@
 // One decision per request, before a target is chosen: which service, or which answer of our own; what is edited on the way; what the
 // choice of a target must go by. Every HTTP path calls it once with the facts of the request and carries out what it says.
-import type { HeaderEdit, RouteService } from '#libs/routing';
+import type { HeaderEdit, RoutePolicy, RouteService } from '#libs/routing';
 import type { TargetWish } from '../targets/wish.js';
-import { findService, type FindOptions } from './find-route.js';
+import { encodingFor } from './compression.js';
+import { corsEdits } from './cors.js';
+import { findService, type FindOptions, type FoundService } from './find-route.js';
+import { redirectTo, type OwnAnswer } from './own-answer.js';
+import { gatesOfProcess } from './gates.js';
 import type { RequestFacts } from './request-facts.js';
 import { readSticky } from './sticky-cookie.js';
+import { targetUrlOf } from './target-url.js';
+import { wishOf } from './wish-of.js';
 
-/** An answer that no task gave. Its body is JSON `{message}` unless there is a `location`. */
-export interface OwnAnswer {
-  readonly kind: 'answer';
-  readonly status: number;
-  /** Empty where `headers` say all (a redirect). */
-  readonly message: string;
-  readonly headers: readonly (readonly [name: string, value: string])[];
-}
+export { redirectTo } from './own-answer.js';
+export type { OwnAnswer } from './own-answer.js';
 
 export interface AdmittedRequest {
   readonly kind: 'admitted';
@@ -27,13 +27,11 @@ export interface AdmittedRequest {
   readonly requestEdits: readonly HeaderEdit[];
   /** Of the head of the answer, after everything else. */
   readonly responseEdits: readonly HeaderEdit[];
-  /** Only the full path can do what this request needs: compress, count a body of unknown length, rewrite a Location. */
-  readonly needs?: 'full';
-  /** A body of unknown length may have at most this many bytes (a BodyMeter counts them); beyond: 413. */
+  /** A body of unknown length may have at most this many bytes (`limitBody`); beyond: 413. Only the full path counts. */
   readonly bodyLimit?: number;
-  /** The client takes this encoding and the service wants it: `compressorFor` decides by the head of the answer. */
+  /** The client takes this encoding and the service wants it (`answerTransformOf`). Only the full path compresses. */
   readonly compress?: 'br' | 'gzip';
-  /** `rewriteLocation` says what becomes of Location and Content-Location. */
+  /** What is put before the path of a Location (`answerTransformOf`). Only the full path does. */
   readonly locationPrefix?: string;
 }
 export type Verdict = AdmittedRequest | OwnAnswer;
@@ -41,26 +39,67 @@ export type Verdict = AdmittedRequest | OwnAnswer;
 const NO_EDITS: readonly HeaderEdit[] = [];
 const NO_WISH = {};
 
+/** Counts against the rate of the service: once for each request. */
 export function admit(facts: RequestFacts, options: FindOptions): Verdict {
   const found = findService(facts, options);
   if (found.kind === 'redirect') return redirectTo(found.location, facts.method);
   if (found.kind === 'refused')
     return { kind: 'answer', status: found.status, message: found.message, headers: [] };
-  const { service, url, prefix } = found;
-  const sticky = service.sticky ? readSticky(service, facts.header('cookie')) : undefined;
+  const { service } = found;
+  if (service.policy) return admitByPolicy(facts, found, service.policy, options);
   return {
     kind: 'admitted',
     service,
-    url,
-    ...(prefix === undefined ? {} : { prefix }),
-    wish: sticky === undefined ? NO_WISH : { sticky },
+    url: found.url,
+    ...(found.prefix === undefined ? {} : { prefix: found.prefix }),
+    wish: service.sticky || service.traffic ? wishFor(facts, service, found.url) : NO_WISH,
     requestEdits: NO_EDITS,
     responseEdits: NO_EDITS,
   };
 }
 
-/** 308 keeps method and body, 301 is what old clients understand. */
-export function redirectTo(location: string, method: string): OwnAnswer {
-  const status = method === 'GET' || method === 'HEAD' ? 301 : 308;
-  return { kind: 'answer', status, message: '', headers: [['location', location]] };
+function admitByPolicy(
+  facts: RequestFacts,
+  { service, url, prefix }: FoundService,
+  policy: RoutePolicy,
+  { gates }: FindOptions,
+): Verdict {
+  const own = (gates ?? gatesOfProcess()).refuse(facts, service, url, prefix !== undefined);
+  if (own) return own;
+  const { limits, locationPrefix } = policy;
+  const encoding = policy.compress === true ? encodingFor(facts.header('accept-encoding')) : undefined;
+  return {
+    kind: 'admitted',
+    service,
+    ...targetUrlOf(service, url, prefix),
+    wish: wishFor(facts, service, url),
+    requestEdits: policy.requestHeaders ?? NO_EDITS,
+    responseEdits: responseEditsOf(facts, policy),
+    ...(limits?.bodyBytes !== undefined && facts.bodyBytes === undefined
+      ? { bodyLimit: limits.bodyBytes }
+      : {}),
+    ...(encoding === undefined ? {} : { compress: encoding }),
+    ...(locationPrefix === undefined ? {} : { locationPrefix }),
+  };
 }
+
+function wishFor(facts: RequestFacts, service: RouteService, url: string): Omit<TargetWish, 'tried'> {
+  const sticky = service.sticky ? readSticky(service, facts.header('cookie')) : undefined;
+  return wishOf(facts, service, url, sticky);
+}
+
+function responseEditsOf(facts: RequestFacts, policy: RoutePolicy): readonly HeaderEdit[] {
+  const fixed = policy.responseHeaders ?? NO_EDITS;
+  const { cors, hsts } = policy;
+  // a promise about TLS means nothing where it did not come by it (RFC 6797 7.2)
+  const secure = hsts !== undefined && (facts.secure || facts.header('x-forwarded-proto') === 'https');
+  if (!cors && !secure) return fixed;
+  return [
+    ...(cors ? corsEdits(cors, facts) : NO_EDITS),
+    ...(secure ? [{ do: 'set', name: 'strict-transport-security', value: hstsText(hsts) } as const] : []),
+    ...fixed,
+  ];
+}
+
+const hstsText = ({ maxAgeSeconds, includeSubDomains, preload }: NonNullable<RoutePolicy['hsts']>): string =>
+  `max-age=${maxAgeSeconds}${includeSubDomains ? '; includeSubDomains' : ''}${preload ? '; preload' : ''}`;

@@ -1,6 +1,7 @@
 // Decides which service a request is for, or why none: on a service port the service of that port; on a main port /_app/<id>/
 // where allowed, then virtual host and path. Refusals say how to reach apps, never which apps there are.
 import type { RouteMatcher, RouteService } from '#libs/routing';
+import type { Gates } from './gates.js';
 import type { RequestFacts } from './request-facts.js';
 
 export interface FoundService {
@@ -20,9 +21,14 @@ export interface FindOptions {
   readonly matcher: RouteMatcher;
   /** /_app/ also for clients that are not on this host. */
   readonly appPaths: boolean;
+  /** Ports of this proxy, where it has an HTTPS port: a client that came to the one is redirected to the other. */
+  readonly ports?: { readonly http: number; readonly https: number };
+  /** What is counted and remembered of clients. Default: one for the process. */
+  readonly gates?: Gates;
 }
 
-export function findService(facts: RequestFacts, { matcher, appPaths }: FindOptions): FindVerdict {
+export function findService(facts: RequestFacts, options: FindOptions): FindVerdict {
+  const { matcher, appPaths } = options;
   const { host, url } = requestTarget(facts);
   const { servicePort } = facts;
   if (servicePort !== undefined) {
@@ -41,12 +47,12 @@ export function findService(facts: RequestFacts, { matcher, appPaths }: FindOpti
           message: 'no app with a TCP port has this id; ids are listed by GET /v2/apps',
         };
   }
-  return findByHost(facts, matcher, host, url);
+  return findByHost(facts, options, host, url);
 }
 
 function findByHost(
   facts: RequestFacts,
-  matcher: RouteMatcher,
+  { matcher, ports }: FindOptions,
   host: string | undefined,
   url: string,
 ): FindVerdict {
@@ -54,8 +60,14 @@ function findByHost(
   const service = matcher.byHost(host, queryAt < 0 ? url : url.slice(0, queryAt));
   if (!service) return { kind: 'refused', status: 404, message: HOW_TO_REACH };
   if (service.redirectToHttps && !facts.secure && facts.header('x-forwarded-proto') !== 'https')
-    return { kind: 'redirect', location: `https://${(host ?? '').replace(/:\d+$/, '')}${url}` };
+    return { kind: 'redirect', location: `https://${httpsHost(host ?? '', ports)}${url}` };
   return { kind: 'service', service, url };
+}
+
+/** A client that names another port than ours came through something in front, which has the usual port for HTTPS, too. */
+function httpsHost(host: string, ports: FindOptions['ports']): string {
+  const [, name = host, port = '80'] = /^(.*?)(?::(\d+))?$/.exec(host) ?? [];
+  return ports && Number(port) === ports.http && ports.https !== 443 ? `${name}:${ports.https}` : name;
 }
 
 const HOW_TO_REACH =

@@ -1,6 +1,7 @@
 // What happens to a connection on a service port: HTTP and TCP share it, the service's mode or the first bytes tell them apart (ADR 4).
 import type { Socket } from 'node:net';
 import type { Clock } from '#libs/time';
+import { mayAsk } from '../admission/addresses.js';
 import type { LiveRoutes } from '../targets/live-routes.js';
 import type { DialParts } from '../tcp/dial.js';
 import { sniff } from '../tcp/sniff.js';
@@ -39,6 +40,8 @@ async function accept(parts: ServiceFrontParts, socket: Socket, servicePort: num
     return toHttp(socket);
   const seen = service.mode === 'tcp' ? 'tcp' : await sniff(socket, parts.clock);
   if (seen === 'http') toHttp(socket);
+  // HTTP gets an answer that says so
+  else if (!mayAsk(service, originOf(socket, { servicePort }).clientAddress)) socket.destroy();
   else if (seen === 'tcp') await relayTcp(parts, socket, service);
   else if (seen === 'silent') await relayTcp(parts, socket, service, toHttp);
 }

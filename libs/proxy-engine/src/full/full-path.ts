@@ -3,6 +3,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { admit, type Verdict } from '../admission/admit.js';
+import { answerTransformOf } from '../admission/answer-transform.js';
+import { limitBody } from '../admission/body-limit.js';
 import type { FindOptions } from '../admission/find-route.js';
 import { factsOf } from '../admission/request-facts.js';
 import { answer, ownAnswer, rawOwnAnswer } from '../answers.js';
@@ -97,7 +99,17 @@ export class FullPath {
     if (encoding === undefined) delete headers['trailer'];
     addForwarded(headers, origin, verdict.prefix);
     const { clientAddress } = origin;
-    new Exchange(this.#parts, { client, route: verdict, headers, path: 'full', clientAddress }).begin();
+    const transform = answerTransformOf(verdict, client.method, req.headers.host);
+    const exchange = new Exchange(this.#parts, {
+      client,
+      route: verdict,
+      headers,
+      path: 'full',
+      clientAddress,
+      ...(transform ? { transform } : {}),
+    });
+    limitBody(verdict, client.body, (status, message) => exchange.refuse(status, message));
+    exchange.begin();
   }
 
   async #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {

@@ -10,6 +10,8 @@ import {
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '#libs/time';
 import { admit, type OwnAnswer } from '../admission/admit.js';
+import { answerTransformOf } from '../admission/answer-transform.js';
+import { limitBody } from '../admission/body-limit.js';
 import type { FindOptions } from '../admission/find-route.js';
 import type { Origin } from '../fronts/origin.js';
 import { Exchange, type ExchangeParts } from '../full/exchange.js';
@@ -149,7 +151,18 @@ export class H2Front {
     const headers = forTask(head);
     addForwarded(headers, origin, verdict.prefix);
     const { clientAddress } = origin;
-    new Exchange(this.#parts, { client, route: verdict, headers, path: 'h2', clientAddress }).begin();
+    const host = headers['host'];
+    const transform = answerTransformOf(verdict, head.method, typeof host === 'string' ? host : undefined);
+    const exchange = new Exchange(this.#parts, {
+      client,
+      route: verdict,
+      headers,
+      path: 'h2',
+      clientAddress,
+      ...(transform ? { transform } : {}),
+    });
+    limitBody(verdict, client.body, (status, message) => exchange.refuse(status, message));
+    exchange.begin();
   }
 
   #count(served: Served, kind: 'reset' | 'ping' | 'settings'): void {
