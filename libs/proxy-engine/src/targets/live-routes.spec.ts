@@ -341,11 +341,15 @@ describe('limits', () => {
     const [a, b] = held.sort((x, y) => (x.target.taskId < y.target.taskId ? -1 : 1));
     const log: string[] = [];
     place(bed, web, log, 'session', { sticky: a ? stickyKeyOf(a.target) : '' });
-    place(bed, web, log, 'other');
+    const other = place(bed, web, log, 'other');
     b?.release('ok');
+    other.pick?.release('ok');
     expect(log).toEqual(['other: b']);
+    // while somebody waits, a newcomer asks by way of the line
+    expect(bed.routes.pick(web, {})).toBeUndefined();
+    place(bed, web, log, 'third');
     a?.release('ok');
-    expect(log).toEqual(['other: b', 'session: a']);
+    expect(log).toEqual(['other: b', 'third: b', 'session: a']);
   });
 
   it('let those who wait go on when a swap brings room, and tell them when it takes the last hope', () => {
