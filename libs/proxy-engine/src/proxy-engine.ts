@@ -1,10 +1,12 @@
 // The data path: listeners, HTTP through http-proxy, WebSocket, TCP. It routes by the last table it was given and counts what is
 // in flight per task; where tables come from and who hears about the counts is not its business (libs/proxy-core).
 import { createServer, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import type { TaskId } from '#libs/model';
 import type { RouteTable } from '#libs/routing';
 import type { Clock } from '#libs/time';
+import type { FindOptions } from './admission/find-route.js';
 import { Departures } from './drain/departures.js';
 import { beginsHttp2 } from './fronts/preface.js';
 import { H2Front } from './h2/h2-front.js';
@@ -17,6 +19,7 @@ import { UpstreamAgent } from './full/upstream-agent.js';
 import { nobodyWatches, type Observer } from './observe/request-record.js';
 import { LiveRoutes } from './targets/live-routes.js';
 import { TargetClaims } from './targets/target-claims.js';
+import { TlsFront, type TlsOptions } from './tls/tls-front.js';
 import { ServiceListeners } from './tcp/service-listeners.js';
 
 export interface ProxyEngineOptions {
@@ -31,6 +34,10 @@ export interface ProxyEngineOptions {
   readonly freshen?: () => Promise<void> | undefined;
   /** Nothing is in flight to this task any more. */
   readonly onIdle?: (task: TaskId) => void;
+  /** Absent: no HTTPS port. */
+  readonly tls?: TlsOptions;
+  /** For the log: something a person may want to know. */
+  readonly onNotice?: (text: string) => void;
   /** Told of each request when it is over. */
   readonly observer?: Observer;
   /** Plain HTTP/1.1 as bytes (fast/), the rest through node:http. Default true; false: all of it through node:http. */
@@ -56,6 +63,9 @@ export class ProxyEngine {
   readonly #h2: H2Front;
   readonly #fast: FastPath | undefined;
   readonly #main: Server;
+  readonly #tls: TlsFront | undefined;
+  /** For redirects; once both are open. */
+  #ports: Pick<FindOptions, 'ports'> = {};
   #listeners: ServiceListeners | undefined;
   #stopping = false;
 
@@ -79,7 +89,11 @@ export class ProxyEngine {
       connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       silenceMs: options.silenceMs ?? SILENCE_MS,
       isStopping: () => this.#stopping,
-      findOptions: () => ({ matcher: this.#routes.matcher, appPaths: options.appPaths }),
+      findOptions: () => ({
+        matcher: this.#routes.matcher,
+        appPaths: options.appPaths,
+        ...this.#ports,
+      }),
       freshen: () => options.freshen?.(),
     };
     this.#full = new FullPath(this.#parts);
@@ -92,6 +106,13 @@ export class ProxyEngine {
           else this.#full.take(socket, origin, first);
         },
       });
+    if (options.tls)
+      this.#tls = new TlsFront({
+        ...options,
+        ...options.tls,
+        toHttp1: (socket, origin) => this.#http(socket, origin),
+        toHttp2: (socket, origin) => this.#h2.take(socket, origin),
+      });
     this.#main = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
       this.#http(socket, originOf(socket)),
     );
@@ -100,7 +121,10 @@ export class ProxyEngine {
   /** Resolves with the main port; rejects when it is taken. */
   async start(): Promise<number> {
     const { bind, clock } = this.#options;
+    // first of all: it may lack a certificate
+    const https = await this.#tls?.start();
     const port = await this.#listen();
+    if (https !== undefined) this.#ports = { ports: { http: port, https } };
     const service = {
       ...this.#parts,
       toHttp: (socket: Socket, origin: Origin) => this.#http(socket, origin),
@@ -108,7 +132,10 @@ export class ProxyEngine {
     this.#listeners = new ServiceListeners({
       clock,
       bind,
-      reserved: new Map([[port, 'it is the main port of the proxy']]),
+      reserved: new Map([
+        [port, 'it is the main port of the proxy'],
+        ...(https === undefined ? [] : ([[https, 'it is the HTTPS port of the proxy']] as const)),
+      ]),
       onConnection: (socket, servicePort) => acceptService(service, socket, servicePort),
     });
     await this.#openPorts();
@@ -129,7 +156,12 @@ export class ProxyEngine {
   }
 
   warnings(): string[] {
-    return this.#listeners?.warnings() ?? [];
+    return [...(this.#listeners?.warnings() ?? []), ...(this.#tls?.warnings() ?? [])];
+  }
+
+  /** Of the HTTPS port, once it is open; undefined without certificates. */
+  get httpsPort(): number | undefined {
+    return this.#ports.ports?.https;
   }
 
   /** Stops accepting, lets what is in flight finish for at most `graceMs`, then cuts it. */
@@ -137,6 +169,7 @@ export class ProxyEngine {
     this.#stopping = true;
     this.#listeners?.closeAll();
     this.#main.close();
+    this.#tls?.stop();
     this.#fast?.stopping();
     this.#h2.stop();
     this.#departures.endAll(graceMs);
@@ -155,7 +188,10 @@ export class ProxyEngine {
   #listen(): Promise<number> {
     const { bind, port } = this.#options;
     return new Promise((resolve, reject) => {
-      this.#main.once('error', (error) => reject(explainListen(error, bind, port)));
+      this.#main.once('error', (error) => {
+        this.#tls?.stop();
+        reject(explainListen(error, bind, port));
+      });
       this.#main.listen({ port, host: bind, backlog: 1024 }, () => {
         const address = this.#main.address();
         resolve(typeof address === 'object' && address !== null ? address.port : port);
@@ -164,7 +200,7 @@ export class ProxyEngine {
   }
 
   /** Every HTTP connection, whichever port it came in on. */
-  #http(socket: Socket, origin: Origin): void {
+  #http(socket: Duplex, origin: Origin): void {
     (this.#fast ?? this.#full).take(socket, origin);
   }
 

@@ -1,0 +1,116 @@
+// The HTTPS port: TLS towards clients, then HTTP/2 or HTTP/1.1 by what they agreed on (ALPN). The certificate is chosen by the name the
+// client asks for; renewed ones are used by the next handshake, connections that stand go on.
+import { randomBytes } from 'node:crypto';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { Duplex } from 'node:stream';
+import type { Clock, Timer } from '#libs/time';
+import { originOf, type Origin } from '../fronts/origin.js';
+import { CIPHERS, MIN_VERSION } from './certificate.js';
+import { CertificateStore } from './certificate-store.js';
+
+export interface TlsOptions {
+  /** 0 = any free one. */
+  readonly port: number;
+  /** PEM files with chain and key, and folders of such. */
+  readonly certificates: readonly string[];
+}
+
+export interface TlsFrontParts extends TlsOptions {
+  readonly clock: Clock;
+  readonly bind: string;
+  readonly onNotice?: (text: string) => void;
+  readonly toHttp1: (client: Duplex, origin: Origin) => void;
+  readonly toHttp2: (client: Duplex, origin: Origin) => void;
+}
+
+/** A client that does not finish its handshake by then is cut. */
+const HANDSHAKE_MS = 10_000;
+/** How long a session may be resumed. */
+const SESSION_S = 3_600;
+const TICKET_KEY_BYTES = 48;
+const TICKET_KEY_MS = 12 * 3_600_000;
+
+export class TlsFront {
+  readonly #parts: TlsFrontParts;
+  readonly #store: CertificateStore;
+  readonly #server: Server;
+  #ticketKeys = randomBytes(TICKET_KEY_BYTES);
+  #rotation: Timer | undefined;
+
+  constructor(parts: TlsFrontParts) {
+    this.#parts = parts;
+    this.#store = new CertificateStore({
+      clock: parts.clock,
+      paths: parts.certificates,
+      ...(parts.onNotice ? { onNotice: parts.onNotice } : {}),
+    });
+    this.#server = createServer(
+      {
+        ALPNProtocols: ['h2', 'http/1.1'],
+        SNICallback: (name, done) => done(null, this.#store.contextFor(name)),
+        minVersion: MIN_VERSION,
+        ciphers: CIPHERS,
+        honorCipherOrder: true,
+        handshakeTimeout: HANDSHAKE_MS,
+        sessionTimeout: SESSION_S,
+        noDelay: true,
+        allowHalfOpen: true,
+      },
+      (socket) => this.#accept(socket),
+    );
+    // a handshake that fails is the client's business: port scans, old protocols, foreign authorities
+    this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
+  }
+
+  /** Resolves with the port; rejects when it is taken, or no certificate can be used. */
+  async start(): Promise<number> {
+    this.#store.start(() => this.#renew());
+    this.#renew();
+    this.#rotate();
+    const { bind, port } = this.#parts;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (error) => reject(explain(error, bind, port)));
+      this.#server.listen({ port, host: bind, backlog: 1024 }, resolve);
+    });
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : port;
+  }
+
+  /** Accepts no more; connections that stand belong to who got them. */
+  stop(): void {
+    this.#store.stop();
+    this.#rotation?.cancel();
+    this.#server.close();
+  }
+
+  warnings(): string[] {
+    return this.#store.warnings();
+  }
+
+  /** For clients that name no server. Tickets stay good: sessions are resumed after a renewal, too. */
+  #renew(): void {
+    this.#server.setSecureContext({ ...this.#store.default.secret, ticketKeys: this.#ticketKeys });
+  }
+
+  /** A key that never changed would undo the forward secrecy of every session that was resumed with it. */
+  #rotate(): void {
+    this.#rotation = this.#parts.clock.after(TICKET_KEY_MS, () => {
+      this.#ticketKeys = randomBytes(TICKET_KEY_BYTES);
+      this.#server.setTicketKeys(this.#ticketKeys);
+      this.#rotate();
+    });
+  }
+
+  #accept(socket: TLSSocket): void {
+    socket.on('error', () => socket.destroy());
+    const origin = originOf(socket, { secure: true });
+    if (socket.alpnProtocol === 'h2') this.#parts.toHttp2(socket, origin);
+    else this.#parts.toHttp1(socket, origin);
+  }
+}
+
+function explain(error: Error, bind: string, port: number): Error {
+  const taken = 'code' in error && error.code === 'EADDRINUSE';
+  const why = taken ? 'another process listens on it; stop that one or choose another port' : error.message;
+  return new Error(`the HTTPS port ${port} cannot be opened on ${bind}: ${why}`, { cause: error });
+}
