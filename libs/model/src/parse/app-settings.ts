@@ -14,6 +14,9 @@ export const SETTING_RANGES: Readonly<Record<keyof AppSettings, Range>> = {
   minReadySeconds: { from: 0, to: DAY_SECONDS },
 };
 
+/** Of more than these unknown ones each by its name would help nobody. */
+const MEMBERS_NAMED_MAX = 50;
+
 export type ParsedAppSettings = { readonly kind: 'ok'; readonly settings: AppSettings } | ProblemList;
 
 /** A whole body: a member that is not there is not set. */
@@ -21,6 +24,11 @@ export function parseAppSettings(body: unknown): ParsedAppSettings {
   const problems = new Problems();
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     problems.add('/', `must be an object with ${Object.keys(SETTING_RANGES).join(' or ')}`);
+    return problems.as('schema');
+  }
+  const count = Object.keys(body).length;
+  if (count > MEMBERS_NAMED_MAX) {
+    problems.add('/', `has ${count} members; there are only ${Object.keys(SETTING_RANGES).join(' and ')}`);
     return problems.as('schema');
   }
   for (const [name, value] of Object.entries(body)) {

@@ -21,6 +21,9 @@ interface Names {
   readonly names?: RegExp;
 }
 
+/** Far above every limit of ours, and few enough to be read in a moment: nobody else is served meanwhile. */
+const MAP_ENTRIES_MAX = 20_000;
+
 /** One kind of value. Names like `__proto__` are plain data: the result has own members only. */
 export function mapOf<T>(item: Reader<T>, { names }: Names = {}): Reader<Record<string, T>> {
   const schema: JsonSchema = {
@@ -30,6 +33,9 @@ export function mapOf<T>(item: Reader<T>, { names }: Names = {}): Reader<Record<
   };
   return reader(schema, (value, path, problems) => {
     if (!isObject(value)) return refuse(problems, path, 'error.expected.jsobject');
+    const count = Object.keys(value).length;
+    if (count > MAP_ENTRIES_MAX)
+      return refuse(problems, path, `must not have more than ${MAP_ENTRIES_MAX} entries, it has ${count}`);
     const entries = Object.entries(value).map(([name, each], index) => {
       const fault = textFault(name);
       if (fault !== null) problems.add(`${path}/keys(${index})`, fault);
@@ -140,10 +146,19 @@ const OUTLINE_LENGTH_MAX = 200;
 
 /** An object for an error text: one level deep and short, so that values of `env` never get into a message or log. */
 function outline(source: Readonly<Record<string, unknown>>): string {
-  const shown = Object.entries(source).map(([name, value]) => {
-    const plain = typeof value !== 'object' || value === null;
-    return `${JSON.stringify(name)}:${plain ? JSON.stringify(value) : Array.isArray(value) ? '[…]' : '{…}'}`;
-  });
+  const shown: string[] = [];
+  let length = 0;
+  for (const name of Object.keys(source)) {
+    const part = `${JSON.stringify(name)}:${outlineOf(source[name])}`;
+    shown.push(part);
+    // what would be cut off need not be made
+    if ((length += part.length) > OUTLINE_LENGTH_MAX) break;
+  }
   const whole = `{${shown.join(',')}}`;
   return whole.length > OUTLINE_LENGTH_MAX ? `${whole.slice(0, OUTLINE_LENGTH_MAX)}…` : whole;
 }
+
+const outlineOf = (value: unknown): string => {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  return Array.isArray(value) ? '[…]' : '{…}';
+};
