@@ -17,6 +17,7 @@ export { buildRouteTable, routeWarnings } from './build-route-table.js';
 export type { RoutedApp, RouteTableInput } from './build-route-table.js';
 export type { RouteWarning } from './service-ports.js';
 export { match, matchedPrefix, pathsOf } from './match.js';
+export { servedBy } from './groups.js';
 export { isInside, parseAddress, parseNetwork } from './labels/network.js';
 export type { Network } from './labels/network.js';
 export type { AppPathMatch, RouteMatcher } from './match.js';
