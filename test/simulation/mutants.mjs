@@ -84,7 +84,7 @@ export const MUTANTS = [
     name: 'kills-orphans-at-once',
     file: 'libs/agent-core/src/instance-set.ts',
     find: 'export const ORPHAN_MS = 60_000;',
-    replace: 'export const ORPHAN_MS = 0;',
+    replace: 'export const ORPHAN_MS = 1_000;',
     says: 'what no assignment names is stopped only after 60 s',
   },
   {

@@ -29,6 +29,8 @@ import type { BrokenPromise } from './scenario/outcome.js';
 import type { Scenario } from './scenario/scenario.js';
 
 const SWEEP_MS = 1_000;
+/** Somebody who sets a timer of no time again and again would run for ever. Busy moments have hundreds. */
+const STILL_MAX = 100_000;
 const EMPTY: StoredState = {
   apps: [],
   groups: [],
@@ -66,6 +68,8 @@ export class Cluster implements World {
   #newestEpoch = 0;
   readonly #tables = new Map<string, RouteTable>();
   #sweptAt: number;
+  #stillAt = 0;
+  #stillFor = 0;
 
   /** `more`: told after those of the promises. */
   constructor(scenario: Scenario, keepLog: boolean, more: readonly Watcher[] = []) {
@@ -307,6 +311,10 @@ export class Cluster implements World {
 
   #settled(): void {
     if (this.broken) throw new PromiseBroken(this.broken.rule, this.broken.text);
+    this.#stillFor = this.now === this.#stillAt ? this.#stillFor + 1 : 0;
+    this.#stillAt = this.now;
+    if (this.#stillFor > STILL_MAX)
+      this.noteBroken(new PromiseBroken('time-goes-on', `${STILL_MAX} things happened in one millisecond`));
     if (this.now - this.#sweptAt < SWEEP_MS) return;
     const isLed = this.leader !== null;
     if (!isLed) this.leaderlessMs += this.now - this.#sweptAt;

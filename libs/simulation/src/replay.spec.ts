@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { Cluster } from './cluster.js';
 import { runScenario } from './run.js';
 import { scenarioOf } from './scenario/generate.js';
 import type { Scenario } from './scenario/scenario.js';
@@ -57,6 +58,19 @@ describe('a run', () => {
       const end = await runScenario(beginningOf('1'));
       expect(end.digest).toBe(whole.digest);
       expect(whole.log.slice(-end.log.length)).toEqual(end.log);
+    },
+    TEST_MS,
+  );
+
+  it(
+    'ends when somebody sets a timer of no time for ever, for then time stands still',
+    async () => {
+      const cluster = new Cluster({ ...beginningOf('1'), actions: [] }, false);
+      const again = (): void => void cluster.timeline.after(0, again);
+      cluster.timeline.after(5_000, again);
+      cluster.start();
+      await cluster.run(60_000);
+      expect(cluster.broken).toMatchObject({ rule: 'time-goes-on', at: 5_000 });
     },
     TEST_MS,
   );
