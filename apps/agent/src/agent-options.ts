@@ -46,7 +46,6 @@ export const FOREIGN_OPTIONS: readonly string[] = [
   ...['brake-instances', 'brake-share', 'brake-window-seconds', 'min-ready-seconds'],
   ...[
     'proxy-port',
-    'proxy-https-port',
     'proxy-bind',
     ...SERVING_OPTIONS.map(({ name }) => name),
     'keep-tasks',

@@ -212,7 +212,7 @@ describe('the proxy process', () => {
     const refusals: [string[], RegExp, number][] = [
       [[], /held by another proxy \(pid \d+, .*--data-dir/, 2],
       [['--data-dir', join(folder, 'other')], /the main port \d+ cannot be opened/, 1],
-      [['--proxy-https-port', '8443'], /--proxy-https-port needs TLS certificates/, 2],
+      [['--proxy-https-port', '8443'], /--proxy-https-port needs a certificate.*--proxy-certs/, 2],
       [['--prox-port', '1'], /did you mean --proxy-port/, 2],
     ];
     for (const [args, message, status] of refusals) {

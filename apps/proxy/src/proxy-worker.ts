@@ -34,6 +34,8 @@ export class ProxyWorker {
       bind: settings.bind,
       port: settings.port,
       appPaths: settings.appPaths,
+      ...(settings.tls ? { tls: settings.tls } : {}),
+      onNotice: (text) => logger.warn({}, text),
       freshen: () => this.#session.freshen(),
       onIdle: (task) => this.#session.taskIdle(task),
     });

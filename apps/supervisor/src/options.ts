@@ -17,11 +17,6 @@ export const UP_OPTIONS: readonly Option[] = [
   },
   { name: 'proxy-port', kind: 'port', default: '8000', help: 'proxy, HTTP' },
   {
-    name: 'proxy-https-port',
-    kind: 'port',
-    help: 'proxy, HTTPS; needs a certificate, which this version cannot take yet',
-  },
-  {
     name: 'proxy-bind',
     kind: 'text',
     default: '127.0.0.1',

@@ -4,10 +4,13 @@ import { createServer } from 'node:net';
 import { ConfigurationError, type PortSpan, type Settings } from '#libs/configuration';
 
 export function checkSettings(settings: Settings): void {
-  if (settings.has('proxy-https-port')) {
+  if (settings.has('proxy-https-port') && settings.list('proxy-certs').length === 0) {
     throw new ConfigurationError(
-      '--proxy-https-port needs TLS certificates, which this version of Longrun cannot take yet; leave it out',
+      '--proxy-https-port needs a certificate: name PEM files with chain and key, or a folder of them, by --proxy-certs',
     );
+  }
+  for (const path of settings.list('proxy-certs')) {
+    if (!existsSync(path)) throw new ConfigurationError(`--proxy-certs names ${path}, which is not there`);
   }
   for (const file of settings.operands) {
     if (!existsSync(file)) throw new ConfigurationError(`there is no file ${file}`);

@@ -4,6 +4,12 @@ import type { Option } from './option.js';
 import type { Settings } from './read-configuration.js';
 
 export const SERVING_OPTIONS: readonly Option[] = [
+  {
+    name: 'proxy-certs',
+    kind: 'list',
+    help: 'PEM files with chain and key, or folders of *.pem; opens the HTTPS port, read again when they change',
+  },
+  { name: 'proxy-https-port', kind: 'port', help: 'HTTPS and HTTP/2; needs --proxy-certs (default: 8443)' },
   { name: 'app-paths', kind: 'flag', help: 'answer /_app/ID/ also for clients on other hosts' },
   {
     name: 'workers',
