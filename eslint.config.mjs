@@ -58,7 +58,7 @@ export const LAYERS = {
   'http-wire': { kind: 'base', libs: [], packages: ['node'] },
   'proxy-engine': {
     kind: 'edge',
-    libs: ['routing', 'model', 'time', 'telemetry', 'proxy-core', 'http-wire'],
+    libs: ['routing', 'model', 'time', 'telemetry', 'agent-protocol', 'proxy-core', 'http-wire'],
     packages: ['node', 'http-proxy', 'ws'],
   },
   // HAProxy as the data path, behind the same interface

@@ -12,6 +12,7 @@ import { restartCommand } from './commands/restart.command.js';
 import { rollbackCommand } from './commands/rollback.command.js';
 import { scaleCommand } from './commands/scale.command.js';
 import { statusCommand } from './commands/status.command.js';
+import { trafficCommand } from './commands/traffic.command.js';
 import { whyCommand } from './commands/why.command.js';
 import { Output } from './output/output.js';
 
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   scaleCommand,
   restartCommand,
   rollbackCommand,
+  trafficCommand,
   removeCommand,
 ];
 

@@ -18,6 +18,7 @@ import { QueueController } from './api/queue.controller.js';
 import { ShutdownController } from './api/shutdown.controller.js';
 import { SystemController } from './api/system.controller.js';
 import { TasksController } from './api/tasks.controller.js';
+import { TrafficController } from './api/traffic.controller.js';
 import { WhyController } from './api/why.controller.js';
 import {
   AGENT_GATEWAY,
@@ -54,6 +55,7 @@ export class ControlPlaneModule {
         EventsController,
         AgentsController,
         ProxiesController,
+        TrafficController,
         ShutdownController,
       ],
       providers: [

@@ -4,10 +4,16 @@ import { join } from 'node:path';
 import { ConfigurationError } from '#libs/configuration';
 import { lockFolder } from '#libs/folder-lock';
 import { createLogger } from '#libs/telemetry';
+import { AdminServer } from './admin-server.js';
 import { DataFolder } from './data-folder.js';
 import { proxyUsage, readSettings } from './options.js';
 import { ProxyWorker } from './proxy-worker.js';
-import { WorkerProcesses, type WorkerReady } from './worker-processes.js';
+import {
+  WorkerProcesses,
+  type WorkerAnswer,
+  type WorkerQuestion,
+  type WorkerReady,
+} from './worker-processes.js';
 
 const logger = createLogger('proxy');
 
@@ -40,9 +46,22 @@ async function runPrimary(): Promise<void> {
   await lockFolder(settings.dataDir, 'proxy'); // the kernel frees it with this process
   const serving =
     settings.workers === 1 ? new ProxyWorker({ settings, folder, logger }) : new WorkerProcesses(logger);
-  stopOnSignals(() => serving.stop());
+  const admin = settings.admin.port > 0 ? new AdminServer(serving, settings.admin) : undefined;
+  stopOnSignals(() => {
+    admin?.stop();
+    return serving.stop();
+  });
+  reopenOnSignals(() => serving.reopenLog());
   const port = await serving.start(settings.workers);
+  const opened = await admin?.start();
+  if (opened && 'problem' in opened) logger.warn({}, opened.problem);
   logger.info({ event: 'ready', port }, `proxy serves at ${settings.bind}:${port}`);
+}
+
+/** As logrotate and its like send them. */
+function reopenOnSignals(reopen: () => void): void {
+  process.on('SIGHUP', reopen);
+  process.on('SIGUSR1', reopen);
 }
 
 async function runWorker(index: string): Promise<void> {
@@ -50,6 +69,16 @@ async function runWorker(index: string): Promise<void> {
   const folder = new DataFolder(join(settings.dataDir, `worker-${index}`));
   const worker = new ProxyWorker({ settings, folder, logger });
   stopOnSignals(() => worker.stop());
+  // the primary passes it on; a signal to the whole group must not end a worker
+  reopenOnSignals(() => undefined);
+  process.on('message', ({ type, question }: WorkerQuestion) => {
+    if (type === 'reopen-log') return worker.reopenLog();
+    const tell = (answer: unknown): void => {
+      process.send?.({ type: 'answer', question, answer } satisfies WorkerAnswer);
+    };
+    if (type === 'snapshot') tell(worker.snapshot());
+    else worker.table().then(tell, fail);
+  });
   // the primary is gone: the listeners are gone, too
   process.on('disconnect', () => process.exit(1));
   const port = await worker.start();

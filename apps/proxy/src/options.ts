@@ -9,7 +9,7 @@ import {
   type Settings,
 } from '#libs/configuration';
 import type { DnsServerOptions } from '#libs/dns-server';
-import type { TlsOptions } from '#libs/proxy-engine';
+import type { AdminAddress } from './admin-server.js';
 
 const PROXY_OPTIONS: readonly Option[] = [
   { name: 'control-plane', kind: 'url', required: true, help: 'URL of a control plane' },
@@ -23,6 +23,7 @@ const PROXY_OPTIONS: readonly Option[] = [
   { name: 'data-dir', kind: 'path', default: '.longrun/proxy', help: 'keeps identity and last route table' },
   { name: 'proxy-bind', kind: 'text', default: '127.0.0.1', help: 'address of all listeners' },
   { name: 'proxy-port', kind: 'port', default: '8000', help: 'main port: virtual hosts and /_app/' },
+  { name: 'proxy-https-port', kind: 'port', help: 'needs a certificate, which this version cannot take yet' },
   {
     name: 'service-ports',
     kind: 'port-range',
@@ -72,9 +73,11 @@ export interface ProxySettings {
   readonly appPaths: boolean;
   readonly workers: number;
   /** Absent: no name server. */
-  /** Absent: no HTTPS port. */
-  readonly tls?: TlsOptions;
   readonly dns?: DnsServerOptions;
+  /** Port 0: none. */
+  readonly admin: AdminAddress;
+  /** Absent: none. */
+  readonly accessLog?: { readonly file: string; readonly sample: number };
   readonly warnings: readonly string[];
 }
 
@@ -94,6 +97,10 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
   });
   if (settings.operands.length > 0)
     throw new ConfigurationError(`longrun proxy takes no operands (got "${settings.operands[0]}")`);
+  if (settings.has('proxy-https-port'))
+    throw new ConfigurationError(
+      '--proxy-https-port needs TLS certificates, which this version of Longrun cannot take yet; leave it out',
+    );
   return {
     controlPlane: settings.url('control-plane'),
     token: readToken(settings),
@@ -103,24 +110,13 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
     servicePorts: settings.portRange('service-ports'),
     appPaths: settings.flag('app-paths'),
     workers: settings.number('workers'),
-    ...tlsOf(settings),
+    admin: { bind: settings.text('proxy-admin-bind'), port: settings.number('proxy-admin-port') },
+    ...(settings.has('access-log')
+      ? { accessLog: { file: settings.text('access-log'), sample: settings.number('access-log-sample') } }
+      : {}),
     ...dnsOf(settings),
     warnings: settings.warnings,
   };
-}
-
-const HTTPS_PORT = 8443;
-
-/** The HTTPS port opens only with a certificate. */
-function tlsOf(settings: Settings): { tls?: TlsOptions } {
-  const certificates = settings.list('proxy-certs');
-  const port = settings.has('proxy-https-port') ? settings.port('proxy-https-port') : HTTPS_PORT;
-  if (certificates.length > 0) return { tls: { port, certificates } };
-  if (settings.has('proxy-https-port'))
-    throw new ConfigurationError(
-      '--proxy-https-port needs a certificate: name PEM files with chain and key, or a folder of them, by --proxy-certs',
-    );
-  return {};
 }
 
 /** `[a-z0-9-]` labels with single dots between them. */

@@ -3,13 +3,15 @@
 // that nobody stops those tasks), then it leaves.
 import { hostname } from 'node:os';
 import { DnsServer } from '#libs/dns-server';
-import { ProxyEngine } from '#libs/proxy-engine';
+import { ProxyEngine, type ProcessSnapshot } from '#libs/proxy-engine';
 import { TableSession } from '#libs/proxy-core';
 import type { RouteTable } from '#libs/routing';
 import type { Logger } from '#libs/telemetry';
 import { randomIds, SystemClock } from '#libs/time';
+import type { AdminSource } from './admin-server.js';
 import { ControlPlaneLink } from './control-plane-link.js';
 import { DataFolder } from './data-folder.js';
+import { Observing } from './observing.js';
 import type { ProxySettings } from './options.js';
 
 export interface ProxyWorkerParts {
@@ -22,20 +24,25 @@ export interface ProxyWorkerParts {
 /** In flight requests get this long when the proxy is stopped. */
 const STOP_GRACE_MS = 30_000;
 
-export class ProxyWorker {
+export class ProxyWorker implements AdminSource {
+  readonly #observing: Observing;
   readonly #engine: ProxyEngine;
   readonly #session: TableSession;
   readonly #dns: DnsServer | undefined;
 
   constructor({ settings, folder, logger }: ProxyWorkerParts) {
     const clock = new SystemClock();
+    const observing = new Observing({
+      ...(settings.accessLog ? { accessLog: settings.accessLog } : {}),
+      onProblem: (text) => logger.warn({}, text),
+    });
+    this.#observing = observing;
     const engine = new ProxyEngine({
       clock,
+      observer: observing,
       bind: settings.bind,
       port: settings.port,
       appPaths: settings.appPaths,
-      ...(settings.tls ? { tls: settings.tls } : {}),
-      onNotice: (text) => logger.warn({}, text),
       freshen: () => this.#session.freshen(),
       onIdle: (task) => this.#session.taskIdle(task),
     });
@@ -50,11 +57,13 @@ export class ProxyWorker {
       user: {
         swap: (table) => {
           dns?.swap(table);
+          observing.swap(table);
           return engine.swap(withinRange(table, from, to));
         },
         inFlight: () => engine.inFlight(),
         warnings: () => engine.warnings(),
       },
+      traffic: observing.source,
       proxyId: folder.identity(randomIds),
       address: `${settings.bind === '127.0.0.1' ? settings.bind : hostname()}:${settings.port}`,
       controlPlane: settings.controlPlane,
@@ -75,6 +84,29 @@ export class ProxyWorker {
     this.#dns?.stop();
     await this.#engine.stop(STOP_GRACE_MS);
     await this.#session.leave();
+    await this.#observing.close();
+  }
+
+  /** After the access log was moved away. */
+  reopenLog(): void {
+    this.#observing.reopenLog();
+  }
+
+  snapshot(): ProcessSnapshot {
+    const { confirmed } = this.#session;
+    return this.#observing.snapshot({
+      ...this.#session.state(),
+      confirmed,
+      inFlight: this.#engine.inFlight(),
+    });
+  }
+
+  snapshots(): Promise<readonly ProcessSnapshot[]> {
+    return Promise.resolve([this.snapshot()]);
+  }
+
+  table(): Promise<RouteTable | null> {
+    return Promise.resolve(this.#session.state().table);
   }
 }
 

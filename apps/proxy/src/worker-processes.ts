@@ -2,7 +2,10 @@
 // its own towards the control plane, with its own identity and table on disk: a table counts as confirmed when every registered
 // proxy has confirmed it, which is exactly "swapped in every worker", with no second protocol between workers.
 import cluster, { type Worker } from 'node:cluster';
+import type { ProcessSnapshot } from '#libs/proxy-engine';
+import type { RouteTable } from '#libs/routing';
 import type { Logger } from '#libs/telemetry';
+import type { AdminSource } from './admin-server.js';
 
 /** A worker that dies at once would otherwise burn a core. */
 const RESTART_MS = 500;
@@ -12,10 +15,26 @@ export interface WorkerReady {
   readonly port: number;
 }
 
-export class WorkerProcesses {
+/** What the primary asks a worker, and the answer, by the number of the question. */
+export interface WorkerQuestion {
+  readonly type: 'snapshot' | 'table' | 'reopen-log';
+  readonly question: number;
+}
+export interface WorkerAnswer {
+  readonly type: 'answer';
+  readonly question: number;
+  readonly answer: unknown;
+}
+
+/** A worker that is busy for so long is left out. */
+const ANSWER_MS = 2_000;
+
+export class WorkerProcesses implements AdminSource {
   readonly #logger: Logger;
   readonly #workers = new Map<number, Worker>();
   readonly #ready = new Set<number>();
+  readonly #asked = new Map<number, (answer: unknown) => void>();
+  #question = 0;
   #stopping = false;
 
   constructor(logger: Logger) {
@@ -44,6 +63,43 @@ export class WorkerProcesses {
     });
   }
 
+  async snapshots(): Promise<readonly ProcessSnapshot[]> {
+    const asked = [...this.#workers.values()].map((worker) => this.#ask<ProcessSnapshot>(worker, 'snapshot'));
+    return (await Promise.all(asked)).filter((each) => each !== undefined);
+  }
+
+  /** That of any worker: they have the same. */
+  async table(): Promise<RouteTable | null> {
+    for (const worker of this.#workers.values()) {
+      const table = await this.#ask<RouteTable | null>(worker, 'table');
+      if (table) return table;
+    }
+    return null;
+  }
+
+  reopenLog(): void {
+    for (const worker of this.#workers.values())
+      if (worker.isConnected()) worker.send({ type: 'reopen-log', question: 0 } satisfies WorkerQuestion);
+  }
+
+  /** Undefined: it did not answer in time, or ends. */
+  #ask<Answer>(worker: Worker, type: WorkerQuestion['type']): Promise<Answer | undefined> {
+    if (!worker.isConnected()) return Promise.resolve(undefined);
+    const question = (this.#question += 1);
+    return new Promise((resolve) => {
+      const done = (answer: unknown): void => {
+        clearTimeout(timer);
+        this.#asked.delete(question);
+        resolve(answer as Answer | undefined);
+      };
+      const timer = setTimeout(() => done(undefined), ANSWER_MS);
+      this.#asked.set(question, done);
+      worker.send({ type, question } satisfies WorkerQuestion, (error: Error | null) => {
+        if (error) done(undefined);
+      });
+    });
+  }
+
   /** Each worker ends in order by itself. */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -66,8 +122,9 @@ export class WorkerProcesses {
     if (this.#stopping) return;
     const worker = cluster.fork({ LONGRUN_WORKER_INDEX: String(index) });
     this.#workers.set(index, worker);
-    worker.on('message', (message: WorkerReady) => {
+    worker.on('message', (message: WorkerReady | WorkerAnswer) => {
       if (message.type === 'ready') onReady(index, message.port);
+      else this.#asked.get(message.question)?.(message.answer);
     });
     worker.once('exit', (code) => onExit(index, code));
   }

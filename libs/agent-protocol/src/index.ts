@@ -18,3 +18,12 @@ export type {
 } from './messages.js';
 export { PROXY_LEASE_MS, PROXY_RENEW_MS, ROUTES_HEARTBEAT_MS } from './proxy-messages.js';
 export type { ProxyReport, ProxyReportAnswer, RoutesLine } from './proxy-messages.js';
+export {
+  LATENCY_BUCKETS,
+  latencyBound,
+  latencyBucket,
+  latencyQuantile,
+  TRAFFIC_COUNTS,
+  TRAFFIC_SERIES_MAX,
+} from './traffic-report.js';
+export type { TrafficCount, TrafficReport, TrafficSeries } from './traffic-report.js';

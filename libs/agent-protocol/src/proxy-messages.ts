@@ -1,6 +1,8 @@
 // The wire between control plane and proxy: a held NDJSON answer to `GET /v3/routes?after=N`, confirmations by
 // `POST /v3/proxies/ID` (decisions.md 10, 20). Both with `Authorization: Bearer <token>`.
 
+import type { TrafficReport } from './traffic-report.js';
+
 /** The proxy posts at least this often, and at once after it swapped a table or an in-flight count fell to 0. Each post renews its lease. */
 export const PROXY_RENEW_MS = 3_000;
 /** Without a post for this long a proxy no longer holds back stops. */
@@ -26,6 +28,8 @@ export interface ProxyReport {
   readonly warnings: readonly string[];
   /** True when it leaves for good (ordered stop): its lease ends at once. */
   readonly leaving: boolean;
+  /** Measured since the last report that was answered. Absent: nothing, or a proxy of an older release. */
+  readonly traffic?: TrafficReport;
 }
 /** Answer 200; 409 with a message when the cluster differs or our epoch is lower than the proxy's. */
 export interface ProxyReportAnswer {

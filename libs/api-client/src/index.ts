@@ -12,5 +12,7 @@ export type {
   ProxiesAnswer,
   QueueAnswer,
   TaskAnswer,
+  TrafficAnswer,
+  TrafficMeasured,
   WaitingAnswer,
 } from './answers.js';

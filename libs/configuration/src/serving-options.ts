@@ -4,12 +4,6 @@ import type { Option } from './option.js';
 import type { Settings } from './read-configuration.js';
 
 export const SERVING_OPTIONS: readonly Option[] = [
-  {
-    name: 'proxy-certs',
-    kind: 'list',
-    help: 'PEM files with chain and key, or folders of *.pem; opens the HTTPS port, read again when they change',
-  },
-  { name: 'proxy-https-port', kind: 'port', help: 'HTTPS and HTTP/2; needs --proxy-certs (default: 8443)' },
   { name: 'app-paths', kind: 'flag', help: 'answer /_app/ID/ also for clients on other hosts' },
   {
     name: 'workers',
@@ -17,6 +11,31 @@ export const SERVING_OPTIONS: readonly Option[] = [
     range: { from: 1, to: 256, whole: true },
     default: '1',
     help: 'proxy processes that share the listeners',
+  },
+  {
+    name: 'proxy-admin-port',
+    kind: 'number',
+    range: { from: 0, to: 65_535, whole: true },
+    default: '8001',
+    help: 'metrics, table and traffic of the proxy itself; 0 = none',
+  },
+  {
+    name: 'proxy-admin-bind',
+    kind: 'text',
+    default: '127.0.0.1',
+    help: 'address of that port; it is open to all who reach it',
+  },
+  {
+    name: 'access-log',
+    kind: 'text',
+    help: 'file for a JSON line per request, or - for standard output; SIGHUP opens it anew',
+  },
+  {
+    name: 'access-log-sample',
+    kind: 'number',
+    range: { from: 0, to: 1 },
+    default: '1',
+    help: 'share of the requests that is logged; failures always are',
   },
   { name: 'dns-port', kind: 'port', help: 'answer DNS for apps on this port (UDP and TCP); absent: no DNS' },
   { name: 'dns-zone', kind: 'text', default: 'longrun', help: '/shop/web is web.shop.ZONE' },

@@ -4,6 +4,7 @@ import { failures } from '#libs/api-contract';
 import { PROXY_LEASE_MS, type ProxyReport, type ProxyReportAnswer } from '#libs/agent-protocol';
 import type { ClusterId, ProxyId, ProxyNode } from '#libs/model';
 import type { Lane } from './lane.js';
+import { TrafficMeter } from './traffic-meter.js';
 import type { WorkingSet } from './working-set.js';
 
 export interface ProxyRegistryParts {
@@ -14,6 +15,8 @@ export interface ProxyRegistryParts {
 }
 
 export class ProxyRegistry {
+  /** What they measured. */
+  readonly traffic = new TrafficMeter();
   readonly #parts: ProxyRegistryParts;
 
   constructor(parts: ProxyRegistryParts) {
@@ -35,7 +38,17 @@ export class ProxyRegistry {
     }
   }
 
-  report(id: ProxyId, report: ProxyReport): Promise<ProxyReportAnswer> {
+  async report(id: ProxyId, report: ProxyReport): Promise<ProxyReportAnswer> {
+    const { value, note } = await this.#take(id, report);
+    // once, and only of reports that were taken: a decision may be made again after a conflict
+    note();
+    return value;
+  }
+
+  #take(
+    id: ProxyId,
+    report: ProxyReport,
+  ): Promise<{ readonly value: ProxyReportAnswer; readonly note: () => void }> {
     return this.#parts.lane.submit((workingSet, now) => {
       this.#check(report, workingSet);
       const known = workingSet.proxies.get(id);
@@ -47,7 +60,15 @@ export class ProxyRegistry {
         inFlight: report.inFlight,
         warnings: report.warnings,
       };
-      const value = { cluster: this.#parts.cluster, epoch: workingSet.epoch, number: workingSet.tableNumber };
+      const answer = {
+        cluster: this.#parts.cluster,
+        epoch: workingSet.epoch,
+        number: workingSet.tableNumber,
+      };
+      const note = (): void => {
+        if (report.traffic) this.traffic.note(id, report.traffic, now, (app) => workingSet.apps.has(app));
+      };
+      const value = { value: answer, note };
       if (report.leaving) return { writes: known ? [{ kind: 'remove-proxy', id }] : [], value };
       if (!known || isNews(known, proxy)) return { writes: [{ kind: 'put-proxy', proxy }], value };
       workingSet.noteProxy(proxy);

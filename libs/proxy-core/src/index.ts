@@ -12,4 +12,5 @@ export type {
   RoutesQuery,
   ServingEngine,
   TableUser,
+  TrafficSource,
 } from './seams.js';

@@ -19,6 +19,11 @@ export class Lease {
     this.#askedAt = Math.max(this.#askedAt, startedAt);
   }
 
+  /** ms until it ends; 0: it has ended. */
+  left(): number {
+    return Math.max(0, PROXY_LEASE_MS - (this.#clock.now() - this.#askedAt));
+  }
+
   /** Undefined while the lease holds, else the one renewal under way, which all waiting requests share. */
   renewedBy(renew: () => Promise<void>): Promise<void> | undefined {
     if (this.#clock.now() - this.#askedAt < PROXY_LEASE_MS) return undefined;

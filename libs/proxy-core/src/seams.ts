@@ -1,6 +1,6 @@
 // What a table session needs from the world: the network to the control plane, a memory that survives restarts, and the data path
 // it feeds. Implementations may be real (apps/proxy) or simulated; none of them may throw where a value is promised.
-import type { ProxyReport, ProxyReportAnswer } from '#libs/agent-protocol';
+import type { ProxyReport, ProxyReportAnswer, TrafficReport } from '#libs/agent-protocol';
 import type { ProxyId, TaskId } from '#libs/model';
 import type { RouteTable } from '#libs/routing';
 
@@ -55,6 +55,14 @@ export interface TableUser {
   swap(table: RouteTable): Promise<void>;
   inFlight(): ReadonlyMap<TaskId, number>;
   warnings(): readonly string[];
+}
+
+/** What the data path measured, for its reports. */
+export interface TrafficSource {
+  /** What came since the last one that was answered; called for each report. Undefined: nothing. */
+  take(): TrafficReport | undefined;
+  /** The control plane has what was taken last. */
+  answered(): void;
 }
 
 /** A data path with listeners of its own: the built-in engine, or HAProxy driven by us. */

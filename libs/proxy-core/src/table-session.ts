@@ -10,13 +10,22 @@ import { isOlder, judgeTable } from './judge-table.js';
 import { ControlPlaneAddress } from './control-plane-address.js';
 import { Lease } from './lease.js';
 import { RouteStream } from './route-stream.js';
-import type { ProxyJournal, ProxyMemory, ProxyNetwork, ReportOutcome, TableUser } from './seams.js';
+import type {
+  ProxyJournal,
+  ProxyMemory,
+  ProxyNetwork,
+  ReportOutcome,
+  TableUser,
+  TrafficSource,
+} from './seams.js';
 
 export interface TableSessionParts {
   readonly clock: Clock;
   readonly network: ProxyNetwork;
   readonly journal: ProxyJournal;
   readonly user: TableUser;
+  /** Absent: nothing is measured. */
+  readonly traffic?: TrafficSource;
   readonly proxyId: ProxyId;
   /** Where clients reach this proxy, for people. */
   readonly address: string;
@@ -98,6 +107,11 @@ export class TableSession {
       this.#report(true),
       REPORT_TIMEOUT_MS,
     );
+  }
+
+  /** Of the table that this process serves by, for people; ms since the control plane was last asked. */
+  state(): { readonly table: RouteTable | null; readonly leaseMs: number } {
+    return { table: this.#memory.table, leaseMs: this.#lease.left() };
   }
 
   get confirmed(): { readonly epoch: number; readonly number: number } {
@@ -184,6 +198,7 @@ export class TableSession {
     const outcome = await network.report(this.#leader.current, proxyId, this.#report(false), timeoutMs);
     this.#lease.asked(startedAt);
     if (outcome.kind === 'answer') {
+      this.#parts.traffic?.answered();
       this.#leader.answered();
       this.#seeEpoch(outcome.answer.epoch);
     }
@@ -198,6 +213,7 @@ export class TableSession {
     for (const [task, count] of this.#parts.user.inFlight()) {
       if (!this.#isRouted(task)) inFlight[task] = count;
     }
+    const traffic = this.#parts.traffic?.take();
     return {
       cluster: this.#memory.cluster,
       address: this.#parts.address,
@@ -206,6 +222,7 @@ export class TableSession {
       inFlight,
       warnings: [...this.#parts.user.warnings(), ...this.#notices.values()],
       leaving,
+      ...(traffic ? { traffic } : {}),
     };
   }
 

@@ -1,9 +1,13 @@
 // Table of contents: the proxy's data path.
 export { ProxyEngine } from './proxy-engine.js';
 export type { ProxyEngineOptions } from './proxy-engine.js';
-export type { TlsOptions } from './tls/tls-front.js';
 // the choice of targets without sockets: the simulator plays the rest
 export { LiveRoutes } from './targets/live-routes.js';
 export type { LiveRoutesOptions } from './targets/live-routes.js';
 export type { Cancel, NoTarget, NoTargetKind, Outcome, Pick, Placed } from './targets/pick.js';
 export { TargetClaims } from './targets/target-claims.js';
+// what is measured of it
+export type { Observer, RequestRecord } from './observe/request-record.js';
+export { TrafficStats } from './observe/traffic-stats.js';
+export { mergeInFlight, mergeTotals, prometheusText } from './observe/snapshot.js';
+export type { ProcessSnapshot, TableState } from './observe/snapshot.js';

@@ -1,9 +1,17 @@
 // `longrun status APP`: its instances, what it waits for, and its last failure with the end of stderr.
-import type { AppAnswer, BrakeAnswer, QueueAnswer, TaskAnswer, WaitingAnswer } from '#libs/api-client';
+import type {
+  AppAnswer,
+  BrakeAnswer,
+  QueueAnswer,
+  TaskAnswer,
+  TrafficAnswer,
+  WaitingAnswer,
+} from '#libs/api-client';
 import { appPathOf, type Command } from '../command.js';
 import { healthWord, urlsOf } from '../output/app-lines.js';
 import { brakeLines } from '../output/brake-lines.js';
 import { ageOf, table } from '../output/table.js';
+import { trafficLines } from '../output/traffic-lines.js';
 import { proxyUrlOf } from '../proxy-url.js';
 
 export const statusCommand: Command = {
@@ -19,10 +27,11 @@ export const statusCommand: Command = {
     const { queue } = await api.get<QueueAnswer>('/v2/queue');
     const { waiting } = await api.get<WaitingAnswer>(`/v3/apps${path}/waiting`);
     const brakes = await api.get<BrakeAnswer>(`/v3/brake?app=${encodeURIComponent(app.id)}`);
+    const traffic = await api.get<TrafficAnswer>(`/v3/apps${path}/traffic`);
     const proxyUrl = await proxyUrlOf({ api, settings });
     const queued = queue.find((entry) => entry.app?.id === app.id);
     const brake = brakes.apps[0] ?? null;
-    output.result({ app, queue: queued ?? null, waiting, brake }, () => {
+    output.result({ app, queue: queued ?? null, waiting, brake, traffic }, () => {
       const lines = [
         `${app.id}: ${healthWord(app)}, version ${app.version}`,
         ...urlsOf(app, proxyUrl).map((url) => `  ${url}`),
@@ -31,6 +40,7 @@ export const statusCommand: Command = {
       if (app.deployments.length)
         lines.push(`deployment ${app.deployments.map(({ id }) => id).join(', ')} is under way`);
       if (app.tasks?.length) lines.push('', instanceTable(app.tasks, Date.now()));
+      if (traffic.shares.length || traffic.measured.requests) lines.push('', ...trafficLines(traffic));
       if (queued) {
         const { count, delay } = queued;
         const when = delay.overdue ? 'waiting for resources' : `next start in ${delay.timeLeftSeconds} s`;

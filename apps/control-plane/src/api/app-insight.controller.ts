@@ -9,6 +9,7 @@ import { pageOf, readPage } from '../http/page.js';
 import { CORE } from '../tokens.js';
 import { restOf } from './answers.js';
 import { explainAnswer } from './explanation.js';
+import { trafficAnswer } from './traffic-answer.js';
 import { appIdOf, hostsOf } from './views.js';
 import { instancesToLaunch, waitingWords } from './waiting.js';
 import { rolloutWarnings } from './rollout-warnings.js';
@@ -26,12 +27,13 @@ export class AppInsightController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): object | Promise<object> {
     const [, id, what] =
-      /^(.+)\/(settings|waiting|warnings|history|why|explain)$/.exec(restOf(request)) ?? [];
+      /^(.+)\/(settings|traffic|waiting|warnings|history|why|explain)$/.exec(restOf(request)) ?? [];
     if (id === undefined) throw failures.uriNotFound();
     if (what === 'why') return this.#why(appIdOf(id), request, reply);
     const app = requireApp(this.core.state, appIdOf(id));
     if (what === 'explain') return explainAnswer(this.core, app, request, reply);
     if (what === 'settings') return { appId: app.id, settings: app.settings ?? {} };
+    if (what === 'traffic') return trafficAnswer(this.core, app);
     if (what === 'history') return this.#history(app, request, reply);
     return what === 'warnings' ? this.#warnings(app) : this.#waiting(app);
   }

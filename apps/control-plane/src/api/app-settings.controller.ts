@@ -1,13 +1,15 @@
-// The writing half of `/v3/apps/ID`: a definition that supersedes what is under way, the way back, and the settings beside the definition.
+// The writing half of `/v3/apps/ID`: a definition that supersedes what is under way, the way back, and what is set beside the definition:
+// the settings and the shares of the traffic.
 // Which of them is meant is told by the end of the path, for ids hold slashes.
 import { Controller, Delete, HttpCode, Inject, Post, Put, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failures } from '#libs/api-contract';
-import type { ControlCore } from '#libs/control-core';
+import { requireApp, type ControlCore } from '#libs/control-core';
 import { readJson } from '../http/json-body.js';
 import { flag } from '../http/url-form.js';
 import { CORE } from '../tokens.js';
-import { answerChange, callOf, changeOptions, restOf } from './answers.js';
+import { answerChange, callOf, changeOptions, requestCause, restOf } from './answers.js';
+import { trafficAnswer } from './traffic-answer.js';
 import { appIdOf } from './views.js';
 
 @Controller('v3/apps')
@@ -20,7 +22,12 @@ export class AppSettingsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
     const body = readJson(request);
-    const id = appOfSettings(request);
+    const shared = appOf('traffic', request);
+    if (shared !== null) {
+      await this.core.appTraffic.put(shared, body, requestCause(request));
+      return trafficAnswer(this.core, requireApp(this.core.state, shared));
+    }
+    const id = appOf('settings', request);
     if (id !== null) return { appId: id, settings: await this.core.appSettings.put(id, body) };
     const partial = flag(request.query, 'partialUpdate', true);
     const options = { ...changeOptions(request), force: true, partial, mayCreate: true };
@@ -44,14 +51,16 @@ export class AppSettingsController {
   @Delete('*')
   @HttpCode(204)
   async reset(@Req() request: FastifyRequest): Promise<void> {
-    const id = appOfSettings(request);
+    const shared = appOf('traffic', request);
+    if (shared !== null) return this.core.appTraffic.reset(shared);
+    const id = appOf('settings', request);
     if (id === null) throw failures.methodNotAllowed();
     await this.core.appSettings.reset(id);
   }
 }
 
-/** Null: the path is that of an app. */
-function appOfSettings(request: FastifyRequest): ReturnType<typeof appIdOf> | null {
-  const [, id] = /^(.+)\/settings$/.exec(restOf(request)) ?? [];
-  return id === undefined ? null : appIdOf(id);
+/** Null: the path is that of something else. */
+function appOf(what: 'settings' | 'traffic', request: FastifyRequest): ReturnType<typeof appIdOf> | null {
+  const rest = restOf(request);
+  return rest.endsWith(`/${what}`) ? appIdOf(rest.slice(0, -what.length - 1)) : null;
 }

@@ -1,7 +1,7 @@
 // What proxies call (decisions.md 10, 20): a held NDJSON answer with each new route table, and their reports. Both with a token.
 import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ProxyReport } from '#libs/agent-protocol';
+import { LATENCY_BUCKETS, TRAFFIC_COUNTS, TRAFFIC_SERIES_MAX, type ProxyReport } from '#libs/agent-protocol';
 import { failures } from '#libs/api-contract';
 import { RouteSubscription, type ControlCore } from '#libs/control-core';
 import { asProxyId } from '#libs/model';
@@ -18,6 +18,7 @@ import {
   mapOf,
   optional,
   shape,
+  type Check,
 } from '../http/shape.js';
 import { pageOf } from '../http/page.js';
 import { text } from '../http/url-form.js';
@@ -86,6 +87,26 @@ export class ProxiesController {
   }
 }
 
+const atMost =
+  (length: number, check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.length <= length && check(value);
+const isTraffic = shape({
+  series: atMost(
+    TRAFFIC_SERIES_MAX,
+    listOf(
+      shape({
+        appId: isName,
+        portIndex: isCount,
+        version: optional(isName),
+        taskId: optional(isName),
+        counts: atMost(TRAFFIC_COUNTS.length, listOf(isCount)),
+        latency: atMost(2 * LATENCY_BUCKETS, listOf(isCount)),
+      }),
+    ),
+  ),
+});
+
 const isReport = shape({
   address: isName,
   cluster: optional(either(isText, isNull)),
@@ -94,6 +115,7 @@ const isReport = shape({
   inFlight: mapOf(isCount),
   warnings: listOf(isText),
   leaving: optional(isFlag),
+  traffic: optional(isTraffic),
 });
 
 function proxyReport(body: unknown): ProxyReport {

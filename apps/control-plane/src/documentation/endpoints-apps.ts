@@ -2,6 +2,7 @@
 import type { ErrorCode } from '#libs/api-contract';
 import { ref, shapes } from './answer-schemas.js';
 import { ERRORS_OF_DEFINITIONS, ERRORS_OF_DEPLOYMENTS, type Answer, type Endpoint } from './endpoint.js';
+import { MEASURED, measuredVersion } from './measured.js';
 import * as parameters from './parameters.js';
 
 const { object, listOf, text, time } = shapes;
@@ -42,6 +43,39 @@ const settings = object(
   'minReadySeconds',
 );
 const settingsAnswer = object({ appId: text, settings });
+
+const named = { version: text, weight: { type: 'integer', minimum: 0, maximum: 1_000 } };
+const share = object(named);
+const pinned = {
+  by: { type: 'string', enum: ['header', 'cookie'] },
+  name: text,
+  value: text,
+  version: text,
+};
+const shares = object({ shares: listOf(share), pins: listOf(object(pinned)) }, 'pins');
+const trafficShown = object(
+  {
+    appId: text,
+    shares: listOf(share),
+    pins: listOf(object(pinned)),
+    since: time,
+    setBy: text,
+    windowSeconds: shapes.count,
+    measured: object({ appId: text, ...MEASURED }),
+    versions: listOf(
+      object({
+        version: time,
+        current: shapes.flag,
+        instances: shapes.count,
+        routed: shapes.count,
+        weight: { type: ['integer', 'null'] },
+        measured: { anyOf: [measuredVersion, { type: 'null' }] },
+      }),
+    ),
+  },
+  'since',
+  'setBy',
+);
 
 const rollback = object({ text, toVersion: time, takesBack: text, instancesKept: shapes.count }, 'takesBack');
 
@@ -244,6 +278,48 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
     tag,
     summary: 'Take the settings of an app back',
     answers: [{ status: 204, meaning: 'None is set any more.' }],
+    errors: ['not-found'],
+  },
+  {
+    method: 'GET',
+    path: '/v3/apps/{id}/traffic',
+    tag,
+    summary: 'How the traffic of an app is shared between its versions, and what proxies measured',
+    detail:
+      'Per version: how many instances it has, how many of them are routed, its weight (null: not named), and what went to it within the last ' +
+      '`windowSeconds` by all proxies; null: nothing was told.',
+    answers: [{ status: 200, meaning: 'Wanted and measured.', schema: trafficShown }],
+    errors: ['not-found'],
+    example: { target: '/v3/apps/shop/web/traffic' },
+  },
+  {
+    method: 'PUT',
+    path: '/v3/apps/{id}/traffic',
+    tag,
+    summary: 'Share the traffic of an app between its versions, whatever the number of their instances',
+    detail:
+      'The whole of the shares and pins. A version is a timestamp, `current` or `previous` (the newest that the current one replaces), and must have instances or be the current one. ' +
+      'What it has of the sum of the weights is its share, as long as one of its instances can answer; a version that is not named gets 0. Requests with a pinned header or cookie go ' +
+      'to its version whatever the shares. While an older version has a weight above 0, a rollout keeps its instances and waits, and its deadline does not run; it goes on when the ' +
+      'current one has all of it, or after DELETE. The shares end with the rollout, and with a rollback.',
+    body: { schema: shares, meaning: 'Shares, and pins if there are any.', required: true },
+    answers: [{ status: 200, meaning: 'They are in the route table.', schema: trafficShown }],
+    errors: ['not-found', ...ERRORS_OF_DEFINITIONS],
+    example: {
+      target: '/v3/apps/shop/web/traffic',
+      body: {
+        shares: [{ version: 'current', weight: 100 }],
+        pins: [{ by: 'header', name: 'X-Canary', value: 'yes', version: 'current' }],
+      },
+    },
+  },
+  {
+    method: 'DELETE',
+    path: '/v3/apps/{id}/traffic',
+    tag,
+    summary: 'Share the traffic of an app by instances again',
+    detail: 'A rollout that was held goes on.',
+    answers: [{ status: 204, meaning: 'No shares are set any more.' }],
     errors: ['not-found'],
   },
   {

@@ -1,6 +1,7 @@
 // The endpoints about the server, its agents and its proxies.
 import { shapes } from './answer-schemas.js';
 import type { Answer, Endpoint } from './endpoint.js';
+import { measuredApp } from './measured.js';
 import * as parameters from './parameters.js';
 
 const { object, listOf, text, texts, count, flag, time, mapOf } = shapes;
@@ -461,6 +462,25 @@ const report = object(
 );
 
 export const PROXY_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: 'GET',
+    path: '/v3/traffic',
+    tag: 'Proxies',
+    summary: 'What goes to which app, version and task, by all proxies',
+    detail:
+      'Of the last `windowSeconds` (30 to 60), by what proxies report every 3 s; not stored. `version` or `taskId` null: the proxy answered itself, or the tasks were summed for size. ' +
+      'Apps without traffic are not listed. A proxy itself tells more: `--proxy-admin-port`.',
+    parameters: [parameters.limit, parameters.cursor],
+    errors: ['invalid-argument'],
+    answers: [
+      {
+        status: 200,
+        meaning: 'The apps with traffic, by id.',
+        schema: object({ windowSeconds: count, proxies: count, apps: listOf(measuredApp) }),
+      },
+    ],
+    example: { target: '/v3/traffic' },
+  },
   {
     method: 'GET',
     path: '/v3/proxies',

@@ -5,6 +5,7 @@ import {
   isOfShare,
   parseAppTraffic,
   Problems,
+  shareOf,
   type App,
   type AppId,
   type AppTraffic,
@@ -57,20 +58,20 @@ function named(asked: AskedTraffic, app: App, workingSet: WorkingSet): Pick<AppT
     else if (twin) problems.add(at, `has the same config as ${twin.version}: name one of them`);
     else found.set(version, definition);
   });
+  const pinned = asked.pins.map(({ version }, index) => {
+    const definition = lookUp(version, known, app);
+    if (!definition) problems.add(`/pins(${index})/version`, unknownText(version, known, app));
+    return definition ?? app.current;
+  });
   if (problems.any) throw failures.invalidDefinition(problems.as('rules'));
   const shares = asked.shares.map(({ version, weight }) =>
     shareFor(found.get(version) ?? app.current, weight),
   );
-  const others = known
-    .filter((each) => !shares.some((share) => isOfShare(share, each, app.current)))
-    .filter(
-      (each, at, all) => all.findIndex((other) => isOfShare(shareFor(other), each, app.current)) === at,
-    );
-  const pins = asked.pins.map((pin) => ({
-    ...pin,
-    version: (found.get(pin.version) ?? app.current).version,
-  }));
-  return { shares: [...shares, ...others.map((each) => shareFor(each))], ...(pins.length ? { pins } : {}) };
+  for (const each of known) if (!shareOf({ shares }, each, app.current)) shares.push(shareFor(each));
+  const nameOf = (definition: AppVersion): Timestamp =>
+    shareOf({ shares }, definition, app.current)?.version ?? definition.version;
+  const pins = asked.pins.map((pin, index) => ({ ...pin, version: nameOf(pinned[index] ?? app.current) }));
+  return { shares, ...(pins.length ? { pins } : {}) };
 }
 
 const shareFor = ({ version, lastConfigChangeAt }: AppVersion, weight = 0): TrafficShare => ({

@@ -52,7 +52,7 @@ test.each<[unknown, string, RegExp]>([
   [{ shares: [share('v1')], pins: [pin({ value: '' })] }, '/pins(0)/value', /printable/],
   [{ shares: [share('v1')], pins: [pin({ value: 'a,b' })] }, '/pins(0)/value', /printable/],
   [{ shares: [share('v1')], pins: [pin({ value: 'a\r\nb' })] }, '/pins(0)/value', /printable/],
-  [{ shares: [share('v1')], pins: [pin({ version: 'v2' })] }, '/pins(0)/version', /shares names/],
+  [{ shares: [share('v1')], pins: [pin({ version: 2 })] }, '/pins(0)/version', /current or previous/],
   [{ shares: [share('v1')], pins: [pin({ more: 1 })] }, '/pins(0)/more', /not known/],
 ])('refuses %j at %s', (body, path, text) => {
   expect(refused(body)).toEqual([[path, expect.stringMatching(text)]]);

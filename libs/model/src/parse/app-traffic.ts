@@ -20,7 +20,7 @@ export function parseAppTraffic(body: unknown): ParsedAppTraffic {
     if (name !== 'shares' && name !== 'pins')
       problems.add(`/${name}`, 'is not known; there are shares and pins');
   checkShares(body['shares'], problems);
-  checkPins(body['pins'], body['shares'], problems);
+  checkPins(body['pins'], problems);
   if (problems.any) return problems.as('rules');
   const { shares, pins = [] } = body as unknown as Partial<AskedTraffic>;
   return {
@@ -59,7 +59,7 @@ function checkShares(shares: unknown, problems: Problems): void {
     problems.add('/shares', 'the weights add up to 0: give at least one version more, or DELETE the shares');
 }
 
-function checkPins(pins: unknown, shares: unknown, problems: Problems): void {
+function checkPins(pins: unknown, problems: Problems): void {
   if (pins === undefined) return;
   if (!Array.isArray(pins) || pins.length > TRAFFIC_LIMITS.pins) {
     problems.add(
@@ -68,28 +68,22 @@ function checkPins(pins: unknown, shares: unknown, problems: Problems): void {
     );
     return;
   }
-  const named = new Set(
-    Array.isArray(shares) ? shares.map((share: unknown) => isObject(share) && share['version']) : [],
-  );
   pins.forEach((pin: unknown, index) => {
     const at = `/pins(${index})`;
     if (!isObject(pin)) return problems.add(at, 'must be an object {by, name, value, version}');
     checkMembers(pin, ['by', 'name', 'value', 'version'], at, problems);
     checkPin(pin, at, problems);
-    if (!named.has(pin['version'] as string))
-      problems.add(
-        `${at}/version`,
-        'must be a version that shares names, with weight 0 if only pinned requests may reach it',
-      );
   });
 }
 
 function checkPin(
-  { by, name, value }: Readonly<Record<string, unknown>>,
+  { by, name, value, version }: Readonly<Record<string, unknown>>,
   at: string,
   problems: Problems,
 ): void {
   const { pinName, pinValue } = TRAFFIC_LIMITS;
+  if (typeof version !== 'string' || version === '')
+    problems.add(`${at}/version`, 'must be a version of the app, or current or previous');
   if (by !== 'header' && by !== 'cookie') problems.add(`${at}/by`, 'must be header or cookie');
   if (typeof name !== 'string' || name.length > pinName || !TOKEN.test(name))
     problems.add(`${at}/name`, `must be the name of a header or cookie, 1 to ${pinName} characters`);

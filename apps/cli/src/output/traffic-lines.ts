@@ -1,0 +1,47 @@
+// The traffic of an app in words: a row per version, wanted beside measured.
+import type { TrafficAnswer, TrafficMeasured } from '#libs/api-client';
+import { table } from './table.js';
+
+export function trafficLines(traffic: TrafficAnswer): readonly string[] {
+  const { versions, pins, setBy, since, windowSeconds, measured } = traffic;
+  const sum = traffic.shares.reduce((all, { weight }) => all + weight, 0);
+  const rows = versions.map((each) => [
+    each.version + (each.current ? ' (current)' : ''),
+    `${each.routed}/${each.instances}`,
+    each.weight === null ? '-' : `${each.weight} (${percent(each.weight, sum)})`,
+    percent(each.measured?.requests ?? 0, measured.requests),
+    ...measuredCells(each.measured),
+  ]);
+  const head = ['VERSION', 'ROUTED', 'WEIGHT', 'GETS', ...MEASURED_HEAD];
+  const set = since === undefined ? '' : `; shares set ${since}${setBy === undefined ? '' : ` by ${setBy}`}`;
+  return [
+    `${traffic.appId}: ${rate(measured.perSecond)} in the last ${windowSeconds} s${set}`,
+    ...(rows.length ? [table(head, rows)] : []),
+    ...pins.map(({ by, name, value, version }) => `pin: ${by} ${name}=${value} goes to ${version}`),
+  ];
+}
+
+const MEASURED_HEAD = ['RATE', 'ERRORS', 'RETRIES', 'P50', 'P95', 'P99'] as const;
+
+function measuredCells(measured: TrafficMeasured | null): readonly string[] {
+  if (!measured?.requests) return ['-', '-', '-', '-', '-', '-'];
+  const { perSecond, status, broken, requests, retries, p50Ms, p95Ms, p99Ms } = measured;
+  return [
+    rate(perSecond),
+    percent(status['5xx'] + broken, requests),
+    String(retries),
+    ...[p50Ms, p95Ms, p99Ms].map(duration),
+  ];
+}
+
+const rate = (perSecond: number): string => `${perSecond}/s`;
+const percent = (part: number, whole: number): string =>
+  whole > 0 ? `${Math.round((part / whole) * 1_000) / 10} %` : '-';
+const duration = (ms: number | null): string =>
+  ms === null
+    ? '-'
+    : ms < 10
+      ? `${ms.toFixed(1)} ms`
+      : ms < 1_000
+        ? `${Math.round(ms)} ms`
+        : `${(ms / 1_000).toFixed(1)} s`;

@@ -1,0 +1,117 @@
+// The access log: a JSON line per request, of which a share is written and every failure is. It never holds a request up: lines wait in
+// memory while the disk is slow, and beyond a bound they are dropped and counted. Opened anew on SIGHUP and SIGUSR1, for logrotate.
+import { createWriteStream, type WriteStream } from 'node:fs';
+import type { Observer, RequestRecord } from '#libs/proxy-engine';
+
+/** Characters that may wait for the disk. */
+const WAITING_MAX = 4 * 1024 * 1024;
+const FLUSH_MS = 100;
+const FLUSH_CHARS = 64 * 1024;
+
+export interface AccessLogOptions {
+  /** `-`: standard output. */
+  readonly file: string;
+  /** 0 to 1: of those that did not fail. */
+  readonly sample: number;
+  /** Once per problem. */
+  readonly onProblem: (text: string) => void;
+  /** 0 <= x < 1. Default Math.random. */
+  readonly random?: () => number;
+}
+
+export class AccessLog implements Observer {
+  readonly #options: AccessLogOptions;
+  readonly #random: () => number;
+  #stream: WriteStream | NodeJS.WriteStream;
+  #text = '';
+  #timer: NodeJS.Timeout | undefined;
+  #isBroken = false;
+  #written = 0;
+  #dropped = 0;
+
+  constructor(options: AccessLogOptions) {
+    this.#options = options;
+    this.#random = options.random ?? Math.random;
+    this.#stream = this.#open();
+  }
+
+  /** Lines since the start. */
+  get counts(): { readonly written: number; readonly dropped: number } {
+    return { written: this.#written, dropped: this.#dropped };
+  }
+
+  ended(record: RequestRecord): void {
+    const { sample } = this.#options;
+    if (!isFailure(record) && (sample <= 0 || (sample < 1 && this.#random() >= sample))) return;
+    if (this.#isBroken || this.#text.length + this.#stream.writableLength > WAITING_MAX) {
+      this.#dropped += 1;
+      return;
+    }
+    this.#written += 1;
+    this.#text += lineOf(record, Date.now());
+    if (this.#text.length >= FLUSH_CHARS) this.#flush();
+    else this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
+  }
+
+  /** After the file was moved away. */
+  reopen(): void {
+    this.#flush();
+    const before = this.#stream;
+    this.#isBroken = false;
+    this.#stream = this.#open();
+    if (before !== process.stdout) before.end();
+  }
+
+  /** Resolves when all is written. */
+  close(): Promise<void> {
+    this.#flush();
+    if (this.#stream === process.stdout || this.#isBroken) return Promise.resolve();
+    return new Promise((resolve) => void this.#stream.end(() => resolve()));
+  }
+
+  #open(): WriteStream | NodeJS.WriteStream {
+    const { file, onProblem } = this.#options;
+    if (file === '-') return process.stdout;
+    const stream = createWriteStream(file, { flags: 'a', mode: 0o640 });
+    stream.on('error', (error) => {
+      if (this.#stream !== stream) return;
+      this.#isBroken = true;
+      onProblem(`the access log ${file} cannot be written: ${error.message}; SIGHUP opens it again`);
+    });
+    return stream;
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#text === '' || this.#isBroken) return;
+    this.#stream.write(this.#text);
+    this.#text = '';
+  }
+}
+
+/** No answer, or one of ours or the task's that says so. TCP has no status and is none. */
+const isFailure = ({ status, path, target }: RequestRecord): boolean =>
+  status >= 500 || (status === 0 && (path !== 'tcp' || target === undefined));
+
+/** Neither query nor cookies nor credentials: a record has none. */
+function lineOf(record: RequestRecord, now: number): string {
+  const { service, target, durationMs } = record;
+  return `${JSON.stringify({
+    time: new Date(now).toISOString(),
+    app: service?.appId,
+    port: service?.portIndex,
+    version: target?.version,
+    task: target?.taskId,
+    via: record.path,
+    client: record.clientAddress,
+    method: record.method,
+    host: record.host,
+    path: record.urlPath,
+    id: record.requestId,
+    status: record.status,
+    ms: Math.round(durationMs * 1_000) / 1_000,
+    retries: record.retries,
+    bytes: record.bytesOut,
+  })}\n`;
+}

@@ -1,0 +1,68 @@
+// What one serving process sees of its own traffic: counts for reports and metrics, and the access log where it is asked for.
+import { TrafficStats, type Observer, type ProcessSnapshot, type RequestRecord } from '#libs/proxy-engine';
+import type { TrafficSource } from '#libs/proxy-core';
+import type { RouteTable } from '#libs/routing';
+import { AccessLog } from './access-log.js';
+
+export interface ObservingOptions {
+  readonly accessLog?: { readonly file: string; readonly sample: number };
+  readonly onProblem: (text: string) => void;
+}
+
+export class Observing implements Observer {
+  readonly #stats = new TrafficStats();
+  readonly #log: AccessLog | undefined;
+  #tableAt = 0;
+
+  constructor({ accessLog, onProblem }: ObservingOptions) {
+    this.#log = accessLog && new AccessLog({ ...accessLog, onProblem });
+  }
+
+  /** For the reports to the control plane. */
+  get source(): TrafficSource {
+    return this.#stats;
+  }
+
+  ended(record: RequestRecord): void {
+    this.#stats.ended(record);
+    this.#log?.ended(record);
+  }
+
+  swap(table: RouteTable): void {
+    this.#stats.swap(table);
+    this.#tableAt = performance.now();
+  }
+
+  reopenLog(): void {
+    this.#log?.reopen();
+  }
+
+  async close(): Promise<void> {
+    await this.#log?.close();
+  }
+
+  snapshot(of: {
+    readonly table: RouteTable | null;
+    readonly confirmed: { readonly epoch: number; readonly number: number };
+    readonly leaseMs: number;
+    readonly inFlight: ReadonlyMap<string, number>;
+  }): ProcessSnapshot {
+    const { table, confirmed, leaseMs, inFlight } = of;
+    const services = table?.services ?? [];
+    return {
+      totals: this.#stats.totals(),
+      inFlight: Object.fromEntries(inFlight),
+      table: {
+        epoch: table?.epoch ?? 0,
+        number: table?.number ?? 0,
+        madeAt: table?.madeAt ?? null,
+        confirmed,
+        ageMs: table ? Math.round(performance.now() - this.#tableAt) : 0,
+        leaseMs,
+        services: services.length,
+        targets: services.reduce((all, { targets }) => all + targets.length, 0),
+      },
+      ...(this.#log ? { log: this.#log.counts } : {}),
+    };
+  }
+}

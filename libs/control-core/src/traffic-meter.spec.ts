@@ -1,0 +1,76 @@
+// Sums over proxies of what they measured, for a minute at most.
+import { expect, test } from '@jest/globals';
+import { latencyBucket, type TrafficSeries } from '#libs/agent-protocol';
+import { asProxyId } from '#libs/model';
+import { TRAFFIC_GENERATION_MS, TrafficMeter } from './traffic-meter.js';
+
+const [one, two] = [asProxyId('one'), asProxyId('two')];
+const series = (
+  taskId: string,
+  version: string,
+  requests: number,
+  ms = 10,
+  appId = '/web',
+): TrafficSeries => ({
+  appId,
+  portIndex: 0,
+  version,
+  taskId,
+  counts: [requests, 0, requests],
+  latency: [latencyBucket(ms), requests],
+});
+const anyone = (): boolean => true;
+const requests = (meter: TrafficMeter, now: number): number => meter.app('/web', now).requests;
+
+test('sums over proxies, tasks and versions, the newest version first', () => {
+  const meter = new TrafficMeter();
+  meter.note(one, { series: [series('a', 'v1', 30), series('b', 'v2', 10, 200)] }, 1_000, anyone);
+  meter.note(two, { series: [series('a', 'v1', 60)] }, 2_000, anyone);
+  const app = meter.app('/web', 11_000);
+  expect(app).toMatchObject({
+    appId: '/web',
+    requests: 100,
+    perSecond: 10,
+    status: { '2xx': 100, '5xx': 0 },
+  });
+  expect(
+    app.versions.map(({ version, requests: count, targets }) => [version, count, targets.length]),
+  ).toEqual([
+    ['v2', 10, 1],
+    ['v1', 90, 1],
+  ]);
+  expect(app.p50Ms).toBeGreaterThan(9);
+  expect(app.p50Ms).toBeLessThan(12);
+  expect(app.p95Ms).toBeGreaterThan(180);
+  expect(meter.proxies(11_000)).toBe(2);
+  expect(meter.windowSeconds(11_000)).toBe(10);
+});
+
+test('forgets after two generations, and then holds nothing', () => {
+  const meter = new TrafficMeter();
+  meter.note(one, { series: [series('a', 'v1', 10)] }, 0, anyone);
+  meter.note(one, { series: [series('a', 'v1', 5)] }, TRAFFIC_GENERATION_MS, anyone);
+  expect(requests(meter, TRAFFIC_GENERATION_MS)).toBe(15);
+  expect(requests(meter, 2 * TRAFFIC_GENERATION_MS)).toBe(5);
+  expect(requests(meter, 3 * TRAFFIC_GENERATION_MS)).toBe(0);
+  expect(meter.apps(3 * TRAFFIC_GENERATION_MS)).toEqual([]);
+});
+
+test('a pause is no traffic, and a clock that goes back begins anew', () => {
+  const meter = new TrafficMeter();
+  meter.note(one, { series: [series('a', 'v1', 10)] }, 100_000, anyone);
+  expect(requests(meter, 200_000)).toBe(0);
+  meter.note(one, { series: [series('a', 'v1', 10)] }, 200_000, anyone);
+  expect(requests(meter, 100_000)).toBe(0);
+});
+
+test('takes nothing of apps that do not exist, and does not tell tasks apart beyond its bound', () => {
+  const meter = new TrafficMeter();
+  meter.note(one, { series: [series('a', 'v1', 10, 10, '/gone')] }, 0, (app) => app === '/web');
+  expect(meter.apps(0)).toEqual([]);
+  for (let task = 0; task < 5_100; task += 1)
+    meter.note(one, { series: [series(`t${task}`, 'v1', 1)] }, 0, anyone);
+  const { versions, requests: sum } = meter.app('/web', 0);
+  expect(sum).toBe(5_100);
+  expect(versions[0]?.targets).toHaveLength(5_001);
+});

@@ -1,0 +1,168 @@
+// Counts of what went to which task: totals since the start of this process, for metrics, and what came since the last report, for the
+// control plane. Each request pays one lookup and a few additions into arrays that are there already, nothing is allocated for it.
+import {
+  LATENCY_BUCKETS,
+  latencyBucket,
+  TRAFFIC_COUNTS,
+  TRAFFIC_SERIES_MAX,
+  type TrafficReport,
+  type TrafficSeries,
+} from '#libs/agent-protocol';
+import type { TaskId } from '#libs/model';
+import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
+import type { Observer, RequestRecord } from './request-record.js';
+
+/** Tasks and ports beyond it are counted with others of their app and version. About 4 KB each. */
+const SERIES_MAX = 5_000;
+
+const [REQUESTS, BROKEN, RETRIES, BYTES] = (['requests', 'broken', 'retries', 'bytesOut'] as const).map(
+  (name) => TRAFFIC_COUNTS.indexOf(name),
+) as [number, number, number, number];
+
+interface Series {
+  /** Empty: the request was for no app. */
+  readonly appId: string;
+  readonly portIndex: number;
+  readonly version: string | undefined;
+  readonly taskId: TaskId | undefined;
+  readonly counts: Float64Array;
+  readonly latency: Float64Array;
+  /** As the control plane has them. */
+  readonly told: { readonly counts: Float64Array; readonly latency: Float64Array };
+  isTouched: boolean;
+}
+
+interface Taken {
+  readonly series: Series;
+  readonly counts: Float64Array;
+  readonly latency: Float64Array;
+}
+
+export class TrafficStats implements Observer {
+  /** By task; of a task with several ports the others are in `#others`. */
+  readonly #byTask = new Map<TaskId, Series>();
+  /** By words: other ports, requests without a task, and what is beyond the bound. */
+  readonly #others = new Map<string, Series>();
+  #routed: ReadonlySet<TaskId> = new Set();
+  #taken: readonly Taken[] = [];
+
+  ended({ service, target, path, status, retries, bytesOut, durationMs }: RequestRecord): void {
+    const known = target && this.#byTask.get(target.taskId);
+    const isPort = known?.portIndex === service?.portIndex;
+    const series = known && isPort ? known : this.#find(service, target);
+    const { counts } = series;
+    series.isTouched = true;
+    add(counts, REQUESTS, 1);
+    if (status >= 100 && status < 600) add(counts, (status / 100) | 0, 1);
+    else if (path !== 'tcp' || !target) add(counts, BROKEN, 1);
+    if (retries > 0) add(counts, RETRIES, retries);
+    add(counts, BYTES, bytesOut);
+    // how long people keep a connection says nothing about a task
+    if (status > 0 && path !== 'tcp' && path !== 'websocket')
+      add(series.latency, latencyBucket(durationMs), 1);
+  }
+
+  /** Tasks that are not in it are forgotten once the control plane has been told of all that went to them. */
+  swap({ services }: RouteTable): void {
+    this.#routed = new Set(services.flatMap(({ targets }) => targets.map(({ taskId }) => taskId)));
+  }
+
+  /** Totals since the start; a task that has left may be missing. */
+  totals(): readonly TrafficSeries[] {
+    return [...this.#all()].map((series) => shown(series, series.counts, series.latency));
+  }
+
+  /** What came since the last report that was answered, the busiest first; what has no room goes with the next one. */
+  take(): TrafficReport | undefined {
+    this.#forget();
+    const moved = [...this.#all()].filter(({ isTouched, appId }) => isTouched && appId !== '');
+    moved.sort((a, b) => untold(b) - untold(a));
+    this.#taken = moved.slice(0, TRAFFIC_SERIES_MAX).map((series) => ({
+      series,
+      counts: series.counts.slice(),
+      latency: series.latency.slice(),
+    }));
+    if (this.#taken.length === 0) return undefined;
+    return {
+      series: this.#taken.map(({ series, counts, latency }) =>
+        shown(series, less(counts, series.told.counts), less(latency, series.told.latency)),
+      ),
+    };
+  }
+
+  /** The control plane has what was taken last. */
+  answered(): void {
+    for (const { series, counts, latency } of this.#taken) {
+      series.told.counts.set(counts);
+      series.told.latency.set(latency);
+      series.isTouched = untold(series) > 0;
+    }
+    this.#taken = [];
+  }
+
+  #find(service: RouteService | undefined, target: RouteTarget | undefined): Series {
+    const isFull = this.#byTask.size + this.#others.size >= SERIES_MAX;
+    const task = isFull ? undefined : target?.taskId;
+    const [appId, portIndex, version] = [service?.appId ?? '', service?.portIndex ?? 0, target?.version];
+    if (task !== undefined && !this.#byTask.has(task)) {
+      const series = newSeries(appId, portIndex, version, task);
+      this.#byTask.set(task, series);
+      return series;
+    }
+    const key = `${portIndex} ${version ?? ''} ${task ?? ''} ${appId}`;
+    const known = this.#others.get(key);
+    if (known) return known;
+    const series = newSeries(appId, portIndex, version, task);
+    this.#others.set(key, series);
+    return series;
+  }
+
+  #forget(): void {
+    const isOver = ({ taskId, isTouched }: Series): boolean =>
+      !isTouched && taskId !== undefined && !this.#routed.has(taskId);
+    for (const [task, series] of this.#byTask) if (isOver(series)) this.#byTask.delete(task);
+    for (const [key, series] of this.#others) if (isOver(series)) this.#others.delete(key);
+  }
+
+  *#all(): Iterable<Series> {
+    yield* this.#byTask.values();
+    yield* this.#others.values();
+  }
+}
+
+function newSeries(
+  appId: string,
+  portIndex: number,
+  version: string | undefined,
+  taskId: TaskId | undefined,
+): Series {
+  const sums = (): { counts: Float64Array; latency: Float64Array } => ({
+    counts: new Float64Array(TRAFFIC_COUNTS.length),
+    latency: new Float64Array(LATENCY_BUCKETS),
+  });
+  return { appId, portIndex, version, taskId, ...sums(), told: sums(), isTouched: false };
+}
+
+function add(sums: Float64Array, index: number, count: number): void {
+  sums[index] = (sums[index] ?? 0) + count;
+}
+
+const untold = ({ counts, told }: Series): number => (counts[REQUESTS] ?? 0) - (told.counts[REQUESTS] ?? 0);
+const less = (all: Float64Array, told: Float64Array): Float64Array =>
+  all.map((count, index) => count - (told[index] ?? 0));
+
+function shown(series: Series, counts: Float64Array, latency: Float64Array): TrafficSeries {
+  const { appId, portIndex, version, taskId } = series;
+  const pairs: number[] = [];
+  latency.forEach((count, bucket) => {
+    if (count > 0) pairs.push(bucket, count);
+  });
+  return {
+    appId,
+    portIndex,
+    ...(version === undefined ? {} : { version }),
+    ...(taskId === undefined ? {} : { taskId }),
+    counts: [...counts],
+    latency: pairs,
+  };
+}
