@@ -11,7 +11,7 @@ import { unsupported } from './backend-rules.js';
 import { messageBody, nameOf } from './config-text.js';
 import { HaproxyProcess } from './haproxy-process.js';
 import { layoutOf, type Layout } from './layout.js';
-import { Slots } from './slots.js';
+import { Slots, type SeenServer } from './slots.js';
 import { writeConfig, type ConfigOptions } from './write-config.js';
 
 export interface HaproxyEngineOptions extends ConfigOptions {
@@ -57,6 +57,10 @@ export class HaproxyEngine implements ServingEngine {
   /** Changes go one after the other. */
   #queue: Promise<void> = Promise.resolve();
   #running = false;
+  /** HAProxy runs by a configuration of an earlier run of ours. */
+  #isAdopted = false;
+  /** Services whose rules HAProxy does not take. */
+  #refused: ReadonlySet<string> = new Set();
   #stopping = false;
 
   constructor(options: HaproxyEngineOptions) {
@@ -71,8 +75,9 @@ export class HaproxyEngine implements ServingEngine {
   }
 
   async start(): Promise<number> {
-    const isAdopted = this.#process.adopt();
-    await this.#enqueue(() => this.#configure(isAdopted ? 'reload' : 'start'));
+    // one that was left running serves on as it is until there is a table
+    if (this.#process.adopt()) this.#running = this.#isAdopted = true;
+    else await this.#enqueue(() => this.#configure('start'));
     if (!this.#running) throw new Error(this.#problem ?? 'HAProxy does not run');
     return this.#options.port;
   }
@@ -91,6 +96,11 @@ export class HaproxyEngine implements ServingEngine {
     return [
       ...(this.#problem === undefined ? [] : [this.#problem]),
       ...this.#table.services.flatMap(unsupported),
+      ...this.#table.services
+        .filter((service) => this.#refused.has(nameOf(service)))
+        .map(
+          ({ appId }) => `app ${appId} is not served: HAProxy refuses the configuration that its labels make`,
+        ),
     ];
   }
 
@@ -112,8 +122,10 @@ export class HaproxyEngine implements ServingEngine {
   async #apply(): Promise<void> {
     // gives back the places of those that have finished
     if (this.#generations.some(hasLeaving)) await this.#count();
+    if (this.#isAdopted) await this.#lookAround();
     if (!this.#running) await this.#configure('start');
-    else await this.#change(layoutOf(this.#table).signature !== this.#layout.signature);
+    else await this.#change(this.#isAdopted || layoutOf(this.#table).signature !== this.#layout.signature);
+    this.#isAdopted = false;
     // before the swap is confirmed, for "nothing is known to be in flight" would read as "nothing is"
     if (this.#generations.some(hasLeaving)) await this.#count();
     this.#countSoon();
@@ -136,9 +148,41 @@ export class HaproxyEngine implements ServingEngine {
         changes.flatMap(({ open }) => open),
       );
     }
-    if (mustReload || isFull) await this.#configure('reload');
-    else await this.#changeReasons();
-    for (const [generation, commands] of closing) await this.#tell(generation, commands);
+    try {
+      if (mustReload || isFull) await this.#configure('reload');
+      else await this.#changeReasons();
+    } finally {
+      // whatever else failed: who has left gets nothing new
+      for (const [generation, commands] of closing) await this.#insist(generation, commands);
+    }
+  }
+
+  /** Until it is done, or there is nobody to tell: a swap that is not carried out must not be confirmed. */
+  async #insist(generation: Generation, commands: readonly string[]): Promise<void> {
+    while (commands.length > 0 && this.#running && !this.#stopping) {
+      try {
+        return await this.#tell(generation, commands);
+      } catch (error) {
+        this.#note(
+          `HAProxy could not be told who has left: ${error instanceof Error ? error.message : String(error)}`,
+        );
+        await new Promise<void>((resolve) => void this.#options.clock.after(RESTART_MS, resolve));
+      }
+    }
+  }
+
+  /** The places of the workers that an earlier run of ours has left, by their addresses. */
+  async #lookAround(): Promise<void> {
+    const services = new Map(this.#table.services.map((service) => [nameOf(service), service]));
+    const { current, old } = await this.#process.workers();
+    for (const worker of [...old, ...(current === undefined ? [] : [current])]) {
+      const seen = serversOf(await this.#process.command(worker, ['show servers state']));
+      const slots = [...seen].map(([backend, servers]) => {
+        const service = services.get(backend.replace(/:tcp$/, '')) ?? NOBODY;
+        return [backend, Slots.seen(backend, servers, service)] as const;
+      });
+      this.#generations.push({ worker, slots: new Map(slots) });
+    }
   }
 
   async #tell(generation: Generation, commands: readonly string[]): Promise<void> {
@@ -163,21 +207,44 @@ export class HaproxyEngine implements ServingEngine {
   async #configure(how: 'start' | 'reload'): Promise<void> {
     const { services } = this.#table;
     const layout = layoutOf(this.#table);
-    const slots = new Map(layout.backends.map(({ name, service }) => [name, new Slots(name, service)]));
-    const { text, maps } = writeConfig(layout, slots, services, this.#options);
-    for (const [name, content] of maps)
-      writeFileSync(join(this.#options.folder, name), content, { mode: 0o600 });
+    const slots = new Map(layout.backends.map(({ name, service }) => [name, Slots.planned(name, service)]));
     this.#reasons = reasonsOf(services);
     const reasons = [...this.#reasons].map(([backend, body]) => `${backend} ${body}\n`).join('');
     writeFileSync(join(this.#options.folder, 'reasons.map'), reasons, { mode: 0o600 });
-    writeFileSync(this.#process.configPath, text, { mode: 0o600 });
-    const refusal = await this.#process.check();
-    if (refusal !== undefined) throw new Error(`it refuses the configuration: ${refusal.slice(0, 2_000)}`);
+    await this.#write(layout, slots);
     const worker = how === 'start' ? await this.#process.start() : await this.#process.reload();
     this.#running = true;
     this.#layout = layout;
     this.#generations = [...this.#generations, { worker, slots }];
     this.#note(undefined);
+  }
+
+  /** Leaves a configuration on disk that HAProxy takes. A service that it refuses answers so; the others do not suffer. */
+  async #write(layout: Layout, slots: ReadonlyMap<string, Slots>): Promise<void> {
+    const refused = new Set<string>();
+    for (;;) {
+      const { text, maps, sectionAt } = writeConfig(
+        layout,
+        slots,
+        this.#table.services,
+        this.#options,
+        refused,
+      );
+      for (const [name, content] of maps)
+        writeFileSync(join(this.#options.folder, name), content, { mode: 0o600 });
+      writeFileSync(this.#process.configPath, text, { mode: 0o600 });
+      const refusal = await this.#process.check();
+      if (refusal === undefined) break;
+      const lines = [...refusal.matchAll(/haproxy\.cfg:(\d+)\]/g)].map(([, line]) => sectionAt(Number(line)));
+      const culprits = lines.flatMap((section) =>
+        section === undefined ? [] : [section.replace(/:tcp$/, '')],
+      );
+      if (culprits.every((each) => refused.has(each)))
+        throw new Error(`it refuses the configuration: ${refusal.slice(0, 2_000)}`);
+      for (const each of culprits) refused.add(each);
+      this.#options.onNotice?.(`HAProxy refuses ${culprits.join(', ')}: ${refusal.slice(0, 2_000)}`);
+    }
+    this.#refused = refused;
   }
 
   async #changeReasons(): Promise<void> {
@@ -259,6 +326,29 @@ function reasonsOf(services: readonly RouteService[]): Map<string, string> {
 
 /** For the command line of HAProxy: blanks, `;` and backslashes are escaped. */
 const escapeWords = (text: string): string => text.replaceAll(/[\\ ;]/g, (each) => `\\${each}`);
+
+/** Places by backend, from `show servers state`. */
+function serversOf(text: string): ReadonlyMap<string, readonly SeenServer[]> {
+  const backends = new Map<string, SeenServer[]>();
+  for (const line of text.split('\n')) {
+    const fields = line.split(' ');
+    const [, backend, , name, address, , admin, weight] = fields;
+    const port = fields[18];
+    if (!/^\d+$/.test(fields[0] ?? '') || fields.length < 19 || backend === undefined || name === undefined)
+      continue;
+    const known = backends.get(backend) ?? [];
+    backends.set(backend, known);
+    // any bit of the admin state: taken out by us
+    const isOut = Number(admin) !== 0 && (Number(admin) & 1) === 1;
+    const host = address?.includes(':') ? `[${address}]` : address;
+    known.push({
+      name,
+      address: isOut || port === '1' ? undefined : `${host}:${port}`,
+      weight: Number(weight),
+    });
+  }
+  return backends;
+}
 
 /** Connections in use by server, from `show servers conn`. */
 function usedOf(text: string): ReadonlyMap<string, number> {

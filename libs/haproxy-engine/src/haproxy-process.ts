@@ -57,7 +57,7 @@ export class HaproxyProcess {
   /** Undefined when HAProxy takes the configuration on disk; otherwise what it says. */
   async check(): Promise<string | undefined> {
     try {
-      await run(this.#options.program, ['-c', '-q', '-f', this.configPath], { timeout: 60_000 });
+      await run(this.#options.program, ['-c', '-f', this.configPath], { timeout: 60_000 });
       return undefined;
     } catch (error) {
       const said =

@@ -24,25 +24,57 @@ export interface SlotChange {
 }
 
 const SPARE_MIN = 4;
+/** A task that an earlier table had. */
+const UNKNOWN = 'unknown' as TaskId;
+
+/** A place as a running HAProxy tells of it. */
+export interface SeenServer {
+  readonly name: string;
+  /** `10.0.0.1:31001`; undefined: closed, or never used. */
+  readonly address: string | undefined;
+  readonly weight: number;
+}
 
 export class Slots {
   readonly #slots: Slot[];
 
-  constructor(
+  private constructor(
     readonly backend: string,
-    service: RouteService,
+    slots: Slot[],
   ) {
+    this.#slots = slots;
+  }
+
+  /** Places as they are in a worker that was started by somebody before us. What has an address and no task of ours has left. */
+  static seen(backend: string, servers: readonly SeenServer[], service: RouteService): Slots {
+    const tasks = new Map(service.targets.map((target) => [addressOf(target), target.taskId]));
+    const slots = servers.map(({ name, address, weight }): Slot => {
+      const task = address === undefined ? undefined : (tasks.get(address) ?? UNKNOWN);
+      return {
+        name,
+        weight,
+        leaving: false,
+        ...(task === undefined ? {} : { task }),
+        ...(address === undefined ? {} : { address }),
+      };
+    });
+    return new Slots(backend, slots);
+  }
+
+  /** For a configuration to be written. */
+  static planned(backend: string, service: RouteService): Slots {
     const count = service.targets.length + Math.max(SPARE_MIN, Math.ceil(service.targets.length / 2));
-    this.#slots = Array.from({ length: count }, (_, at) => ({
+    const slots = Array.from({ length: count }, (_, at): Slot => ({
       name: `s${at + 1}`,
       weight: 0,
       leaving: false,
     }));
     const weights = weightsOf(service);
     service.targets.forEach((target, at) => {
-      const slot = this.#slots[at];
+      const slot = slots[at];
       if (slot) fill(slot, target, weights.get(target.taskId) ?? 0);
     });
+    return new Slots(backend, slots);
   }
 
   /** `server` lines of the configuration. */

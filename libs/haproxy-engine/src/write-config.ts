@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import type { RouteService } from '#libs/routing';
 import { backendRules } from './backend-rules.js';
-import { messageBody, quote } from './config-text.js';
+import { messageBody, nameOf, quote } from './config-text.js';
 import { hostRoutes, httpBackendOf, tcpBackendOf, type HostRoute, type Layout } from './layout.js';
 import type { Slots } from './slots.js';
 
@@ -23,6 +23,8 @@ export interface WrittenConfig {
   readonly text: string;
   /** By file name. */
   readonly maps: ReadonlyMap<string, string>;
+  /** The backend or user list that a line of `text` belongs to, counted from 1. */
+  readonly sectionAt: (line: number) => string | undefined;
 }
 
 const HOW_TO_REACH =
@@ -36,14 +38,18 @@ export function writeConfig(
   slots: ReadonlyMap<string, Slots>,
   services: readonly RouteService[],
   options: ConfigOptions,
+  /** Services that HAProxy does not take as they are: they answer that, and nothing else. */
+  refused: ReadonlySet<string> = new Set(),
 ): WrittenConfig {
   const routes = hostRoutes({ cluster: '', epoch: 0, number: 0, madeAt: '' as never, services });
   const text = [
     ...globalLines(options),
-    ...userLists(layout),
+    ...userLists(layout, refused),
     ...mainFrontend(options, routes),
     ...layout.ports.flatMap(({ port, service }) => portFrontend(port, service, options)),
     ...layout.backends.flatMap(({ name, mode, service }) => {
+      if (refused.has(nameOf(service)))
+        return [`backend ${name}`, `  mode ${mode}`, ...refusedRules(mode, service)];
       const { rules, serverOptions } = backendRules(name, mode, service, options.folder);
       return [
         `backend ${name}`,
@@ -57,7 +63,20 @@ export function writeConfig(
     }),
     '',
   ].join('\n');
-  return { text, maps: writeMaps(services, routes) };
+  return { text, maps: writeMaps(services, routes), sectionAt: (line) => sectionAt(text, line) };
+}
+
+function refusedRules(mode: 'http' | 'tcp', { appId }: RouteService): string[] {
+  if (mode === 'tcp') return ['  tcp-request content reject'];
+  const words = `app ${appId} is not served: HAProxy does not understand what its labels ask for; its warnings say more`;
+  return [
+    `  http-request return status 503 content-type application/json string ${quote(messageBody(words))}`,
+  ];
+}
+
+function sectionAt(text: string, line: number): string | undefined {
+  const before = text.split('\n').slice(0, line);
+  return before.findLast((each) => /^[a-z]/.test(each))?.match(/^(?:backend|userlist) (\S+)$/)?.[1];
 }
 
 function globalLines({ folder, threads }: ConfigOptions): string[] {
@@ -89,10 +108,10 @@ function globalLines({ folder, threads }: ConfigOptions): string[] {
   ];
 }
 
-function userLists({ backends }: Layout): string[] {
+function userLists({ backends }: Layout, refused: ReadonlySet<string>): string[] {
   return backends.flatMap(({ name, mode, service }) => {
     const auth = service.policy?.auth;
-    if (mode !== 'http' || !auth) return [];
+    if (mode !== 'http' || !auth || refused.has(nameOf(service))) return [];
     return [
       `userlist ${name}`,
       ...auth.users.map(
