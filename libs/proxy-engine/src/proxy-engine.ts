@@ -4,9 +4,10 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import type { TaskId } from '#libs/model';
-import type { RouteTable } from '#libs/routing';
+import { servedBy, type RouteTable } from '#libs/routing';
 import type { Clock } from '#libs/time';
 import type { FindOptions } from './admission/find-route.js';
+import { Gates } from './admission/gates.js';
 import { Departures } from './drain/departures.js';
 import { beginsHttp2 } from './fronts/preface.js';
 import { H2Front } from './h2/h2-front.js';
@@ -30,6 +31,8 @@ export interface ProxyEngineOptions {
   readonly port: number;
   /** Answer /_app/ also for clients that are not on this host. */
   readonly appPaths: boolean;
+  /** Only services of these groups (HAPROXY_GROUP) are served; absent, empty or with `*`: all. */
+  readonly groups?: readonly string[];
   /** Asked before each request: a promise while the table may be out of date, to wait for (decisions.md 10). */
   readonly freshen?: () => Promise<void> | undefined;
   /** Nothing is in flight to this task any more. */
@@ -74,6 +77,7 @@ export class ProxyEngine {
     this.#claims = new TargetClaims(options.clock, (task) => options.onIdle?.(task));
     this.#routes = new LiveRoutes(this.#claims);
     this.#departures = new Departures(options.clock);
+    const gates = new Gates(options.clock);
     const http1 = http1Calls({
       proxy: httpProxy.createProxyServer({}),
       agent: this.#agent,
@@ -92,6 +96,7 @@ export class ProxyEngine {
       findOptions: () => ({
         matcher: this.#routes.matcher,
         appPaths: options.appPaths,
+        gates,
         ...this.#ports,
       }),
       freshen: () => options.freshen?.(),
@@ -143,7 +148,8 @@ export class ProxyEngine {
   }
 
   /** From the moment of the call nothing new picks a target that is not in this table; resolves when its ports were opened or tried. */
-  async swap(table: RouteTable): Promise<void> {
+  async swap(whole: RouteTable): Promise<void> {
+    const table = servedBy(whole, this.#options.groups ?? []);
     this.#routes.swap(table);
     this.#fast?.swapped();
     this.#departures.swap(table);
