@@ -118,7 +118,7 @@ describe('the explanation of an app', () => {
       }),
     );
     expect(explanation.changes.map(({ text }) => text)).toEqual([
-      'relax the constraint "hostname UNIQUE" to "hostname MAX_PER 2"',
+      'relax the constraint "hostname UNIQUE" to "hostname MAX_PER 2", for one more instance',
       'start an agent with the process runtime, at least 1 cores and 128 MiB of memory',
     ]);
   });

@@ -48,10 +48,18 @@ function stepText(step: ChangeStep, names: ChangeNames): string {
       return `free ${amounts(step.amounts, inUnits)} on ${host(step.agentId)}; no single app there is enough`;
     case 'change-host-ports': {
       const parts = step.ports.map(({ from, to }) => `host port ${to} instead of ${from}`);
-      return `ask for ${parts.join(' and ')}, free on ${host(step.agentId)}`;
+      // a fixed port is had once on each host, so what helps this instance helps no other one there
+      const several =
+        spec.instances > 1
+          ? ` (for one instance there; host port 0 takes any free one, for all ${spec.instances})`
+          : '';
+      return `ask for ${parts.join(' and ')}, free on ${host(step.agentId)}${several}`;
     }
-    case 'relax-constraint':
-      return `relax the constraint "${nameOf(spec, step.index)}" to "${constraintName(step.to)}"`;
+    case 'relax-constraint': {
+      // each step lets in one more; those that wait behind it may need the next
+      const more = step.to.operator === 'MAX_PER' && spec.instances > 1 ? ', for one more instance' : '';
+      return `relax the constraint "${nameOf(spec, step.index)}" to "${constraintName(step.to)}"${more}`;
+    }
     case 'drop-constraint':
       return `drop the constraint "${nameOf(spec, step.index)}"`;
     case 'start-agent':

@@ -1,7 +1,7 @@
 // The endpoints of what runs and is about to run: tasks, deployments, the queue, events.
 import { ref, shapes } from './answer-schemas.js';
 import { ERRORS_OF_DEPLOYMENTS, type Answer, type Endpoint } from './endpoint.js';
-import { CHANGE_ERRORS, started } from './endpoints-apps.js';
+import { changed, CHANGE_ERRORS } from './endpoints-apps.js';
 import * as parameters from './parameters.js';
 
 const { object, listOf, texts, text, count } = shapes;
@@ -112,9 +112,15 @@ export const DEPLOYMENT_ENDPOINTS: readonly Endpoint[] = [
     summary: 'Take a running deployment back, or stop it where it is',
     detail:
       'Without `force` a new deployment puts back what was before. With `force=true` it just ends: the new definitions stay, and old and new instances run beside each other.',
-    parameters: [{ ...parameters.force, meaning: 'Stop it where it is instead of taking it back.' }],
+    parameters: [
+      { ...parameters.force, meaning: 'Stop it where it is instead of taking it back.' },
+      parameters.dryRun,
+    ],
     answers: [
-      started(200, 'The deployment that takes it back.'),
+      {
+        ...changed,
+        meaning: 'The deployment that takes it back; with `dryRun=true` its plan, also with `force=true`.',
+      },
       { status: 202, meaning: 'With `force=true`: stopped; no body.' },
     ],
     errors: ['not-found', ...CHANGE_ERRORS],
