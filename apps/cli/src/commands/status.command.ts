@@ -12,6 +12,7 @@ import { healthWord, urlsOf } from '../output/app-lines.js';
 import { brakeLines } from '../output/brake-lines.js';
 import { ageOf, table } from '../output/table.js';
 import { trafficLines } from '../output/traffic-lines.js';
+import { fitting, wrapped } from '../output/wrap.js';
 import { proxyUrlOf } from '../proxy-url.js';
 
 export const statusCommand: Command = {
@@ -36,23 +37,25 @@ export const statusCommand: Command = {
         `${app.id}: ${healthWord(app)}, version ${app.version}`,
         ...urlsOf(app, proxyUrl).map((url) => `  ${url}`),
       ];
-      lines.push(...brakeLines(brakes));
+      lines.push(...fitting(brakeLines(brakes)));
       if (app.deployments.length)
         lines.push(`deployment ${app.deployments.map(({ id }) => id).join(', ')} is under way`);
-      if (app.tasks?.length) lines.push('', instanceTable(app.tasks, Date.now()));
+      if (app.tasks?.length)
+        lines.push('', instanceTable(app.tasks, Date.now()), ...failingChecks(app.tasks));
       if (traffic.shares.length || traffic.measured.requests) lines.push('', ...trafficLines(traffic));
       if (queued) {
         const { count, delay } = queued;
         const when = delay.overdue ? 'waiting for resources' : `next start in ${delay.timeLeftSeconds} s`;
         lines.push('', `${count} instance${count === 1 ? '' : 's'} to launch: ${when}`);
       }
-      lines.push(...waiting.map((reason) => `  ${reason}`));
+      lines.push(...fitting(waiting.map((reason) => `  ${reason}`)));
       const failure = app.lastTaskFailure;
       if (failure) {
-        lines.push(
-          '',
-          `last failure (${failure.timestamp}, ${failure.state}, on ${failure.host}, task ${failure.taskId}):`,
-        );
+        const { timestamp, state, host, taskId, version } = failure;
+        // after a rollback it is that of the release that was taken back
+        const whose = version === app.version ? '' : `, of version ${version}`;
+        const what = `last failure (${timestamp}, ${state}, on ${host}, task ${taskId}${whose}):`;
+        lines.push('', ...fitting([what]));
         lines.push(
           ...failure.message
             .trimEnd()
@@ -81,5 +84,12 @@ function instanceTable(tasks: readonly TaskAnswer[], now: number): string {
 function healthOf({ healthCheckResults }: TaskAnswer): string {
   if (!healthCheckResults.length) return '-';
   const bad = healthCheckResults.find(({ alive }) => !alive);
-  return bad ? `failing (${bad.consecutiveFailures}): ${bad.lastFailureCause ?? 'unknown'}` : 'healthy';
+  return bad ? `failing (${bad.consecutiveFailures})` : 'healthy';
 }
+
+/** Below the table, for a cause may be as long as an answer. */
+const failingChecks = (tasks: readonly TaskAnswer[]): readonly string[] =>
+  tasks.flatMap(({ id, healthCheckResults }) => {
+    const bad = healthCheckResults.find(({ alive }) => !alive);
+    return bad ? wrapped(`  ${id}: ${bad.lastFailureCause ?? 'unknown'}`, '    ') : [];
+  });
