@@ -1,7 +1,7 @@
 // What proxying costs: Longrun's fast path beside HAProxy (one thread), nginx (one worker) and bare http-proxy with a keep-alive agent, in
 // interleaved rounds of one run, with wrk in front and nginx behind. All share the machine: CPU-seconds per 100,000 requests
 // and ratios of one run are what to compare, not requests per second.
-// LONGRUN_BENCH_ROUNDS (3), LONGRUN_BENCH_SECONDS (4), LONGRUN_BENCH_LOADS and LONGRUN_BENCH_PROXIES (parts of names, by comma).
+// LONGRUN_BENCH_ROUNDS (3), LONGRUN_BENCH_SECONDS (4), LONGRUN_BENCH_LOADS and LONGRUN_BENCH_PROXIES (parts of names, by semicolon).
 import { execFile } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
@@ -22,10 +22,14 @@ const ROUNDS = Number(process.env['LONGRUN_BENCH_ROUNDS'] ?? 3);
 const SECONDS = Number(process.env['LONGRUN_BENCH_SECONDS'] ?? 4);
 const APPS = 1_000;
 
+/** Requests before the first round, or as many as come in WARM_SECONDS: code in Node is slow until it has been compiled. */
+const WARM_REQUESTS = 40_000;
+const WARM_SECONDS = 8;
+
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const isChosen = (variable: string, name: string): boolean => {
   const wanted = process.env[variable];
-  return !wanted || wanted.split(',').some((each) => name.toLowerCase().includes(each.toLowerCase()));
+  return !wanted || wanted.split(';').some((each) => name.toLowerCase().includes(each.toLowerCase()));
 };
 
 interface Load {
@@ -100,6 +104,12 @@ async function shoot(load: Load, proxy: Running, script: string, seconds: number
   };
 }
 
+async function warm(load: Load, proxy: Running, script: string): Promise<void> {
+  let requests = 0;
+  for (let second = 0; second < WARM_SECONDS && requests < WARM_REQUESTS; second += 2)
+    requests += 2 * (await shoot(load, proxy, script, 2)).rps;
+}
+
 function milliseconds(text = ''): number {
   const [, number = 'NaN', unit = 'ms'] = /^([\d.]+)(us|ms|s)$/.exec(text) ?? [];
   return Number(number) * (unit === 'us' ? 0.001 : unit === 's' ? 1_000 : 1);
@@ -170,7 +180,7 @@ if (missing.length > 0) {
       for (const load of chosen) {
         const script = join(folder, 'wrk.lua');
         if (load.script !== undefined) writeFileSync(script, load.script);
-        for (const proxy of proxies) await shoot(load, proxy, script, 1);
+        for (const proxy of proxies) await warm(load, proxy, script);
         const shots = new Map<Running, Shot[]>(proxies.map((proxy) => [proxy, []]));
         for (let round = 0; round < ROUNDS; round += 1)
           for (const [proxy, list] of shots) list.push(await shoot(load, proxy, script, SECONDS));
