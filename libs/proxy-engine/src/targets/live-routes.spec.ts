@@ -176,6 +176,20 @@ describe('traffic shares', () => {
     expect(bed.names(none)).toEqual(['x']);
   });
 
+  it('of a full version falls to the others that have one, and to nobody else', () => {
+    const bed = new Bed();
+    const targets = { a: { version: OLD }, n: { version: NEW }, x: { version: '2026-03-01T00:00:00.000Z' } };
+    const web = { ...canary(targets, 99, 1), ...limited(1) };
+    bed.swap(web);
+    const held = [bed.take(web), bed.take(web)];
+    expect(held.map(({ target }) => target.taskId).sort()).toEqual(['a', 'n']);
+    expect(bed.routes.pick(web, {})).toBeUndefined();
+    // who is pinned waits for his version
+    held.find(({ target }) => target.taskId === 'a')?.release('ok');
+    expect(bed.routes.pick(web, { version: NEW })).toBeUndefined();
+    expect(bed.take(web).target.taskId).toBe('a');
+  });
+
   it('do not bind a pinned request, nor a session that has its target already', () => {
     const bed = new Bed();
     const web = canary(five, 100, 0);

@@ -152,11 +152,9 @@ export class ServicePool {
         return least(tier, exclusions, random);
       case 'round-robin':
         return roundRobin(tier, exclusions, random);
-      case 'source':
-      case 'header':
-      case 'cookie':
-        if (hashKey !== undefined) return hashed(tier, exclusions, hashOf(hashKey));
     }
+    // only the ways that go by a key have one, and a request may lack it
+    if (hashKey !== undefined) return hashed(tier, exclusions, hashOf(hashKey));
     return leastOfTwo(tier, exclusions, random);
   }
 

@@ -3,6 +3,7 @@
 // anything (browsers open connections in advance), the connection goes to the HTTP side after all.
 import type { Socket } from 'node:net';
 import type { RouteService } from '#libs/routing';
+import { clientKeyOf } from '../admission/addresses.js';
 import { dial, type DialParts } from './dial.js';
 import { looksLikeHttp } from './sniff.js';
 import { relay } from './relay.js';
@@ -15,7 +16,13 @@ export async function relayTcp(
 ): Promise<void> {
   const gone = (): void => void client.destroy();
   client.on('error', gone);
-  const dialled = await dial(parts, service);
+  // of the ways to balance by a key this is the only one that needs no request
+  const bySource = service.policy?.balance?.by === 'source';
+  const dialled = await dial(
+    parts,
+    service,
+    bySource ? { hashKey: clientKeyOf(client.remoteAddress ?? 'unknown') } : {},
+  );
   if (!dialled) {
     client.destroy();
     return;
