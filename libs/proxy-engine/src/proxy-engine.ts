@@ -45,6 +45,8 @@ export interface ProxyEngineOptions {
   readonly observer?: Observer;
   /** Plain HTTP/1.1 as bytes (fast/), the rest through node:http. Default true; false: all of it through node:http. */
   readonly fastPath?: boolean;
+  /** Where this process runs, for services that prefer targets of their own zone. */
+  readonly zone?: string;
   /** Default 3 s. */
   readonly connectTimeoutMs?: number;
   /** Longest silence of a task during a request. Default 5 min. */
@@ -75,7 +77,7 @@ export class ProxyEngine {
   constructor(options: ProxyEngineOptions) {
     this.#options = options;
     this.#claims = new TargetClaims(options.clock, (task) => options.onIdle?.(task));
-    this.#routes = new LiveRoutes(this.#claims);
+    this.#routes = new LiveRoutes(this.#claims, options.zone === undefined ? {} : { zone: options.zone });
     this.#departures = new Departures(options.clock);
     const gates = new Gates(options.clock);
     const http1 = http1Calls({
