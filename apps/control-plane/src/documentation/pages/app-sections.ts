@@ -22,11 +22,7 @@ const CONSTRAINTS = `Operators of \`constraints\`; the field is \`@hostname\`, \
 
 const LABELS = `| label | effect |
 |---|---|
-| \`HAPROXY_{n}_VHOST\` | virtual hosts at the proxy, with commas; \`n\` counts the ports of the app from 0 |
-| \`HAPROXY_{n}_PATH\` | path below these hosts that goes to this port |
-| \`HAPROXY_{n}_MODE\` | \`http\` or \`tcp\`; without it the proxy finds out by the first bytes |
-| \`HAPROXY_{n}_STICKY\` | \`true\`: a client stays with its instance |
-| \`HAPROXY_{n}_REDIRECT_TO_HTTPS\` | \`true\`: a request by virtual host is sent to \`https://\`, unless \`X-Forwarded-Proto: https\` says that it came so |
+| \`HAPROXY_{n}_VHOST\`, \`_PATH\`, \`_MODE\`, \`_STICKY\`, \`_REDIRECT_TO_HTTPS\` … | how the proxy serves port \`n\`, counted from 0: [all of marathon-lb's and Longrun's own](labels.md) |
 | \`longrun.io/drain-seconds\` | how long requests in flight may take when an instance is stopped, before SIGTERM (30) |
 | \`longrun.io/min-ready-seconds\` | how long a new instance must serve without interruption before an old one makes room for it (10, or the control plane's \`--min-ready-seconds\`); 0: at once |
 | \`longrun.io/progress-deadline-seconds\` | how long a deployment may be without progress before it fails and is taken back, 10 to 86400; obeyed exactly (600, or as long as the checks need) |
