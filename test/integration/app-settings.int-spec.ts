@@ -220,6 +220,13 @@ describe('the settings of an app', () => {
   });
 });
 
+it('GET /v3/apps/ID says where an app is read', async () => {
+  expect(await send('GET', '/v3/apps/set/web')).toMatchObject({
+    status: 404,
+    body: { message: expect.stringContaining('GET /v2/apps/ID reads an app') },
+  });
+});
+
 describe('PUT /v3/apps/ID', () => {
   const [A, B, C] = ['/group/a', '/group/b', '/group/c'] as const;
 

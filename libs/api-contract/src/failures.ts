@@ -60,7 +60,9 @@ export const failures = {
       `No instance or task '${id}' is known. Reasons are kept for ${days} days after an instance is gone; ` +
         "GET /v3/instances lists those that exist, GET /v3/apps/ID/why what happened to an app's.",
     ),
-  uriNotFound: () => new LongrunError('uri-not-found', 'URI not found'),
+  /** `hint`: what there is instead. */
+  uriNotFound: (hint?: string) =>
+    new LongrunError('uri-not-found', hint === undefined ? 'URI not found' : `URI not found. ${hint}`),
   groupVersionUnknown: (id: string, version: string) =>
     new LongrunError('invalid-argument', `Group '${id}' does not exist in version ${version}`),
   groupExists: (id: string) =>

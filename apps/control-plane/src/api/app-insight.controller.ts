@@ -28,7 +28,11 @@ export class AppInsightController {
   ): object | Promise<object> {
     const [, id, what] =
       /^(.+)\/(settings|traffic|waiting|warnings|history|why|explain)$/.exec(restOf(request)) ?? [];
-    if (id === undefined) throw failures.uriNotFound();
+    if (id === undefined) {
+      throw failures.uriNotFound(
+        'GET /v2/apps/ID reads an app; /docs lists what there is below /v3/apps/ID.',
+      );
+    }
     if (what === 'why') return this.#why(appIdOf(id), request, reply);
     const app = requireApp(this.core.state, appIdOf(id));
     if (what === 'explain') return explainAnswer(this.core, app, request, reply);
