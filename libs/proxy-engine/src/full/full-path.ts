@@ -7,11 +7,12 @@ import { answerTransformOf } from '../admission/answer-transform.js';
 import { limitBody } from '../admission/body-limit.js';
 import type { FindOptions } from '../admission/find-route.js';
 import { factsOf } from '../admission/request-facts.js';
-import { answer, ownAnswer, rawOwnAnswer } from '../answers.js';
+import { answer, ownAnswer, rawAnswer, rawOwnAnswer } from '../answers.js';
 import type { Origin } from '../fronts/origin.js';
 import { addForwarded, dropHopByHop } from './forwarded-headers.js';
 import { Exchange, type ExchangeParts } from './exchange.js';
 import { Http1Client } from './http1-client.js';
+import { faultOfRequest, type Fault } from './strict-screen.js';
 import { declineUpgrade, forwardUpgrade, isWebSocket } from './upgrade.js';
 
 /** A client must have sent its whole head by then (slowloris). */
@@ -34,6 +35,8 @@ export class FullPath {
   readonly #parts: FullPathParts;
   readonly #server: Server;
   readonly #origins = new WeakMap<Duplex, Origin>();
+  /** Connections on which something was refused. */
+  readonly #distrusted = new WeakSet<Duplex>();
 
   constructor(parts: FullPathParts) {
     this.#parts = parts;
@@ -85,11 +88,8 @@ export class FullPath {
     const wait = this.#parts.freshen();
     if (wait) await wait;
     if (res.destroyed) return;
+    if (this.#isRefused(req, res)) return;
     const encoding = req.headers['transfer-encoding'];
-    if (encoding !== undefined && encoding.toLowerCase() !== 'chunked') {
-      answer(res, 501, 'the only transfer encoding understood is chunked');
-      return;
-    }
     const origin = this.#originOf(req);
     const verdict = this.#admit(req, origin);
     if (verdict.kind === 'answer') return ownAnswer(res, verdict);
@@ -112,9 +112,25 @@ export class FullPath {
     exchange.begin();
   }
 
+  /** What cannot be trusted is answered at once, and nothing behind it on this connection is served, read already or not. */
+  #isRefused(req: IncomingMessage, res: ServerResponse): boolean {
+    if (this.#distrusted.has(req.socket)) return true;
+    const fault = faultOfRequest(req);
+    if (!fault) return false;
+    this.#distrusted.add(req.socket);
+    res.shouldKeepAlive = false;
+    answer(res, fault.status, refusalText(fault));
+    return true;
+  }
+
   async #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const wait = this.#parts.freshen();
     if (wait) await wait;
+    const fault = faultOfRequest(req);
+    if (fault) {
+      socket.end(rawAnswer(fault.status, refusalText(fault)));
+      return;
+    }
     const origin = this.#originOf(req);
     const verdict = this.#admit(req, origin);
     if (verdict.kind === 'answer') socket.end(rawOwnAnswer(verdict));
@@ -129,6 +145,8 @@ export class FullPath {
     return this.#origins.get(req.socket) ?? UNKNOWN;
   }
 }
+
+const refusalText = ({ why }: Fault): string => `the request is not served: ${why}`;
 
 /** Never met: each connection comes through `take`. */
 const UNKNOWN: Origin = { clientAddress: 'unknown', localPort: 0, secure: false };

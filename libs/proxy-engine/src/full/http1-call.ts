@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type ProxyServer from 'http-proxy';
 import type { Clock } from '#libs/time';
 import { endToEnd } from './forwarded-headers.js';
+import { faultOfAnswer } from './strict-screen.js';
 import {
   cleanTrailers,
   type StartCall,
@@ -122,6 +123,12 @@ class Http1Call implements UpstreamCall {
     if (this.#over) return;
     if (response.statusCode === 101) {
       upstream.destroy(new Error('it switched protocols unasked'));
+      return;
+    }
+    const fault = faultOfAnswer(response, this.#ask.method);
+    if (fault !== undefined) {
+      upstream.destroy();
+      this.#fail(new Error(fault));
       return;
     }
     this.#over = true;
