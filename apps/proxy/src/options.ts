@@ -72,6 +72,8 @@ export interface ProxySettings {
   readonly servicePorts: { readonly from: number; readonly to: number };
   readonly appPaths: boolean;
   readonly workers: number;
+  /** Where this host stands, as agents say it with --zone. */
+  readonly zone?: string;
   /** Absent: no name server. */
   readonly dns?: DnsServerOptions;
   /** Port 0: none. */
@@ -110,6 +112,7 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
     servicePorts: settings.portRange('service-ports'),
     appPaths: settings.flag('app-paths'),
     workers: settings.number('workers'),
+    ...(settings.has('proxy-zone') ? { zone: settings.text('proxy-zone') } : {}),
     admin: { bind: settings.text('proxy-admin-bind'), port: settings.number('proxy-admin-port') },
     ...(settings.has('access-log')
       ? { accessLog: { file: settings.text('access-log'), sample: settings.number('access-log-sample') } }

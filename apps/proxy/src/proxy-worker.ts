@@ -43,6 +43,7 @@ export class ProxyWorker implements AdminSource {
       bind: settings.bind,
       port: settings.port,
       appPaths: settings.appPaths,
+      ...(settings.zone === undefined ? {} : { zone: settings.zone }),
       freshen: () => this.#session.freshen(),
       onIdle: (task) => this.#session.taskIdle(task),
     });

@@ -37,6 +37,11 @@ export const SERVING_OPTIONS: readonly Option[] = [
     default: '1',
     help: 'share of the requests that is logged; failures always are',
   },
+  {
+    name: 'proxy-zone',
+    kind: 'text',
+    help: 'fault domain of this proxy, for apps that prefer targets of their own zone',
+  },
   { name: 'dns-port', kind: 'port', help: 'answer DNS for apps on this port (UDP and TCP); absent: no DNS' },
   { name: 'dns-zone', kind: 'text', default: 'longrun', help: '/shop/web is web.shop.ZONE' },
   {
