@@ -10,6 +10,8 @@ import type { FindOptions } from './admission/find-route.js';
 import { Gates } from './admission/gates.js';
 import { Departures } from './drain/departures.js';
 import { beginsHttp2 } from './fronts/preface.js';
+import { h2cCalls } from './h2/h2c-call.js';
+import { SessionPool } from './h2/session-pool.js';
 import { H2Front } from './h2/h2-front.js';
 import { originOf, type Origin } from './fronts/origin.js';
 import { acceptService } from './fronts/service-front.js';
@@ -63,6 +65,7 @@ export class ProxyEngine {
   readonly #routes: LiveRoutes;
   readonly #departures: Departures;
   readonly #agent = new UpstreamAgent();
+  readonly #sessions: SessionPool;
   readonly #parts: FullPathParts;
   readonly #full: FullPath;
   readonly #h2: H2Front;
@@ -80,6 +83,7 @@ export class ProxyEngine {
     this.#routes = new LiveRoutes(this.#claims, options.zone === undefined ? {} : { zone: options.zone });
     this.#departures = new Departures(options.clock);
     const gates = new Gates(options.clock);
+    this.#sessions = new SessionPool(options.clock);
     const http1 = http1Calls({
       proxy: httpProxy.createProxyServer({}),
       agent: this.#agent,
@@ -90,7 +94,7 @@ export class ProxyEngine {
       departures: this.#departures,
       observer: options.observer ?? nobodyWatches,
       http1,
-      h2c: http1,
+      h2c: h2cCalls({ pool: this.#sessions, clock: options.clock }),
       clock: options.clock,
       connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       silenceMs: options.silenceMs ?? SILENCE_MS,
@@ -155,6 +159,7 @@ export class ProxyEngine {
     this.#routes.swap(table);
     this.#fast?.swapped();
     this.#departures.swap(table);
+    this.#sessions.swapped(table);
     await this.#openPorts();
   }
 
@@ -191,6 +196,7 @@ export class ProxyEngine {
     this.#h2.close();
     this.#fast?.close();
     this.#agent.destroy();
+    this.#sessions.close();
   }
 
   #listen(): Promise<number> {
@@ -218,8 +224,10 @@ export class ProxyEngine {
 
   async #openPorts(): Promise<void> {
     if (this.#stopping) return;
-    const ports = this.#routes.matcher.table.services.flatMap(({ servicePort }) => servicePort ?? []);
-    await this.#listeners?.apply(new Set(ports));
+    const ports = this.#routes.matcher.table.services.flatMap(({ servicePort, policy }) =>
+      servicePort === undefined ? [] : [[servicePort, policy?.bind] as const],
+    );
+    await this.#listeners?.apply(new Map(ports));
   }
 
   #pause(ms: number): Promise<void> {

@@ -1,0 +1,91 @@
+// Sessions of HTTP/2 to targets, kept between requests: as many as the streams in flight need. A session that is told to go (GOAWAY), or
+// whose target has left the table, gets no new streams and ends with its last one.
+import { connect, constants, type ClientHttp2Session } from 'node:http2';
+import type { RouteTable, RouteTarget } from '#libs/routing';
+import type { Clock, Timer } from '#libs/time';
+
+/** Streams of one session until the target has said how many it allows, and at most. */
+const STREAMS_MAX = 100;
+/** An idle session may live so long: unlike in HTTP/1.1 a target says when it goes, and says what it has not looked at. */
+const IDLE_MS = 30_000;
+const WINDOW_BYTES = 256 * 1024;
+
+export interface PooledSession {
+  readonly session: ClientHttp2Session;
+  /** The connection stands, and has for a request before this one. */
+  used: boolean;
+  streams: number;
+  idle: Timer | undefined;
+  connected: boolean;
+}
+
+const addressOf = ({ host, port }: RouteTarget): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+
+export class SessionPool {
+  readonly #clock: Clock;
+  readonly #sessions = new Map<string, Set<PooledSession>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** One with room for a stream; the caller gives it back by `release`. `fresh`: a new one. */
+  acquire(target: RouteTarget, fresh: boolean): PooledSession {
+    const address = addressOf(target);
+    const known = this.#sessions.get(address) ?? new Set();
+    this.#sessions.set(address, known);
+    const free = fresh ? undefined : [...known].find(hasRoom);
+    const pooled = free ?? this.#open(address, known);
+    pooled.streams += 1;
+    pooled.idle?.cancel();
+    return pooled;
+  }
+
+  release(pooled: PooledSession): void {
+    pooled.streams -= 1;
+    pooled.used = true;
+    if (pooled.streams === 0 && !pooled.session.destroyed)
+      pooled.idle = this.#clock.after(IDLE_MS, () => pooled.session.close());
+  }
+
+  /** After a swap: sessions to addresses without a target end with their last stream. */
+  swapped(table: RouteTable): void {
+    const routed = new Set(table.services.flatMap(({ targets }) => targets.map(addressOf)));
+    for (const [address, sessions] of this.#sessions) {
+      if (!routed.has(address)) for (const { session } of sessions) if (!session.closed) session.close();
+    }
+  }
+
+  close(): void {
+    for (const sessions of this.#sessions.values()) for (const { session } of sessions) session.destroy();
+  }
+
+  #open(address: string, known: Set<PooledSession>): PooledSession {
+    const session = connect(`http://${address}`, {
+      settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
+      maxSessionMemory: 16,
+      peerMaxConcurrentStreams: STREAMS_MAX,
+    });
+    const pooled: PooledSession = { session, used: false, streams: 0, idle: undefined, connected: false };
+    known.add(pooled);
+    session.once('connect', () => (pooled.connected = true));
+    // its streams hear of it, and they know whether they may be repeated
+    session.on('error', () => session.destroy());
+    // clean ones end with their last stream by themselves
+    session.on('goaway', (code) => {
+      if (code === constants.NGHTTP2_NO_ERROR && !session.closed) session.close();
+    });
+    session.once('close', () => {
+      pooled.idle?.cancel();
+      known.delete(pooled);
+      if (known.size === 0 && this.#sessions.get(address) === known) this.#sessions.delete(address);
+    });
+    return pooled;
+  }
+}
+
+function hasRoom({ session, streams }: PooledSession): boolean {
+  const allowed = session.remoteSettings?.maxConcurrentStreams ?? STREAMS_MAX;
+  return !session.closed && !session.destroyed && streams < Math.min(STREAMS_MAX, allowed);
+}
