@@ -1,7 +1,7 @@
 // The proxy as a process, against a control plane that the test speaks for. The sources are translated into a folder of their own, so
 // that nothing has to be built before.
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Resolver } from 'node:dns/promises';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -244,4 +244,85 @@ describe('the proxy process', () => {
     expect(child.exitCode).toBe(0);
     expect(controlPlane.reports.filter(({ report }) => report.leaving)).toHaveLength(2);
   }, 60_000);
+
+  it('tells at its admin port what all workers did, tells the control plane too, and logs it', async () => {
+    const adminPort = await freePort();
+    const log = join(data, 'access.log');
+    controlPlane.table = aTable(1, [backendPort]);
+    const { child, log: said } = start(
+      ...['--workers', '2', '--proxy-admin-port', String(adminPort), '--access-log', log],
+    );
+    await ready(said);
+    await until('both confirmations', () => controlPlane.confirmed(1).length === 2);
+    for (let times = 0; times < 20; times += 1) expect(await get(`/a?secret=${times}`)).toBe('200 hello');
+    const ask = async (path: string): Promise<string> => {
+      const response = await fetch(`http://127.0.0.1:${adminPort}${path}`);
+      return `${response.status} ${await response.text()}`;
+    };
+    expect(await ask('/ping')).toBe('200 pong\n');
+    const series = `longrun_proxy_requests_total{app="/web",port="0",task="t${backendPort}",code="2xx"} 20`;
+    await until('all of them to be counted', async () => (await ask('/metrics')).includes(series));
+    expect(await ask('/metrics')).toContain('longrun_proxy_workers 2\n');
+    expect(await ask('/table')).toMatch(/^200 .*"confirmed":\{"epoch":1,"number":1\}.*"appId":"\/web"/);
+    expect(await ask('/traffic')).toContain('"requests":20');
+    expect(await ask('/none')).toMatch(/^404/);
+    const told = (): number =>
+      controlPlane.reports
+        .flatMap(({ report }) => report.traffic?.series ?? [])
+        .reduce((sum, { counts }) => sum + (counts[0] ?? 0), 0);
+    await until('the control plane to be told', () => told() === 20);
+    child.kill('SIGHUP');
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+    expect(child.exitCode).toBe(0);
+    expect(told()).toBe(20);
+    const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
+    expect(lines).toHaveLength(20);
+    expect(lines.join()).not.toContain('secret');
+  }, 60_000);
+
+  const itWithHaproxy = spawnSync('haproxy', ['-v']).status === 0 ? it : it.skip;
+  itWithHaproxy(
+    'with HAProxy: serves on after a kill -9 of itself, and takes over again with the newest table',
+    async () => {
+      controlPlane.table = aTable(1, [backendPort]);
+      const first = start('--engine', 'haproxy', '--workers', '2');
+      await until('the table to be confirmed', () => controlPlane.confirmed(1).length === 1);
+      expect(await get()).toBe('200 hello');
+      const failures: string[] = [];
+      let asked = 0;
+      let stop = false;
+      const client = (async () => {
+        while (!stop) {
+          asked += 1;
+          const answer = await get().catch((error: unknown) => String(error));
+          if (answer !== '200 hello') failures.push(answer);
+        }
+      })();
+      first.child.kill('SIGKILL');
+      await once(first.child, 'exit');
+      const before = asked;
+      await until('requests without it', () => asked > before + 20);
+      const other = createServer((_req, res) => res.end('hello'));
+      await new Promise<void>((done) => other.listen(0, '127.0.0.1', done));
+      const otherPort = (other.address() as AddressInfo).port;
+      controlPlane.table = aTable(2, [otherPort]);
+      const second = start('--engine', 'haproxy', '--workers', '2');
+      await until('the new table to be confirmed', () => controlPlane.confirmed(2).length === 1);
+      backend.closeAllConnections();
+      backend.close();
+      const then = asked;
+      await until('requests to the new target', () => asked > then + 20);
+      stop = true;
+      await client;
+      expect(failures).toEqual([]);
+      second.child.kill('SIGTERM');
+      await once(second.child, 'exit');
+      expect(second.child.exitCode).toBe(0);
+      await expect(get()).rejects.toThrow();
+      other.closeAllConnections();
+      other.close();
+    },
+    60_000,
+  );
 });
