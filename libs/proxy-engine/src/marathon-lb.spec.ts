@@ -270,6 +270,16 @@ describe.each(PATHS)('marathon-lb`s examples, on the $path path', ({ fastPath })
       { servicePort: wanted, mode: 'http', policy: { balance: { by: 'least' }, bind: '127.0.0.1' } },
     ]);
     expect(seenBy(await ask({ port: wanted })).name).toBe('one');
+    const reached = (host: string): Promise<boolean> =>
+      new Promise((resolve) => {
+        const socket = connect(wanted, host, () => {
+          socket.destroy();
+          resolve(true);
+        });
+        socket.once('error', () => resolve(false));
+      });
+    await serve(anApp('/web', { labels: { ...labels, HAPROXY_0_BIND_ADDR: '127.0.0.42' }, at }));
+    expect([await reached('127.0.0.42'), await reached('127.0.0.1')]).toEqual([true, false]);
     const off = anApp('/web', { labels: { ...labels, HAPROXY_0_ENABLED: 'false' }, at });
     expect((await serve(off)).services).toEqual([]);
     await expect(ask({ port: wanted })).rejects.toThrow();

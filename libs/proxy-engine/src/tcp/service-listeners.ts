@@ -6,6 +6,7 @@ import type { Clock, Timer } from '#libs/time';
 const RETRY_MS = 1_000;
 
 interface Listener {
+  readonly bind: string;
   server?: Server;
   timer?: Timer;
   problem?: string;
@@ -13,6 +14,7 @@ interface Listener {
 
 export interface ListenerParts {
   readonly clock: Clock;
+  /** Unless the service's labels say otherwise. */
   readonly bind: string;
   /** Ports that are never opened here, with the reason: the proxy's own. */
   readonly reserved: ReadonlyMap<number, string>;
@@ -27,13 +29,16 @@ export class ServiceListeners {
     this.#parts = parts;
   }
 
-  /** Opens and closes so that exactly these are open; resolves after each new port was tried once. */
-  async apply(ports: ReadonlySet<number>): Promise<void> {
-    for (const port of [...this.#listeners.keys()]) {
-      if (!ports.has(port)) this.#close(port);
+  /**
+   * Opens and closes so that exactly these are open; resolves after each new port was tried once. The address of a port, if it has one
+   * of its own; one that changes closes the port and opens it there.
+   */
+  async apply(ports: ReadonlyMap<number, string | undefined>): Promise<void> {
+    for (const [port, { bind }] of [...this.#listeners]) {
+      if (!ports.has(port) || (ports.get(port) ?? this.#parts.bind) !== bind) this.#close(port);
     }
-    const fresh = [...ports].filter((port) => !this.#listeners.has(port));
-    await Promise.all(fresh.map((port) => this.#open(port)));
+    const fresh = [...ports].filter(([port]) => !this.#listeners.has(port));
+    await Promise.all(fresh.map(([port, bind]) => this.#open(port, bind ?? this.#parts.bind)));
   }
 
   warnings(): string[] {
@@ -44,8 +49,8 @@ export class ServiceListeners {
     for (const port of [...this.#listeners.keys()]) this.#close(port);
   }
 
-  async #open(port: number): Promise<void> {
-    const listener: Listener = {};
+  async #open(port: number, bind: string): Promise<void> {
+    const listener: Listener = { bind };
     this.#listeners.set(port, listener);
     const reserved = this.#parts.reserved.get(port);
     if (reserved !== undefined) listener.problem = `service port ${port} is not opened: ${reserved}`;
@@ -53,7 +58,8 @@ export class ServiceListeners {
   }
 
   #try(port: number, listener: Listener): Promise<void> {
-    const { bind, clock, onConnection } = this.#parts;
+    const { clock, onConnection } = this.#parts;
+    const { bind } = listener;
     return new Promise((resolve) => {
       const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
         onConnection(socket, port),
