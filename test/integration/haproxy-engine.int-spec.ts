@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { engineConformance } from '#libs/engine-conformance';
 import { HaproxyEngine } from '#libs/haproxy-engine';
-import { asAppId, asInstanceId, asTaskId, timestampOf } from '#libs/model';
+import { asAppId, asInstanceId, asTaskId, timestampOf, type TaskId } from '#libs/model';
 import type { RouteTable } from '#libs/routing';
 import { freePort, until } from '#libs/testkit';
 import { SystemClock } from '#libs/time';
@@ -18,7 +18,7 @@ const folder = mkdtempSync(join(tmpdir(), 'longrun-haproxy-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 let count = 0;
-const make = (port: number, at: string, onIdle?: (task: string) => void): HaproxyEngine =>
+const make = (port: number, at: string, onIdle?: (task: TaskId) => void): HaproxyEngine =>
   new HaproxyEngine({
     clock: new SystemClock(),
     bind: '127.0.0.1',

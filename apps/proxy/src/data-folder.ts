@@ -19,6 +19,11 @@ export class DataFolder implements ProxyJournal {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   }
 
+  /** For what a data path keeps itself. */
+  get path(): string {
+    return this.#path;
+  }
+
   /** The id under which the control plane knows this proxy; the same over restarts. */
   identity(ids: Ids): ProxyId {
     const known = this.#read('identity.json');

@@ -45,7 +45,9 @@ async function runPrimary(): Promise<void> {
   const folder = new DataFolder(settings.dataDir);
   await lockFolder(settings.dataDir, 'proxy'); // the kernel frees it with this process
   const serving =
-    settings.workers === 1 ? new ProxyWorker({ settings, folder, logger }) : new WorkerProcesses(logger);
+    settings.workers === 1 || settings.engine === 'haproxy'
+      ? new ProxyWorker({ settings, folder, logger })
+      : new WorkerProcesses(logger);
   const admin = settings.admin.port > 0 ? new AdminServer(serving, settings.admin) : undefined;
   stopOnSignals(() => {
     admin?.stop();

@@ -9,6 +9,7 @@ import {
   type Settings,
 } from '#libs/configuration';
 import type { DnsServerOptions } from '#libs/dns-server';
+import type { TlsOptions } from '#libs/proxy-engine';
 import type { AdminAddress } from './admin-server.js';
 
 const PROXY_OPTIONS: readonly Option[] = [
@@ -23,7 +24,6 @@ const PROXY_OPTIONS: readonly Option[] = [
   { name: 'data-dir', kind: 'path', default: '.longrun/proxy', help: 'keeps identity and last route table' },
   { name: 'proxy-bind', kind: 'text', default: '127.0.0.1', help: 'address of all listeners' },
   { name: 'proxy-port', kind: 'port', default: '8000', help: 'main port: virtual hosts and /_app/' },
-  { name: 'proxy-https-port', kind: 'port', help: 'needs a certificate, which this version cannot take yet' },
   {
     name: 'service-ports',
     kind: 'port-range',
@@ -71,9 +71,15 @@ export interface ProxySettings {
   readonly port: number;
   readonly servicePorts: { readonly from: number; readonly to: number };
   readonly appPaths: boolean;
+  /** Empty: all. */
+  readonly groups: readonly string[];
   readonly workers: number;
   /** Where this host stands, as agents say it with --zone. */
   readonly zone?: string;
+  readonly engine: 'builtin' | 'haproxy';
+  readonly haproxyProgram: string;
+  /** Absent: no HTTPS port. */
+  readonly tls?: TlsOptions;
   /** Absent: no name server. */
   readonly dns?: DnsServerOptions;
   /** Port 0: none. */
@@ -99,10 +105,6 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
   });
   if (settings.operands.length > 0)
     throw new ConfigurationError(`longrun proxy takes no operands (got "${settings.operands[0]}")`);
-  if (settings.has('proxy-https-port'))
-    throw new ConfigurationError(
-      '--proxy-https-port needs TLS certificates, which this version of Longrun cannot take yet; leave it out',
-    );
   return {
     controlPlane: settings.url('control-plane'),
     token: readToken(settings),
@@ -111,15 +113,39 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
     port: settings.port('proxy-port'),
     servicePorts: settings.portRange('service-ports'),
     appPaths: settings.flag('app-paths'),
+    groups: settings.list('groups'),
     workers: settings.number('workers'),
     ...(settings.has('proxy-zone') ? { zone: settings.text('proxy-zone') } : {}),
     admin: { bind: settings.text('proxy-admin-bind'), port: settings.number('proxy-admin-port') },
     ...(settings.has('access-log')
       ? { accessLog: { file: settings.text('access-log'), sample: settings.number('access-log-sample') } }
       : {}),
+    engine: engineOf(settings),
+    haproxyProgram: settings.text('haproxy-program'),
+    ...tlsOf(settings),
     ...dnsOf(settings),
     warnings: settings.warnings,
   };
+}
+
+function engineOf(settings: Settings): 'builtin' | 'haproxy' {
+  const engine = settings.text('engine');
+  if (engine === 'builtin' || engine === 'haproxy') return engine;
+  throw new ConfigurationError(`--engine must be builtin or haproxy (got "${engine}")`);
+}
+
+const HTTPS_PORT = 8443;
+
+/** The HTTPS port opens only with a certificate. */
+function tlsOf(settings: Settings): { tls?: TlsOptions } {
+  const certificates = settings.list('proxy-certs');
+  const port = settings.has('proxy-https-port') ? settings.port('proxy-https-port') : HTTPS_PORT;
+  if (certificates.length > 0) return { tls: { port, certificates } };
+  if (settings.has('proxy-https-port'))
+    throw new ConfigurationError(
+      '--proxy-https-port needs a certificate: name PEM files with chain and key, or a folder of them, by --proxy-certs',
+    );
+  return {};
 }
 
 /** `[a-z0-9-]` labels with single dots between them. */

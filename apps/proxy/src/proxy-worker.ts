@@ -2,9 +2,11 @@
 // reaches any control plane, and ends in order: no new connections, what is in flight finishes (its counts are still reported, so
 // that nobody stops those tasks), then it leaves.
 import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
 import { DnsServer } from '#libs/dns-server';
-import { ProxyEngine, type ProcessSnapshot } from '#libs/proxy-engine';
-import { TableSession } from '#libs/proxy-core';
+import { HaproxyEngine } from '#libs/haproxy-engine';
+import { ProxyEngine, type ProcessSnapshot, type ProxyEngineOptions } from '#libs/proxy-engine';
+import { TableSession, type ServingEngine } from '#libs/proxy-core';
 import type { RouteTable } from '#libs/routing';
 import type { Logger } from '#libs/telemetry';
 import { randomIds, SystemClock } from '#libs/time';
@@ -26,7 +28,7 @@ const STOP_GRACE_MS = 30_000;
 
 export class ProxyWorker implements AdminSource {
   readonly #observing: Observing;
-  readonly #engine: ProxyEngine;
+  readonly #engine: ServingEngine;
   readonly #session: TableSession;
   readonly #dns: DnsServer | undefined;
 
@@ -37,13 +39,11 @@ export class ProxyWorker implements AdminSource {
       onProblem: (text) => logger.warn({}, text),
     });
     this.#observing = observing;
-    const engine = new ProxyEngine({
+    const engine = makeEngine(settings, {
       clock,
       observer: observing,
-      bind: settings.bind,
-      port: settings.port,
-      appPaths: settings.appPaths,
-      ...(settings.zone === undefined ? {} : { zone: settings.zone }),
+      folder: folder.path,
+      onNotice: (text) => logger.warn({}, text),
       freshen: () => this.#session.freshen(),
       onIdle: (task) => this.#session.taskIdle(task),
     });
@@ -109,6 +109,30 @@ export class ProxyWorker implements AdminSource {
   table(): Promise<RouteTable | null> {
     return Promise.resolve(this.#session.state().table);
   }
+}
+
+type Hooks = Required<Pick<ProxyEngineOptions, 'clock' | 'observer' | 'freshen' | 'onIdle' | 'onNotice'>>;
+
+function makeEngine(
+  settings: ProxySettings,
+  { folder, ...hooks }: Hooks & { folder: string },
+): ServingEngine {
+  const { bind, port, appPaths, tls } = settings;
+  const listening = { bind, port, appPaths, ...(tls ? { tls } : {}) };
+  if (settings.engine === 'builtin')
+    return new ProxyEngine({
+      ...hooks,
+      ...listening,
+      ...(settings.zone === undefined ? {} : { zone: settings.zone }),
+    });
+  const { clock, onIdle, onNotice } = hooks;
+  return new HaproxyEngine({
+    ...{ clock, onIdle, onNotice },
+    ...listening,
+    folder: join(resolve(folder), 'haproxy'),
+    threads: settings.workers,
+    program: settings.haproxyProgram,
+  });
 }
 
 /** The range of this host counts, whatever the control plane thinks it is. */

@@ -4,13 +4,36 @@ import type { Option } from './option.js';
 import type { Settings } from './read-configuration.js';
 
 export const SERVING_OPTIONS: readonly Option[] = [
+  {
+    name: 'proxy-certs',
+    kind: 'list',
+    help: 'PEM files with chain and key, or folders of *.pem; opens the HTTPS port, read again when they change',
+  },
+  { name: 'proxy-https-port', kind: 'port', help: 'HTTPS and HTTP/2; needs --proxy-certs (default: 8443)' },
+  {
+    name: 'engine',
+    kind: 'text',
+    default: 'builtin',
+    help: 'builtin, or haproxy: HAProxy 2.4 or newer, run and steered by the proxy',
+  },
+  {
+    name: 'haproxy-program',
+    kind: 'path',
+    default: 'haproxy',
+    help: 'the HAProxy to run, by PATH or as a path',
+  },
   { name: 'app-paths', kind: 'flag', help: 'answer /_app/ID/ also for clients on other hosts' },
+  {
+    name: 'groups',
+    kind: 'list',
+    help: 'serve only ports of these groups (labels HAPROXY_GROUP, longrun.io/groups); absent or *: all',
+  },
   {
     name: 'workers',
     kind: 'number',
     range: { from: 1, to: 256, whole: true },
     default: '1',
-    help: 'proxy processes that share the listeners',
+    help: 'proxy processes that share the listeners; threads of HAProxy',
   },
   {
     name: 'proxy-admin-port',

@@ -1,7 +1,9 @@
 // HAProxy as the data path. Targets, weights and drains go through its runtime API: what leaves the table is closed for new requests in
 // every worker, also those that finish after a reload, before a swap is confirmed. Other changes (listeners, labels) make a new
 // configuration and a reload that hands over the listening sockets.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TaskId } from '#libs/model';
 import type { ServingEngine } from '#libs/proxy-core';
@@ -34,6 +36,9 @@ interface Generation {
 const COUNT_MS = 100;
 const COMMANDS_PER_BATCH = 200;
 const RESTART_MS = 500;
+const CERTIFICATES_MS = 2_000;
+/** A socket's path has at most 107 bytes, and HAProxy binds beside it first. */
+const SOCKET_FOLDER_MAX = 75;
 
 const EMPTY: RouteTable = {
   cluster: '',
@@ -64,11 +69,13 @@ export class HaproxyEngine implements ServingEngine {
   #stopping = false;
 
   constructor(options: HaproxyEngineOptions) {
-    this.#options = options;
-    mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+    const socketFolder = shortFolder(options.folder);
+    this.#options = { ...options, socketFolder };
+    for (const each of [options.folder, socketFolder]) mkdirSync(each, { recursive: true, mode: 0o700 });
     this.#process = new HaproxyProcess({
       clock: options.clock,
       folder: options.folder,
+      socketFolder,
       program: options.program ?? 'haproxy',
       onLost: () => this.#lost(),
     });
@@ -79,6 +86,7 @@ export class HaproxyEngine implements ServingEngine {
     if (this.#process.adopt()) this.#running = this.#isAdopted = true;
     else await this.#enqueue(() => this.#configure('start'));
     if (!this.#running) throw new Error(this.#problem ?? 'HAProxy does not run');
+    this.#watchCertificates(this.#certificates());
     return this.#options.port;
   }
 
@@ -300,10 +308,42 @@ export class HaproxyEngine implements ServingEngine {
     this.#enqueue(() => this.#configure('start')).then(again, again);
   }
 
+  /** Files that changed are read again by a reload; broken ones are refused, and the old ones stay. */
+  #watchCertificates(before: string): void {
+    if (!this.#options.tls) return;
+    this.#options.clock.after(CERTIFICATES_MS, () => {
+      if (this.#stopping) return;
+      const now = this.#certificates();
+      const next = (): void => this.#watchCertificates(now);
+      if (now === before || !this.#running) return next();
+      this.#enqueue(() => this.#configure('reload')).then(next, next);
+    });
+  }
+
+  /** Differs when a file was written, came or went. */
+  #certificates(): string {
+    return (this.#options.tls?.certificates ?? [])
+      .flatMap((path) =>
+        statSync(path, { throwIfNoEntry: false })?.isDirectory()
+          ? readdirSync(path).map((name) => join(path, name))
+          : [path],
+      )
+      .map((path) => {
+        const stat = statSync(path, { throwIfNoEntry: false });
+        return `${path} ${stat?.mtimeMs} ${stat?.size} ${stat?.ino}`;
+      })
+      .join('\n');
+  }
+
   #note(problem: string | undefined): void {
     if (problem !== undefined && problem !== this.#problem) this.#options.onNotice?.(problem);
     this.#problem = problem;
   }
+}
+
+function shortFolder(folder: string): string {
+  if (Buffer.byteLength(folder) <= SOCKET_FOLDER_MAX) return folder;
+  return join(tmpdir(), `longrun-haproxy-${createHash('sha256').update(folder).digest('hex').slice(0, 16)}`);
 }
 
 /** Stands for a service that has left the table: no targets. */

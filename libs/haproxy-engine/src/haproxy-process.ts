@@ -15,6 +15,7 @@ const run = promisify(execFile);
 export interface HaproxyProcessOptions {
   readonly clock: Clock;
   readonly folder: string;
+  readonly socketFolder: string;
   /** Program; default `haproxy` by PATH. */
   readonly program: string;
   /** The master is gone though nobody ended it. */
@@ -138,7 +139,7 @@ export class HaproxyProcess {
   }
 
   get #masterSocket(): string {
-    return join(this.#options.folder, 'master.sock');
+    return join(this.#options.socketFolder, 'master.sock');
   }
   get #recordPath(): string {
     return join(this.#options.folder, 'haproxy.json');

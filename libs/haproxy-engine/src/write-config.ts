@@ -12,8 +12,10 @@ export interface ConfigOptions {
   readonly bind: string;
   readonly port: number;
   readonly appPaths: boolean;
-  /** Folder of the configuration, its maps and sockets. */
+  /** Folder of the configuration and its maps. */
   readonly folder: string;
+  /** Folder of the sockets: their paths must be short. Default: the same. */
+  readonly socketFolder?: string;
   readonly threads: number;
   /** Certificates (PEM files or a folder), and the port they are for. */
   readonly tls?: { readonly port: number; readonly certificates: readonly string[] };
@@ -79,10 +81,10 @@ function sectionAt(text: string, line: number): string | undefined {
   return before.findLast((each) => /^[a-z]/.test(each))?.match(/^(?:backend|userlist) (\S+)$/)?.[1];
 }
 
-function globalLines({ folder, threads }: ConfigOptions): string[] {
+function globalLines({ folder, socketFolder, threads }: ConfigOptions): string[] {
   return [
     'global',
-    `  stats socket ${quote(join(folder, 'stats.sock'))} mode 600 level admin expose-fd listeners`,
+    `  stats socket ${quote(join(socketFolder ?? folder, 'stats.sock'))} mode 600 level admin expose-fd listeners`,
     `  nbthread ${threads}`,
     '  tune.bufsize 33792',
     '  tune.maxrewrite 1024',
