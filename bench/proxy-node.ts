@@ -1,7 +1,9 @@
 // One Node process that proxies, for bench/proxy: Longrun's engine by its fast or its full path, or bare http-proxy with a keep-alive
-// agent. Says its port on standard output and ends with its standard input.
-import { Agent, createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+// agent. Says its ports on standard output and ends with its standard input.
+import { readFileSync } from 'node:fs';
+import { Agent, createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo, Server } from 'node:net';
 import httpProxy from 'http-proxy';
 import { asAppId, asInstanceId, asTaskId, timestampOf } from '#libs/model';
 import { ProxyEngine } from '#libs/proxy-engine';
@@ -28,13 +30,21 @@ function services(apps: number, backends: readonly number[]): RouteService[] {
   }));
 }
 
-async function engine(fastPath: boolean, apps: number, backends: readonly number[]): Promise<number> {
+interface Ask {
+  readonly backends: readonly number[];
+  readonly apps: number;
+  /** File of chain and key; empty: no TLS. */
+  readonly pem: string;
+}
+
+async function engine(fastPath: boolean, { apps, backends, pem }: Ask): Promise<number[]> {
   const made = new ProxyEngine({
     clock: new SystemClock(),
     bind: '127.0.0.1',
     port: 0,
     appPaths: false,
     fastPath,
+    ...(pem ? { tls: { port: 0, certificates: [pem] } } : {}),
   });
   const port = await made.start();
   await made.swap({
@@ -44,32 +54,37 @@ async function engine(fastPath: boolean, apps: number, backends: readonly number
     madeAt: timestampOf(0),
     services: services(apps, backends),
   });
-  return port;
+  return [port, made.httpsPort ?? 0];
 }
 
 /** As one would write it: targets in turn, X-Forwarded-For, connections kept. */
-function bareHttpProxy(backends: readonly number[]): Promise<number> {
+async function bareHttpProxy({ backends, pem }: Ask): Promise<number[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
   const proxy = httpProxy.createProxyServer({ agent, xfwd: true });
   let turn = 0;
-  const server = createServer((req, res) => {
+  const serve: RequestListener = (req, res) => {
     turn += 1;
     proxy.web(req, res, { target: `http://127.0.0.1:${backends[turn % backends.length]}` }, () =>
       res.destroy(),
     );
-  });
-  return new Promise((resolve) =>
+  };
+  const ports = [await listen(createServer(serve))];
+  if (pem) {
+    const text = readFileSync(pem);
+    ports.push(await listen(createTlsServer({ key: text, cert: text }, serve)));
+  }
+  return ports;
+}
+
+const listen = (server: Server): Promise<number> =>
+  new Promise((resolve) =>
     server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 }, () =>
       resolve((server.address() as AddressInfo).port),
     ),
   );
-}
 
-const [kind = 'fast', apps = '1', ...ports] = process.argv.slice(2);
-const backends = ports.map(Number);
-const port =
-  kind === 'http-proxy'
-    ? await bareHttpProxy(backends)
-    : await engine(kind === 'fast', Number(apps), backends);
-process.stdout.write(`${port}\n`);
+const [kind = 'fast', apps = '1', pem = '', ...ports] = process.argv.slice(2);
+const ask: Ask = { backends: ports.map(Number), apps: Number(apps), pem };
+const open = kind === 'http-proxy' ? await bareHttpProxy(ask) : await engine(kind === 'fast', ask);
+process.stdout.write(`${open.join(' ')}\n`);
 process.stdin.resume().once('end', () => process.exit(0));

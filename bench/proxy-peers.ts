@@ -10,6 +10,8 @@ import { freePort, until } from '#libs/testkit';
 export interface Running {
   readonly name: string;
   readonly port: number;
+  /** HTTP/1.1 and HTTP/2 over TLS. */
+  readonly tlsPort?: number;
   readonly pid: number;
   stop(): Promise<void>;
 }
@@ -22,6 +24,33 @@ export const isInstalled = (command: string): boolean => {
     return false;
   }
 };
+
+/** Chain and key in one file. EC, as most certificates are by now. */
+export function makeCertificate(folder: string): string {
+  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
+  execFileSync(
+    'openssl',
+    [
+      ...[
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-days',
+        '2',
+      ],
+      ...['-subj', '/CN=bench', '-addext', 'subjectAltName=DNS:*.example,IP:127.0.0.1'],
+      ...['-keyout', key, '-out', certificate],
+    ],
+    { stdio: 'ignore' },
+  );
+  const both = join(folder, 'bench.pem');
+  writeFileSync(both, readFileSync(certificate, 'utf8') + readFileSync(key, 'utf8'));
+  return both;
+}
 
 async function run(name: string, command: string, args: readonly string[], port: number): Promise<Running> {
   const child = spawn(command, args, { stdio: ['pipe', 'ignore', 'inherit'] });
@@ -88,27 +117,37 @@ location /post { client_body_buffer_size 64k; return 200 "ok"; } }`,
   };
 }
 
-export async function startNginx(folder: string, backends: readonly number[]): Promise<Running> {
+export async function startNginx(
+  folder: string,
+  backends: readonly number[],
+  pem?: string,
+): Promise<Running> {
   const port = await freePort();
+  const tlsPort = await freePort();
+  const tls = pem
+    ? `listen 127.0.0.1:${tlsPort} ssl http2 backlog=4096; ssl_certificate ${pem}; ssl_certificate_key ${pem};`
+    : '';
   const root = join(folder, 'nginx');
   const head = nginxFolder(root);
   writeFileSync(
     join(root, 'nginx.conf'),
     `worker_processes 1; user root; ${head}
 upstream tasks { ${backends.map((each) => `server 127.0.0.1:${each};`).join(' ')} keepalive 1024; keepalive_requests 100000000; }
-server { listen 127.0.0.1:${port} backlog=4096; location / { proxy_pass http://tasks; proxy_http_version 1.1; proxy_request_buffering off;
+server { listen 127.0.0.1:${port} backlog=4096; ${tls} location / { proxy_pass http://tasks; proxy_http_version 1.1; proxy_request_buffering off;
 proxy_set_header Host $host; proxy_set_header Connection ""; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; } } }`,
   );
-  return run('nginx', 'nginx', ['-p', root, '-c', join(root, 'nginx.conf')], port);
+  const started = await run('nginx', 'nginx', ['-p', root, '-c', join(root, 'nginx.conf')], port);
+  return pem ? { ...started, tlsPort } : started;
 }
 
 /** One thread. With `apps` each has a backend of ten servers, found by a map of hosts. */
 export async function startHaproxy(
   folder: string,
   backends: readonly number[],
-  apps: number,
+  { apps, pem }: { apps: number; pem?: string },
 ): Promise<Running> {
   const port = await freePort();
+  const tlsPort = await freePort();
   const name = `haproxy-${apps}`;
   const map = join(folder, `${name}.map`);
   const nth = Array.from({ length: apps }, (_, app) => app);
@@ -133,24 +172,35 @@ defaults
   http-reuse always
 frontend main
   bind 127.0.0.1:${port} backlog 4096
-  use_backend %[req.hdr(host),lower,map(${map})]
+${pem ? `  bind 127.0.0.1:${tlsPort} backlog 4096 ssl crt ${pem} alpn h2,http/1.1\n` : ''}  use_backend %[req.hdr(host),lower,map(${map})]
 ${nth.map((app) => `backend app-${app}\n  balance random(2)\n${servers}`).join('\n')}
 `,
   );
-  return run('HAProxy', 'haproxy', ['-db', '-f', config], port);
+  const started = await run('HAProxy', 'haproxy', ['-db', '-f', config], port);
+  return pem ? { ...started, tlsPort } : started;
 }
 
 export type NodeKind = 'fast' | 'full' | 'http-proxy';
 
-export async function startNode(kind: NodeKind, backends: readonly number[], apps = 1): Promise<Running> {
+export async function startNode(
+  kind: NodeKind,
+  backends: readonly number[],
+  { apps = 1, pem = '' }: { apps?: number; pem?: string } = {},
+): Promise<Running> {
   const script = fileURLToPath(new URL('proxy-node.js', import.meta.url));
   const flags = process.env['LONGRUN_BENCH_NODE_FLAGS']?.split(' ').filter(Boolean) ?? [];
-  const child = spawn(process.execPath, [...flags, script, kind, String(apps), ...backends.map(String)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [...flags, script, kind, String(apps), pem, ...backends.map(String)],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  const [port = 0, tlsPort = 0] = line.toString().split(' ').map(Number);
   return {
-    ...running(kind, child, Number(line.toString())),
+    ...running(kind, child, port),
+    ...(tlsPort > 0 ? { tlsPort } : {}),
     // its standard input, not a signal: a profile is written at an orderly end
     stop: async () => {
       const gone = once(child, 'exit');

@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import {
   cpuSeconds,
   isInstalled,
+  makeCertificate,
   rssMiB,
   startBackend,
   startHaproxy,
@@ -39,6 +40,7 @@ interface Load {
   readonly args?: readonly string[];
   /** Lua for wrk. */
   readonly script?: string;
+  readonly over?: 'tls' | 'h2';
   /** Which proxies take part: those with the large table, or the others. */
   readonly large?: boolean;
   /** Of HAProxy's CPU, the goal for the fast path. */
@@ -63,6 +65,8 @@ const LOADS: readonly Load[] = [
     goal: 2.5,
   },
   { name: 'GET 200 B, 1,000 connections', connections: 1_000, path: '/', goal: 1.6 },
+  { name: 'GET 200 B, TLS, keep-alive', connections: 64, path: '/', over: 'tls', goal: 1.6 },
+  { name: 'GET 200 B, HTTP/2, 8 streams each', connections: 8, path: '/', over: 'h2', goal: Infinity },
   {
     name: `GET 200 B, ${APPS} apps x 10 targets`,
     connections: 64,
@@ -83,12 +87,15 @@ interface Shot {
 }
 
 async function shoot(load: Load, proxy: Running, script: string, seconds: number): Promise<Shot> {
+  if (load.over === 'h2') return shootH2(load, proxy, seconds);
   const before = cpuSeconds(proxy.pid);
   const scripted = load.script === undefined ? [] : ['-s', script];
   const { stdout } = await promisify(execFile)('wrk', [
     ...['-t1', `-c${load.connections}`, `-d${seconds}s`, '--latency', '--timeout', '10s'],
     ...['-H', 'Host: app-0.example', ...(load.args ?? []), ...scripted],
-    `http://127.0.0.1:${proxy.port}${load.path}`,
+    load.over
+      ? `https://127.0.0.1:${proxy.tlsPort}${load.path}`
+      : `http://127.0.0.1:${proxy.port}${load.path}`,
   ]);
   const cpu = cpuSeconds(proxy.pid) - before;
   const requests = Number(/(\d+) requests in/.exec(stdout)?.[1] ?? 0);
@@ -101,6 +108,26 @@ async function shoot(load: Load, proxy: Running, script: string, seconds: number
     p99: milliseconds(/\s99%\s+(\S+)/.exec(stdout)?.[1]),
     cpu: (cpu / requests) * 100_000,
     errors: refused + (socketErrors?.slice(1).reduce((sum, each) => sum + Number(each), 0) ?? 0),
+  };
+}
+
+/** By h2load; its percentiles are not those of wrk, so only its rate, its mean and its errors are taken. */
+async function shootH2(load: Load, proxy: Running, seconds: number): Promise<Shot> {
+  const before = cpuSeconds(proxy.pid);
+  const { stdout } = await promisify(execFile)('h2load', [
+    ...['-t1', `-c${load.connections}`, '-m8', `-D${seconds}`, '-H', 'host: app-0.example'],
+    `https://127.0.0.1:${proxy.tlsPort}${load.path}`,
+  ]);
+  const cpu = cpuSeconds(proxy.pid) - before;
+  const [, done = '0', failed = '0'] = /(\d+) done, \d+ succeeded, (\d+) failed/.exec(stdout) ?? [];
+  const refused = /(\d+) 3xx, (\d+) 4xx, (\d+) 5xx/.exec(stdout)?.slice(1) ?? [];
+  const requests = Number(done);
+  return {
+    rps: requests / seconds,
+    p50: milliseconds(/time for request:\s+\S+\s+\S+\s+(\S+)/.exec(stdout)?.[1]),
+    p99: NaN,
+    cpu: (cpu / requests) * 100_000,
+    errors: refused.reduce((sum, each) => sum + Number(each), Number(failed)),
   };
 }
 
@@ -141,7 +168,7 @@ function report(load: Load, shots: ReadonlyMap<Running, Shot[]>): void {
   const compared = Number.isNaN(bare)
     ? ''
     : `; http-proxy costs ${(bare / fast).toFixed(1)}x the fast path (goal: at least 3)`;
-  if (!Number.isNaN(haproxy))
+  if (!Number.isNaN(haproxy) && load.goal < Infinity)
     say(
       `\nGoal: fast path at most ${load.goal}x HAProxy's CPU; seen ${(fast / haproxy).toFixed(2)}${compared}.\n`,
     );
@@ -163,16 +190,23 @@ if (missing.length > 0) {
     const { ports } = backend;
     const hasHaproxy = isInstalled('haproxy');
     if (!hasHaproxy) say('HAProxy is not installed (apt install haproxy): no ratios.\n');
+    const tls: { pem?: string } = isInstalled('openssl') ? { pem: makeCertificate(folder) } : {};
+    const canRun = ({ name, over }: Load): boolean => {
+      const why = over && !tls.pem ? 'openssl' : over === 'h2' && !isInstalled('h2load') ? 'h2load' : '';
+      if (why !== '') say(`Not run: ${name}: ${why} is not installed.\n`);
+      return why === '';
+    };
     const proxiesFor = async (large: boolean): Promise<Running[]> => {
       const from = all.length;
-      if (hasHaproxy) await start('HAProxy', () => startHaproxy(folder, ports, large ? APPS : 1));
-      if (!large) await start('nginx', () => startNginx(folder, ports));
-      await start('fast', () => startNode('fast', ports, large ? APPS : 1));
-      await start('full', () => startNode('full', ports, large ? APPS : 1));
-      if (!large) await start('http-proxy', () => startNode('http-proxy', ports));
+      if (hasHaproxy)
+        await start('HAProxy', () => startHaproxy(folder, ports, { apps: large ? APPS : 1, ...tls }));
+      if (!large) await start('nginx', () => startNginx(folder, ports, tls.pem));
+      await start('fast', () => startNode('fast', ports, { apps: large ? APPS : 1, ...tls }));
+      await start('full', () => startNode('full', ports, { apps: large ? APPS : 1, ...tls }));
+      if (!large) await start('http-proxy', () => startNode('http-proxy', ports, tls));
       return all.slice(from);
     };
-    const loads = LOADS.filter(({ name }) => isChosen('LONGRUN_BENCH_LOADS', name));
+    const loads = LOADS.filter((each) => isChosen('LONGRUN_BENCH_LOADS', each.name) && canRun(each));
     for (const large of [false, true]) {
       const chosen = loads.filter((each) => (each.large ?? false) === large);
       if (chosen.length === 0) continue;
@@ -180,14 +214,15 @@ if (missing.length > 0) {
       for (const load of chosen) {
         const script = join(folder, 'wrk.lua');
         if (load.script !== undefined) writeFileSync(script, load.script);
-        for (const proxy of proxies) await warm(load, proxy, script);
-        const shots = new Map<Running, Shot[]>(proxies.map((proxy) => [proxy, []]));
+        // http-proxy speaks no HTTP/2 to clients
+        const taking = proxies.filter(({ name }) => load.over !== 'h2' || name !== 'http-proxy');
+        for (const proxy of taking) await warm(load, proxy, script);
+        const shots = new Map<Running, Shot[]>(taking.map((proxy) => [proxy, []]));
         for (let round = 0; round < ROUNDS; round += 1)
           for (const [proxy, list] of shots) list.push(await shoot(load, proxy, script, SECONDS));
         report(load, shots);
       }
     }
-    say('TLS and HTTP/2 towards clients: not yet measured here.');
     say(
       `Load average at the end: ${loadavg()
         .map((each) => each.toFixed(1))

@@ -570,7 +570,8 @@ describe('the fast path: connections to tasks', () => {
       if (heard.includes('/hold')) hold = socket;
       else if (heard.endsWith('\r\n\r\n')) socket.write(ok());
     });
-    const { engine, port } = await engineFor({ a: to.port });
+    // no time passes: nothing is closed because it has been idle for long
+    const { engine, port } = await engineFor({ a: to.port }, { clock: new ManualClock() });
     const holding = client(port).send(get('/hold'));
     await until('the task to hold', () => hold !== undefined);
     await client(port).send(get()).hears('ok');
@@ -649,10 +650,20 @@ describe('the fast path: time', () => {
     const to = await answering(ok());
     let fresh: () => void = () => undefined;
     let wait: Promise<void> | undefined = new Promise((resolve) => (fresh = resolve));
-    const { port } = await engineFor({ a: to.port }, { freshen: () => wait });
+    let asked = 0;
+    const { port } = await engineFor(
+      { a: to.port },
+      {
+        freshen: () => {
+          asked += 1;
+          return wait;
+        },
+      },
+    );
     const from = client(port).send(get() + get());
-    await client(port).send(get()).socket.write('');
-    await new Promise((resolve) => setImmediate(resolve));
+    await until('the question', () => asked > 0);
+    client(port).send(get());
+    await until('the question of another', () => asked > 1);
     expect(to.sockets).toHaveLength(0);
     wait = undefined;
     fresh();
