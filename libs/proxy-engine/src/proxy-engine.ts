@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import type { TaskId } from '#libs/model';
-import { servedBy, type RouteTable } from '#libs/routing';
+import type { RouteTable } from '#libs/routing';
 import type { Clock } from '#libs/time';
 import type { FindOptions } from './admission/find-route.js';
 import { Gates } from './admission/gates.js';
@@ -33,8 +33,6 @@ export interface ProxyEngineOptions {
   readonly port: number;
   /** Answer /_app/ also for clients that are not on this host. */
   readonly appPaths: boolean;
-  /** Only services of these groups (HAPROXY_GROUP) are served; absent, empty or with `*`: all. */
-  readonly groups?: readonly string[];
   /** Asked before each request: a promise while the table may be out of date, to wait for (decisions.md 10). */
   readonly freshen?: () => Promise<void> | undefined;
   /** Nothing is in flight to this task any more. */
@@ -154,8 +152,7 @@ export class ProxyEngine {
   }
 
   /** From the moment of the call nothing new picks a target that is not in this table; resolves when its ports were opened or tried. */
-  async swap(whole: RouteTable): Promise<void> {
-    const table = servedBy(whole, this.#options.groups ?? []);
+  async swap(table: RouteTable): Promise<void> {
     this.#routes.swap(table);
     this.#fast?.swapped();
     this.#departures.swap(table);
