@@ -280,7 +280,7 @@ describe.each(PATHS)('HTTP through the engine, $path path', ({ fastPath }) => {
     const b = await backend((_req, res) => res.end('b'));
     await engine.swap(aTable(1, aService({ a: a.port, b: b.port })));
     const seen = new Set<string>();
-    for (let round = 0; round < 4; round += 1) seen.add((await ask({ port })).text);
+    for (let round = 0; round < 40; round += 1) seen.add((await ask({ port })).text);
     expect(seen).toEqual(new Set(['a', 'b']));
 
     await engine.swap(aTable(2, aService({ a: a.port, b: b.port }, { sticky: true })));

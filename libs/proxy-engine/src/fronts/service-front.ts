@@ -6,9 +6,11 @@ import type { LiveRoutes } from '../targets/live-routes.js';
 import type { DialParts } from '../tcp/dial.js';
 import { sniff } from '../tcp/sniff.js';
 import { relayTcp } from '../tcp/tcp-connection.js';
+import type { Departures } from '../drain/departures.js';
 import { originOf, type Origin } from './origin.js';
 
 export interface ServiceFrontParts extends DialParts {
+  readonly departures: Departures;
   readonly routes: LiveRoutes;
   readonly clock: Clock;
   readonly freshen: () => Promise<void> | undefined;

@@ -9,7 +9,8 @@ import { stickyCookie } from '../admission/sticky-cookie.js';
 import { rawAnswer } from '../answers.js';
 import type { Origin } from '../fronts/origin.js';
 import { dial, type Dialled, type DialParts } from '../tcp/dial.js';
-import { relay } from '../tcp/relay.js';
+import type { Departures } from '../drain/departures.js';
+import { relayWebSocket } from '../drain/websocket-relay.js';
 import { editMap } from './header-edits.js';
 import { addForwarded, dropHopByHop, endToEnd } from './forwarded-headers.js';
 
@@ -29,6 +30,10 @@ export function declineUpgrade(server: Server, req: IncomingMessage, socket: Dup
   server.emit('connection', socket);
 }
 
+export interface UpgradeParts extends DialParts {
+  readonly departures: Departures;
+}
+
 export interface UpgradeAsk {
   readonly req: IncomingMessage;
   readonly socket: Duplex;
@@ -39,7 +44,7 @@ export interface UpgradeAsk {
 }
 
 export async function forwardUpgrade(
-  parts: DialParts,
+  parts: UpgradeParts,
   { req, socket, head, origin, route }: UpgradeAsk,
 ): Promise<void> {
   const gone = (): void => void socket.destroy();
@@ -52,10 +57,11 @@ export async function forwardUpgrade(
     return;
   }
   if (head.length > 0) socket.unshift(head);
-  handshake(dialled, { req, socket, head, origin, route });
+  handshake(parts, dialled, { req, socket, head, origin, route });
 }
 
-function handshake({ upstream, target, release }: Dialled, { req, socket, origin, route }: UpgradeAsk): void {
+function handshake(parts: UpgradeParts, dialled: Dialled, { req, socket, origin, route }: UpgradeAsk): void {
+  const { upstream, target, release } = dialled;
   const settled = once(release);
   if (socket.destroyed) {
     upstream.destroy();
@@ -84,7 +90,12 @@ function handshake({ upstream, target, release }: Dialled, { req, socket, origin
     const cookie = stickyCookie(route.service, target, route.wish.sticky);
     socket.write(headOf(response, ['Connection', 'Upgrade', 'Upgrade', 'websocket'], cookie));
     if (rest.length > 0) connection.unshift(rest);
-    relay(socket, connection, settled);
+    // shortly before the task would be stopped both sides are told to go away
+    const goAway = relayWebSocket({ client: socket, upstream: connection, clock: parts.clock }, () => {
+      leave();
+      settled();
+    });
+    const leave = parts.departures.watch(target, goAway);
   });
   // it does not want a WebSocket: its answer goes back as it is
   asked.once('response', (response) => {

@@ -4,12 +4,15 @@
 import type { Socket } from 'node:net';
 import type { RouteService } from '#libs/routing';
 import { clientKeyOf } from '../admission/addresses.js';
+import type { Departures } from '../drain/departures.js';
 import { dial, type DialParts } from './dial.js';
 import { looksLikeHttp } from './sniff.js';
 import { relay } from './relay.js';
 
+const LAST_WORDS_MS = 1_000;
+
 export async function relayTcp(
-  parts: DialParts,
+  parts: DialParts & { readonly departures: Departures },
   client: Socket,
   service: RouteService,
   redirectHttp?: (client: Socket) => void,
@@ -27,7 +30,21 @@ export async function relayTcp(
     client.destroy();
     return;
   }
-  const { upstream, release } = dialled;
+  const { upstream, target } = dialled;
+  // a protocol that is not known here has no other word for "go away" than the end of the connection
+  const forget = parts.departures.watch(target, () => {
+    client.end();
+    upstream.end();
+    // who has not ended its side by then is cut
+    parts.clock.after(LAST_WORDS_MS, () => {
+      client.destroy();
+      upstream.destroy();
+    });
+  });
+  const release = (): void => {
+    forget();
+    dialled.release();
+  };
   if (client.destroyed) {
     upstream.destroy();
     release();
