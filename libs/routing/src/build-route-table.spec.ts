@@ -77,6 +77,20 @@ const reason = (instance: Instance, more: Partial<App> = {}): string =>
   '';
 
 describe('route table', () => {
+  it.each([
+    ['5', 5_000],
+    ['0', 0],
+    ['soon', undefined],
+    [undefined, undefined],
+  ])('tells how long what is in flight may go on, from the version of each task: %s', (label, drainMs) => {
+    const current = aVersion('/web');
+    const older = aVersion('/web', {
+      labels: label === undefined ? {} : { 'longrun.io/drain-seconds': label },
+    });
+    const table = build(routed(anApp(current), [anInstance('a')], () => older));
+    expect(table.services[0]?.targets[0]?.drainMs).toBe(drainMs);
+  });
+
   it('has one service per TCP port, with the routed tasks at their host ports', () => {
     const app = anApp(
       aVersion('/web', {

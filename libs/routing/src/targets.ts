@@ -14,6 +14,9 @@ import {
 } from '#libs/model';
 import type { RouteTarget } from './route-table.js';
 
+/** Also in `#libs/lifecycle`, which this layer may not import. */
+const DRAIN_LABEL = 'longrun.io/drain-seconds';
+
 /** UDP is not proxied (decisions.md 12). */
 export const servesTcp = (port: Pick<ServicePort, 'protocol'>): boolean => port.protocol !== 'udp';
 
@@ -47,9 +50,16 @@ export function targetsOf(
       suspect: instance.routing === 'suspect',
       version: nameOf(definition),
       ...(agent.zone === undefined ? {} : { zone: agent.zone }),
+      ...drainOf(definition),
     });
   }
   return targets.sort((a, b) => (a.instanceId < b.instanceId ? -1 : a.instanceId > b.instanceId ? 1 : 0));
+}
+
+/** As the reconciler reads it (`drainMsOf`): a label that is no number of seconds is as if absent. */
+function drainOf({ spec }: AppVersion): Pick<RouteTarget, 'drainMs'> {
+  const seconds = Number(spec.labels[DRAIN_LABEL] ?? Number.NaN);
+  return Number.isFinite(seconds) && seconds >= 0 ? { drainMs: seconds * 1000 } : {};
 }
 
 function placeOf(
