@@ -43,7 +43,7 @@ export function match(table: RouteTable): RouteMatcher {
   }
   return {
     table,
-    byHost: (host, path) => (host === undefined ? undefined : findByHost(hosts, hostNameOf(host), path)),
+    byHost: (host, path) => (host === undefined ? undefined : findService(hosts, host, path)),
     byAppPath: (url) => matchAppPath(url, apps, longestId),
     byServicePort: (port) => ports.get(port),
     counterpartOf: (service) => identities.get(identityOf(service)),
@@ -116,6 +116,11 @@ function addPath(kinds: PathKind[], service: RouteService, path: string): void {
   if (!kind.services.has(prefix)) kind.services.set(prefix, service);
 }
 
+/** A host that is written as in the labels, as nearly all are, needs no other form. */
+function findService(hosts: HostIndex, host: string, path: string): RouteService | undefined {
+  return findPath(hosts.get(host), path) ?? findByHost(hosts, hostNameOf(host), path);
+}
+
 /** The name itself, then *.rest from the longest rest to the shortest, then *; the first that has a service for the path answers. */
 function findByHost(hosts: HostIndex, name: string, path: string): RouteService | undefined {
   if (name.length > HOST_MAX || name === '') return undefined;
@@ -141,8 +146,9 @@ function findPath(kinds: readonly PathKind[] | undefined, path: string): RouteSe
 
 /** The name alone: lower case, without port, brackets stay on an IPv6 address. */
 function hostNameOf(host: string): string {
-  const name = host.startsWith('[') ? host.slice(0, host.indexOf(']') + 1) : (host.split(':', 1)[0] ?? '');
-  return name.toLowerCase().replace(/\.$/, '');
+  const colon = host.startsWith('[') ? host.indexOf(']') + 1 : host.indexOf(':');
+  const name = (colon < 0 ? host : host.slice(0, colon)).toLowerCase();
+  return name.endsWith('.') ? name.slice(0, -1) : name;
 }
 
 /** App ids nest, so the longest id that ends on a segment border wins: /shop/web before /shop. */
