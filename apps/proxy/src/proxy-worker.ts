@@ -7,7 +7,7 @@ import { DnsServer } from '#libs/dns-server';
 import { HaproxyEngine } from '#libs/haproxy-engine';
 import { ProxyEngine, type ProcessSnapshot, type ProxyEngineOptions } from '#libs/proxy-engine';
 import { TableSession, type ServingEngine } from '#libs/proxy-core';
-import type { RouteTable } from '#libs/routing';
+import { servedBy, type RouteTable } from '#libs/routing';
 import type { Logger } from '#libs/telemetry';
 import { randomIds, SystemClock } from '#libs/time';
 import type { AdminSource } from './admin-server.js';
@@ -59,7 +59,7 @@ export class ProxyWorker implements AdminSource {
         swap: (table) => {
           dns?.swap(table);
           observing.swap(table);
-          return engine.swap(withinRange(table, from, to));
+          return engine.swap(withinRange(servedBy(table, settings.groups), from, to));
         },
         inFlight: () => engine.inFlight(),
         warnings: () => engine.warnings(),
