@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { engineConformance } from '#libs/engine-conformance';
-import { HaproxyEngine } from '#libs/haproxy-engine';
-import { asAppId, asInstanceId, asTaskId, timestampOf, type TaskId } from '#libs/model';
+import { HaproxyEngine, type HaproxyEngineOptions } from '#libs/haproxy-engine';
+import { asAppId, asInstanceId, asTaskId, timestampOf } from '#libs/model';
 import type { RouteTable } from '#libs/routing';
 import { freePort, until } from '#libs/testkit';
 import { SystemClock } from '#libs/time';
@@ -18,7 +18,7 @@ const folder = mkdtempSync(join(tmpdir(), 'longrun-haproxy-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 let count = 0;
-const make = (port: number, at: string, onIdle?: (task: TaskId) => void): HaproxyEngine =>
+const make = (port: number, at: string, more: Partial<HaproxyEngineOptions> = {}): HaproxyEngine =>
   new HaproxyEngine({
     clock: new SystemClock(),
     bind: '127.0.0.1',
@@ -26,14 +26,14 @@ const make = (port: number, at: string, onIdle?: (task: TaskId) => void): Haprox
     appPaths: false,
     folder: join(folder, at),
     threads: 2,
-    ...(onIdle ? { onIdle } : {}),
+    ...more,
   });
 
 /** Optional for users, always there in CI. */
 const describeHere = spawnSync('haproxy', ['-v']).status === 0 ? describe : describe.skip;
 
 describeHere('HAProxy as engine', () => {
-  engineConformance('HAProxy', ({ port, onIdle }) => make(port, String((count += 1)), onIdle));
+  engineConformance('HAProxy', ({ port, onIdle }) => make(port, String((count += 1)), { onIdle }));
 });
 
 describeHere('the process of HAProxy', () => {
@@ -57,8 +57,8 @@ describeHere('the process of HAProxy', () => {
     backend.close();
   });
 
-  const engineAt = async (): Promise<HaproxyEngine> => {
-    const engine = make(port, at);
+  const engineAt = async (more: Partial<HaproxyEngineOptions> = {}): Promise<HaproxyEngine> => {
+    const engine = make(port, at, more);
     engines.push(engine);
     await engine.start();
     return engine;
@@ -135,5 +135,23 @@ describeHere('the process of HAProxy', () => {
     await engine.swap(aTable(2, [target]));
     expect(engine.warnings()).toEqual([]);
     expect(await ask()).toBe('hello');
+  }, 60_000);
+
+  it('tells what went to whom, over a reload too', async () => {
+    const told: Record<string, number> = {};
+    const engine = await engineAt({
+      onCounted: (_service, { taskId }, { byClass }) => (told[taskId] = (told[taskId] ?? 0) + byClass[1]),
+    });
+    await engine.swap(aTable(1, [target]));
+    for (let turn = 0; turn < 10; turn += 1) await ask();
+    await until('the first ten', () => told[`t${target}`] === 10);
+    const [service] = aTable(2, [target]).services;
+    if (!service) throw new Error('no service');
+    await engine.swap({
+      ...aTable(2, [target]),
+      services: [{ ...service, hosts: ['web.example', 'more.example'] }],
+    });
+    for (let turn = 0; turn < 5; turn += 1) await ask('more.example');
+    await until('the others', () => told[`t${target}`] === 15);
   }, 60_000);
 });

@@ -1,7 +1,7 @@
 // What one serving process sees of its own traffic: counts for reports and metrics, and the access log where it is asked for.
 import { TrafficStats, type Observer, type ProcessSnapshot, type RequestRecord } from '#libs/proxy-engine';
-import type { TrafficSource } from '#libs/proxy-core';
-import type { RouteTable } from '#libs/routing';
+import type { TrafficSource, TrafficSums } from '#libs/proxy-core';
+import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
 import { AccessLog } from './access-log.js';
 
 export interface ObservingOptions {
@@ -26,6 +26,10 @@ export class Observing implements Observer {
   ended(record: RequestRecord): void {
     this.#stats.ended(record);
     this.#log?.ended(record);
+  }
+
+  counted(service: RouteService, target: RouteTarget, sums: TrafficSums): void {
+    this.#stats.counted(service, target, sums);
   }
 
   swap(table: RouteTable): void {

@@ -111,7 +111,9 @@ export class ProxyWorker implements AdminSource {
   }
 }
 
-type Hooks = Required<Pick<ProxyEngineOptions, 'clock' | 'observer' | 'freshen' | 'onIdle' | 'onNotice'>>;
+type Hooks = Required<Pick<ProxyEngineOptions, 'clock' | 'freshen' | 'onIdle' | 'onNotice'>> & {
+  readonly observer: Observing;
+};
 
 function makeEngine(
   settings: ProxySettings,
@@ -125,9 +127,10 @@ function makeEngine(
       ...listening,
       ...(settings.zone === undefined ? {} : { zone: settings.zone }),
     });
-  const { clock, onIdle, onNotice } = hooks;
+  const { clock, onIdle, onNotice, observer } = hooks;
   return new HaproxyEngine({
     ...{ clock, onIdle, onNotice },
+    onCounted: (service, target, sums) => observer.counted(service, target, sums),
     ...listening,
     folder: join(resolve(folder), 'haproxy'),
     threads: settings.workers,

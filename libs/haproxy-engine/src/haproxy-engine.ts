@@ -6,14 +6,15 @@ import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TaskId } from '#libs/model';
-import type { ServingEngine } from '#libs/proxy-core';
-import type { RouteService, RouteTable } from '#libs/routing';
+import type { ServingEngine, TrafficSums } from '#libs/proxy-core';
+import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
 import type { Clock, Timer } from '#libs/time';
 import { unsupported } from './backend-rules.js';
 import { messageBody, nameOf } from './config-text.js';
 import { HaproxyProcess } from './haproxy-process.js';
 import { layoutOf, type Layout } from './layout.js';
 import { Slots, type SeenServer } from './slots.js';
+import { TrafficCounter } from './traffic-counter.js';
 import { writeConfig, type ConfigOptions } from './write-config.js';
 
 export interface HaproxyEngineOptions extends ConfigOptions {
@@ -22,6 +23,8 @@ export interface HaproxyEngineOptions extends ConfigOptions {
   readonly program?: string;
   /** Nothing is in flight to this task any more. */
   readonly onIdle?: (task: TaskId) => void;
+  /** What went to a target since the last call, now and then. */
+  readonly onCounted?: (service: RouteService, target: RouteTarget, sums: TrafficSums) => void;
   /** For the log. */
   readonly onNotice?: (text: string) => void;
 }
@@ -30,12 +33,16 @@ export interface HaproxyEngineOptions extends ConfigOptions {
 interface Generation {
   readonly worker: number;
   readonly slots: ReadonlyMap<string, Slots>;
+  readonly traffic: TrafficCounter;
 }
 
 /** How often what is in flight to tasks that left is asked for, while there are any. */
 const COUNT_MS = 100;
 const COMMANDS_PER_BATCH = 200;
 const RESTART_MS = 500;
+/** Shorter than the reports to the control plane are apart. */
+const MEASURE_MS = 2_000;
+const SHOW_SERVERS = 'show stat -1 4 -1';
 const CERTIFICATES_MS = 2_000;
 /** A socket's path has at most 107 bytes, and HAProxy binds beside it first. */
 const SOCKET_FOLDER_MAX = 75;
@@ -57,7 +64,8 @@ export class HaproxyEngine implements ServingEngine {
   #generations: Generation[] = [];
   #counts: ReadonlyMap<TaskId, number> = new Map();
   #reasons = new Map<string, string>();
-  #counting: Timer | undefined;
+  /** By what they are for. */
+  readonly #timers = new Map<'counts' | 'traffic' | 'certificates', Timer>();
   #problem: string | undefined;
   /** Changes go one after the other. */
   #queue: Promise<void> = Promise.resolve();
@@ -87,6 +95,7 @@ export class HaproxyEngine implements ServingEngine {
     else await this.#enqueue(() => this.#configure('start'));
     if (!this.#running) throw new Error(this.#problem ?? 'HAProxy does not run');
     this.#watchCertificates(this.#certificates());
+    this.#measure();
     return this.#options.port;
   }
 
@@ -115,7 +124,7 @@ export class HaproxyEngine implements ServingEngine {
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
     await this.#queue;
-    this.#counting?.cancel();
+    for (const timer of this.#timers.values()) timer.cancel();
     await this.#process.stop(graceMs);
   }
 
@@ -189,7 +198,7 @@ export class HaproxyEngine implements ServingEngine {
         const service = services.get(backend.replace(/:tcp$/, '')) ?? NOBODY;
         return [backend, Slots.seen(backend, servers, service)] as const;
       });
-      this.#generations.push({ worker, slots: new Map(slots) });
+      this.#generations.push({ worker, slots: new Map(slots), traffic: new TrafficCounter() });
     }
   }
 
@@ -223,7 +232,7 @@ export class HaproxyEngine implements ServingEngine {
     const worker = how === 'start' ? await this.#process.start() : await this.#process.reload();
     this.#running = true;
     this.#layout = layout;
-    this.#generations = [...this.#generations, { worker, slots }];
+    this.#generations = [...this.#generations, { worker, slots, traffic: new TrafficCounter() }];
     this.#note(undefined);
   }
 
@@ -268,9 +277,8 @@ export class HaproxyEngine implements ServingEngine {
   }
 
   #countSoon(): void {
-    if (this.#counting || !this.#generations.some(hasLeaving)) return;
-    this.#counting = this.#options.clock.after(COUNT_MS, () => {
-      this.#counting = undefined;
+    if (this.#timers.has('counts') || !this.#generations.some(hasLeaving)) return;
+    this.#later('counts', COUNT_MS, () => {
       const again = (): void => this.#countSoon();
       this.#enqueue(() => this.#count()).then(again, again);
     });
@@ -308,11 +316,40 @@ export class HaproxyEngine implements ServingEngine {
     this.#enqueue(() => this.#configure('start')).then(again, again);
   }
 
+  #later(what: 'counts' | 'traffic' | 'certificates', ms: number, work: () => void): void {
+    const timer = this.#options.clock.after(ms, () => {
+      this.#timers.delete(what);
+      if (!this.#stopping) work();
+    });
+    this.#timers.set(what, timer);
+  }
+
+  #measure(): void {
+    if (!this.#options.onCounted) return;
+    this.#later('traffic', MEASURE_MS, () => {
+      const next = (): void => this.#measure();
+      this.#enqueue(() => this.#countTraffic()).then(next, next);
+    });
+  }
+
+  async #countTraffic(): Promise<void> {
+    if (!this.#running) return;
+    const targets = targetsOf(this.#table);
+    for (const { worker, slots, traffic } of this.#generations) {
+      for (const { backend, server, sums } of traffic.grown(
+        await this.#process.command(worker, [SHOW_SERVERS]),
+      )) {
+        const task = slots.get(backend)?.taskAt(server);
+        const found = task === undefined ? undefined : targets.get(`${backend.replace(/:tcp$/, '')} ${task}`);
+        if (found) this.#options.onCounted?.(found.service, found.target, sums);
+      }
+    }
+  }
+
   /** Files that changed are read again by a reload; broken ones are refused, and the old ones stay. */
   #watchCertificates(before: string): void {
     if (!this.#options.tls) return;
-    this.#options.clock.after(CERTIFICATES_MS, () => {
-      if (this.#stopping) return;
+    this.#later('certificates', CERTIFICATES_MS, () => {
       const now = this.#certificates();
       const next = (): void => this.#watchCertificates(now);
       if (now === before || !this.#running) return next();
@@ -366,6 +403,19 @@ function reasonsOf(services: readonly RouteService[]): Map<string, string> {
 
 /** For the command line of HAProxy: blanks, `;` and backslashes are escaped. */
 const escapeWords = (text: string): string => text.replaceAll(/[\\ ;]/g, (each) => `\\${each}`);
+
+interface Found {
+  readonly service: RouteService;
+  readonly target: RouteTarget;
+}
+
+function targetsOf({ services }: RouteTable): ReadonlyMap<string, Found> {
+  return new Map(
+    services.flatMap((service) =>
+      service.targets.map((target) => [`${nameOf(service)} ${target.taskId}`, { service, target }] as const),
+    ),
+  );
+}
 
 /** Places by backend, from `show servers state`. */
 function serversOf(text: string): ReadonlyMap<string, readonly SeenServer[]> {

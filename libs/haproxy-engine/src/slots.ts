@@ -9,6 +9,8 @@ type TaskId = RouteTarget['taskId'];
 interface Slot {
   readonly name: string;
   task?: TaskId;
+  /** Who had it before. */
+  last?: TaskId;
   address?: string;
   weight: number;
   /** It has left the table; what is in flight goes on. */
@@ -119,11 +121,18 @@ export class Slots {
       const count = used.get(slot.name) ?? 0;
       counts.set(slot.task, (counts.get(slot.task) ?? 0) + count);
       if (count > 0) continue;
+      slot.last = slot.task;
       delete slot.task;
       delete slot.address;
       slot.leaving = false;
     }
     return counts;
+  }
+
+  /** Whose place it is, or was until it was given back. */
+  taskAt(server: string): TaskId | undefined {
+    const slot = this.#slots.find(({ name }) => name === server);
+    return slot?.task ?? slot?.last;
   }
 
   get hasLeaving(): boolean {

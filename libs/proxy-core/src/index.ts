@@ -13,4 +13,5 @@ export type {
   ServingEngine,
   TableUser,
   TrafficSource,
+  TrafficSums,
 } from './seams.js';

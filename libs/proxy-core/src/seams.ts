@@ -65,6 +65,20 @@ export interface TrafficSource {
   answered(): void;
 }
 
+/** What went to one target since this was told last, by an engine that sees no single requests of its own. */
+export interface TrafficSums {
+  /** Answers by the first digit of their status, 1 to 5. */
+  readonly byClass: readonly [number, number, number, number, number];
+  /** Without an answer, and connections where there are no answers (TCP). */
+  readonly broken: number;
+  readonly connections: number;
+  readonly retries: number;
+  /** To clients. */
+  readonly bytesOut: number;
+  /** Of the newest ones, ms. */
+  readonly averageMs: number;
+}
+
 /** A data path with listeners of its own: the built-in engine, or HAProxy driven by us. */
 export interface ServingEngine extends TableUser {
   /** Resolves with the main port once it accepts connections; rejects when that port cannot be opened, with the remedy. */

@@ -9,6 +9,7 @@ import {
   type TrafficSeries,
 } from '#libs/agent-protocol';
 import type { TaskId } from '#libs/model';
+import type { TrafficSums } from '#libs/proxy-core';
 import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
 import type { Observer, RequestRecord } from './request-record.js';
 
@@ -60,6 +61,21 @@ export class TrafficStats implements Observer {
     // how long people keep a connection says nothing about a task
     if (status > 0 && path !== 'tcp' && path !== 'websocket')
       add(series.latency, latencyBucket(durationMs), 1);
+  }
+
+  /** Sums of an engine that tells averages: each request counts as one of average length. */
+  counted(service: RouteService, target: RouteTarget, sums: TrafficSums): void {
+    const known = this.#byTask.get(target.taskId);
+    const series = known && known.portIndex === service.portIndex ? known : this.#find(service, target);
+    const { counts } = series;
+    const answers = sums.byClass.reduce((all, count) => all + count, 0);
+    series.isTouched = true;
+    add(counts, REQUESTS, answers + sums.broken + sums.connections);
+    sums.byClass.forEach((count, at) => add(counts, at + 1, count));
+    add(counts, BROKEN, sums.broken);
+    add(counts, RETRIES, sums.retries);
+    add(counts, BYTES, sums.bytesOut);
+    if (answers > 0) add(series.latency, latencyBucket(sums.averageMs), answers);
   }
 
   /** Tasks that are not in it are forgotten once the control plane has been told of all that went to them. */
