@@ -187,3 +187,136 @@ function answersOf(text: string, method: string): readonly Observed[] {
   const { messages } = readNatively({ kind: 'answers', bytes, cuts: [], methods: [method, 'GET'] });
   return messages.filter(({ first }) => !first[0].startsWith('1'));
 }
+
+/** Headers of an HTTP/2 request that would be another message, or another end of it, once written as HTTP/1.1. */
+const H2_CASES: readonly [name: string, lines: readonly (readonly [string, string])[], body: string][] = [
+  ['CR LF in a value', [['x', `1\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: web.example`]], ''],
+  ['LF in a value', [['x', '1\ntransfer-encoding: chunked']], ''],
+  ['CR in a value', [['x', '1\rtransfer-encoding: chunked']], ''],
+  ['NUL in a value', [['x', '1\0']], ''],
+  ['CR LF in a name', [['x\r\ntransfer-encoding', 'chunked']], ''],
+  ['a colon in a name', [['transfer-encoding: chunked\r\nx', '1']], ''],
+  ['a capital letter in a name', [['Transfer-encoding', 'chunked']], ''],
+  ['transfer-encoding', [['transfer-encoding', 'chunked']], '0\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n'],
+  ['connection', [['connection', 'content-length']], ''],
+  ['keep-alive', [['keep-alive', '5']], ''],
+  ['upgrade', [['upgrade', 'websocket']], ''],
+  ['te: gzip', [['te', 'gzip']], ''],
+  ['content_length', [['content_length', '5']], ''],
+  ['a length that is too short (H2.CL)', [['content-length', '0']], 'GET /smuggled HTTP/1.1\r\n\r\n'],
+  ['a length that is too long', [['content-length', '50']], 'hello'],
+  ['a length with a sign', [['content-length', '+5']], 'hello'],
+  [
+    'two lengths',
+    [
+      ['content-length', '5'],
+      ['content-length', '0'],
+    ],
+    'hello',
+  ],
+  ['CR LF in the path', [[':path', '/ HTTP/1.1\r\nx: 1']], ''],
+  ['a blank in the path', [[':path', '/a HTTP/1.1']], ''],
+  ['a path without a slash', [[':path', 'a']], ''],
+  ['CR LF in the method', [[':method', 'GET /smuggled HTTP/1.1\r\nx: 1']], ''],
+  ['CR LF in the authority', [[':authority', 'web.example\r\nx: 1']], ''],
+  [
+    'a pseudo-header behind the others',
+    [
+      ['x', '1'],
+      [':path', '/b'],
+    ],
+    '',
+  ],
+  ['another host', [['host', 'other.example']], ''],
+];
+
+describe('the smuggling corpus from HTTP/2', () => {
+  let engine: ProxyEngine;
+  let port = 0;
+  let tables = 0;
+  const close: (() => void)[] = [];
+  beforeAll(async () => {
+    ({ engine, port } = await startEngine());
+  });
+  afterAll(() => engine.stop(0));
+  afterEach(() => {
+    for (const each of close.splice(0).reverse()) each();
+  });
+
+  /** What the task had when the stream was over. */
+  async function send(lines: readonly (readonly [string, string])[], body: string): Promise<RecordingTask> {
+    const task = new RecordingTask(() => ({ bytes: ok('answer') }));
+    close.push(() => task.close());
+    await engine.swap(aTable(++tables, aService({ t: await task.listen() })));
+    const client = new RawClient(port);
+    close.push(() => client.socket.destroy());
+    client.send(h2Request(lines, body));
+    await until('the stream to be over', () => client.closed || framesIn(client.text).some(isOver), {
+      withinMs: 8_000,
+    });
+    return task;
+  }
+
+  it.each(H2_CASES)('%s', async (_, lines, body) => {
+    const task = await send(lines, body);
+    expect(task.octets).not.toMatch(/smuggled|transfer-encoding|\0/i);
+    // nghttp2 leaves out a field that has such octets, and takes the rest for good
+    const isLeftOut = lines.some(([name, value]) => !name.startsWith(':') && /[\r\n\0]/.test(name + value));
+    expect(task.requests.filter(({ whole }) => whole).map(({ first }) => first[1])).toEqual(
+      isLeftOut ? ['/a'] : [],
+    );
+  });
+
+  it('and a right one arrives', async () => {
+    const task = await send([['content-length', '5']], 'hello');
+    expect(task.requests.map(({ first, body }) => [...first, body])).toEqual([['POST', '/a', 'hello']]);
+  });
+});
+
+/** The frames by hand: no client library sends such headers. Pseudo-headers among `lines` replace the right ones. */
+function h2Request(lines: readonly (readonly [string, string])[], body: string): string {
+  const right = new Map([
+    [':method', body === '' ? 'GET' : 'POST'],
+    [':scheme', 'http'],
+    [':path', '/a'],
+    [':authority', 'web.example'],
+  ]);
+  const isLast = lines.length > 1 && lines.at(-1)?.[0].startsWith(':') === true;
+  for (const [name] of isLast ? [] : lines) right.delete(name);
+  const pseudo = isLast ? [] : lines.filter(([name]) => name.startsWith(':'));
+  const rest = isLast ? lines : lines.filter(([name]) => !name.startsWith(':'));
+  const block = [...right, ...pseudo, ...rest].map(
+    ([name, value]) => `\0${hpackText(name)}${hpackText(value)}`,
+  );
+  const END_STREAM = 1;
+  const END_HEADERS = 4;
+  const head = frame(1, END_HEADERS | (body === '' ? END_STREAM : 0), 1, block.join(''));
+  const data = body === '' ? '' : frame(0, END_STREAM, 1, body);
+  return `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${frame(4, 0, 0, '')}${head}${data}`;
+}
+
+/** Literal, not Huffman; shorter than 127. */
+const hpackText = (text: string): string => String.fromCharCode(text.length) + text;
+
+function frame(type: number, flags: number, stream: number, payload: string): string {
+  const { length } = payload;
+  return String.fromCharCode(0, length >> 8, length & 255, type, flags, 0, 0, 0, stream) + payload;
+}
+
+interface Frame {
+  readonly type: number;
+  readonly flags: number;
+}
+
+function framesIn(text: string): Frame[] {
+  const frames: Frame[] = [];
+  const at = (i: number): number => text.charCodeAt(i);
+  for (let p = 0; p + 9 <= text.length; p += 9 + (at(p) << 16) + (at(p + 1) << 8) + at(p + 2)) {
+    frames.push({ type: at(p + 3), flags: at(p + 4) });
+  }
+  return frames;
+}
+
+/** RST_STREAM, GOAWAY, or HEADERS or DATA that end the stream. */
+const isOver = ({ type, flags }: Frame): boolean =>
+  type === 3 || type === 7 || (type < 2 && (flags & 1) === 1);

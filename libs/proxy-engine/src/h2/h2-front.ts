@@ -112,12 +112,12 @@ export class H2Front {
   }
 
   #begin(served: Served, stream: ServerHttp2Stream, head: { raw: string[]; ended: boolean }): void {
-    // reset together with its head: its close has been told already
+    // a reset by the client, or a body of another length than said; whoever waits for the stream hears of its close
+    stream.on('error', () => undefined);
+    // reset together with its head: its close has been told already, its error comes yet
     if (stream.destroyed) return this.#count(served, 'reset');
     served.streams += 1;
     served.idle?.cancel();
-    // a reset by the client; whoever waits for the stream hears of its close
-    stream.on('error', () => undefined);
     stream.once('close', () => {
       served.streams -= 1;
       if (served.streams === 0) this.#rest(served, IDLE_MS);
@@ -150,7 +150,6 @@ export class H2Front {
     if (head.headers['expect'] !== undefined) client.inform(100, []);
     const headers = forTask(head);
     addForwarded(headers, origin, verdict.prefix);
-    const { clientAddress } = origin;
     const host = headers['host'];
     const transform = answerTransformOf(verdict, head.method, typeof host === 'string' ? host : undefined);
     const exchange = new Exchange(this.#parts, {
@@ -158,7 +157,7 @@ export class H2Front {
       route: verdict,
       headers,
       path: 'h2',
-      clientAddress,
+      origin,
       ...(transform ? { transform } : {}),
     });
     limitBody(verdict, client.body, (status, message) => exchange.refuse(status, message));
