@@ -115,7 +115,7 @@ async function shoot(load: Load, proxy: Running, script: string, seconds: number
 async function shootH2(load: Load, proxy: Running, seconds: number): Promise<Shot> {
   const before = cpuSeconds(proxy.pid);
   const { stdout } = await promisify(execFile)('h2load', [
-    ...['-t1', `-c${load.connections}`, '-m8', `-D${seconds}`, '-H', 'host: app-0.example'],
+    ...['-t1', `-c${load.connections}`, '-m8', `-D${seconds}`, '-H', ':authority: app-0.example'],
     `https://127.0.0.1:${proxy.tlsPort}${load.path}`,
   ]);
   const cpu = cpuSeconds(proxy.pid) - before;
