@@ -1,6 +1,7 @@
 // Table of contents: the proxy's data path.
 export { ProxyEngine } from './proxy-engine.js';
 export type { ProxyEngineOptions } from './proxy-engine.js';
+export type { TlsOptions } from './tls/tls-front.js';
 // the choice of targets without sockets: the simulator plays the rest
 export { LiveRoutes } from './targets/live-routes.js';
 export type { LiveRoutesOptions } from './targets/live-routes.js';
