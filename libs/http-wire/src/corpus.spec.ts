@@ -10,7 +10,7 @@ import { createChunkedScanner, readRequestHead, readResponseHead, readTrailerSec
 
 const READER = { readRequestHead, readResponseHead, readTrailerSection, createChunkedScanner };
 /** The limits of the fast path: the cases that are too long are too long for these. */
-const LIMITS = { headBytes: 32 * 1024, targetBytes: 16 * 1024, lines: 256 };
+const LIMITS = { headBytes: 32 * 1024, targetBytes: 8 * 1024, lines: 256 };
 
 function readings(stream: Stream): Reading[] {
   const { length } = stream.bytes;

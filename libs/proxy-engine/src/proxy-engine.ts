@@ -7,12 +7,14 @@ import type { TaskId } from '#libs/model';
 import type { RouteTable } from '#libs/routing';
 import type { Clock } from '#libs/time';
 import type { FindOptions } from './admission/find-route.js';
+import { rawAnswer } from './answers.js';
 import { Gates } from './admission/gates.js';
 import { Departures } from './drain/departures.js';
 import { beginsHttp2 } from './fronts/preface.js';
 import { h2cCalls } from './h2/h2c-call.js';
 import { SessionPool } from './h2/session-pool.js';
 import { H2Front } from './h2/h2-front.js';
+import { ConnectionGate } from './fronts/connection-gate.js';
 import { originOf, type Origin } from './fronts/origin.js';
 import { acceptService } from './fronts/service-front.js';
 import { FastPath } from './fast/fast-path.js';
@@ -47,6 +49,10 @@ export interface ProxyEngineOptions {
   readonly fastPath?: boolean;
   /** Where this process runs, for services that prefer targets of their own zone. */
   readonly zone?: string;
+  /** Connections of clients at once in this process: below what the limit of open files leaves. Absent: no bound of our own. */
+  readonly connectionsMax?: number;
+  /** Connections at once of one client address. Absent: any number. */
+  readonly connectionsPerClient?: number;
   /** Default 3 s. */
   readonly connectTimeoutMs?: number;
   /** Longest silence of a task during a request. Default 5 min. */
@@ -56,6 +62,10 @@ export interface ProxyEngineOptions {
 const CONNECT_TIMEOUT_MS = 3_000;
 const SILENCE_MS = 300_000;
 const STOP_POLL_MS = 50;
+/** A client that asks at least so often never has a connection closed under its next request by a stop. */
+const QUIET_MS = 1_000;
+/** Connections without a request that make room for new ones, at a time. */
+const SHED = 64;
 
 export class ProxyEngine {
   readonly #options: ProxyEngineOptions;
@@ -68,6 +78,7 @@ export class ProxyEngine {
   readonly #full: FullPath;
   readonly #h2: H2Front;
   readonly #fast: FastPath | undefined;
+  readonly #gate: ConnectionGate;
   readonly #main: Server;
   readonly #tls: TlsFront | undefined;
   /** For redirects; once both are open. */
@@ -86,6 +97,13 @@ export class ProxyEngine {
       proxy: httpProxy.createProxyServer({}),
       agent: this.#agent,
       clock: options.clock,
+    });
+    const { connectionsMax: most, connectionsPerClient: perClient } = options;
+    this.#gate = new ConnectionGate({
+      ...(most === undefined ? {} : { most }),
+      ...(perClient === undefined ? {} : { perClient }),
+      clock: options.clock,
+      shed: () => this.#fast?.shed(SHED) ?? 0,
     });
     this.#parts = {
       routes: this.#routes,
@@ -119,12 +137,11 @@ export class ProxyEngine {
       this.#tls = new TlsFront({
         ...options,
         ...options.tls,
+        mayConnect: (socket) => this.#gate.enter(socket) && this.#enterAs(socket),
         toHttp1: (socket, origin) => this.#http(socket, origin),
         toHttp2: (socket, origin) => this.#h2.take(socket, origin),
       });
-    this.#main = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#http(socket, originOf(socket)),
-    );
+    this.#main = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
   }
 
   /** Resolves with the main port; rejects when it is taken. */
@@ -137,6 +154,7 @@ export class ProxyEngine {
     const service = {
       ...this.#parts,
       toHttp: (socket: Socket, origin: Origin) => this.#http(socket, origin),
+      mayConnect: (socket: Socket, address: string) => this.#gate.enterAs(socket, address),
     };
     this.#listeners = new ServiceListeners({
       clock,
@@ -145,7 +163,10 @@ export class ProxyEngine {
         [port, 'it is the main port of the proxy'],
         ...(https === undefined ? [] : ([[https, 'it is the HTTPS port of the proxy']] as const)),
       ]),
-      onConnection: (socket, servicePort) => acceptService(service, socket, servicePort),
+      onConnection: (socket, servicePort) => {
+        if (this.#gate.enter(socket)) acceptService(service, socket, servicePort);
+        else socket.destroy();
+      },
     });
     await this.#openPorts();
     return port;
@@ -166,7 +187,11 @@ export class ProxyEngine {
   }
 
   warnings(): string[] {
-    return [...(this.#listeners?.warnings() ?? []), ...(this.#tls?.warnings() ?? [])];
+    return [
+      ...(this.#listeners?.warnings() ?? []),
+      ...(this.#tls?.warnings() ?? []),
+      ...this.#gate.warnings(),
+    ];
   }
 
   /** Of the HTTPS port, once it is open; undefined without certificates. */
@@ -181,14 +206,10 @@ export class ProxyEngine {
     this.#main.close();
     this.#tls?.stop();
     this.#fast?.stopping();
-    this.#h2.stop();
+    this.#h2.stop(Math.min(QUIET_MS, graceMs));
     this.#departures.endAll(graceMs);
     const until = this.#options.clock.now() + graceMs;
-    while (this.#isBusy() && this.#options.clock.now() < until) {
-      this.#full.closeIdle();
-      this.#fast?.closeIdle();
-      await this.#pause(STOP_POLL_MS);
-    }
+    while (this.#closeIdle() && this.#options.clock.now() < until) await this.#pause(STOP_POLL_MS);
     this.#full.close();
     this.#h2.close();
     this.#fast?.close();
@@ -199,15 +220,30 @@ export class ProxyEngine {
   #listen(): Promise<number> {
     const { bind, port } = this.#options;
     return new Promise((resolve, reject) => {
-      this.#main.once('error', (error) => {
+      const failed = (error: Error): void => {
         this.#tls?.stop();
         reject(explainListen(error, bind, port));
-      });
+      };
+      this.#main.once('error', failed);
       this.#main.listen({ port, host: bind, backlog: 1024 }, () => {
+        this.#main.off('error', failed);
+        // an accept that failed (no file descriptor left): the connection waits or is lost, the listener goes on
+        this.#main.on('error', () => undefined);
         const address = this.#main.address();
         resolve(typeof address === 'object' && address !== null ? address.port : port);
       });
     });
+  }
+
+  /** On the main port. */
+  #accept(socket: Socket): void {
+    if (!this.#gate.enter(socket)) refuse(socket, 503, 'the proxy has no room for another connection');
+    else if (!this.#enterAs(socket)) refuse(socket, 429, 'too many connections from this address');
+    else this.#http(socket, originOf(socket));
+  }
+
+  #enterAs(socket: Socket): boolean {
+    return this.#gate.enterAs(socket, socket.remoteAddress ?? 'unknown');
   }
 
   /** Every HTTP connection, whichever port it came in on. */
@@ -215,8 +251,16 @@ export class ProxyEngine {
     (this.#fast ?? this.#full).take(socket, origin);
   }
 
-  #isBusy(): boolean {
-    return this.#claims.counts().size > 0 || (this.#fast?.busy() ?? 0) > 0;
+  /** True while anything is left to wait for. */
+  #closeIdle(): boolean {
+    this.#full.closeIdle();
+    const restless = this.#fast?.closeIdle(QUIET_MS) ?? 0;
+    return (
+      restless > 0 ||
+      this.#h2.noticed > 0 ||
+      this.#claims.counts().size > 0 ||
+      (this.#fast?.busy() ?? 0) > 0
+    );
   }
 
   async #openPorts(): Promise<void> {
@@ -230,6 +274,12 @@ export class ProxyEngine {
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => void this.#options.clock.after(ms, resolve));
   }
+}
+
+/** Nothing is read of it: whatever it asks, this is the answer. */
+function refuse(socket: Socket, status: number, message: string): void {
+  socket.on('error', () => socket.destroy());
+  socket.end(rawAnswer(status, message), () => socket.destroy());
 }
 
 function explainListen(error: Error, bind: string, port: number): Error {

@@ -67,6 +67,8 @@ export class ClientConnection implements Watched, ExchangeClient {
   /** Of `performance`, when the first byte of the present head came; 0: none has. */
   #headSince = 0;
   #freshened = false;
+  /** Of the deadlines' clock: its last request was answered, or it was opened. */
+  #idleSince: number;
   /** A request has been read of it. */
   #asked = false;
   #advancing = false;
@@ -86,7 +88,8 @@ export class ClientConnection implements Watched, ExchangeClient {
     this.origin = origin;
     this.forwarded = new ForwardedLines(origin);
     world.deadlines.add(this);
-    this.deadline = world.deadlines.now + HEAD_MS;
+    this.#idleSince = world.deadlines.now;
+    this.deadline = this.#idleSince + HEAD_MS;
     const { data, end, drain, error, close } = this.#listeners;
     socket.on('data', data).on('end', end).on('drain', drain).on('error', error).on('close', close);
     // whoever looked at the first bytes may have paused it
@@ -98,9 +101,16 @@ export class ClientConnection implements Watched, ExchangeClient {
     return this.#exchange !== undefined || this.#state === 'freshening' || this.socket.writableLength > 0;
   }
 
-  /** While stopping: ends it unless a request is under way. */
-  closeIdle(): void {
-    if (this.#state === 'reading' && !this.busy && !this.#input) this.#close();
+  /** Ends it unless a request is under way, has begun to come in, or ended less than `quietMs` ago; true: done. */
+  closeIdle(quietMs = 0): boolean {
+    if (this.#state !== 'reading' || this.busy || this.#input || this.wasBusyWithin(quietMs)) return false;
+    this.#close();
+    return true;
+  }
+
+  /** Was it opened, or used, in the last so many ms? Then its next request may be on its way. */
+  wasBusyWithin(ms: number): boolean {
+    return this.#state === 'reading' && this.#world.deadlines.now - this.#idleSince < ms;
   }
 
   /** Its request in flight hears of its target's departure; with `all` whether that has left the table or not. */
@@ -128,7 +138,8 @@ export class ClientConnection implements Watched, ExchangeClient {
     this.#exchange = undefined;
     if (this.#state === 'gone') return;
     if (afterwards === 'stays') {
-      this.deadline = this.#world.deadlines.now + CLIENT_IDLE_MS;
+      this.#idleSince = this.#world.deadlines.now;
+      this.deadline = this.#idleSince + CLIENT_IDLE_MS;
       this.#advance();
     } else if (afterwards === 'closes') this.#close();
     else if (afterwards === 'lingers') this.#linger();
@@ -268,7 +279,8 @@ export class ClientConnection implements Watched, ExchangeClient {
     this.socket.write(text);
     this.#record({ status: own.status, bytesOut: Buffer.byteLength(text), startedAt, head });
     this.#input = whole && next < data.length ? data.subarray(next) : undefined;
-    this.deadline = this.#world.deadlines.now + CLIENT_IDLE_MS;
+    this.#idleSince = this.#world.deadlines.now;
+    this.deadline = this.#idleSince + CLIENT_IDLE_MS;
     if (!whole) this.#linger();
     else if (!stays) this.#close();
     return stays;

@@ -12,6 +12,7 @@ import type { Origin } from '../fronts/origin.js';
 import { idleMsFor, IDLE_MS_MAX } from '../full/upstream-agent.js';
 import { nobodyWatches } from '../observe/request-record.js';
 import type { Cancel, NoTarget, Outcome, Pick, Placed } from '../targets/pick.js';
+import { isShortage } from '../tcp/shortage.js';
 import { ownAnswerText, rewriteAnswer, rewriteInterim } from './answer-rewrite.js';
 import { BodyMeter } from './body-meter.js';
 import type { FastWorld } from './fast-parts.js';
@@ -192,7 +193,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     const connection = this.#connection;
     this.#connection = undefined;
     if (this.#over || !connection) return;
-    if (!connection.connected) this.#refused();
+    if (!connection.connected) this.#refused(isShortage(error) ? undefined : 'refused');
     else if (!this.#answer) this.#broken(connection, error);
     else if (this.#answerDone) this.#finishUnread();
     else if (this.#unframed && !error) this.#endUnframed();
@@ -262,9 +263,9 @@ export class FastExchange implements UpstreamUser, AnswerTo {
   }
 
   /** Nothing was sent: the next one, whatever the method. */
-  #refused(): void {
+  #refused(outcome: Outcome | undefined = 'refused'): void {
     this.#triedNow();
-    this.#release('refused');
+    this.#release(outcome);
     this.#place(false);
   }
 

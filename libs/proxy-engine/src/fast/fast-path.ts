@@ -51,9 +51,25 @@ export class FastPath {
     return count;
   }
 
-  /** Ends connections without a request; for each poll while stopping. */
-  closeIdle(): void {
-    for (const client of this.#clients) client.closeIdle();
+  /**
+   * Ends connections that have been without a request for so long; for each poll while stopping. Returns how many were in use more
+   * lately: a client that writes just when we close loses its request, so those are closed with their next answer.
+   */
+  closeIdle(quietMs: number): number {
+    let restless = 0;
+    for (const client of [...this.#clients])
+      if (!client.closeIdle(quietMs) && client.wasBusyWithin(quietMs)) restless += 1;
+    return restless;
+  }
+
+  /** Closes up to so many connections without a request, the oldest first; returns how many. */
+  shed(most: number): number {
+    let closed = 0;
+    for (const client of this.#clients) {
+      if (closed === most) break;
+      if (client.closeIdle()) closed += 1;
+    }
+    return closed;
   }
 
   /** Cuts what is left. */

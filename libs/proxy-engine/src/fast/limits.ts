@@ -1,7 +1,7 @@
 // Bounds of the fast path; the full path keeps the same where Node lets it.
 import type { HeadLimits } from '#libs/http-wire';
 
-export const HEAD_LIMITS: HeadLimits = { headBytes: 32 * 1024, targetBytes: 16 * 1024, lines: 256 };
+export const HEAD_LIMITS: HeadLimits = { headBytes: 32 * 1024, targetBytes: 8 * 1024, lines: 256 };
 /** A client must have sent its whole head by then (slowloris). */
 export const HEAD_MS = 15_000;
 /** Longer than the 60 s of common balancers in front, so that they close first. */

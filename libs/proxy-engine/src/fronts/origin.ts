@@ -1,6 +1,7 @@
 // Where a client's connection came in. Sockets do not say it themselves once they are wrapped (TLS, screening, a PROXY header), so it
 // goes along beside them.
 import type { Socket } from 'node:net';
+import type { Endpoints } from '../tcp/proxy-header.js';
 
 export interface Origin {
   /** The client, as far as this proxy knows: the peer, or what a PROXY header said. */
@@ -11,13 +12,27 @@ export interface Origin {
   readonly secure: boolean;
   /** The service port it came in on; absent: a main port. */
   readonly servicePort?: number;
+  /** Both ends of the client's connection, for targets that want a PROXY header. Absent: not known. */
+  readonly endpoints?: Endpoints;
 }
 
 export function originOf(socket: Socket, more: Partial<Origin> = {}): Origin {
+  const endpoints = more.endpoints ?? endpointsOf(socket);
   return {
-    clientAddress: socket.remoteAddress ?? 'unknown',
-    localPort: socket.localPort ?? 0,
+    clientAddress: endpoints?.from.address ?? 'unknown',
+    localPort: endpoints?.to.port ?? 0,
     secure: false,
     ...more,
+    ...(endpoints ? { endpoints } : {}),
+  };
+}
+
+/** Undefined: it is closed. */
+export function endpointsOf(socket: Socket): Endpoints | undefined {
+  const { remoteAddress, remotePort, localAddress, localPort } = socket;
+  if (remoteAddress === undefined || localAddress === undefined) return undefined;
+  return {
+    from: { address: remoteAddress, port: remotePort ?? 0 },
+    to: { address: localAddress, port: localPort ?? 0 },
   };
 }

@@ -10,9 +10,12 @@ import type { Clock } from '#libs/time';
 import type { AdmittedRequest } from '../admission/admit.js';
 import { stickyCookie } from '../admission/sticky-cookie.js';
 import type { Departures } from '../drain/departures.js';
+import type { Origin } from '../fronts/origin.js';
 import { isUsableRequestId, makeRequestId } from '../fast/request-id.js';
 import type { Observer, RequestRecord } from '../observe/request-record.js';
 import type { LiveRoutes } from '../targets/live-routes.js';
+import { writeProxyHeader } from '../tcp/proxy-header.js';
+import { isShortage } from '../tcp/shortage.js';
 import type { Cancel, NoTarget, Outcome, Pick } from '../targets/pick.js';
 import type { ClientSide, HeaderMap } from './client-side.js';
 import { editFlat, editMap } from './header-edits.js';
@@ -41,7 +44,7 @@ export interface ExchangeAsk {
   /** For the task, before the edits of the route. */
   readonly headers: HeaderMap;
   readonly path: 'full' | 'h2';
-  readonly clientAddress: string;
+  readonly origin: Origin;
   /** What the answer's body goes through, e.g. a compressor; may change the head. */
   readonly transform?: (answer: { status: number; headers: string[] }) => Transform | undefined;
 }
@@ -126,6 +129,7 @@ export class Exchange {
     this.#asked += 1;
     attempt.leave = departures.watch(pick.target, () => this.#drained(attempt));
     const start = policy?.protocol === 'h2c' ? h2c : http1;
+    const send = policy?.proxyProtocol?.send;
     attempt.call = start(
       {
         target: pick.target,
@@ -134,6 +138,7 @@ export class Exchange {
         headers: this.#headers,
         body: this.#client.body,
         requestTrailers: () => this.#client.requestTrailers(),
+        ...(send ? { hello: writeProxyHeader(send, this.#ask.origin.endpoints) } : {}),
         fresh,
         connectTimeoutMs: policy?.timeouts?.connectMs ?? connectTimeoutMs,
         silenceMs: policy?.timeouts?.silenceMs ?? silenceMs,
@@ -203,7 +208,7 @@ export class Exchange {
     }
     // the call may fail before it is known here: nothing was connected then
     if (call?.connected !== true) {
-      this.#over(attempt, 'refused');
+      this.#over(attempt, isShortage(error) ? undefined : 'refused');
       return this.#next(false);
     }
     this.#over(attempt, call.unseen ? undefined : 'failed');
@@ -292,7 +297,7 @@ export class Exchange {
   }
 
   #record(): RequestRecord {
-    const { route, path, clientAddress, headers } = this.#ask;
+    const { route, path, origin, headers } = this.#ask;
     const host = headers['host'];
     return {
       path: this.#asked === 0 ? 'own' : path,
@@ -301,7 +306,7 @@ export class Exchange {
       method: this.#client.method,
       host: typeof host === 'string' ? host : undefined,
       urlPath: route.url.split('?', 1)[0] ?? '/',
-      clientAddress,
+      clientAddress: origin.clientAddress,
       requestId: this.#requestId,
       status: this.#status,
       durationMs: this.#parts.clock.now() - this.#startedAt,

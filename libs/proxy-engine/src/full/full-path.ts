@@ -98,14 +98,13 @@ export class FullPath {
     // announces trailers of a body that is chunked; node refuses it beside a length
     if (encoding === undefined) delete headers['trailer'];
     addForwarded(headers, origin, verdict.prefix);
-    const { clientAddress } = origin;
     const transform = answerTransformOf(verdict, client.method, req.headers.host);
     const exchange = new Exchange(this.#parts, {
       client,
       route: verdict,
       headers,
       path: 'full',
-      clientAddress,
+      origin,
       ...(transform ? { transform } : {}),
     });
     limitBody(verdict, client.body, (status, message) => exchange.refuse(status, message));

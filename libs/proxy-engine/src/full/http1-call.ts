@@ -42,14 +42,14 @@ class Http1Call implements UpstreamCall {
     this.#parts = parts;
     this.#ask = ask;
     this.#events = events;
-    const { method, url, headers, target, fresh } = ask;
+    const { method, url, headers, target, fresh, hello } = ask;
     parts.proxy.web(
       requestLike(method, url, headers),
       NO_RESPONSE,
       {
         target: { protocol: 'http:', host: target.host, port: target.port },
         // without an agent http-proxy opens a connection for this request alone
-        ...(fresh ? {} : { agent: parts.agent }),
+        ...(fresh || hello ? {} : { agent: parts.agent }),
         buffer: new Gate((upstream) => this.#prepare(upstream)),
         selfHandleResponse: true,
         toProxy: true,
@@ -77,6 +77,8 @@ class Http1Call implements UpstreamCall {
       upstream.setHeader('transfer-encoding', 'chunked');
     }
     upstream.once('socket', (socket) => {
+      // node sends the head right after this, and until it is connected both wait in line
+      if (this.#ask.hello) socket.write(this.#ask.hello);
       if (!socket.connecting) return this.#open(upstream);
       this.#limitConnect(socket, upstream);
       socket.once('connect', () => this.#open(upstream));

@@ -49,7 +49,7 @@ export async function forwardUpgrade(
 ): Promise<void> {
   const gone = (): void => void socket.destroy();
   socket.on('error', gone);
-  const dialled = await dial(parts, route.service, route.wish);
+  const dialled = await dial(parts, route.service, { wish: route.wish, endpoints: origin.endpoints });
   if (!dialled) {
     const reason = parts.routes.matcher.counterpartOf(route.service)?.emptyReason ?? 'it is being removed';
     const why = reason === '' ? 'no instance accepted a connection' : reason;
@@ -96,6 +96,9 @@ function handshake(parts: UpgradeParts, dialled: Dialled, { req, socket, origin,
       settled();
     });
     const leave = parts.departures.watch(target, goAway);
+    const tunnelMs = route.service.policy?.timeouts?.tunnelMs;
+    // whatever goes either way passes this socket
+    if (tunnelMs !== undefined) upstream.setTimeout(tunnelMs, goAway);
   });
   // it does not want a WebSocket: its answer goes back as it is
   asked.once('response', (response) => {

@@ -13,6 +13,8 @@ export interface UpstreamAsk {
   readonly headers: HeaderMap;
   readonly body: Readable | undefined;
   readonly requestTrailers: () => FlatHeaders;
+  /** What a connection to the target begins with, about this client: such a connection must carry requests of no other. */
+  readonly hello?: Buffer;
   /** On a connection of its own, not on a kept one. */
   readonly fresh: boolean;
   readonly connectTimeoutMs: number;

@@ -45,7 +45,7 @@ class H2cCall implements UpstreamCall {
   constructor({ pool, clock }: H2cCallParts, ask: UpstreamAsk, events: UpstreamEvents) {
     this.#ask = ask;
     this.#events = events;
-    const pooled = pool.acquire(ask.target, ask.fresh);
+    const pooled = pool.acquire(ask.target, ask.fresh, ask.hello);
     this.#pooled = pooled;
     this.reused = pooled.used;
     try {

@@ -1,6 +1,7 @@
 // Sessions of HTTP/2 to targets, kept between requests: as many as the streams in flight need. A session that is told to go (GOAWAY), or
 // whose target has left the table, gets no new streams and ends with its last one.
 import { connect, constants, type ClientHttp2Session } from 'node:http2';
+import { connect as connectTcp, type Socket } from 'node:net';
 import type { RouteTable, RouteTarget } from '#libs/routing';
 import type { Clock, Timer } from '#libs/time';
 
@@ -17,6 +18,8 @@ export interface PooledSession {
   streams: number;
   idle: Timer | undefined;
   connected: boolean;
+  /** Its connection began with words about one client. */
+  readonly isPrivate: boolean;
 }
 
 const addressOf = ({ host, port }: RouteTarget): string =>
@@ -30,13 +33,16 @@ export class SessionPool {
     this.#clock = clock;
   }
 
-  /** One with room for a stream; the caller gives it back by `release`. `fresh`: a new one. */
-  acquire(target: RouteTarget, fresh: boolean): PooledSession {
+  /**
+   * One with room for a stream; the caller gives it back by `release`. `fresh`: a new one. `hello`: a new one for this stream alone, whose
+   * connection begins with these bytes.
+   */
+  acquire(target: RouteTarget, fresh: boolean, hello?: Buffer): PooledSession {
     const address = addressOf(target);
     const known = this.#sessions.get(address) ?? new Set();
     this.#sessions.set(address, known);
-    const free = fresh ? undefined : [...known].find(hasRoom);
-    const pooled = free ?? this.#open(address, known);
+    const free = fresh || hello ? undefined : [...known].find(hasRoom);
+    const pooled = free ?? this.#open(target, known, hello);
     pooled.streams += 1;
     pooled.idle?.cancel();
     return pooled;
@@ -45,8 +51,9 @@ export class SessionPool {
   release(pooled: PooledSession): void {
     pooled.streams -= 1;
     pooled.used = true;
-    if (pooled.streams === 0 && !pooled.session.destroyed)
-      pooled.idle = this.#clock.after(IDLE_MS, () => pooled.session.close());
+    if (pooled.streams > 0 || pooled.session.destroyed) return;
+    if (pooled.isPrivate) pooled.session.close();
+    else pooled.idle = this.#clock.after(IDLE_MS, () => pooled.session.close());
   }
 
   /** After a swap: sessions to addresses without a target end with their last stream. */
@@ -61,13 +68,22 @@ export class SessionPool {
     for (const sessions of this.#sessions.values()) for (const { session } of sessions) session.destroy();
   }
 
-  #open(address: string, known: Set<PooledSession>): PooledSession {
+  #open(target: RouteTarget, known: Set<PooledSession>, hello: Buffer | undefined): PooledSession {
+    const address = addressOf(target);
     const session = connect(`http://${address}`, {
+      ...(hello ? { createConnection: () => openWith(target, hello) } : {}),
       settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
       maxSessionMemory: 16,
       peerMaxConcurrentStreams: STREAMS_MAX,
     });
-    const pooled: PooledSession = { session, used: false, streams: 0, idle: undefined, connected: false };
+    const pooled: PooledSession = {
+      session,
+      used: false,
+      streams: 0,
+      idle: undefined,
+      connected: false,
+      isPrivate: hello !== undefined,
+    };
     known.add(pooled);
     session.once('connect', () => (pooled.connected = true));
     // its streams hear of it, and they know whether they may be repeated
@@ -85,7 +101,14 @@ export class SessionPool {
   }
 }
 
-function hasRoom({ session, streams }: PooledSession): boolean {
+function hasRoom({ session, streams, isPrivate }: PooledSession): boolean {
+  if (isPrivate) return false;
   const allowed = session.remoteSettings?.maxConcurrentStreams ?? STREAMS_MAX;
   return !session.closed && !session.destroyed && streams < Math.min(STREAMS_MAX, allowed);
+}
+
+function openWith({ host, port }: RouteTarget, hello: Buffer): Socket {
+  const socket = connectTcp({ host, port });
+  socket.write(hello);
+  return socket;
 }

@@ -1,6 +1,7 @@
 // Reads the head of an HTTP/2 request as strictly as that of an HTTP/1.1 one, for it is written as one towards most targets: what could
 // become another message there is refused here (RFC 9113 8.2, 8.3, 10.3; "h2 downgrade" smuggling). nghttp2 refuses much of it before.
 import type { RequestFacts } from '../admission/request-facts.js';
+import { HEAD_LIMITS } from '../fast/limits.js';
 import type { HeaderMap } from '../full/client-side.js';
 import type { Origin } from '../fronts/origin.js';
 
@@ -22,6 +23,7 @@ export interface BadHead {
   readonly why: string;
 }
 
+const TOO_LONG = 'the request is not served: its path is longer than allowed';
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** Visible characters, blanks inside, obs-text. No CR, LF, NUL or other control. */
 const VALUE = /^(?:[\x21-\x7e\x80-\uffff](?:[\t\x20-\x7e\x80-\uffff]*[\x21-\x7e\x80-\uffff])?)?$/;
@@ -91,6 +93,7 @@ function judge(
   const path = pseudo.get(':path') ?? '';
   if (!PATH.test(path) && !(path === '*' && method === 'OPTIONS'))
     return bad('a :path that does not begin with a slash, or has characters that none may hold');
+  if (path.length > HEAD_LIMITS.targetBytes) return { kind: 'bad', status: 414, why: TOO_LONG };
   const authority = pseudo.get(':authority') ?? '';
   const host = headers['host'] === undefined ? '' : String(headers['host']);
   if (authority !== '' && host !== '' && authority.toLowerCase() !== host.toLowerCase())

@@ -7,15 +7,22 @@ import type { Clock } from '#libs/time';
 import type { LiveRoutes } from '../targets/live-routes.js';
 import type { Pick } from '../targets/pick.js';
 import type { TargetWish } from '../targets/wish.js';
+import { writeProxyHeader, type Endpoints } from './proxy-header.js';
+import { isShortage } from './shortage.js';
 
 const TARGETS_MAX = 3;
 /** Finds peers that vanished without a word. */
-const PROBE_AFTER_MS = 60_000;
+export const PROBE_AFTER_MS = 60_000;
 
 export interface Dialled {
   readonly upstream: Socket;
   readonly target: RouteTarget;
   readonly release: () => void;
+}
+export interface DialAsk {
+  readonly wish?: Omit<TargetWish, 'tried'>;
+  /** Of the client, for services whose targets want a PROXY header. */
+  readonly endpoints?: Endpoints | undefined;
 }
 export interface DialParts {
   readonly routes: LiveRoutes;
@@ -27,19 +34,23 @@ export interface DialParts {
 export async function dial(
   { routes, clock, connectTimeoutMs }: DialParts,
   service: RouteService,
-  wish: Omit<TargetWish, 'tried'> = {},
+  { wish, endpoints }: DialAsk,
 ): Promise<Dialled | undefined> {
   const tried = new Set<TaskId>();
   while (tried.size < TARGETS_MAX) {
     const pick = await place(routes, service, { ...wish, tried });
     if (!pick) return undefined;
     tried.add(pick.target.taskId);
-    const upstream = await open(pick.target, clock, connectTimeoutMs);
-    if (upstream) {
+    const policy = (routes.matcher.counterpartOf(service) ?? service).policy;
+    const opened = await open(pick.target, clock, policy?.timeouts?.connectMs ?? connectTimeoutMs);
+    if (opened.kind === 'open') {
+      const { upstream } = opened;
       routes.claims.accepted(pick.target);
+      const send = policy?.proxyProtocol?.send;
+      if (send) upstream.write(writeProxyHeader(send, endpoints));
       return { upstream, target: pick.target, release: () => pick.release() };
     }
-    pick.release('refused');
+    pick.release(opened.kind);
   }
   return undefined;
 }
@@ -51,22 +62,29 @@ function place(routes: LiveRoutes, service: RouteService, wish: TargetWish): Pro
   });
 }
 
-function open(target: RouteTarget, clock: Clock, timeoutMs: number): Promise<Socket | undefined> {
+type Opened = { readonly kind: 'open'; readonly upstream: Socket } | { readonly kind: 'refused' | undefined };
+
+/** Not `refused`: this process could not even ask. */
+function open(target: RouteTarget, clock: Clock, timeoutMs: number): Promise<Opened> {
   return new Promise((resolve) => {
     const socket = connect({ host: target.host, port: target.port, allowHalfOpen: true, noDelay: true });
     const timer = clock.after(timeoutMs, () => socket.destroy());
+    let problem: Error | undefined;
     const failed = (): void => {
       timer.cancel();
-      resolve(undefined);
+      resolve({ kind: isShortage(problem) ? undefined : 'refused' });
     };
     // stays: an error without a listener would end the process; whoever relays the connection adds its own
-    socket.on('error', () => socket.destroy());
+    socket.on('error', (error) => {
+      problem = error;
+      socket.destroy();
+    });
     socket.once('close', failed);
     socket.once('connect', () => {
       timer.cancel();
       socket.off('close', failed);
       socket.setKeepAlive(true, PROBE_AFTER_MS);
-      resolve(socket);
+      resolve({ kind: 'open', upstream: socket });
     });
   });
 }

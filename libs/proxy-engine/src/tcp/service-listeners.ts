@@ -64,7 +64,10 @@ export class ServiceListeners {
       const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
         onConnection(socket, port),
       );
+      let isOpen = false;
       server.on('error', (error) => {
+        // an accept that failed (no file descriptor left): the listener goes on
+        if (isOpen) return;
         listener.problem = `service port ${port} cannot be opened on ${bind}: ${describe(error)}; tried again every second`;
         delete listener.server;
         // closed meanwhile: nothing to retry
@@ -73,6 +76,7 @@ export class ServiceListeners {
         resolve();
       });
       server.listen({ port, host: bind, backlog: 1024 }, () => {
+        isOpen = true;
         delete listener.problem;
         resolve();
       });

@@ -41,5 +41,7 @@ export function sniff(socket: Socket, clock: Clock): Promise<Sniffed> {
     const onClose = (): void => finish('gone');
     const timer = clock.after(SNIFF_MS, () => finish(seen.length > 0 ? 'tcp' : 'silent'));
     socket.on('data', onData).once('end', onEnd).once('close', onClose).once('error', onClose);
+    // whoever read of it before (a PROXY header) has paused it
+    socket.resume();
   });
 }

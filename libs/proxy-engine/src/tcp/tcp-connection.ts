@@ -5,46 +5,38 @@ import type { Socket } from 'node:net';
 import type { RouteService } from '#libs/routing';
 import { clientKeyOf } from '../admission/addresses.js';
 import type { Departures } from '../drain/departures.js';
-import { dial, type DialParts } from './dial.js';
+import type { Origin } from '../fronts/origin.js';
+import { dial, PROBE_AFTER_MS, type Dialled, type DialParts } from './dial.js';
 import { looksLikeHttp } from './sniff.js';
 import { relay } from './relay.js';
 
 const LAST_WORDS_MS = 1_000;
 
+export interface TcpAsk {
+  readonly client: Socket;
+  readonly service: RouteService;
+  readonly origin: Origin;
+  readonly redirectHttp?: (client: Socket) => void;
+}
+type TcpParts = DialParts & { readonly departures: Departures };
+
 export async function relayTcp(
-  parts: DialParts & { readonly departures: Departures },
-  client: Socket,
-  service: RouteService,
-  redirectHttp?: (client: Socket) => void,
+  parts: TcpParts,
+  { client, service, origin, redirectHttp }: TcpAsk,
 ): Promise<void> {
   const gone = (): void => void client.destroy();
   client.on('error', gone);
+  client.setKeepAlive(true, PROBE_AFTER_MS);
   // of the ways to balance by a key this is the only one that needs no request
   const bySource = service.policy?.balance?.by === 'source';
-  const dialled = await dial(
-    parts,
-    service,
-    bySource ? { hashKey: clientKeyOf(client.remoteAddress ?? 'unknown') } : {},
-  );
+  const wish = bySource ? { hashKey: clientKeyOf(origin.clientAddress) } : {};
+  const dialled = await dial(parts, service, { wish, endpoints: origin.endpoints });
   if (!dialled) {
     client.destroy();
     return;
   }
-  const { upstream, target } = dialled;
-  // a protocol that is not known here has no other word for "go away" than the end of the connection
-  const forget = parts.departures.watch(target, () => {
-    client.end();
-    upstream.end();
-    // who has not ended its side by then is cut
-    parts.clock.after(LAST_WORDS_MS, () => {
-      client.destroy();
-      upstream.destroy();
-    });
-  });
-  const release = (): void => {
-    forget();
-    dialled.release();
-  };
+  const release = limit(parts, client, service, dialled);
+  const { upstream } = dialled;
   if (client.destroyed) {
     upstream.destroy();
     release();
@@ -86,4 +78,32 @@ export async function relayTcp(
   client.once('close', onGone);
   upstream.on('readable', onUpstream);
   upstream.once('close', onUpstream);
+}
+
+/** Ends the connection when its target's drain time is over, or after the silence that its service allows. Returns what releases it. */
+function limit(
+  { departures, clock }: TcpParts,
+  client: Socket,
+  service: RouteService,
+  { upstream, target, release }: Dialled,
+): () => void {
+  // a protocol that is not known here has no other word for "go away" than the end of the connection
+  const end = (): void => {
+    client.end();
+    upstream.end();
+    // who has not ended its side by then is cut
+    clock.after(LAST_WORDS_MS, () => {
+      client.destroy();
+      upstream.destroy();
+    });
+  };
+  const forget = departures.watch(target, end);
+  const tunnelMs = service.policy?.timeouts?.tunnelMs;
+  // whatever goes either way passes this socket
+  if (tunnelMs !== undefined) upstream.setTimeout(tunnelMs, end);
+  return () => {
+    upstream.setTimeout(0);
+    forget();
+    release();
+  };
 }

@@ -1,6 +1,7 @@
 // The HTTPS port: TLS towards clients, then HTTP/2 or HTTP/1.1 by what they agreed on (ALPN). The certificate is chosen by the name the
 // client asks for; renewed ones are used by the next handshake, connections that stand go on.
 import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '#libs/time';
@@ -19,6 +20,8 @@ export interface TlsFrontParts extends TlsOptions {
   readonly clock: Clock;
   readonly bind: string;
   readonly onNotice?: (text: string) => void;
+  /** Counts the connection; false: there is no room for it. */
+  readonly mayConnect: (socket: Socket) => boolean;
   readonly toHttp1: (client: Duplex, origin: Origin) => void;
   readonly toHttp2: (client: Duplex, origin: Origin) => void;
 }
@@ -58,6 +61,7 @@ export class TlsFront {
       },
       (socket) => this.#accept(socket),
     );
+    this.#limitConnections();
     // a handshake that fails is the client's business: port scans, old protocols, foreign authorities
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
   }
@@ -69,8 +73,14 @@ export class TlsFront {
     this.#rotate();
     const { bind, port } = this.#parts;
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (error) => reject(explain(error, bind, port)));
-      this.#server.listen({ port, host: bind, backlog: 1024 }, resolve);
+      const failed = (error: Error): void => reject(explain(error, bind, port));
+      this.#server.once('error', failed);
+      this.#server.listen({ port, host: bind, backlog: 1024 }, () => {
+        this.#server.off('error', failed);
+        // an accept that failed (no file descriptor left)
+        this.#server.on('error', () => undefined);
+        resolve();
+      });
     });
     const address = this.#server.address();
     return typeof address === 'object' && address !== null ? address.port : port;
@@ -85,6 +95,16 @@ export class TlsFront {
 
   warnings(): string[] {
     return this.#store.warnings();
+  }
+
+  /** Before the handshake, which costs more than all else of a connection. */
+  #limitConnections(): void {
+    const accept = this.#server.listeners('connection');
+    this.#server.removeAllListeners('connection');
+    this.#server.on('connection', (socket: Socket) => {
+      if (!this.#parts.mayConnect(socket)) socket.destroy();
+      else for (const each of accept) each.call(this.#server, socket);
+    });
   }
 
   /** For clients that name no server. Tickets stay good: sessions are resumed after a renewal, too. */

@@ -1,0 +1,98 @@
+// How many connections of clients there may be: all together, so that file descriptors are left for targets, table and log, and for each
+// client address. Counted until they are closed, whoever serves them meanwhile.
+import type { Socket } from 'node:net';
+import type { Clock } from '#libs/time';
+import { clientKeyOf } from '../admission/addresses.js';
+
+export interface ConnectionLimits {
+  /** At once, in this process. Absent: as many as the system gives. */
+  readonly most?: number;
+  /** At once of one client address (of IPv6: of its /64). Absent: any number. */
+  readonly perClient?: number;
+}
+
+export interface GateParts extends ConnectionLimits {
+  readonly clock: Pick<Clock, 'now'>;
+  /** Closes some connections that nobody is served on; returns how many. */
+  readonly shed: () => number;
+}
+
+/** A warning stays for so long after its last cause. */
+const WARN_MS = 60_000;
+
+interface Refused {
+  count: number;
+  at: number;
+}
+
+export class ConnectionGate {
+  readonly #parts: GateParts;
+  readonly #byClient = new Map<string, number>();
+  readonly #refused: Record<'full' | 'client', Refused> = {
+    full: { count: 0, at: -Infinity },
+    client: { count: 0, at: -Infinity },
+  };
+  readonly #onClose = (): void => void (this.#count -= 1);
+  #count = 0;
+
+  constructor(parts: GateParts) {
+    this.#parts = parts;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Counts it until it is closed; false: there is no room, and it is to be refused. */
+  enter(socket: Socket): boolean {
+    const { most = Infinity, shed } = this.#parts;
+    // those that are shed close in a moment, their places count at once
+    if (this.#count >= most && shed() === 0) return this.#refuse('full');
+    this.#count += 1;
+    socket.once('close', this.#onClose);
+    return true;
+  }
+
+  /** The same for its client alone. */
+  enterAs(socket: Socket, clientAddress: string): boolean {
+    const { perClient } = this.#parts;
+    if (perClient === undefined) return true;
+    const client = clientKeyOf(clientAddress);
+    const count = this.#byClient.get(client) ?? 0;
+    if (count >= perClient) return this.#refuse('client');
+    this.#byClient.set(client, count + 1);
+    socket.once('close', () => {
+      const left = (this.#byClient.get(client) ?? 1) - 1;
+      if (left > 0) this.#byClient.set(client, left);
+      else this.#byClient.delete(client);
+    });
+    return true;
+  }
+
+  warnings(): string[] {
+    const { most, perClient } = this.#parts;
+    return [
+      ...this.#warning(
+        'full',
+        `the proxy has as many connections as its limit of open files allows (${most ?? 0} in this process); ` +
+          'raise the limit (LimitNOFILE= of its systemd unit, or ulimit -n)',
+      ),
+      ...this.#warning(
+        'client',
+        `a client address had more connections than --connections-per-client ${perClient ?? 0} allows`,
+      ),
+    ];
+  }
+
+  #warning(kind: 'full' | 'client', why: string): string[] {
+    const { count, at } = this.#refused[kind];
+    return this.#parts.clock.now() - at > WARN_MS ? [] : [`${why}; ${count} connections were refused so far`];
+  }
+
+  #refuse(kind: 'full' | 'client'): false {
+    const refused = this.#refused[kind];
+    refused.count += 1;
+    refused.at = this.#parts.clock.now();
+    return false;
+  }
+}

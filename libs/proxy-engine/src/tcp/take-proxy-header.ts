@@ -1,0 +1,37 @@
+// Waits for the PROXY header in front of a connection and takes it off.
+import type { Socket } from 'node:net';
+import type { Clock } from '#libs/time';
+import { readProxyHeader, type Endpoints } from './proxy-header.js';
+
+/** What sends one sends it at once: it is the first thing on the connection. */
+export const PROXY_HEADER_MS = 3_000;
+
+export type Taken =
+  /** Without endpoints the connection speaks for itself (LOCAL, UNKNOWN). */
+  | { readonly kind: 'taken'; readonly endpoints?: Endpoints }
+  /** None, a wrong one, too late, or closed: the connection is not to be served. */
+  | { readonly kind: 'none' };
+
+/** The bytes behind it are put back; the socket is left paused. */
+export function takeProxyHeader(socket: Socket, clock: Clock): Promise<Taken> {
+  return new Promise((resolve) => {
+    let seen = Buffer.alloc(0);
+    const finish = (taken: Taken, end = 0): void => {
+      timer.cancel();
+      socket.off('data', onData).off('end', onNone).off('close', onNone);
+      socket.pause();
+      if (taken.kind === 'taken' && end < seen.length) socket.unshift(seen.subarray(end));
+      resolve(taken);
+    };
+    const onNone = (): void => finish({ kind: 'none' });
+    const onData = (bytes: Buffer): void => {
+      seen = Buffer.concat([seen, bytes]);
+      const header = readProxyHeader(seen);
+      if (header.kind === 'bad') onNone();
+      else if (header.kind === 'header')
+        finish({ kind: 'taken', ...(header.endpoints ? { endpoints: header.endpoints } : {}) }, header.end);
+    };
+    const timer = clock.after(PROXY_HEADER_MS, onNone);
+    socket.on('data', onData).once('end', onNone).once('close', onNone);
+  });
+}
