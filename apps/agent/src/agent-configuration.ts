@@ -1,7 +1,7 @@
 // What the options mean: one frozen object, checked before anything starts. Nothing else reads the environment.
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { ConfigurationError, type PortSpan, type Settings } from '#libs/configuration';
+import { ConfigurationError, controlPlanesOf, type PortSpan, type Settings } from '#libs/configuration';
 
 export interface AgentConfiguration {
   readonly controlPlanes: readonly string[];
@@ -54,17 +54,6 @@ export function agentConfiguration(settings: Settings): AgentConfiguration {
     ...number('mem'),
     ...number('disk'),
   };
-}
-
-function controlPlanesOf(settings: Settings): string[] {
-  const urls = settings.list('control-plane').map((url) => url.replace(/\/+$/, ''));
-  const wrong = urls.find((url) => !/^https?:\/\/[^/]/.test(url) || !URL.canParse(url));
-  if (wrong !== undefined || !urls.length) {
-    throw new ConfigurationError(
-      `--control-plane must be a URL like http://10.0.0.1:8080 (got "${wrong ?? ''}")`,
-    );
-  }
-  return urls;
 }
 
 /** Agents always need one (decisions.md 29). */

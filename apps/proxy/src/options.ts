@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import {
   ConfigurationError,
+  controlPlanesOf,
   describeOptions,
   readConfiguration,
   SERVING_OPTIONS,
@@ -13,7 +14,12 @@ import type { TlsOptions } from '#libs/proxy-engine';
 import type { AdminAddress } from './admin-server.js';
 
 const PROXY_OPTIONS: readonly Option[] = [
-  { name: 'control-plane', kind: 'url', required: true, help: 'URL of a control plane' },
+  {
+    name: 'control-plane',
+    kind: 'list',
+    required: true,
+    help: 'URL of the control plane; several with commas, the leader is found among them',
+  },
   {
     name: 'token',
     kind: 'text',
@@ -64,7 +70,7 @@ const OPTIONS_OF_OTHERS = [
 ];
 
 export interface ProxySettings {
-  readonly controlPlane: string;
+  readonly controlPlanes: readonly string[];
   readonly token: string;
   readonly dataDir: string;
   readonly bind: string;
@@ -106,7 +112,7 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
   if (settings.operands.length > 0)
     throw new ConfigurationError(`longrun proxy takes no operands (got "${settings.operands[0]}")`);
   return {
-    controlPlane: settings.url('control-plane'),
+    controlPlanes: controlPlanesOf(settings),
     token: readToken(settings),
     dataDir: settings.text('data-dir'),
     bind: settings.text('proxy-bind'),

@@ -67,7 +67,7 @@ export class ProxyWorker implements AdminSource {
       traffic: observing.source,
       proxyId: folder.identity(randomIds),
       address: `${settings.bind === '127.0.0.1' ? settings.bind : hostname()}:${settings.port}`,
-      controlPlane: settings.controlPlane,
+      controlPlanes: settings.controlPlanes,
       memory: folder.memory(),
       onNotice: (text) => logger.warn({}, text),
     });

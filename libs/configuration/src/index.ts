@@ -1,6 +1,7 @@
 // Table of contents: configuration from flags, environment and longrun.yaml.
 export { BRAKE_OPTIONS, brakeArguments, brakeOf } from './brake-options.js';
 export type { BrakeConfiguration } from './brake-options.js';
+export { controlPlanesOf } from './control-planes.js';
 export { describeOptions } from './describe-options.js';
 export { ConfigurationError } from './option.js';
 export type { NumberRange, Option, OptionKind, PortSpan } from './option.js';

@@ -4,7 +4,7 @@ import { ControlPlaneAddress } from './control-plane-address.js';
 
 let address: ControlPlaneAddress;
 beforeEach(() => {
-  address = new ControlPlaneAddress('http://one/');
+  address = new ControlPlaneAddress(['http://one/']);
 });
 
 describe('ControlPlaneAddress', () => {
@@ -34,5 +34,28 @@ describe('ControlPlaneAddress', () => {
   it('takes no hint that cannot be dialled, nor the place where it asks already', () => {
     expect(address.follow('two:8080')).toBe(false);
     expect(address.follow('http://one')).toBe(false);
+  });
+
+  describe('of several', () => {
+    const fail = (): string => {
+      address.failed();
+      address.failed();
+      return address.current;
+    };
+    beforeEach(() => {
+      address = new ControlPlaneAddress(['http://one', 'http://two', 'http://three/']);
+    });
+
+    it('asks one after the other, for the first may be gone for good', () => {
+      expect(address.current).toBe('http://one');
+      expect([fail(), fail(), fail(), fail()]).toEqual([
+        ...['http://two', 'http://three', 'http://one', 'http://two'],
+      ]);
+    });
+
+    it('does not ask the leader again that was just given up, as long as there is another', () => {
+      expect(address.follow('http://two')).toBe(true);
+      expect([fail(), fail()]).toEqual(['http://three', 'http://one']);
+    });
   });
 });

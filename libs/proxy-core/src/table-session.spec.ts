@@ -85,7 +85,7 @@ class World {
       },
       proxyId: asProxyId('p1'),
       address: '127.0.0.1:8000',
-      controlPlane: 'http://a:8080',
+      controlPlanes: ['http://a:8080'],
       memory,
       onNotice: (text) => this.notices.push(text),
     });

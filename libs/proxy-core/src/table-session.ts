@@ -29,7 +29,8 @@ export interface TableSessionParts {
   readonly proxyId: ProxyId;
   /** Where clients reach this proxy, for people. */
   readonly address: string;
-  readonly controlPlane: string;
+  /** URLs, at least one; asked in this order until one names the leader. */
+  readonly controlPlanes: readonly string[];
   /** As found on disk. */
   readonly memory: ProxyMemory;
   /** For the log: something a person may want to know. */
@@ -59,7 +60,7 @@ export class TableSession {
     this.#parts = parts;
     this.#memory = parts.memory;
     this.#lease = new Lease(parts.clock);
-    this.#leader = new ControlPlaneAddress(parts.controlPlane);
+    this.#leader = new ControlPlaneAddress(parts.controlPlanes);
     this.#stream = new RouteStream(parts.clock, parts.network, {
       query: () => ({
         at: this.#leader.current,

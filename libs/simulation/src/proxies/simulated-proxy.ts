@@ -200,7 +200,7 @@ export class SimulatedProxy {
       user: path,
       proxyId: this.id,
       address: `${this.id}:8000`,
-      controlPlane: this.#controlPlane,
+      controlPlanes: [this.#controlPlane],
       memory: this.#disk.memory,
       onNotice: (text) => hooks.note(name, text),
     });
