@@ -21,7 +21,7 @@ const right = (name: string, file: string, code: string): Case => ({ name, file,
 const pure = 'libs/planner/src/sample.ts';
 const simulated = 'libs/simulation/src/engine/sample.ts';
 /** What runs at a user's: every lib but those that only tests import, and every app. */
-const TEST_LIBS = ['testkit', 'runtime-conformance', 'store-conformance', 'simulation'];
+const TEST_LIBS = ['testkit', 'runtime-conformance', 'store-conformance', 'engine-conformance', 'simulation'];
 const foldersOf = (folder: string): string[] =>
   readdirSync(folder, { withFileTypes: true }).flatMap((each) => (each.isDirectory() ? [each.name] : []));
 const PRODUCT_LIBS = foldersOf('libs').filter((lib) => !TEST_LIBS.includes(lib));

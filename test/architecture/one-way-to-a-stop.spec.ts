@@ -112,6 +112,7 @@ const SIGNALLERS: readonly (readonly [file: RegExp, whose: string])[] = [
   [/^libs\/embedded-postgres\//, 'the embedded PostgreSQL'],
   [/^apps\/supervisor\//, "Longrun's own processes"],
   [/^apps\/proxy\//, "the proxy's own workers"],
+  [/^libs\/haproxy-engine\//, 'HAProxy, which the proxy runs'],
 ];
 const ENGINE = 'libs/runtime-docker/src/engine-client.ts';
 
