@@ -256,10 +256,7 @@ export class ProxyEngine {
     this.#full.closeIdle();
     const restless = this.#fast?.closeIdle(QUIET_MS) ?? 0;
     return (
-      restless > 0 ||
-      this.#h2.noticed > 0 ||
-      this.#claims.counts().size > 0 ||
-      (this.#fast?.busy() ?? 0) > 0
+      restless > 0 || this.#h2.noticed > 0 || this.#claims.counts().size > 0 || (this.#fast?.busy() ?? 0) > 0
     );
   }
 

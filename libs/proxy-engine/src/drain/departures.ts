@@ -20,9 +20,13 @@ interface Watched {
 export class Departures {
   readonly #clock: Clock;
   readonly #watched = new Map<TaskId, Set<Watched>>();
-  /** Tasks that have left with something in flight, and when that is ended. */
-  readonly #timers = new Map<TaskId, Timer>();
+  /** Tasks with something in flight that is going to be ended, and when, ms of the clock. */
+  readonly #ends = new Map<TaskId, { readonly at: number; readonly timer: Timer }>();
+  /** Those of them that are not in the table. */
+  readonly #leaving = new Set<TaskId>();
   #routed: ReadonlySet<TaskId> = new Set();
+  /** When this proxy stops, ms of the clock. */
+  #stopsAt = Infinity;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -34,6 +38,7 @@ export class Departures {
     const known = this.#watched.get(target.taskId);
     if (known) known.add(entry);
     else this.#watched.set(target.taskId, new Set([entry]));
+    if (this.#stopsAt !== Infinity) this.#schedule(target.taskId, this.#stopsAt - this.#clock.now());
     return () => this.#forget(entry);
   }
 
@@ -42,36 +47,50 @@ export class Departures {
     this.#routed = new Set(table.services.flatMap(({ targets }) => targets.map(({ taskId }) => taskId)));
     for (const [task, entries] of this.#watched) {
       const [first] = entries;
-      if (this.#routed.has(task)) this.#cancel(task);
-      else if (first && !this.#timers.has(task)) this.#schedule(task, first.target.drainMs ?? DRAIN_MS);
+      if (this.#routed.has(task)) this.#stay(task);
+      else if (first && !this.#leaving.has(task)) {
+        this.#leaving.add(task);
+        this.#schedule(task, first.target.drainMs ?? DRAIN_MS);
+      }
     }
   }
 
-  /** The proxy stops: everything in flight is ended shortly before `graceMs` are over. */
+  /**
+   * The proxy stops: everything in flight is ended shortly before `graceMs` are over, or with the drain time of its task where that is
+   * sooner; tasks may go on leaving meanwhile.
+   */
   endAll(graceMs: number): void {
-    for (const task of this.#watched.keys()) {
-      this.#cancel(task);
-      this.#schedule(task, graceMs);
-    }
+    this.#stopsAt = this.#clock.now() + graceMs;
+    for (const task of this.#watched.keys()) this.#schedule(task, graceMs);
   }
 
+  /** The earlier end counts. */
   #schedule(task: TaskId, drainMs: number): void {
-    const margin = Math.min(MARGIN_MS, drainMs / 4);
-    this.#timers.set(
-      task,
-      this.#clock.after(Math.max(0, drainMs - margin), () => {
-        this.#timers.delete(task);
-        for (const entry of [...(this.#watched.get(task) ?? [])]) {
-          this.#forget(entry);
-          entry.end();
-        }
-      }),
-    );
+    const wait = Math.max(0, drainMs - Math.min(MARGIN_MS, drainMs / 4));
+    const at = this.#clock.now() + wait;
+    const known = this.#ends.get(task);
+    if (known && known.at <= at) return;
+    known?.timer.cancel();
+    const timer = this.#clock.after(wait, () => {
+      this.#ends.delete(task);
+      for (const entry of [...(this.#watched.get(task) ?? [])]) {
+        this.#forget(entry);
+        entry.end();
+      }
+    });
+    this.#ends.set(task, { at, timer });
+  }
+
+  /** It is in the table, or again. */
+  #stay(task: TaskId): void {
+    if (!this.#leaving.delete(task)) return;
+    this.#cancel(task);
+    if (this.#stopsAt !== Infinity) this.#schedule(task, this.#stopsAt - this.#clock.now());
   }
 
   #cancel(task: TaskId): void {
-    this.#timers.get(task)?.cancel();
-    this.#timers.delete(task);
+    this.#ends.get(task)?.timer.cancel();
+    this.#ends.delete(task);
   }
 
   #forget(entry: Watched): void {
@@ -79,6 +98,7 @@ export class Departures {
     const entries = this.#watched.get(task);
     if (!entries?.delete(entry) || entries.size > 0) return;
     this.#watched.delete(task);
+    this.#leaving.delete(task);
     this.#cancel(task);
   }
 }

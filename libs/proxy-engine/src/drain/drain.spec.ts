@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { createServer, request, type IncomingMessage } from 'node:http';
-import { connect, createServer as createTcpServer, type Server } from 'node:net';
+import { connect, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
 import { freePort, until } from '#libs/testkit';
@@ -102,6 +103,40 @@ describe('what is in flight to a target that left', () => {
     await engine.stop(1_000);
     await until('both to be told', () => codes.length === 1 && backend.codes.length === 1);
     expect([codes, backend.codes]).toEqual([[1001], [1001]]);
+  });
+
+  it('while the proxy stops, a target that leaves earlier still ends them before its own drain time', async () => {
+    const backend = await webSocketBackend();
+    await engine.swap(aTable(1, service(backend.port, 1_000)));
+    const [first, second] = [await openWebSocket(), await openWebSocket()];
+    const since = performance.now();
+    await engine.swap(aTable(2));
+    const stopped = engine.stop(60_000);
+    await until('both to be told', () => first.codes.length === 1 && second.codes.length === 1);
+    expect([first.codes, second.codes]).toEqual([[1001], [1001]]);
+    expect(performance.now() - since).toBeLessThan(20_000);
+    await stopped;
+  });
+
+  it('a kept connection in use is closed with its next answer when the proxy stops, an unused one soon', async () => {
+    const server = createServer((_req, res) => res.end('here'));
+    close.push(() => server.close());
+    await engine.swap(aTable(1, service(await listen(server), 1_000)));
+    const open = async (): Promise<Socket> => {
+      const socket = connect({ port, host: '127.0.0.1' });
+      socket.on('error', () => undefined);
+      socket.write('GET / HTTP/1.1\r\nHost: web.example\r\n\r\n');
+      await once(socket, 'data');
+      return socket;
+    };
+    const [used, unused] = [await open(), await open()];
+    let text = '';
+    used.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    unused.resume();
+    const stopped = engine.stop(60_000);
+    used.write('GET / HTTP/1.1\r\nHost: web.example\r\n\r\n');
+    await Promise.all([once(used, 'close'), once(unused, 'close'), stopped]);
+    expect(text).toMatch(/^HTTP\/1.1 200 [^]*connection: close\r\n[^]*here$/i);
   });
 
   it.each([

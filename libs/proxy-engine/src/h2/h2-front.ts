@@ -57,12 +57,18 @@ interface Served {
   readonly guard: AbuseGuard;
   streams: number;
   idle: Timer | undefined;
+  /** Runs between the two words of goodbye. */
+  leaving: Timer | undefined;
 }
+
+/** The highest number of a stream: none is refused yet. */
+const ANY_STREAM = 2 ** 31 - 1;
 
 export class H2Front {
   readonly #parts: H2FrontParts;
   readonly #sessions = new Set<Served>();
   #stopping = false;
+  #noticeMs = 0;
 
   constructor(parts: H2FrontParts) {
     this.#parts = parts;
@@ -79,6 +85,7 @@ export class H2Front {
       guard: new AbuseGuard(this.#parts.clock),
       streams: 0,
       idle: undefined,
+      leaving: undefined,
     };
     this.#sessions.add(served);
     this.#rest(served, FIRST_STREAM_MS);
@@ -94,16 +101,23 @@ export class H2Front {
     session.on('remoteSettings', () => this.#count(served, 'settings'));
     session.once('close', () => {
       served.idle?.cancel();
+      served.leaving?.cancel();
       this.#sessions.delete(served);
       client.destroy();
     });
     if (this.#stopping) this.#leave(served);
   }
 
-  /** Clients are told to go elsewhere; what is in flight goes on. */
-  stop(): void {
+  /** Clients are told to go elsewhere; what is in flight goes on, and for `noticeMs` what was sent before they heard of it is served, too. */
+  stop(noticeMs: number): void {
     this.#stopping = true;
+    this.#noticeMs = noticeMs;
     for (const each of this.#sessions) this.#leave(each);
+  }
+
+  /** Sessions whose notice runs. */
+  get noticed(): number {
+    return [...this.#sessions].filter(({ leaving }) => leaving !== undefined).length;
   }
 
   /** Cuts what is left. */
@@ -177,9 +191,18 @@ export class H2Front {
     served.idle = this.#parts.clock.after(ms, () => served.session.close());
   }
 
-  /** One GOAWAY with the last stream that was seen: clients send later ones elsewhere (RFC 9113 6.8). nghttp2 ignores streams after it. */
-  #leave({ session }: Served): void {
-    if (!session.destroyed && !session.closed) session.close();
+  /**
+   * A GOAWAY that refuses nothing, and when the client has had time to hear it another one with the last stream that was seen (RFC 9113 6.8):
+   * with the second alone, streams that were on their way would be refused.
+   */
+  #leave(served: Served): void {
+    const { session } = served;
+    if (session.destroyed || session.closed || served.leaving) return;
+    session.goaway(constants.NGHTTP2_NO_ERROR, ANY_STREAM);
+    served.leaving = this.#parts.clock.after(this.#noticeMs, () => {
+      served.leaving = undefined;
+      if (!session.destroyed) session.close();
+    });
   }
 }
 
