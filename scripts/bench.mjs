@@ -1,4 +1,4 @@
-// `npm run bench [-- NAME…]`: builds and runs bench/NAME (all by default), one after another. Figures go to standard output; bench/RESULTS.md keeps the ones worth keeping.
+// `npm run bench [-- NAME… [--OPTIONS]]`: builds and runs bench/NAME (all by default), one after another; options are passed on. Figures go to standard output; bench/RESULTS.md keeps the ones worth keeping.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,10 +17,12 @@ const all = readdirSync(join(ROOT, 'bench'))
   .filter((file) => file.endsWith('.ts'))
   .map((file) => file.slice(0, -3))
   .filter((name) => !NOT_A_BENCH.has(name));
-const chosen = process.argv.slice(2);
+const words = process.argv.slice(2);
+const first = words.findIndex((word) => word.startsWith('--'));
+const [chosen, options] = first < 0 ? [words, []] : [words.slice(0, first), words.slice(first)];
 for (const name of chosen.length ? chosen : all) {
   process.stdout.write(`## ${name}\n\n`);
-  const { status } = spawnSync(process.execPath, [join(ROOT, 'dist', 'bench', `${name}.js`)], {
+  const { status } = spawnSync(process.execPath, [join(ROOT, 'dist', 'bench', `${name}.js`), ...options], {
     cwd: ROOT,
     stdio: 'inherit',
   });
