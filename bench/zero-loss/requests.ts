@@ -37,7 +37,6 @@ const BODY = Buffer.alloc(8 * 1024, 'b');
 const KEPT_CONNECTIONS = 16;
 const H2_SESSIONS = 4;
 const DRIP_MS = 100;
-const TRIES_MAX = 3;
 
 interface Plain {
   readonly host: string;
@@ -132,6 +131,13 @@ function drip(
   }, overMs / pieces);
 }
 
+interface Question {
+  readonly host: string;
+  readonly body: Buffer | undefined;
+  /** Not to be asked again. */
+  readonly isLast: boolean;
+}
+
 /** HTTP/2 sessions, used in turn; one that the proxy says goodbye to is replaced, and what is under way on it ends there. */
 class Sessions {
   askedAgain = 0;
@@ -144,8 +150,10 @@ class Sessions {
   }
 
   async ask(host: string, body?: Buffer): Promise<void> {
-    for (let tries = 1; !(await this.#askOnce(host, tries === TRIES_MAX, body)); tries += 1)
-      this.askedAgain += 1;
+    if (await this.#askOnce(this.#next(), { host, body, isLast: false })) return;
+    this.askedAgain += 1;
+    // all the others may be about to leave, too
+    await this.#askOnce(this.#open(), { host, body, isLast: true });
   }
 
   close(): void {
@@ -153,9 +161,8 @@ class Sessions {
   }
 
   /** False: refused before anybody looked at it. */
-  #askOnce(host: string, isLast: boolean, body?: Buffer): Promise<boolean> {
+  #askOnce(session: ClientHttp2Session, { host, body, isLast }: Question): Promise<boolean> {
     return new Promise((resolve, reject) => {
-      const session = this.#next();
       const port = portOf(session);
       const fail = (why: string): void => reject(new RequestFailure(why, port ?? portOf(session)));
       const stream = session.request({
@@ -185,7 +192,11 @@ class Sessions {
   #next(): ClientHttp2Session {
     this.#turn = (this.#turn + 1) % H2_SESSIONS;
     const known = this.#sessions[this.#turn];
-    if (known && !known.closed && !known.destroyed) return known;
+    return known && !known.closed && !known.destroyed ? known : this.#open();
+  }
+
+  /** In the place of the one whose turn it is. */
+  #open(): ClientHttp2Session {
     const session = connect(`https://127.0.0.1:${this.#port}`, { rejectUnauthorized: false });
     const place = this.#turn;
     const forget = (): void => {

@@ -56,13 +56,18 @@ export class Flock {
     const host = hosts[at % hosts.length] ?? '';
     const socket = new WebSocket(`ws://127.0.0.1:${front.http}/`, {
       ...{ headers: { host }, handshakeTimeout: ANSWER_MS, perMessageDeflate: false },
+      finishRequest: (request) => {
+        request.on('socket', (connection) =>
+          connection.once('connect', () => (member.port = connection.localPort)),
+        );
+        request.end();
+      },
     });
     const member: Member = { socket, startedAt: Date.now(), waiting: new Map(), task: '', port: undefined };
     this.connections.sent += 1;
     this.#open.add(member);
     let problem = '';
     let sequence = 0;
-    socket.on('upgrade', (response) => (member.port = response.socket.localPort));
     socket.on('open', () => {
       member.timer = setInterval(() => this.#echo(member, String((sequence += 1))), ECHO_MS);
     });

@@ -64,6 +64,8 @@ const SILENCE_MS = 300_000;
 const STOP_POLL_MS = 50;
 /** A client that asks at least so often never has a connection closed under its next request by a stop. */
 const QUIET_MS = 1_000;
+/** A round trip to a client far away. Not more: Node's clients hold back what they wrote in that moment until the second GOAWAY. */
+const NOTICE_MS = 500;
 /** Connections without a request that make room for new ones, at a time. */
 const SHED = 64;
 
@@ -206,7 +208,7 @@ export class ProxyEngine {
     this.#main.close();
     this.#tls?.stop();
     this.#fast?.stopping();
-    this.#h2.stop(Math.min(QUIET_MS, graceMs));
+    this.#h2.stop(Math.min(NOTICE_MS, graceMs));
     this.#departures.endAll(graceMs);
     const until = this.#options.clock.now() + graceMs;
     while (this.#closeIdle() && this.#options.clock.now() < until) await this.#pause(STOP_POLL_MS);
