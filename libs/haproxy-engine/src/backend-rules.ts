@@ -10,6 +10,7 @@ export interface BackendRules {
   readonly serverOptions: string;
 }
 
+const WORDS_PER_LINE = 40;
 const JSON_ANSWER = 'content-type application/json hdr cache-control no-store';
 
 export function backendRules(
@@ -102,20 +103,29 @@ function timeRules({ policy }: RouteService): string[] {
 function tcpRules({ policy }: RouteService): string[] {
   // TCP connections live as long as both sides like
   const rules = ['timeout server 24d'];
-  if (policy?.allow) rules.push(`tcp-request content reject unless ${sources(policy.allow)}`);
+  if (policy?.allow)
+    rules.push(...oneOf('allowed', 'src', policy.allow), 'tcp-request content reject if !allowed');
   return rules;
 }
 
-/** An empty list lets nobody in. */
-const sources = (allow: readonly string[]): string =>
-  allow.length > 0 ? `{ src ${allow.map((each) => quote(each)).join(' ')} }` : '{ always_false }';
+/** A line of HAProxy has at most 64 words; lines of one name are one list. An empty list is never true. */
+function oneOf(name: string, what: string, values: readonly string[]): string[] {
+  if (values.length === 0) return [`acl ${name} always_false`];
+  const lines: string[] = [];
+  for (let at = 0; at < values.length; at += WORDS_PER_LINE) {
+    const some = values.slice(at, at + WORDS_PER_LINE).map((each) => quote(each));
+    lines.push(`acl ${name} ${what} -- ${some.join(' ')}`);
+  }
+  return lines;
+}
 
 function httpRules(name: string, service: RouteService, folder: string): string[] {
   const { policy, appId } = service;
   const rules: string[] = [];
   if (policy?.allow)
     rules.push(
-      refuse(403, `app ${appId} does not take requests from this address`, `!${sources(policy.allow)}`),
+      ...oneOf('allowed', 'src', policy.allow),
+      refuse(403, `app ${appId} does not take requests from this address`, '!allowed'),
     );
   if (service.redirectToHttps)
     rules.push(
@@ -201,22 +211,20 @@ function editRule(where: 'http-request' | 'http-response', { do: what, name, val
 
 function corsRules(cors: RouteCors): string[] {
   const any = cors.origins.includes('*');
-  const known = any
-    ? '{ var(txn.origin) -m found }'
-    : `{ var(txn.origin) -m str ${cors.origins.map((each) => quote(each)).join(' ')} }`;
+  const known = any ? '{ var(txn.origin) -m found }' : 'known_origin';
   const origin = any && !cors.credentials ? "'*'" : '%[var(txn.origin)]';
   const own: [string, string][] = [
     ['access-control-allow-origin', origin],
     ...(cors.credentials ? ([['access-control-allow-credentials', 'true']] as [string, string][]) : []),
     ...(cors.exposed?.length
-      ? ([['access-control-expose-headers', quote(cors.exposed.join(', '))]] as [string, string][])
+      ? ([['access-control-expose-headers', quoteFormat(cors.exposed.join(', '))]] as [string, string][])
       : []),
   ];
   const preflight: [string, string][] = [
     ...own,
-    ['access-control-allow-methods', quote((cors.methods ?? ['GET', 'HEAD', 'POST']).join(', '))],
+    ['access-control-allow-methods', quoteFormat((cors.methods ?? ['GET', 'HEAD', 'POST']).join(', '))],
     ...(cors.headers?.length
-      ? ([['access-control-allow-headers', quote(cors.headers.join(', '))]] as [string, string][])
+      ? ([['access-control-allow-headers', quoteFormat(cors.headers.join(', '))]] as [string, string][])
       : []),
     ...(cors.maxAgeSeconds === undefined
       ? []
@@ -226,6 +234,7 @@ function corsRules(cors: RouteCors): string[] {
   const asked = 'METH_OPTIONS { req.hdr(access-control-request-method) -m found }';
   return [
     'http-request set-var(txn.origin) req.hdr(origin)',
+    ...(any ? [] : oneOf('known_origin', 'var(txn.origin) -m str', cors.origins)),
     `http-request return status 204 ${preflight.map(([name, value]) => `hdr ${name} ${value}`).join(' ')} if ${asked} ${known}`,
     ...own.map(([name, value]) => `http-response set-header ${name} ${value} if ${known}`),
     'http-response add-header vary origin',

@@ -13,7 +13,10 @@ import { unsupported } from './backend-rules.js';
 import { messageBody, nameOf } from './config-text.js';
 import { HaproxyProcess } from './haproxy-process.js';
 import { layoutOf, type Layout } from './layout.js';
+import { PlaceJournal, type GivenPlace } from './place-journal.js';
+import { ServicePorts, whyNotOpenable } from './service-ports.js';
 import { Slots, type SeenServer } from './slots.js';
+import { TargetAddresses, type LookUp } from './target-addresses.js';
 import { TrafficCounter } from './traffic-counter.js';
 import { writeConfig, type ConfigOptions } from './write-config.js';
 
@@ -27,6 +30,8 @@ export interface HaproxyEngineOptions extends ConfigOptions {
   readonly onCounted?: (service: RouteService, target: RouteTarget, sums: TrafficSums) => void;
   /** For the log. */
   readonly onNotice?: (text: string) => void;
+  /** Default: as the system does. */
+  readonly lookUp?: LookUp;
 }
 
 /** One configuration that a worker runs by, and what it was told since. */
@@ -43,9 +48,16 @@ const RESTART_MS = 500;
 /** Shorter than the reports to the control plane are apart. */
 const MEASURE_MS = 2_000;
 const SHOW_SERVERS = 'show stat -1 4 -1';
+const SHOW_FRONTENDS = 'show stat -1 1 -1';
 const CERTIFICATES_MS = 2_000;
+/** How often names of targets and ports that could not be opened are looked at again, while there are any. */
+const AGAIN_MS = 5_000;
+/** The journal of places is written anew after so many. */
+const JOURNAL_LINES_MAX = 50_000;
 /** A socket's path has at most 107 bytes, and HAProxy binds beside it first. */
 const SOCKET_FOLDER_MAX = 75;
+
+type TimerName = 'counts' | 'traffic' | 'certificates' | 'again';
 
 const EMPTY: RouteTable = {
   cluster: '',
@@ -58,20 +70,31 @@ const EMPTY: RouteTable = {
 export class HaproxyEngine implements ServingEngine {
   readonly #options: HaproxyEngineOptions;
   readonly #process: HaproxyProcess;
+  readonly #addresses: TargetAddresses;
+  readonly #ports: ServicePorts;
+  readonly #journal: PlaceJournal;
+  #journalLines = 0;
+  /** As it came. */
+  #wanted: RouteTable = EMPTY;
+  /** What of it HAProxy can do: addresses instead of names, ports that can be opened. */
   #table: RouteTable = EMPTY;
+  /** Service ports that HAProxy listens on, as `ServicePorts` names them. */
+  #held: ReadonlySet<string> = new Set();
   #layout: Layout = layoutOf(EMPTY);
   /** The one that takes new connections is the last. */
   #generations: Generation[] = [];
   #counts: ReadonlyMap<TaskId, number> = new Map();
   #reasons = new Map<string, string>();
   /** By what they are for. */
-  readonly #timers = new Map<'counts' | 'traffic' | 'certificates', Timer>();
+  readonly #timers = new Map<TimerName, Timer>();
   #problem: string | undefined;
   /** Changes go one after the other. */
   #queue: Promise<void> = Promise.resolve();
   #running = false;
   /** HAProxy runs by a configuration of an earlier run of ours. */
   #isAdopted = false;
+  /** A newcomer could not be announced to the worker that takes connections: only a new configuration is sure to have it. */
+  #mustReload = false;
   /** Services whose rules HAProxy does not take. */
   #refused: ReadonlySet<string> = new Set();
   #stopping = false;
@@ -80,6 +103,15 @@ export class HaproxyEngine implements ServingEngine {
     const socketFolder = shortFolder(options.folder);
     this.#options = { ...options, socketFolder };
     for (const each of [options.folder, socketFolder]) mkdirSync(each, { recursive: true, mode: 0o700 });
+    this.#addresses = new TargetAddresses(options.clock, options.lookUp);
+    this.#ports = new ServicePorts({
+      bind: options.bind,
+      reserved: new Map([
+        [options.port, 'it is the main port of the proxy'],
+        ...(options.tls ? [[options.tls.port, 'it is the HTTPS port of the proxy'] as const] : []),
+      ]),
+    });
+    this.#journal = new PlaceJournal(join(options.folder, 'places'));
     this.#process = new HaproxyProcess({
       clock: options.clock,
       folder: options.folder,
@@ -92,17 +124,21 @@ export class HaproxyEngine implements ServingEngine {
   async start(): Promise<number> {
     // one that was left running serves on as it is until there is a table
     if (this.#process.adopt()) this.#running = this.#isAdopted = true;
-    else await this.#enqueue(() => this.#configure('start'));
+    else await this.#enqueue(() => this.#startAnew());
     if (!this.#running) throw new Error(this.#problem ?? 'HAProxy does not run');
     this.#watchCertificates(this.#certificates());
     this.#measure();
     return this.#options.port;
   }
 
-  /** Resolves when no worker gives a new request to what is not in this table. */
-  swap(table: RouteTable): Promise<void> {
-    this.#table = table;
-    return this.#enqueue(() => this.#apply());
+  /**
+   * Resolves when no worker gives a new request to what is not in this table, and newcomers are reached (or nothing is served at all). A
+   * table that cannot be carried out is tried again until it can, or until a newer one is.
+   */
+  async swap(table: RouteTable): Promise<void> {
+    this.#wanted = table;
+    while (!(await this.#enqueue(() => this.#apply())) && this.#running && !this.#stopping)
+      await new Promise<void>((resolve) => void this.#options.clock.after(RESTART_MS, resolve));
   }
 
   inFlight(): ReadonlyMap<TaskId, number> {
@@ -112,6 +148,8 @@ export class HaproxyEngine implements ServingEngine {
   warnings(): readonly string[] {
     return [
       ...(this.#problem === undefined ? [] : [this.#problem]),
+      ...this.#addresses.warnings(),
+      ...this.#ports.warnings(),
       ...this.#table.services.flatMap(unsupported),
       ...this.#table.services
         .filter((service) => this.#refused.has(nameOf(service)))
@@ -128,21 +166,36 @@ export class HaproxyEngine implements ServingEngine {
     await this.#process.stop(graceMs);
   }
 
-  /** Never rejects: a change that fails is tried again by the next one, and said in the warnings. */
-  #enqueue(work: () => Promise<void>): Promise<void> {
-    this.#queue = this.#queue.then(work).catch((error: unknown) => {
-      this.#note(`HAProxy could not be changed: ${error instanceof Error ? error.message : String(error)}`);
-    });
-    return this.#queue;
+  /** Never rejects: resolves with whether it was done; if not, the warnings say why. */
+  #enqueue(work: () => Promise<void>): Promise<boolean> {
+    const done = this.#queue.then(work).then(
+      () => true,
+      (error: unknown) => {
+        this.#note(`HAProxy could not be changed: ${error instanceof Error ? error.message : String(error)}`);
+        return false;
+      },
+    );
+    this.#queue = done.then(() => undefined);
+    return done;
   }
 
   async #apply(): Promise<void> {
+    const held = this.#isAdopted ? await this.#heldByEarlierRun() : this.#held;
+    this.#table = await this.#ports.openable(
+      await this.#addresses.resolve(this.#wanted),
+      this.#running ? held : new Set(),
+    );
+    this.#lookAgain();
     // gives back the places of those that have finished
     if (this.#generations.some(hasLeaving)) await this.#count();
     if (this.#isAdopted) await this.#lookAround();
-    if (!this.#running) await this.#configure('start');
-    else await this.#change(this.#isAdopted || layoutOf(this.#table).signature !== this.#layout.signature);
+    if (!this.#running) await this.#startAnew();
+    else
+      await this.#change(
+        this.#isAdopted || this.#mustReload || layoutOf(this.#table).signature !== this.#layout.signature,
+      );
     this.#isAdopted = false;
+    this.#note(undefined);
     // before the swap is confirmed, for "nothing is known to be in flight" would read as "nothing is"
     if (this.#generations.some(hasLeaving)) await this.#count();
     this.#countSoon();
@@ -155,23 +208,77 @@ export class HaproxyEngine implements ServingEngine {
     const closing: [Generation, string[]][] = [];
     let isFull = false;
     for (const generation of [...this.#generations]) {
-      const changes = [...generation.slots].map(([backend, slots]) =>
-        slots.change(services.get(backend.replace(/:tcp$/, '')) ?? NOBODY),
+      const changes = [...generation.slots].map(([backend, slots]) => ({
+        backend,
+        ...slots.change(services.get(backend.replace(/:tcp$/, '')) ?? NOBODY),
+      }));
+      this.#remember(
+        changes.flatMap(({ backend, given }) =>
+          [...given].map(([place, task]) => ({ worker: generation.worker, backend, place, task })),
+        ),
       );
       if (generation === current) isFull = changes.some(({ full }) => full);
       closing.push([generation, changes.flatMap(({ close }) => close)]);
-      await this.#tell(
-        generation,
-        changes.flatMap(({ open }) => open),
-      );
+      const open = changes.flatMap(({ open }) => open);
+      // the others must hear of theirs all the same
+      if (!(await this.#announce(generation, open)) && generation === current) this.#mustReload = true;
     }
     try {
-      if (mustReload || isFull) await this.#configure('reload');
+      if (mustReload || isFull || this.#mustReload) await this.#configure('reload');
       else await this.#changeReasons();
     } finally {
       // whatever else failed: who has left gets nothing new
       for (const [generation, commands] of closing) await this.#insist(generation, commands);
     }
+  }
+
+  /** On disk, before any of them can get a request. */
+  #remember(places: readonly GivenPlace[]): void {
+    this.#journalLines += places.length;
+    if (this.#journalLines > JOURNAL_LINES_MAX) this.#rememberAll();
+    else this.#journal.append(places);
+  }
+
+  #rememberAll(): void {
+    const places = this.#generations.flatMap(placesOf);
+    this.#journalLines = places.length > JOURNAL_LINES_MAX / 2 ? 0 : places.length;
+    this.#journal.rewrite(places);
+  }
+
+  /** False: it may not have all of them. */
+  #announce(generation: Generation, commands: readonly string[]): Promise<boolean> {
+    return this.#tell(generation, commands).then(
+      () => true,
+      (error: unknown) => {
+        this.#note(`HAProxy could not be told of newcomers: ${String(error)}`);
+        return false;
+      },
+    );
+  }
+
+  /** Names may come to mean other addresses, and ports may have become free. */
+  #lookAgain(): void {
+    if (this.#timers.has('again') || !(this.#addresses.hasNames || this.#ports.isWaiting)) return;
+    this.#later('again', AGAIN_MS, () => void this.#enqueue(() => this.#apply()));
+  }
+
+  /** By the names of its frontends. */
+  async #heldByEarlierRun(): Promise<ReadonlySet<string>> {
+    const { current } = await this.#process.workers();
+    if (current === undefined) return new Set();
+    const text = await this.#process.command(current, [SHOW_FRONTENDS]);
+    return new Set([...text.matchAll(/^port:(\d+),FRONTEND,/gm)].map(([, port]) => `* ${port}`));
+  }
+
+  /** Where nothing of ours listens. HAProxy itself would share the port with another one of the same user. */
+  async #startAnew(): Promise<void> {
+    const { bind, port, tls } = this.#options;
+    for (const each of [port, ...(tls ? [tls.port] : [])]) {
+      const why = await whyNotOpenable(bind, each);
+      if (why !== undefined) throw new Error(`the main port ${each} cannot be opened on ${bind}: ${why}`);
+    }
+    this.#table = await this.#ports.openable(await this.#addresses.resolve(this.#wanted), new Set());
+    await this.#configure('start');
   }
 
   /** Until it is done, or there is nobody to tell: a swap that is not carried out must not be confirmed. */
@@ -192,14 +299,17 @@ export class HaproxyEngine implements ServingEngine {
   async #lookAround(): Promise<void> {
     const services = new Map(this.#table.services.map((service) => [nameOf(service), service]));
     const { current, old } = await this.#process.workers();
+    const generations: Generation[] = [];
+    const left = this.#journal.read();
     for (const worker of [...old, ...(current === undefined ? [] : [current])]) {
       const seen = serversOf(await this.#process.command(worker, ['show servers state']));
       const slots = [...seen].map(([backend, servers]) => {
         const service = services.get(backend.replace(/:tcp$/, '')) ?? NOBODY;
-        return [backend, Slots.seen(backend, servers, service)] as const;
+        return [backend, Slots.seen(backend, servers, service, left(worker, backend))] as const;
       });
-      this.#generations.push({ worker, slots: new Map(slots), traffic: new TrafficCounter() });
+      generations.push({ worker, slots: new Map(slots), traffic: new TrafficCounter() });
     }
+    this.#generations = generations;
   }
 
   async #tell(generation: Generation, commands: readonly string[]): Promise<void> {
@@ -231,8 +341,11 @@ export class HaproxyEngine implements ServingEngine {
     await this.#write(layout, slots);
     const worker = how === 'start' ? await this.#process.start() : await this.#process.reload();
     this.#running = true;
+    this.#mustReload = false;
+    this.#held = this.#ports.keysOf(this.#table);
     this.#layout = layout;
     this.#generations = [...this.#generations, { worker, slots, traffic: new TrafficCounter() }];
+    this.#rememberAll();
     this.#note(undefined);
   }
 
@@ -257,9 +370,9 @@ export class HaproxyEngine implements ServingEngine {
         section === undefined ? [] : [section.replace(/:tcp$/, '')],
       );
       if (culprits.every((each) => refused.has(each)))
-        throw new Error(`it refuses the configuration: ${refusal.slice(0, 2_000)}`);
+        throw new Error(`it refuses the configuration: ${whatIsWrong(refusal)}`);
       for (const each of culprits) refused.add(each);
-      this.#options.onNotice?.(`HAProxy refuses ${culprits.join(', ')}: ${refusal.slice(0, 2_000)}`);
+      this.#options.onNotice?.(`HAProxy refuses ${culprits.join(', ')}: ${whatIsWrong(refusal)}`);
     }
     this.#refused = refused;
   }
@@ -313,10 +426,10 @@ export class HaproxyEngine implements ServingEngine {
       // its ports may not be free yet
       if (!this.#running && !this.#stopping) this.#options.clock.after(RESTART_MS, () => this.#lost());
     };
-    this.#enqueue(() => this.#configure('start')).then(again, again);
+    this.#enqueue(() => (this.#running ? Promise.resolve() : this.#startAnew())).then(again, again);
   }
 
-  #later(what: 'counts' | 'traffic' | 'certificates', ms: number, work: () => void): void {
+  #later(what: TimerName, ms: number, work: () => void): void {
     const timer = this.#options.clock.after(ms, () => {
       this.#timers.delete(what);
       if (!this.#stopping) work();
@@ -386,6 +499,20 @@ function shortFolder(folder: string): string {
 /** Stands for a service that has left the table: no targets. */
 const NOBODY = { appId: '/', portIndex: 0, targets: [] } as unknown as RouteService;
 
+/** HAProxy repeats words of the line it refuses: those of user lists are secrets. */
+const whatIsWrong = (refusal: string): string =>
+  refusal
+    .split('\n')
+    .filter((line) => line.startsWith('[ALERT]') && /haproxy\.cfg:\d+\]/.test(line))
+    .map((line) => (/user|password|crypt/i.test(line) ? 'a user list is not understood' : line))
+    .join(' ')
+    .slice(0, 1_000) || 'see haproxy.log in its folder';
+
+const placesOf = ({ worker, slots }: Generation): GivenPlace[] =>
+  [...slots].flatMap(([backend, each]) =>
+    [...each.places()].map(([place, task]) => ({ worker, backend, place, task })),
+  );
+
 const hasLeaving = ({ slots }: Generation): boolean => [...slots.values()].some((each) => each.hasLeaving);
 
 /** Bodies of the 503 by backend. */
@@ -433,7 +560,8 @@ function serversOf(text: string): ReadonlyMap<string, readonly SeenServer[]> {
     const host = address?.includes(':') ? `[${address}]` : address;
     known.push({
       name,
-      address: isOut || port === '1' ? undefined : `${host}:${port}`,
+      address: port === '1' ? undefined : `${host}:${port}`,
+      isOut,
       weight: Number(weight),
     });
   }

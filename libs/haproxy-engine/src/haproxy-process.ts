@@ -72,11 +72,15 @@ export class HaproxyProcess {
   /** A new master; resolves with its worker's pid. */
   async start(): Promise<number> {
     const { folder, program } = this.#options;
+    // never two of them on one configuration: requests would go to both
+    await this.#end();
     rmSync(this.#masterSocket, { force: true });
     const log = openSync(join(folder, 'haproxy.log'), 'a', 0o600);
     const child = spawn(program, ['-W', '-S', `${this.#masterSocket},mode,600`, '-f', this.configPath], {
       detached: true,
       stdio: ['ignore', log, log],
+      // none of our secrets: a configuration can read the environment
+      env: { PATH: process.env['PATH'] },
       cwd: '/',
     });
     closeSync(log);
@@ -95,9 +99,22 @@ export class HaproxyProcess {
     if (!identity) throw new Error(`HAProxy ended at once: ${this.#lastWords()}`);
     this.#master = identity;
     this.#writeRecord(identity);
-    const worker = await this.#workerOtherThan(undefined);
-    this.#watch();
-    return worker;
+    try {
+      const worker = await this.#workerOtherThan(undefined);
+      this.#watch();
+      return worker;
+    } catch (error) {
+      await this.#end();
+      throw error;
+    }
+  }
+
+  /** A master that is still there, and with it its workers. */
+  async #end(): Promise<void> {
+    const master = this.#master;
+    if (!master || !signalProcess(master, 'SIGTERM')) return;
+    await this.#gone(master, READY_MS);
+    if (signalProcess(master, 'SIGKILL')) await this.#gone(master, READY_MS);
   }
 
   /** Resolves with the pid of the new worker; the old one stops listening and finishes. */

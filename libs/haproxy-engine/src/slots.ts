@@ -23,6 +23,8 @@ export interface SlotChange {
   readonly close: readonly string[];
   /** No place was free for some target: only a reload makes room, and it comes before `close`. */
   readonly full: boolean;
+  /** Tasks by the place that they got now. */
+  readonly given: ReadonlyMap<string, TaskId>;
 }
 
 const SPARE_MIN = 4;
@@ -32,8 +34,10 @@ const UNKNOWN = 'unknown' as TaskId;
 /** A place as a running HAProxy tells of it. */
 export interface SeenServer {
   readonly name: string;
-  /** `10.0.0.1:31001`; undefined: closed, or never used. */
+  /** `10.0.0.1:31001`; undefined: never used. */
   readonly address: string | undefined;
+  /** Taken out by an earlier run of ours; something may still be in flight. */
+  readonly isOut: boolean;
   readonly weight: number;
 }
 
@@ -47,15 +51,24 @@ export class Slots {
     this.#slots = slots;
   }
 
-  /** Places as they are in a worker that was started by somebody before us. What has an address and no task of ours has left. */
-  static seen(backend: string, servers: readonly SeenServer[], service: RouteService): Slots {
+  /**
+   * Places as they are in a worker that was started by somebody before us. What has an address and no task of ours has left; who had
+   * left before is known by `left`, by place.
+   */
+  static seen(
+    backend: string,
+    servers: readonly SeenServer[],
+    service: RouteService,
+    left: ReadonlyMap<string, TaskId>,
+  ): Slots {
     const tasks = new Map(service.targets.map((target) => [addressOf(target), target.taskId]));
-    const slots = servers.map(({ name, address, weight }): Slot => {
-      const task = address === undefined ? undefined : (tasks.get(address) ?? UNKNOWN);
+    const slots = servers.map(({ name, address, weight, isOut }): Slot => {
+      const routed = isOut ? undefined : tasks.get(address ?? '');
+      const task = address === undefined ? undefined : (routed ?? left.get(name) ?? UNKNOWN);
       return {
         name,
         weight,
-        leaving: false,
+        leaving: isOut && task !== undefined,
         ...(task === undefined ? {} : { task }),
         ...(address === undefined ? {} : { address }),
       };
@@ -104,13 +117,16 @@ export class Slots {
       } else this.#close(slot, close);
     }
     let full = false;
+    const given = new Map<string, TaskId>();
     for (const target of service.targets) {
       if (held.has(target.taskId)) continue;
       const slot = this.#slots.find(({ task }) => task === undefined);
-      if (slot) open.push(...this.#open(slot, target, weights.get(target.taskId) ?? 0));
-      else full = true;
+      if (slot) {
+        open.push(...this.#open(slot, target, weights.get(target.taskId) ?? 0));
+        given.set(slot.name, target.taskId);
+      } else full = true;
     }
-    return { open, close, full };
+    return { open, close, full, given };
   }
 
   /** Of the tasks that have left: how much is in flight, by the numbers of HAProxy. Those with nothing give their place back. */
@@ -137,6 +153,11 @@ export class Slots {
 
   get hasLeaving(): boolean {
     return this.#slots.some(({ leaving }) => leaving);
+  }
+
+  /** Who has a place of each name, for a later run of ours. */
+  places(): Map<string, TaskId> {
+    return new Map(this.#slots.flatMap(({ name, task }) => (task === undefined ? [] : [[name, task]])));
   }
 
   /** Tasks that have left and were not settled yet. */

@@ -25,7 +25,7 @@ export interface WrittenConfig {
   readonly text: string;
   /** By file name. */
   readonly maps: ReadonlyMap<string, string>;
-  /** The backend or user list that a line of `text` belongs to, counted from 1. */
+  /** The backend that a line of `text` (counted from 1) was written for, also outside of its section. */
   readonly sectionAt: (line: number) => string | undefined;
 }
 
@@ -47,7 +47,11 @@ export function writeConfig(
   const text = [
     ...globalLines(options),
     ...userLists(layout, refused),
-    ...mainFrontend(options, routes),
+    ...mainFrontend(
+      options,
+      routes.filter(({ backend }) => !refused.has(backend)),
+      Math.max(1, ...services.map(depthOf)),
+    ),
     ...layout.ports.flatMap(({ port, service }) => portFrontend(port, service, options)),
     ...layout.backends.flatMap(({ name, mode, service }) => {
       if (refused.has(nameOf(service)))
@@ -77,15 +81,21 @@ function refusedRules(mode: 'http' | 'tcp', { appId }: RouteService): string[] {
 }
 
 function sectionAt(text: string, line: number): string | undefined {
-  const before = text.split('\n').slice(0, line);
-  return before.findLast((each) => /^[a-z]/.test(each))?.match(/^(?:backend|userlist) (\S+)$/)?.[1];
+  const lines = text.split('\n').slice(0, line);
+  const weighted = lines.at(-1)?.match(WEIGHTED_RULE)?.[1];
+  if (weighted !== undefined) return weighted;
+  return lines.findLast((each) => /^[a-z]/.test(each))?.match(/^(?:backend|userlist) (\S+)$/)?.[1];
 }
+
+const WEIGHTED_RULE = /^ {2}http-request set-var\(txn\.to\) str\('([^']*)'\)/;
 
 function globalLines({ folder, socketFolder, threads }: ConfigOptions): string[] {
   return [
     'global',
     `  stats socket ${quote(join(socketFolder ?? folder, 'stats.sock'))} mode 600 level admin expose-fd listeners`,
     `  nbthread ${threads}`,
+    // two HAProxies on one port would each get a part of its connections
+    '  noreuseport',
     '  tune.bufsize 33792',
     '  tune.maxrewrite 1024',
     '  ssl-default-bind-options ssl-min-ver TLSv1.2',
@@ -103,7 +113,6 @@ function globalLines({ folder, socketFolder, threads }: ConfigOptions): string[]
     // an idle connection of a process that is replaced is ended with an answer, not before a request that is under way
     '  option idle-close-on-response',
     '  option redispatch 1',
-    '  option splice-auto',
     '  retries 2',
     '  retry-on conn-failure empty-response',
     '  unique-id-format %[uuid()]',
@@ -125,7 +134,9 @@ function userLists({ backends }: Layout, refused: ReadonlySet<string>): string[]
 }
 
 /** Of HTTP requests that come in anywhere. `secure` is told by the connection itself. */
-function forwardedRules(): string[] {
+function forwardedRules(address: string): string[] {
+  const element = 'host=%[req.hdr(host)];proto=%[ssl_fc,iif(https,http)]';
+  const byVersion = address.includes(':');
   return [
     'option forwardfor',
     // said once per client: what must not be repeated after a body was sent is not repeated
@@ -133,25 +144,38 @@ function forwardedRules(): string[] {
     'acl l7_body req.hdr(content-length) -m int gt 0',
     'acl l7_body req.hdr(transfer-encoding) -m found',
     'http-request disable-l7-retry if !l7_safe or l7_body',
-    'http-request set-header x-forwarded-proto https if { ssl_fc } !{ req.hdr(x-forwarded-proto) -m found }',
-    'http-request set-header x-forwarded-proto http if !{ req.hdr(x-forwarded-proto) -m found }',
+    'http-request set-header x-forwarded-proto %[ssl_fc,iif(https,http)] if !{ req.hdr(x-forwarded-proto) -m found }',
     'http-request set-header x-forwarded-port %[dst_port] if !{ req.hdr(x-forwarded-port) -m found }',
     'http-request set-header x-forwarded-host %[req.hdr(host)] if !{ req.hdr(x-forwarded-host) -m found } { req.hdr(host) -m found }',
     'http-request del-header x-forwarded-prefix',
-    'http-request add-header forwarded for=%[src];host=%[req.hdr(host)];proto=http if { src 0.0.0.0/0 } !{ ssl_fc }',
-    'http-request add-header forwarded for=%[src];host=%[req.hdr(host)];proto=https if { src 0.0.0.0/0 } { ssl_fc }',
-    'http-request add-header forwarded for=\\"[%[src]]\\";host=%[req.hdr(host)];proto=http if !{ src 0.0.0.0/0 } !{ ssl_fc }',
-    'http-request add-header forwarded for=\\"[%[src]]\\";host=%[req.hdr(host)];proto=https if !{ src 0.0.0.0/0 } { ssl_fc }',
+    `http-request add-header forwarded for=%[src];${element}${byVersion ? ' if { src 0.0.0.0/0 }' : ''}`,
+    ...(byVersion
+      ? [`http-request add-header forwarded for=\\"[%[src]]\\";${element} if !{ src 0.0.0.0/0 }`]
+      : []),
     'http-request set-header x-request-id %[unique-id] if !{ req.hdr(x-request-id) -m found }',
     'http-request del-header proxy-connection',
     'http-request del-header keep-alive',
   ];
 }
 
-function mainFrontend(options: ConfigOptions, routes: readonly HostRoute[]): string[] {
+/** Segments of an app id. */
+const depthOf = ({ appId }: RouteService): number => Math.min(appId.split('/').length - 1, ID_DEPTH_MAX);
+
+/** `depth`: of the deepest id. */
+function mainFrontend(options: ConfigOptions, routes: readonly HostRoute[], depth: number): string[] {
   const { bind, port, tls, folder, appPaths } = options;
   const map = (name: string): string => join(folder, `${name}.map`);
-  const lookups = ['exact', 'wild', 'any'].flatMap((kind) => hostLookup(kind, map(kind)));
+  // what no route needs is not asked for each request
+  const lookups = KINDS.flatMap((kind) => {
+    const those = routes.filter((route) => kindOf(route.host) === kind);
+    return those.length > 0
+      ? hostLookup(
+          kind,
+          map(kind),
+          those.some(({ ignoreCase }) => ignoreCase),
+        )
+      : [];
+  });
   return [
     'frontend main',
     `  bind ${bindAddress(bind, port)}`,
@@ -161,12 +185,19 @@ function mainFrontend(options: ConfigOptions, routes: readonly HostRoute[]): str
         ]
       : []),
     ...indent([
-      ...forwardedRules(),
+      ...forwardedRules(bind),
       'http-request set-var(txn.path) path',
-      'http-request set-var(txn.host) req.hdr(host),field(1,:),lower,regsub(\\.$,)',
+      'http-request set-var(txn.host) req.hdr(host),field(1,:),lower',
+      'http-request set-var(txn.host) var(txn.host),regsub(\\.$,) if { var(txn.host) -m end . }',
       'acl is_app path_beg /_app/',
       ...(appPaths ? [] : ['acl is_near src 127.0.0.0/8 ::1']),
-      ...appPathRules(map('apps'), map('depths'), map('prefixes'), appPaths ? 'is_app' : 'is_app is_near'),
+      ...appPathRules(
+        map('apps'),
+        map('depths'),
+        map('prefixes'),
+        depth,
+        appPaths ? 'is_app' : 'is_app is_near',
+      ),
       ...weightedRules(routes, (weight) => weight > 1),
       ...lookups,
       ...weightedRules(routes, (weight) => weight < 0),
@@ -177,7 +208,12 @@ function mainFrontend(options: ConfigOptions, routes: readonly HostRoute[]): str
 }
 
 /** The key is host, path and a slash, so that a prefix with its slash ends on a segment border. */
-function hostLookup(kind: string, file: string): string[] {
+const KINDS = ['exact', 'wild', 'any'] as const;
+type Kind = (typeof KINDS)[number];
+
+const kindOf = (host: string): Kind => (host === '*' ? 'any' : host.startsWith('*.') ? 'wild' : 'exact');
+
+function hostLookup(kind: Kind, file: string, ignoreCase: boolean): string[] {
   const unless = '!{ var(txn.to) -m found }';
   const host =
     kind === 'exact'
@@ -186,11 +222,15 @@ function hostLookup(kind: string, file: string): string[] {
         ? `http-request set-var(txn.name) var(txn.host),map_end(${quote(file.replace(/wild\.map$/, 'suffixes.map'))})`
         : 'http-request set-var(txn.name) str(*)';
   return [
-    `http-request unset-var(txn.name) if ${unless}`,
+    ...(kind === 'wild' ? [`http-request unset-var(txn.name) if ${unless}`] : []),
     `${host} if ${unless}`,
     `http-request set-var(txn.key) var(txn.name),concat(,txn.path,/) if ${unless}`,
     `http-request set-var(txn.to) var(txn.key),map_beg(${quote(file)}) if ${unless} { var(txn.name) -m found }`,
-    `http-request set-var(txn.to) var(txn.key),lower,map_beg(${quote(file.replace(/\.map$/, '-nocase.map'))}) if ${unless} { var(txn.name) -m found }`,
+    ...(ignoreCase
+      ? [
+          `http-request set-var(txn.to) var(txn.key),lower,map_beg(${quote(file.replace(/\.map$/, '-nocase.map'))}) if ${unless} { var(txn.name) -m found }`,
+        ]
+      : []),
   ];
 }
 
@@ -218,9 +258,15 @@ function weightedRules(routes: readonly HostRoute[], matters: (weight: number) =
 }
 
 /** What stands before the id is cut off by counting segments, for a map can hold a number but not cut. */
-function appPathRules(apps: string, depths: string, prefixes: string, condition: string): string[] {
+function appPathRules(
+  apps: string,
+  depths: string,
+  prefixes: string,
+  deepest: number,
+  condition: string,
+): string[] {
   const key = 'var(txn.key)';
-  const cut = Array.from({ length: ID_DEPTH_MAX }, (_, at) => {
+  const cut = Array.from({ length: deepest }, (_, at) => {
     const depth = at + 1;
     return `http-request set-path /%[path,field(${depth + 3},/,0)] if is_app { var(txn.depth) -m int ${depth} }`;
   });
@@ -237,13 +283,11 @@ function appPathRules(apps: string, depths: string, prefixes: string, condition:
 
 function portFrontend(port: number, service: RouteService, options: ConfigOptions): string[] {
   const accept = service.policy?.proxyProtocol?.accept ? ' accept-proxy' : '';
-  const lines = [
-    `frontend port:${port}`,
-    `  bind ${bindAddress(service.policy?.bind ?? options.bind, port)}${accept}`,
-  ];
+  const address = service.policy?.bind ?? options.bind;
+  const lines = [`frontend port:${port}`, `  bind ${bindAddress(address, port)}${accept}`];
   if (service.mode === 'tcp') return [...lines, '  mode tcp', `  default_backend ${tcpBackendOf(service)}`];
   if (service.mode === 'http')
-    return [...lines, ...indent([...forwardedRules(), `default_backend ${httpBackendOf(service)}`])];
+    return [...lines, ...indent([...forwardedRules(address), `default_backend ${httpBackendOf(service)}`])];
   return [
     ...lines,
     '  mode tcp',
@@ -252,7 +296,7 @@ function portFrontend(port: number, service: RouteService, options: ConfigOption
       'tcp-request inspect-delay 300ms',
       'tcp-request content switch-mode http if HTTP',
       'tcp-request content accept if WAIT_END',
-      ...forwardedRules(),
+      ...forwardedRules(address),
       `use_backend ${httpBackendOf(service)} if HTTP`,
       `default_backend ${tcpBackendOf(service)}`,
     ]),
@@ -289,7 +333,7 @@ function writeMaps(
   };
   for (const { host, prefix, open, ignoreCase, weight, backend } of routes) {
     if (weight > 1 || weight < 0) continue;
-    const kind = host === '*' ? 'any' : host.startsWith('*.') ? 'wild' : 'exact';
+    const kind = kindOf(host);
     const key = `${host}${prefix}${open && prefix !== '' ? '' : '/'}`;
     put(ignoreCase ? `${kind}-nocase` : kind, key, backend);
     if (kind === 'wild') put('suffixes', host.slice(1), host);

@@ -51,7 +51,10 @@ export interface ProxyNetwork {
 
 /** The data path. */
 export interface TableUser {
-  /** From the call on no new request picks what is not in this table; resolves when that holds in every worker. Never rejects. */
+  /**
+   * From the call on no new request picks what is not in this table; resolves when that holds in every worker.
+   * Never rejects. May be called again before it has resolved: then the newer table is the one to carry out.
+   */
   swap(table: RouteTable): Promise<void>;
   inFlight(): ReadonlyMap<TaskId, number>;
   warnings(): readonly string[];

@@ -40,6 +40,8 @@ export interface TableSessionParts {
 const REPORT_TIMEOUT_MS = 3_000;
 /** The most that a request waits for a table after a freeze (decisions.md 10). */
 const FRESHEN_MS = 1_000;
+/** Swaps take milliseconds; one that takes so long waits for something, such as room on a disk. */
+const OVERTAKE_MS = 2_000;
 
 export class TableSession {
   readonly #parts: TableSessionParts;
@@ -137,12 +139,19 @@ export class TableSession {
       this.#offered = undefined;
       const { cluster, epoch, number } = table;
       this.#memory = { cluster, epoch: Math.max(epoch, this.#memory.epoch), table };
-      await this.#parts.user.swap(table);
+      if (await this.#isOvertaken(this.#parts.user.swap(table))) continue;
       // on disk before it is confirmed: after a crash an older table would send requests to what was stopped because of this one
       await this.#save();
       this.#confirmed = { epoch, number };
       this.#reportSoon();
     }
+  }
+
+  /** A table that the data path cannot carry out for long must not keep newer ones away: true when one came meanwhile. */
+  async #isOvertaken(swapped: Promise<void>): Promise<boolean> {
+    const done = swapped.then(() => true);
+    while (!(await this.#within(OVERTAKE_MS, done))) if (this.#offered || this.#ended) return true;
+    return false;
   }
 
   async #save(): Promise<void> {

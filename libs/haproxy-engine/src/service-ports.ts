@@ -1,0 +1,86 @@
+// Service ports that HAProxy can open. One that it cannot makes it refuse a whole new configuration, so each is tried before; those that
+// fail are left out, said in the warnings and tried again, and hold nothing else back.
+import { createServer } from 'node:net';
+import type { RouteService, RouteTable } from '#libs/routing';
+
+/** Each takes a file descriptor for a moment. */
+const AT_ONCE = 50;
+
+export interface ServicePortsParts {
+  /** Unless the service says otherwise. */
+  readonly bind: string;
+  /** Ports that are never opened, with the reason: the proxy's own. */
+  readonly reserved: ReadonlyMap<number, string>;
+}
+
+export class ServicePorts {
+  readonly #parts: ServicePortsParts;
+  #problems: ReadonlyMap<string, string> = new Map();
+
+  constructor(parts: ServicePortsParts) {
+    this.#parts = parts;
+  }
+
+  /** Keys (`address port`) of the service ports of a table. */
+  keysOf({ services }: RouteTable): Set<string> {
+    return new Set(services.flatMap((service) => this.#keyOf(service) ?? []));
+  }
+
+  /** The table without the ports that cannot be opened. `held`: what HAProxy listens on now. */
+  async openable(table: RouteTable, held: ReadonlySet<string>): Promise<RouteTable> {
+    const problems = new Map<string, string>();
+    const look = async (key: string): Promise<void> => {
+      const [address = '', port] = key.split(' ');
+      const reserved = this.#parts.reserved.get(Number(port));
+      const isHeld = held.has(key) || held.has(`* ${port}`);
+      const why = reserved ?? (isHeld ? undefined : await whyNotOpenable(address, Number(port)));
+      if (why === undefined) return;
+      problems.set(
+        key,
+        reserved === undefined
+          ? `service port ${port} cannot be opened on ${address}: ${why}; tried again every few seconds`
+          : `service port ${port} is not opened: ${why}`,
+      );
+    };
+    const keys = [...this.keysOf(table)];
+    for (let at = 0; at < keys.length; at += AT_ONCE)
+      await Promise.all(keys.slice(at, at + AT_ONCE).map(look));
+    this.#problems = problems;
+    if (problems.size === 0) return table;
+    const services = table.services.map((service) => {
+      const { servicePort: _port, ...rest } = service;
+      return problems.has(this.#keyOf(service) ?? '') ? rest : service;
+    });
+    return { ...table, services };
+  }
+
+  /** Some port was left out that may be free now. */
+  get isWaiting(): boolean {
+    return [...this.#problems.keys()].some((key) => !this.#parts.reserved.has(Number(key.split(' ')[1])));
+  }
+
+  warnings(): string[] {
+    return [...this.#problems.values()];
+  }
+
+  #keyOf({ servicePort, policy }: RouteService): string | undefined {
+    return servicePort === undefined ? undefined : `${policy?.bind ?? this.#parts.bind} ${servicePort}`;
+  }
+}
+
+/** By listening there for a moment: also refused where another HAProxy would share the port with us (SO_REUSEPORT). */
+export function whyNotOpenable(address: string, port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error) => resolve(describe(error)));
+    server.listen({ host: address, port, exclusive: true }, () => server.close(() => resolve(undefined)));
+  });
+}
+
+function describe(error: Error): string {
+  const code = 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE') return 'another process listens on it';
+  if (code === 'EACCES') return 'this process may not open ports below 1024';
+  if (code === 'EADDRNOTAVAIL') return 'this host has no such address';
+  return error.message;
+}
