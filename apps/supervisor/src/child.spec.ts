@@ -1,5 +1,5 @@
 // A process under supervision goes on being supervised when the data folder cannot be written, as on a full disk.
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,10 +28,8 @@ describe('a process under supervision', () => {
   }
   const kill = (): void => void (child.pid !== null && process.kill(child.pid, 'SIGKILL'));
 
-  afterEach(async () => {
-    await child.stop(0);
-    rmSync(path, { recursive: true, force: true });
-  });
+  afterEach(() => child.stop(0));
+  afterAll(() => rmSync(path, { recursive: true, force: true }));
 
   it('is started again once its log can be opened, and recorded once the record can be written', async () => {
     child.start();
@@ -46,5 +44,22 @@ describe('a process under supervision', () => {
     openRecords();
     await until('its record', () => folder.record('part')?.identity.pid === child.pid);
     expect(readFileSync(folder.in('records', 'part.json'), 'utf8')).toContain(String(child.pid));
+  }, 30_000);
+
+  it('is started again with a word why it ended, its own and not that of an earlier one', async () => {
+    const failing = join(path, 'failing.mjs');
+    const line = (pid: string): string =>
+      `console.log(JSON.stringify({ event: 'failed', pid: ${pid}, msg: 'no engine ' + ${pid} }));\n`;
+    writeFileSync(failing, `${line('process.pid')}${line('1')}process.exitCode = 2;\n`);
+    const said: string[] = [];
+    const spec = { name: 'failing', script: failing, args: [], env: {} };
+    const part = new Child(spec, folder, silentLogger, (text) => void said.push(text));
+    part.start();
+    const { pid } = part;
+    await until('its end', () => said.length > 0);
+    await part.stop(0);
+    expect(said[0]).toBe(
+      `failing ended: no engine ${pid}; it is started again (log: ${folder.logPath('failing')})`,
+    );
   }, 30_000);
 });

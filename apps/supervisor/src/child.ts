@@ -150,9 +150,11 @@ export class Child {
         performance.now() - startedAt > STABLE_MS
           ? 0
           : Math.min(Math.max(RESTART_DELAY_FIRST_MS, delayMs * 2), RESTART_DELAY_MAX_MS);
-      this.say(`${this.spec.name} ended; it is started again (log: ${this.folder.logPath(this.spec.name)})`);
+      const log = this.folder.logPath(this.spec.name);
+      const reason = this.pid === null ? null : this.folder.lastFailure(this.spec.name, this.pid);
+      this.say(`${this.spec.name} ended${reason ? `: ${reason}` : ''}; it is started again (log: ${log})`);
       this.logger.warn(
-        { child: this.spec.name, delayMs, log: this.folder.logPath(this.spec.name) },
+        { child: this.spec.name, delayMs, log, ...(reason ? { reason } : {}) },
         'ended; it is started again',
       );
       for (const until = performance.now() + delayMs; this.#wanted && performance.now() < until;)

@@ -2,10 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import {
   accessSync,
+  closeSync,
   constants,
   mkdirSync,
   openSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
@@ -18,6 +20,8 @@ import type { ProcessIdentity } from '#libs/process-identity';
 
 /** At a start, a log above this size is moved aside (one older one is kept). */
 const LOG_BYTES_MAX = 32 * 1024 * 1024;
+/** Where the last words of a process are looked for. */
+const LOG_TAIL_BYTES = 16 * 1024;
 
 export interface ChildRecord {
   readonly identity: ProcessIdentity;
@@ -84,6 +88,35 @@ export class DataFolder {
   }
   logPath(name: string): string {
     return this.in('logs', `${name}.log`);
+  }
+  /** The error with which this process gave up, as it logged it; null when it was killed, say, or the log cannot be read. */
+  lastFailure(name: string, pid: number): string | null {
+    const lines = tailOf(this.logPath(name)).split('\n').map(failureIn);
+    return lines.findLast((failure) => failure?.pid === pid)?.msg ?? null;
+  }
+}
+
+function tailOf(file: string): string {
+  try {
+    const from = Math.max(0, statSync(file).size - LOG_TAIL_BYTES);
+    const buffer = Buffer.alloc(LOG_TAIL_BYTES);
+    const log = openSync(file, 'r');
+    try {
+      return buffer.toString('utf8', 0, readSync(log, buffer, 0, LOG_TAIL_BYTES, from));
+    } finally {
+      closeSync(log);
+    }
+  } catch {
+    return ''; // only a reason is missing then
+  }
+}
+
+function failureIn(line: string): { pid: number; msg: string } | null {
+  try {
+    const { event, pid, msg } = JSON.parse(line) as { event?: unknown; pid?: unknown; msg?: unknown };
+    return event === 'failed' && typeof pid === 'number' && typeof msg === 'string' ? { pid, msg } : null;
+  } catch {
+    return null; // a line of Node's, or the first one, cut
   }
 }
 

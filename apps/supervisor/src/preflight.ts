@@ -4,6 +4,9 @@ import { createServer } from 'node:net';
 import { ConfigurationError, type PortSpan, type Settings } from '#libs/configuration';
 
 export function checkSettings(settings: Settings): void {
+  const engine = settings.text('engine');
+  if (engine !== 'builtin' && engine !== 'haproxy')
+    throw new ConfigurationError(`--engine must be builtin or haproxy (got "${engine}")`);
   if (settings.has('proxy-https-port') && settings.list('proxy-certs').length === 0) {
     throw new ConfigurationError(
       '--proxy-https-port needs a certificate: name PEM files with chain and key, or a folder of them, by --proxy-certs',
