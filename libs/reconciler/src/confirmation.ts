@@ -46,6 +46,6 @@ export function confirmedTable({ proxies }: ProxyView): number | null {
 
 /** Most time for requests in flight: the app's label, or the setting. A label that is no number of seconds is as if absent. */
 export function drainMsOf({ spec }: AppVersion, settings: ReconcileSettings): number {
-  const seconds = Number(spec.labels[DRAIN_LABEL] ?? Number.NaN);
+  const seconds = Number(spec.labels[DRAIN_LABEL]?.trim() || Number.NaN);
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : settings.drainMs;
 }

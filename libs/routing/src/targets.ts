@@ -58,7 +58,7 @@ export function targetsOf(
 
 /** As the reconciler reads it (`drainMsOf`): a label that is no number of seconds is as if absent. */
 function drainOf({ spec }: AppVersion): Pick<RouteTarget, 'drainMs'> {
-  const seconds = Number(spec.labels[DRAIN_LABEL] ?? Number.NaN);
+  const seconds = Number(spec.labels[DRAIN_LABEL]?.trim() || Number.NaN);
   return Number.isFinite(seconds) && seconds >= 0 ? { drainMs: seconds * 1000 } : {};
 }
 

@@ -22,4 +22,10 @@ test('a label that is out of its range has no effect, which is told with the ran
   }
   expect(warnings({}, { 'longrun.io/min-ready-seconds': '-1' })).toHaveLength(1);
   expect(warnings({}, { 'longrun.io/min-ready-seconds': '0' })).toEqual([]);
+  for (const value of ['soon', '30s', '-1', '', 'Infinity']) {
+    expect(warnings({}, { 'longrun.io/drain-seconds': value })).toEqual([
+      `the label longrun.io/drain-seconds "${value}" has no effect: it must be a number of seconds and not negative`,
+    ]);
+  }
+  expect(warnings({}, { 'longrun.io/drain-seconds': '100000' })).toEqual([]);
 });

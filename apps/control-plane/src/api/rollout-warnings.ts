@@ -1,5 +1,5 @@
-// What a person set about the rollouts of an app that does not go together, in sentences for `/v3/apps/ID/warnings`.
-import { DEADLINE_LABEL, MIN_READY_LABEL } from '#libs/lifecycle';
+// What a person set about how the instances of an app come and go that has no effect or does not go together, in sentences for `/v3/apps/ID/warnings`.
+import { DEADLINE_LABEL, DRAIN_LABEL, MIN_READY_LABEL } from '#libs/lifecycle';
 import { SETTING_RANGES, type App } from '#libs/model';
 import { checksMs, wantedDeadlineMs } from '#libs/reconciler';
 
@@ -16,16 +16,18 @@ export function rolloutWarnings(app: Pick<App, 'settings' | 'current'>): readonl
   for (const [label, range] of Object.entries(RANGES)) {
     const given = app.current.spec.labels[label];
     const seconds = Number(given?.trim() || Number.NaN);
-    if (given !== undefined && !(seconds >= range.from && seconds <= range.to)) {
+    if (given !== undefined && !(Number.isFinite(seconds) && seconds >= range.from && seconds <= range.to)) {
       warnings.push(
-        `the label ${label} has no effect: it must be a number of seconds from ${range.from} to ${range.to}`,
+        `the label ${label} "${given}" has no effect: it must be a number of seconds ${range.to === Infinity ? 'and not negative' : `from ${range.from} to ${range.to}`}`,
       );
     }
   }
   return warnings;
 }
 
+/** As they are read where they count (`libs/reconciler`). */
 const RANGES = {
+  [DRAIN_LABEL]: { from: 0, to: Infinity },
   [DEADLINE_LABEL]: SETTING_RANGES.progressDeadlineSeconds,
   [MIN_READY_LABEL]: SETTING_RANGES.minReadySeconds,
 };
