@@ -71,6 +71,11 @@ export interface WaitingAnswer {
   readonly waiting: readonly string[];
 }
 
+/** `/v3/apps/ID/warnings`: what in the definition has no effect, and what to write instead. */
+export interface WarningsAnswer {
+  readonly warnings: readonly string[];
+}
+
 export interface EndedDeployment {
   readonly id: string;
   readonly status: 'running' | 'succeeded' | 'failed' | 'cancelled';

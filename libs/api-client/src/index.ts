@@ -15,4 +15,5 @@ export type {
   TrafficAnswer,
   TrafficMeasured,
   WaitingAnswer,
+  WarningsAnswer,
 } from './answers.js';

@@ -1,10 +1,10 @@
 // `longrun deploy FILE…`: makes the server run what the files say, in one deployment, and waits until it is healthy.
-import type { AppAnswer, DeploymentAnswer } from '#libs/api-client';
+import type { AppAnswer, DeploymentAnswer, WarningsAnswer } from '#libs/api-client';
 import { readAppFiles } from '../app-files.js';
 import { finishChange, SUPERSEDING, waitUntilWhole } from '../change.js';
 import { NEEDLESS_FORCE, WAIT_OPTIONS, type Command, type CommandContext } from '../command.js';
 import { PLAN_OPTIONS, showPlan } from '../plan.js';
-import { healthWord, urlsOf } from '../output/app-lines.js';
+import { healthWord, urlsOf, warningLines } from '../output/app-lines.js';
 import { proxyUrlOf } from '../proxy-url.js';
 
 export const deployCommand: Command = {
@@ -35,10 +35,18 @@ async function deploy(context: CommandContext): Promise<number> {
     const ids = files.map(({ id }) => id);
     const apps = await waitUntilWhole(context, ids, answer.version);
     const proxyUrl = await proxyUrlOf(context);
-    return { value: { apps }, text: apps.map((app) => describe(app, proxyUrl)).join('\n') };
+    const lines = apps.map(async (app) => describe(app, proxyUrl, await warningsOf(context, app)));
+    return { value: { apps }, text: (await Promise.all(lines)).join('\n') };
   });
 }
 
-function describe(app: AppAnswer, proxyUrl: string): string {
-  return [`${app.id}: ${healthWord(app)}`, ...urlsOf(app, proxyUrl).map((url) => `  ${url}`)].join('\n');
+const warningsOf = ({ api }: CommandContext, { id }: AppAnswer): Promise<WarningsAnswer> =>
+  api.get<WarningsAnswer>(`/v3/apps${id}/warnings`);
+
+function describe(app: AppAnswer, proxyUrl: string, warned: WarningsAnswer): string {
+  return [
+    `${app.id}: ${healthWord(app)}`,
+    ...urlsOf(app, proxyUrl).map((url) => `  ${url}`),
+    ...warningLines(warned),
+  ].join('\n');
 }

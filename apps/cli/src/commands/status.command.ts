@@ -1,4 +1,4 @@
-// `longrun status APP`: its instances, what it waits for, and its last failure with the end of stderr.
+// `longrun status APP`: its instances, what in its definition has no effect, what it waits for, and its last failure with the end of stderr.
 import type {
   AppAnswer,
   BrakeAnswer,
@@ -6,9 +6,10 @@ import type {
   TaskAnswer,
   TrafficAnswer,
   WaitingAnswer,
+  WarningsAnswer,
 } from '#libs/api-client';
 import { appPathOf, type Command } from '../command.js';
-import { healthWord, urlsOf } from '../output/app-lines.js';
+import { healthWord, urlsOf, warningLines } from '../output/app-lines.js';
 import { brakeLines } from '../output/brake-lines.js';
 import { ageOf, table } from '../output/table.js';
 import { trafficLines } from '../output/traffic-lines.js';
@@ -20,22 +21,24 @@ export const statusCommand: Command = {
   operands: 'APP',
   minOperands: 1,
   maxOperands: 1,
-  summary: 'show the instances of an app, what it waits for and its last failure',
+  summary: 'show the instances of an app, what it waits for, warnings and its last failure',
   options: [],
   async run({ api, settings, output }) {
     const path = appPathOf(settings.operands[0] ?? '');
     const { app } = await api.get<{ app: AppAnswer }>(`/v2/apps${path}`);
     const { queue } = await api.get<QueueAnswer>('/v2/queue');
     const { waiting } = await api.get<WaitingAnswer>(`/v3/apps${path}/waiting`);
+    const warned = await api.get<WarningsAnswer>(`/v3/apps${path}/warnings`);
     const brakes = await api.get<BrakeAnswer>(`/v3/brake?app=${encodeURIComponent(app.id)}`);
     const traffic = await api.get<TrafficAnswer>(`/v3/apps${path}/traffic`);
     const proxyUrl = await proxyUrlOf({ api, settings });
     const queued = queue.find((entry) => entry.app?.id === app.id);
     const brake = brakes.apps[0] ?? null;
-    output.result({ app, queue: queued ?? null, waiting, brake, traffic }, () => {
+    output.result({ app, queue: queued ?? null, waiting, warnings: warned.warnings, brake, traffic }, () => {
       const lines = [
         `${app.id}: ${healthWord(app)}, version ${app.version}`,
         ...urlsOf(app, proxyUrl).map((url) => `  ${url}`),
+        ...warningLines(warned),
       ];
       lines.push(...fitting(brakeLines(brakes)));
       if (app.deployments.length)

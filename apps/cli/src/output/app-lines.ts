@@ -1,5 +1,6 @@
 // One app in words: how many of its instances are where, and where people reach it.
-import type { AppAnswer } from '#libs/api-client';
+import type { AppAnswer, WarningsAnswer } from '#libs/api-client';
+import { fitting } from './wrap.js';
 
 export const healthWord = ({ tasksRunning, tasksHealthy, instances, healthChecks }: AppAnswer): string => {
   const checked = (healthChecks?.length ?? 0) > 0;
@@ -24,3 +25,7 @@ export function urlsOf(app: AppAnswer, proxyUrl: string): string[] {
     ...ports.filter((port) => port > 0).map((port) => `${protocol}//${hostname}:${port}/`),
   ];
 }
+
+/** What in its definition has no effect: a label that is misspelt here would else be noticed by its absence only. */
+export const warningLines = ({ warnings }: WarningsAnswer): readonly string[] =>
+  fitting(warnings.map((text) => `  warning: ${text}`));
