@@ -83,13 +83,16 @@ export class Rollbacks {
     );
   }
 
-  /** A bad release over the good one, and `hurt` in the middle of the rollout, or as soon as it is being taken back. */
-  async survives(moment: Moment, hurt: Hurt): Promise<void> {
+  /**
+   * A bad release over the good one, and `hurt` in the middle of the rollout, or as soon as it is being taken back. Returns how long the
+   * deployment took, milliseconds.
+   */
+  async survives(moment: Moment, hurt: Hurt, deadlineSeconds = DEADLINE_S): Promise<number> {
     this.#round += 1;
     const before = this.load.answered;
     const startedAt = performance.now();
     const env = { RELEASE: 'bad', MODE: 'stubborn', ROUND: String(this.#round) };
-    const deployment = await this.deploy(aRelease(this.command, env));
+    const deployment = await this.deploy(aRelease(this.command, env, deadlineSeconds));
     if (moment === 'rollout') {
       await pause((DEADLINE_S * 1000) / 2);
       await hurt();
@@ -100,13 +103,14 @@ export class Rollbacks {
     expect(outcome).toMatchObject({ status: 'failed' });
     expect(outcome.reason).toContain(ID);
     // no deadline comes early
-    expect(tookMs).toBeGreaterThan(DEADLINE_S * 1000 - 500);
+    expect(tookMs).toBeGreaterThan(deadlineSeconds * 1000 - 500);
     await this.unharmed();
     const answered = this.load.answered - before;
     expect(answered).toBeGreaterThan(0);
     process.stderr.write(
       `${moment} ${this.#round}: failed after ${Math.round(tookMs)} ms, ${answered} requests\n`,
     );
+    return tookMs;
   }
 
   /** All as it was before, and the load was answered. */

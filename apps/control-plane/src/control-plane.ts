@@ -42,7 +42,8 @@ export async function startControlPlane(
 ): Promise<RunningControlPlane> {
   const store = await connect();
   await rememberTokens(store, settings);
-  const clock = new SystemClock();
+  // deadlines are stored times that another control plane goes on with: all of them count by the clock of the store (decisions.md 5)
+  const clock = new SystemClock(await store.time());
   const [hub, streams, gateway] = [new EventHub(clock, store), new OpenStreams(), new AgentGateway(logger)];
   const address = `${settings.hostname}:${settings.apiPort}`;
   const core = new ControlCore({

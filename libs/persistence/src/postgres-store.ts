@@ -43,6 +43,11 @@ const NAME_CLUSTER: Statement = {
   name: 'cluster.name',
   text: 'insert into cluster (id) values (gen_random_uuid()::text) on conflict do nothing',
 };
+// floor: a time that is shown is never ahead of the clock
+const TIME: Statement = {
+  name: 'time',
+  text: 'select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as ms',
+};
 const CLUSTER_ID: Statement = { name: 'cluster.id', text: 'select id from cluster' };
 
 export interface ConnectOptions {
@@ -77,6 +82,11 @@ export class PostgresStore implements Store {
     const [row] = await runAlone<{ id: string }>(this.#pool, CLUSTER_ID);
     if (!row) throw new Error('the cluster row is gone from the database: restore it from a backup');
     return asClusterId(row.id);
+  }
+
+  async time(): Promise<number> {
+    const [row] = await runAlone<{ ms: string }>(this.#pool, TIME);
+    return Number(row?.ms);
   }
 
   async campaign(holder: string, address: string, leaseMs: number): Promise<Leadership> {

@@ -37,6 +37,15 @@ export function leadershipConformance(newBench: () => Promise<StoreBench>): void
       });
     });
 
+    it('has one clock, which all handles see and which does not stand still', async () => {
+      const before = await first.time();
+      expect(Number.isInteger(before)).toBe(true);
+      await bench.passTime(LEASE_MS);
+      const [early, late] = [await first.time(), await second.time()];
+      expect(early).toBeGreaterThanOrEqual(before);
+      expect(late).toBeGreaterThanOrEqual(early);
+    });
+
     it('keeps its epoch when it is renewed in time, however often', async () => {
       await first.campaign('a', 'a:8080', LEASE_MS);
       for (let round = 0; round < 3; round += 1) {

@@ -75,6 +75,10 @@ export class MemoryStore implements Store {
     return this.#open().clusterId;
   }
 
+  async time(): Promise<number> {
+    return this.#open().clock.now();
+  }
+
   async campaign(holder: string, address: string, leaseMs: number): Promise<Leadership> {
     const database = this.#open();
     const now = database.clock.now();

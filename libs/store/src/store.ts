@@ -125,6 +125,8 @@ export class StoreUnavailable extends Error {
 
 export interface Store {
   clusterId(): Promise<ClusterId>;
+  /** What the store's own clock shows, epoch ms, whole: the one clock that all control planes have in common. */
+  time(): Promise<number>;
   /**
    * Takes or keeps the lease: succeeds when nobody holds it, it has ended on the store's clock, or `holder` has it.
    * Taking it over (also one's own ended lease) adds 1 to the epoch. Returns who leads now, whoever that is.

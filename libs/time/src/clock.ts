@@ -1,5 +1,5 @@
-// The Clock seam: time as an input. `SystemClock` never goes back and never jumps: it starts at the wall clock and then
-// follows the monotonic one, so a clock that is set changes nothing (decisions.md 5).
+// The Clock seam: time as an input. `SystemClock` never goes back and never jumps: it starts at the wall clock, or where it is told, and
+// then follows the monotonic one, so a clock that is set changes nothing (decisions.md 5).
 
 export interface Timer {
   cancel(): void;
@@ -13,7 +13,12 @@ export interface Clock {
 }
 
 export class SystemClock implements Clock {
-  readonly #offset = Date.now() - performance.now();
+  readonly #offset: number;
+
+  /** `startMs`: what it shows now, epoch ms; a clock that several hosts share, where they must agree. */
+  constructor(startMs = Date.now()) {
+    this.#offset = startMs - performance.now();
+  }
 
   now(): number {
     return Math.floor(this.#offset + performance.now());
