@@ -73,8 +73,9 @@ async function runWorker(index: string): Promise<void> {
   stopOnSignals(() => worker.stop());
   // the primary passes it on; a signal to the whole group must not end a worker
   reopenOnSignals(() => undefined);
-  process.on('message', ({ type, question }: WorkerQuestion) => {
+  process.on('message', ({ type, question, notices }: WorkerQuestion) => {
     if (type === 'reopen-log') return worker.reopenLog();
+    if (type === 'notices') return worker.setNotices(notices ?? []);
     const tell = (answer: unknown): void => {
       process.send?.({ type: 'answer', question, answer } satisfies WorkerAnswer);
     };

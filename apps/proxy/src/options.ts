@@ -80,6 +80,8 @@ export interface ProxySettings {
   /** Empty: all. */
   readonly groups: readonly string[];
   readonly workers: number;
+  /** 0: any number. */
+  readonly connectionsPerClient: number;
   /** Where this host stands, as agents say it with --zone. */
   readonly zone?: string;
   readonly engine: 'builtin' | 'haproxy';
@@ -121,6 +123,7 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
     appPaths: settings.flag('app-paths'),
     groups: settings.list('groups'),
     workers: settings.number('workers'),
+    connectionsPerClient: settings.number('connections-per-client'),
     ...(settings.has('proxy-zone') ? { zone: settings.text('proxy-zone') } : {}),
     admin: { bind: settings.text('proxy-admin-bind'), port: settings.number('proxy-admin-port') },
     ...(settings.has('access-log')

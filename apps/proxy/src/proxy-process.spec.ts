@@ -1,7 +1,7 @@
 // The proxy as a process, against a control plane that the test speaks for. The sources are translated into a folder of their own, so
 // that nothing has to be built before.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { Resolver } from 'node:dns/promises';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -92,6 +92,7 @@ describe('the proxy process', () => {
   let controlPlane: ScriptedControlPlane;
   let running: ChildProcess[];
   let backend: Server;
+  let others: Server[];
   let backendPort: number;
   let finishSlow: (() => void) | undefined;
 
@@ -103,6 +104,7 @@ describe('the proxy process', () => {
 
   beforeEach(async () => {
     running = [];
+    others = [];
     finishSlow = undefined;
     data = mkdtempSync(join(folder, 'data-'));
     port = await freePort();
@@ -122,8 +124,10 @@ describe('the proxy process', () => {
       await once(child, 'exit');
     }
     controlPlane.stop();
-    backend.closeAllConnections();
-    backend.close();
+    for (const each of [backend, ...others]) {
+      each.closeAllConnections();
+      each.close();
+    }
   });
 
   const start = (...args: string[]): { child: ChildProcess; log: () => string } => {
@@ -243,6 +247,77 @@ describe('the proxy process', () => {
     await once(child, 'exit');
     expect(child.exitCode).toBe(0);
     expect(controlPlane.reports.filter(({ report }) => report.leaving)).toHaveLength(2);
+  }, 60_000);
+
+  /** By a worker's number. */
+  const workerPids = (child: ChildProcess): Map<number, number> =>
+    new Map(
+      readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
+        .trim()
+        .split(' ')
+        .filter(Boolean)
+        .map((pid) => {
+          const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
+          return [Number(/LONGRUN_WORKER_INDEX=(\d+)/.exec(environment)?.[1]), Number(pid)] as const;
+        }),
+    );
+  const countOf = (log: () => string, text: string): number => log().split(text).length - 1;
+
+  it('a worker that is killed costs its own connections only, and comes back with the newest table', async () => {
+    const finish: (() => void)[] = [];
+    const patient = createServer((_req, res) => finish.push(() => void res.end('old')));
+    const other = createServer((_req, res) => res.end('new'));
+    others.push(patient, other);
+    for (const each of others) await new Promise<void>((done) => each.listen(0, '127.0.0.1', done));
+    const portOf = (server: Server): number => (server.address() as AddressInfo).port;
+    controlPlane.table = aTable(1, [portOf(patient)]);
+    const { child, log } = start('--workers', '2');
+    await ready(log);
+    await until('both confirmations', () => controlPlane.confirmed(1).length === 2);
+    const outcomes = Array.from({ length: 10 }, () => get().catch(() => 'broken'));
+    await until('all to be in flight', () => finish.length === 10);
+    process.kill(workerPids(child).get(1) ?? 0, 'SIGKILL');
+    await until('its end to be seen', () => log().includes('a worker ended'));
+    // while it is away
+    controlPlane.send(aTable(2, [portOf(other)]));
+    const fresh: string[] = [];
+    await until('the one that is left to have the table', () => controlPlane.confirmed(2).length >= 1);
+    for (let times = 0; times < 20; times += 1) fresh.push(await get());
+    await until('both to have it', () => controlPlane.confirmed(2).length === 2);
+    for (let times = 0; times < 40; times += 1) fresh.push(await get());
+    expect(workerPids(child).size).toBe(2);
+    expect(new Set(fresh)).toEqual(new Set(['200 new']));
+    // what the one that is left says is in flight to the task that left: its own connections, all of them
+    const task = `t${portOf(patient)}`;
+    const left = Math.max(...controlPlane.reports.map(({ report }) => report.inFlight[task] ?? 0));
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThan(10);
+    for (const each of finish) each();
+    const ends = await Promise.all(outcomes);
+    expect(ends.filter((each) => each === '200 old')).toHaveLength(left);
+    expect(ends.filter((each) => each === 'broken')).toHaveLength(10 - left);
+  }, 60_000);
+
+  it('a worker that cannot live is started again ever more rarely and named, until it lives', async () => {
+    controlPlane.table = aTable(1, [backendPort]);
+    const { child, log } = start('--workers', '2');
+    await ready(log);
+    await until('both confirmations', () => controlPlane.confirmed(1).length === 2);
+    // a file where its folder should be
+    renameSync(join(data, 'worker-1'), join(data, 'aside'));
+    writeFileSync(join(data, 'worker-1'), '');
+    process.kill(workerPids(child).get(1) ?? 0, 'SIGKILL');
+    const told = (): readonly string[] => controlPlane.reports.at(-1)?.report.warnings ?? [];
+    await until('the control plane to be told', () =>
+      told().some((each) => each.startsWith('worker 1 of this')),
+    );
+    for (let times = 0; times < 20; times += 1) expect(await get()).toBe('200 hello');
+    // 0.5 s, 1 s, 2 s, 4 s
+    expect(countOf(log, 'a worker ended')).toBeLessThanOrEqual(5);
+    rmSync(join(data, 'worker-1'));
+    renameSync(join(data, 'aside'), join(data, 'worker-1'));
+    controlPlane.send(aTable(2, [backendPort]));
+    await until('both to serve again', () => controlPlane.confirmed(2).length === 2);
   }, 60_000);
 
   it('tells at its admin port what all workers did, tells the control plane too, and logs it', async () => {

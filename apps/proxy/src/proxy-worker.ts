@@ -13,6 +13,7 @@ import { randomIds, SystemClock } from '#libs/time';
 import type { AdminSource } from './admin-server.js';
 import { ControlPlaneLink } from './control-plane-link.js';
 import { DataFolder } from './data-folder.js';
+import { connectionsWithin, fileLimit } from './file-limit.js';
 import { Observing } from './observing.js';
 import type { ProxySettings } from './options.js';
 
@@ -31,6 +32,8 @@ export class ProxyWorker implements AdminSource {
   readonly #engine: ServingEngine;
   readonly #session: TableSession;
   readonly #dns: DnsServer | undefined;
+  readonly #remembered: () => Promise<void>;
+  #notices: readonly string[] = [];
 
   constructor({ settings, folder, logger }: ProxyWorkerParts) {
     const clock = new SystemClock();
@@ -51,30 +54,37 @@ export class ProxyWorker implements AdminSource {
     const dns = settings.dns && new DnsServer(settings.dns);
     this.#dns = dns;
     const { from, to } = settings.servicePorts;
+    const memory = folder.memory();
+    const swap = (table: RouteTable): Promise<void> => {
+      dns?.swap(table);
+      observing.swap(table);
+      return engine.swap(withinRange(servedBy(table, settings.groups), from, to));
+    };
+    this.#remembered = async () => {
+      if (memory.table) await swap(memory.table);
+    };
     this.#session = new TableSession({
       clock,
       network: new ControlPlaneLink(settings.token),
       journal: folder,
       user: {
-        swap: (table) => {
-          dns?.swap(table);
-          observing.swap(table);
-          return engine.swap(withinRange(servedBy(table, settings.groups), from, to));
-        },
+        swap,
         inFlight: () => engine.inFlight(),
-        warnings: () => engine.warnings(),
+        warnings: () => [...engine.warnings(), ...this.#notices],
       },
       traffic: observing.source,
       proxyId: folder.identity(randomIds),
       address: `${settings.bind === '127.0.0.1' ? settings.bind : hostname()}:${settings.port}`,
       controlPlanes: settings.controlPlanes,
-      memory: folder.memory(),
+      memory,
       onNotice: (text) => logger.warn({}, text),
     });
   }
 
   /** Resolves with the main port when it serves; rejects when that port is taken. */
   async start(): Promise<number> {
+    // before the first connection, which else would find no app at all; HAProxy wants to run first
+    if (this.#engine instanceof ProxyEngine) await this.#remembered();
     const port = await this.#engine.start();
     await this.#dns?.start();
     await this.#session.start();
@@ -86,6 +96,11 @@ export class ProxyWorker implements AdminSource {
     await this.#engine.stop(STOP_GRACE_MS);
     await this.#session.leave();
     await this.#observing.close();
+  }
+
+  /** What the primary says of the other workers, for the warnings of this one's reports. */
+  setNotices(notices: readonly string[]): void {
+    this.#notices = notices;
   }
 
   /** After the access log was moved away. */
@@ -126,6 +141,7 @@ function makeEngine(
       ...hooks,
       ...listening,
       ...(settings.zone === undefined ? {} : { zone: settings.zone }),
+      ...connectionLimits(settings),
     });
   const { clock, onIdle, onNotice, observer } = hooks;
   return new HaproxyEngine({
@@ -136,6 +152,14 @@ function makeEngine(
     threads: settings.workers,
     program: settings.haproxyProgram,
   });
+}
+
+function connectionLimits({ connectionsPerClient }: ProxySettings): Partial<ProxyEngineOptions> {
+  const files = fileLimit();
+  return {
+    ...(files === undefined ? {} : { connectionsMax: connectionsWithin(files) }),
+    ...(connectionsPerClient > 0 ? { connectionsPerClient } : {}),
+  };
 }
 
 /** The range of this host counts, whatever the control plane thinks it is. */

@@ -7,8 +7,13 @@ import type { RouteTable } from '#libs/routing';
 import type { Logger } from '#libs/telemetry';
 import type { AdminSource } from './admin-server.js';
 
-/** A worker that dies at once would otherwise burn a core. */
+/** A worker that dies at once would otherwise burn a core: doubled each time in a row, at most the other. */
 const RESTART_MS = 500;
+const RESTART_MS_MAX = 30_000;
+/** One that lived for so long starts a new row. */
+const LIVED_MS = 30_000;
+/** Deaths in a row from which on people are told. */
+const TOLD_AT = 3;
 
 export interface WorkerReady {
   readonly type: 'ready';
@@ -17,8 +22,10 @@ export interface WorkerReady {
 
 /** What the primary asks a worker, and the answer, by the number of the question. */
 export interface WorkerQuestion {
-  readonly type: 'snapshot' | 'table' | 'reopen-log';
+  readonly type: 'snapshot' | 'table' | 'reopen-log' | 'notices';
   readonly question: number;
+  /** Of `notices`: for the warnings in the worker's reports. */
+  readonly notices?: readonly string[];
 }
 export interface WorkerAnswer {
   readonly type: 'answer';
@@ -33,6 +40,9 @@ export class WorkerProcesses implements AdminSource {
   readonly #logger: Logger;
   readonly #workers = new Map<number, Worker>();
   readonly #ready = new Set<number>();
+  /** Deaths in a row, by worker. */
+  readonly #deaths = new Map<number, { count: number; notice: string }>();
+  readonly #startedAt = new Map<number, number>();
   readonly #asked = new Map<number, (answer: unknown) => void>();
   #question = 0;
   #stopping = false;
@@ -47,17 +57,19 @@ export class WorkerProcesses implements AdminSource {
       const onReady = (index: number, port: number): void => {
         this.#ready.add(index);
         if (this.#ready.size === count) resolve(port);
+        this.#tell();
       };
-      const onExit = (index: number, code: number): void => {
+      const onExit = (index: number, how: string): void => {
         this.#workers.delete(index);
         if (this.#stopping) return;
         if (!this.#ready.has(index)) {
           // it has said why
-          reject(new Error(`worker ${index} could not start (exit status ${code})`));
+          reject(new Error(`worker ${index} could not start (${how})`));
           return;
         }
-        this.#logger.error({ worker: index, code }, 'a worker ended and is started again');
-        setTimeout(() => this.#fork(index, onReady, onExit), RESTART_MS);
+        const waitMs = this.#countDeath(index, how);
+        this.#logger.error({ worker: index, how, waitMs }, 'a worker ended and is started again');
+        setTimeout(() => this.#fork(index, onReady, onExit), waitMs);
       };
       for (let index = 1; index <= count; index += 1) this.#fork(index, onReady, onExit);
     });
@@ -80,6 +92,34 @@ export class WorkerProcesses implements AdminSource {
   reopenLog(): void {
     for (const worker of this.#workers.values())
       if (worker.isConnected()) worker.send({ type: 'reopen-log', question: 0 } satisfies WorkerQuestion);
+  }
+
+  /** How long to wait before it is started again, ms. */
+  #countDeath(index: number, how: string): number {
+    const lived = performance.now() - (this.#startedAt.get(index) ?? 0);
+    const count = lived < LIVED_MS ? (this.#deaths.get(index)?.count ?? 0) + 1 : 1;
+    const waitMs = Math.min(RESTART_MS * 2 ** (count - 1), RESTART_MS_MAX);
+    const notice =
+      count < TOLD_AT
+        ? ''
+        : `worker ${index} of this proxy has ended ${count} times in a row soon after its start (${how}); ` +
+          `the others serve, it is tried again in ${waitMs / 1000} s; its log says why`;
+    this.#deaths.set(index, { count, notice });
+    if (notice !== '') this.#logger.warn({ worker: index }, notice);
+    this.#tell();
+    return waitMs;
+  }
+
+  /** Only workers report to the control plane; those that live tell of the others. */
+  #tell(): void {
+    const notices = [...this.#deaths].flatMap(([index, { notice }]) => {
+      const lives = this.#workers.get(index)?.isConnected() === true;
+      const isOver = lives && performance.now() - (this.#startedAt.get(index) ?? 0) >= LIVED_MS;
+      return notice === '' || isOver ? [] : [notice];
+    });
+    for (const worker of this.#workers.values())
+      if (worker.isConnected())
+        worker.send({ type: 'notices', question: 0, notices } satisfies WorkerQuestion, () => undefined);
   }
 
   /** Undefined: it did not answer in time, or ends. */
@@ -117,15 +157,23 @@ export class WorkerProcesses implements AdminSource {
   #fork(
     index: number,
     onReady: (index: number, port: number) => void,
-    onExit: (index: number, code: number) => void,
+    onExit: (index: number, how: string) => void,
   ): void {
     if (this.#stopping) return;
     const worker = cluster.fork({ LONGRUN_WORKER_INDEX: String(index) });
     this.#workers.set(index, worker);
+    this.#startedAt.set(index, performance.now());
     worker.on('message', (message: WorkerReady | WorkerAnswer) => {
-      if (message.type === 'ready') onReady(index, message.port);
-      else this.#asked.get(message.question)?.(message.answer);
+      if (message.type === 'ready') {
+        onReady(index, message.port);
+        // what was said of its deaths is over once it has lived for a while
+        if (this.#deaths.has(index)) setTimeout(() => this.#tell(), LIVED_MS).unref();
+      } else this.#asked.get(message.question)?.(message.answer);
     });
-    worker.once('exit', (code) => onExit(index, code));
+    // a process that could not be made, or a channel that broke: its exit follows
+    worker.on('error', (error) => this.#logger.error({ worker: index }, error.message));
+    worker.once('exit', (code, signal: string | null) =>
+      onExit(index, signal === null ? `exit status ${code}` : `signal ${signal}`),
+    );
   }
 }

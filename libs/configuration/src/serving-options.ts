@@ -36,6 +36,13 @@ export const SERVING_OPTIONS: readonly Option[] = [
     help: 'proxy processes that share the listeners; threads of HAProxy',
   },
   {
+    name: 'connections-per-client',
+    kind: 'number',
+    range: { from: 0, to: 1_000_000, whole: true },
+    default: '0',
+    help: 'connections at once of one client address (IPv6: its /64), for each worker; 0 = any number',
+  },
+  {
     name: 'proxy-admin-port',
     kind: 'number',
     range: { from: 0, to: 65_535, whole: true },
