@@ -1,7 +1,8 @@
 // What labels ask for, where every engine can do it.
 import { expect, it } from '@jest/globals';
 import { asAppId, timestampOf } from '#libs/model';
-import { aService, aTarget, type EngineBench } from './engine-bench.js';
+import type { RouteService } from '#libs/routing';
+import { aService, aTarget, type Ask, type EngineBench } from './engine-bench.js';
 
 export function policyCases(bench: EngineBench, timeoutMs: number): void {
   it(
@@ -94,6 +95,43 @@ export function policyCases(bench: EngineBench, timeoutMs: number): void {
       expect(away.status).toBe(301);
       expect(away.headers.location).toMatch(/^https:\/\/c\.example(:\d+)?\/p\?q$/);
       expect(a.seen.length + c.seen.length).toBe(0);
+      // there is no TLS at a service port and below /_app/
+      expect(await bench.ask({ path: '/_app/c/x' })).toMatchObject({ status: 200, text: c.task });
+    },
+    timeoutMs,
+  );
+
+  it(
+    'answers a preflight with what it asks for when the labels name no methods and headers, and with theirs when they do',
+    async () => {
+      const a = await bench.backend('a');
+      const preflight = (more: Record<string, string> = {}): Ask => ({
+        method: 'OPTIONS',
+        headers: {
+          host: 'shop.example',
+          origin: 'https://a.example',
+          'access-control-request-method': 'PUT',
+          ...more,
+        },
+      });
+      const cors = { origins: ['https://a.example'], credentials: false };
+      const service = (more: object): RouteService =>
+        aService([a], { hosts: ['shop.example'], policy: { cors: { ...cors, ...more } } });
+      await bench.route(service({}));
+      const bare = await bench.ask(preflight());
+      expect(bare.headers).toMatchObject({
+        'access-control-allow-origin': 'https://a.example',
+        'access-control-allow-methods': 'PUT',
+      });
+      expect(bare.headers['access-control-allow-headers']).toBeUndefined();
+      const asked = await bench.ask(preflight({ 'access-control-request-headers': 'x-one, x-two' }));
+      expect(asked.headers['access-control-allow-headers']).toMatch(/^x-one, ?x-two$/);
+      await bench.route(service({ methods: ['GET'], headers: ['x-one'] }));
+      expect((await bench.ask(preflight())).headers).toMatchObject({
+        'access-control-allow-methods': 'GET',
+        'access-control-allow-headers': 'x-one',
+      });
+      expect(a.seen).toHaveLength(0);
     },
     timeoutMs,
   );

@@ -10,6 +10,13 @@ export interface BackendRules {
   readonly serverOptions: string;
 }
 
+/** Of the engine: its folder, its main port, and that of its HTTPS when it has one. */
+export interface RulePlace {
+  readonly folder: string;
+  readonly port: number;
+  readonly tls?: { readonly port: number };
+}
+
 const WORDS_PER_LINE = 40;
 const JSON_ANSWER = 'content-type application/json hdr cache-control no-store';
 
@@ -17,12 +24,12 @@ export function backendRules(
   name: string,
   mode: 'http' | 'tcp',
   service: RouteService,
-  folder: string,
+  place: RulePlace,
 ): BackendRules {
   const rules = [
     ...balanceRules(service, mode),
     ...timeRules(service),
-    ...(mode === 'tcp' ? tcpRules(service) : httpRules(name, service, folder)),
+    ...(mode === 'tcp' ? tcpRules(service) : httpRules(name, service, place)),
   ];
   return { rules: rules.map((line) => `  ${line}`), serverOptions: serverOptions(service, mode) };
 }
@@ -119,7 +126,8 @@ function oneOf(name: string, what: string, values: readonly string[]): string[] 
   return lines;
 }
 
-function httpRules(name: string, service: RouteService, folder: string): string[] {
+function httpRules(name: string, service: RouteService, place: RulePlace): string[] {
+  const { folder } = place;
   const { policy, appId } = service;
   const rules: string[] = [];
   if (policy?.allow)
@@ -127,12 +135,7 @@ function httpRules(name: string, service: RouteService, folder: string): string[
       ...oneOf('allowed', 'src', policy.allow),
       refuse(403, `app ${appId} does not take requests from this address`, '!allowed'),
     );
-  if (service.redirectToHttps)
-    rules.push(
-      'http-request redirect scheme https code 301 if METH_GET !{ ssl_fc } !{ req.hdr(x-forwarded-proto) -m str https }',
-      'http-request redirect scheme https code 301 if METH_HEAD !{ ssl_fc } !{ req.hdr(x-forwarded-proto) -m str https }',
-      'http-request redirect scheme https code 308 if !{ ssl_fc } !{ req.hdr(x-forwarded-proto) -m str https }',
-    );
+  if (service.redirectToHttps) rules.push(...redirectRules(place));
   if (policy?.cors) rules.push(...corsRules(policy.cors));
   if (policy?.auth)
     rules.push(`http-request auth realm ${quote(policy.auth.realm)} unless { http_auth(${name}) }`);
@@ -204,6 +207,27 @@ function pathRules({ policy, path }: RouteService): string[] {
   return rules;
 }
 
+/** By virtual host only. A client that names our main port is sent to our HTTPS port; any other came through something in front. */
+function redirectRules({ port, tls }: RulePlace): string[] {
+  const away =
+    '{ fe_name main } !{ var(txn.depth) -m found } !{ ssl_fc } !{ req.hdr(x-forwarded-proto) -m str https }';
+  const ours = `http-request set-var(txn.secure) var(txn.bare),concat(:${tls?.port ?? 0})`;
+  const to = 'location https://%[var(txn.secure)]%[pathq]';
+  return [
+    "http-request set-var(txn.bare) req.hdr(host),regsub(':[0-9]+$',)",
+    'http-request set-var(txn.secure) var(txn.bare)',
+    ...(tls && tls.port !== 443
+      ? [
+          `${ours} if { req.hdr(host) -m end :${port} }`,
+          ...(port === 80 ? [`${ours} if !{ req.hdr(host) -m reg :[0-9]+$ }`] : []),
+        ]
+      : []),
+    `http-request redirect ${to} code 301 if METH_GET ${away}`,
+    `http-request redirect ${to} code 301 if METH_HEAD ${away}`,
+    `http-request redirect ${to} code 308 if ${away}`,
+  ];
+}
+
 function editRule(where: 'http-request' | 'http-response', { do: what, name, value }: HeaderEdit): string {
   if (what === 'remove') return `${where} del-header ${quote(name)}`;
   return `${where} ${what}-header ${quote(name)} ${quoteFormat(value ?? '')}`;
@@ -222,14 +246,19 @@ function corsRules(cors: RouteCors): string[] {
   ];
   const preflight: [string, string][] = [
     ...own,
-    ['access-control-allow-methods', quoteFormat((cors.methods ?? ['GET', 'HEAD', 'POST']).join(', '))],
-    ...(cors.headers?.length
-      ? ([['access-control-allow-headers', quoteFormat(cors.headers.join(', '))]] as [string, string][])
-      : []),
+    // what they ask for, when the labels name none; a header without a value is not sent
+    [
+      'access-control-allow-methods',
+      cors.methods ? quoteFormat(cors.methods.join(', ')) : '%[req.hdr(access-control-request-method)]',
+    ],
+    [
+      'access-control-allow-headers',
+      cors.headers ? quoteFormat(cors.headers.join(', ')) : '%[req.fhdr(access-control-request-headers)]',
+    ],
     ...(cors.maxAgeSeconds === undefined
       ? []
       : ([['access-control-max-age', String(cors.maxAgeSeconds)]] as [string, string][])),
-    ['vary', 'origin'],
+    ['vary', quote('Origin, Access-Control-Request-Method, Access-Control-Request-Headers')],
   ];
   const asked = 'METH_OPTIONS { req.hdr(access-control-request-method) -m found }';
   return [

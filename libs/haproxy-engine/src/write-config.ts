@@ -56,7 +56,7 @@ export function writeConfig(
     ...layout.backends.flatMap(({ name, mode, service }) => {
       if (refused.has(nameOf(service)))
         return [`backend ${name}`, `  mode ${mode}`, ...refusedRules(mode, service)];
-      const { rules, serverOptions } = backendRules(name, mode, service, options.folder);
+      const { rules, serverOptions } = backendRules(name, mode, service, options);
       return [
         `backend ${name}`,
         `  mode ${mode}`,
