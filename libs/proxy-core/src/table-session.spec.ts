@@ -258,6 +258,29 @@ describe('table session', () => {
       expect(world.session.freshen()).toBeUndefined();
     });
 
+    it('does not believe the answer to a report from before the freeze', async () => {
+      const world = new World();
+      await world.session.start();
+      world.send(aTable(1, 1, ['a']));
+      await world.confirmed(1, 1);
+      await until('the lease', () => world.session.freshen() === undefined);
+      let answerOld = (): void => undefined;
+      const old: ReportOutcome = { kind: 'answer', answer: { cluster: 'c1', epoch: 1, number: 1 } };
+      world.answer = () => new Promise((resolve) => (answerOld = () => resolve(old)));
+      const reports = world.reports.length;
+      world.clock.advance(3_000);
+      await until('a report to be under way', () => world.reports.length === reports + 1);
+      const frozenAt = world.clock.now();
+      world.clock.now = () => frozenAt + 15_000;
+      world.newest = aTable(1, 5, ['b']);
+      world.answer = () => ({ kind: 'answer', answer: { cluster: 'c1', epoch: 1, number: 5 } });
+      const wait = world.session.freshen();
+      expect(wait).toBeDefined();
+      answerOld();
+      await wait;
+      expect(world.swapped).toEqual([1, 5]);
+    });
+
     it('waits a second at most, and then serves on without a control plane', async () => {
       const world = new World({ cluster: 'c1', epoch: 1, table: aTable(1, 1) });
       world.answer = () => new Promise<ReportOutcome>(() => undefined);

@@ -53,6 +53,8 @@ export class TableSession {
   #offered: RouteTable | undefined;
   #applying: Promise<void> | undefined;
   #reporting: Promise<ReportOutcome> | undefined;
+  /** Of the clock. */
+  #reportingSince = 0;
   #reportAgain = false;
   #renewal: Timer | undefined;
   #notices = new Map<'table' | 'report' | 'journal', string>();
@@ -203,6 +205,7 @@ export class TableSession {
   async #sendReport(timeoutMs: number): Promise<ReportOutcome> {
     const { clock, network, proxyId } = this.#parts;
     const startedAt = clock.now();
+    this.#reportingSince = startedAt;
     this.#renewal?.cancel();
     this.#renewal = clock.after(PROXY_RENEW_MS, () => this.#reportSoon());
     const outcome = await network.report(this.#leader.current, proxyId, this.#report(false), timeoutMs);
@@ -245,7 +248,10 @@ export class TableSession {
   async #refresh(): Promise<void> {
     const { clock, network } = this.#parts;
     const until = clock.now() + FRESHEN_MS;
-    const outcome = await this.#within(FRESHEN_MS, this.#reportNow(FRESHEN_MS));
+    // one from before the freeze: its answer tells of the table of that time, and renewed nothing since
+    if (this.#reporting && this.#reportingSince < clock.now() - FRESHEN_MS)
+      await this.#within(FRESHEN_MS, this.#reporting);
+    const outcome = await this.#within(until - clock.now(), this.#reportNow(FRESHEN_MS));
     if (outcome?.kind !== 'answer') return;
     const { epoch, number } = outcome.answer;
     const left = until - clock.now();
