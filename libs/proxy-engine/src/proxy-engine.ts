@@ -62,8 +62,8 @@ export interface ProxyEngineOptions {
 const CONNECT_TIMEOUT_MS = 3_000;
 const SILENCE_MS = 300_000;
 const STOP_POLL_MS = 50;
-/** A client that asks at least so often never has a connection closed under its next request by a stop. */
-const QUIET_MS = 1_000;
+/** A second of them: a client that asks at least so often never has a connection closed under its next request by a stop. */
+const QUIET_LOOKS = 20;
 /** A round trip to a client far away. Not more: Node's clients hold back what they wrote in that moment until the second GOAWAY. */
 const NOTICE_MS = 500;
 /** Connections without a request that make room for new ones, at a time. */
@@ -211,7 +211,9 @@ export class ProxyEngine {
     this.#h2.stop(Math.min(NOTICE_MS, graceMs));
     this.#departures.endAll(graceMs);
     const until = this.#options.clock.now() + graceMs;
-    while (this.#closeIdle() && this.#options.clock.now() < until) await this.#pause(STOP_POLL_MS);
+    // of a few workers the primary may have sent one a connection just now: two looks let it arrive, and be handed back
+    for (let look = 0; this.#options.clock.now() < until && (this.#closeIdle() || look < 2); look += 1)
+      await this.#pause(STOP_POLL_MS);
     this.#full.close();
     this.#h2.close();
     this.#fast?.close();
@@ -256,9 +258,9 @@ export class ProxyEngine {
   /** True while anything is left to wait for. */
   #closeIdle(): boolean {
     this.#full.closeIdle();
-    const restless = this.#fast?.closeIdle(QUIET_MS) ?? 0;
+    const waiting = this.#fast?.closeQuiet(QUIET_LOOKS) ?? 0;
     return (
-      restless > 0 || this.#h2.noticed > 0 || this.#claims.counts().size > 0 || (this.#fast?.busy() ?? 0) > 0
+      waiting > 0 || this.#h2.noticed > 0 || this.#claims.counts().size > 0 || (this.#fast?.busy() ?? 0) > 0
     );
   }
 

@@ -67,8 +67,8 @@ export class ClientConnection implements Watched, ExchangeClient {
   /** Of `performance`, when the first byte of the present head came; 0: none has. */
   #headSince = 0;
   #freshened = false;
-  /** Of the deadlines' clock: its last request was answered, or it was opened. */
-  #idleSince: number;
+  /** See `closeQuiet`. */
+  #idleLooks = 0;
   /** A request has been read of it. */
   #asked = false;
   #advancing = false;
@@ -88,8 +88,7 @@ export class ClientConnection implements Watched, ExchangeClient {
     this.origin = origin;
     this.forwarded = new ForwardedLines(origin);
     world.deadlines.add(this);
-    this.#idleSince = world.deadlines.now;
-    this.deadline = this.#idleSince + HEAD_MS;
+    this.deadline = world.deadlines.now + HEAD_MS;
     const { data, end, drain, error, close } = this.#listeners;
     socket.on('data', data).on('end', end).on('drain', drain).on('error', error).on('close', close);
     // whoever looked at the first bytes may have paused it
@@ -101,16 +100,26 @@ export class ClientConnection implements Watched, ExchangeClient {
     return this.#exchange !== undefined || this.#state === 'freshening' || this.socket.writableLength > 0;
   }
 
-  /** Ends it unless a request is under way, has begun to come in, or ended less than `quietMs` ago; true: done. */
-  closeIdle(quietMs = 0): boolean {
-    if (this.#state !== 'reading' || this.busy || this.#input || this.wasBusyWithin(quietMs)) return false;
+  /** Ends it unless a request is under way, or has begun to come in; true: done. */
+  closeIdle(): boolean {
+    if (!this.#isIdle()) return false;
     this.#close();
     return true;
   }
 
-  /** Was it opened, or used, in the last so many ms? Then its next request may be on its way. */
-  wasBusyWithin(ms: number): boolean {
-    return this.#state === 'reading' && this.#world.deadlines.now - this.#idleSince < ms;
+  /**
+   * Ends it when it has been idle at so many looks in a row; true: it was idle, but not yet for long enough. Looks are counted and not
+   * time: while this process is late, a request may have come long ago that it has not read yet.
+   */
+  closeQuiet(looks: number): boolean {
+    if (!this.#isIdle()) {
+      this.#idleLooks = 0;
+      return false;
+    }
+    this.#idleLooks += 1;
+    if (this.#idleLooks < looks) return true;
+    this.#close();
+    return false;
   }
 
   /** Its request in flight hears of its target's departure; with `all` whether that has left the table or not. */
@@ -138,8 +147,7 @@ export class ClientConnection implements Watched, ExchangeClient {
     this.#exchange = undefined;
     if (this.#state === 'gone') return;
     if (afterwards === 'stays') {
-      this.#idleSince = this.#world.deadlines.now;
-      this.deadline = this.#idleSince + CLIENT_IDLE_MS;
+      this.deadline = this.#world.deadlines.now + CLIENT_IDLE_MS;
       this.#advance();
     } else if (afterwards === 'closes') this.#close();
     else if (afterwards === 'lingers') this.#linger();
@@ -176,6 +184,10 @@ export class ClientConnection implements Watched, ExchangeClient {
     this.#ahead.push(data);
     this.#aheadBytes += data.length;
     if (this.#isAhead()) this.pause();
+  }
+
+  #isIdle(): boolean {
+    return this.#state === 'reading' && !this.busy && !this.#input;
   }
 
   #isAhead(): boolean {
@@ -245,6 +257,7 @@ export class ClientConnection implements Watched, ExchangeClient {
     this.#headSince = 0;
     this.deadline = Infinity;
     if (route.kind === 'answer') return this.#answer(route, { head, data, startedAt });
+    this.#idleLooks = 0;
     const exchange = new FastExchange(this.#world, this, { head, route, startedAt });
     this.#exchange = exchange;
     const next = exchange.take(data, head.end);
@@ -279,8 +292,7 @@ export class ClientConnection implements Watched, ExchangeClient {
     this.socket.write(text);
     this.#record({ status: own.status, bytesOut: Buffer.byteLength(text), startedAt, head });
     this.#input = whole && next < data.length ? data.subarray(next) : undefined;
-    this.#idleSince = this.#world.deadlines.now;
-    this.deadline = this.#idleSince + CLIENT_IDLE_MS;
+    this.deadline = this.#world.deadlines.now + CLIENT_IDLE_MS;
     if (!whole) this.#linger();
     else if (!stays) this.#close();
     return stays;

@@ -52,14 +52,13 @@ export class FastPath {
   }
 
   /**
-   * Ends connections that have been without a request for so long; for each poll while stopping. Returns how many were in use more
-   * lately: a client that writes just when we close loses its request, so those are closed with their next answer.
+   * Ends connections that were without a request at so many looks in a row; for each look while stopping. Returns how many may yet get
+   * one: a client that writes just when we close loses its request, so a connection in use is closed with its next answer.
    */
-  closeIdle(quietMs: number): number {
-    let restless = 0;
-    for (const client of [...this.#clients])
-      if (!client.closeIdle(quietMs) && client.wasBusyWithin(quietMs)) restless += 1;
-    return restless;
+  closeQuiet(looks: number): number {
+    let waiting = 0;
+    for (const client of [...this.#clients]) if (client.closeQuiet(looks)) waiting += 1;
+    return waiting;
   }
 
   /** Closes up to so many connections without a request, the oldest first; returns how many. */
