@@ -60,12 +60,14 @@ export class ConfigReload {
     execFileSync('haproxy', ['-c', '-q', '-f', file]);
     const before = this.#children.at(-1);
     const takeOver = before?.pid === undefined ? [] : ['-x', this.#socket(), '-sf', String(before.pid)];
-    const child = spawn('haproxy', ['-db', '-f', file, ...takeOver], { stdio: 'ignore' });
+    const child = spawn('haproxy', ['-db', '-f', file, ...takeOver], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
     this.#children.push(child);
     this.reloads += 1;
     // the next one asks this one for its sockets
     await until('HAProxy to have taken over', () => child.exitCode !== null || this.#isServing(child));
-    if (child.exitCode !== null) throw new Error(`HAProxy ended with ${child.exitCode}`);
+    if (child.exitCode !== null) throw new Error(`HAProxy ended with ${child.exitCode}: ${said}`);
   }
 
   #look(): void {
@@ -105,13 +107,13 @@ export class ConfigReload {
       return `backend ${name}\n  balance roundrobin\n  option forwardfor\n${servers.join('\n')}\n`;
     });
     return `global
-  maxconn 50000
+  maxconn 8000
   stats socket ${this.#socket()} expose-fd listeners
 defaults
   mode http
   retries 3
   backlog 10000
-  maxconn 10000
+  maxconn 8000
   timeout connect 3s
   timeout client 30s
   timeout server 30s
