@@ -1,13 +1,17 @@
-// One Node process that proxies, for bench/proxy: Longrun's engine by its fast or its full path, or bare http-proxy with a keep-alive
-// agent. Says its ports on standard output and ends with its standard input.
-import { readFileSync } from 'node:fs';
+// One Node process that proxies, for bench/proxy: Longrun's engine by its fast or its full path, HAProxy steered by Longrun, or bare
+// http-proxy with a keep-alive agent. Says its ports on standard output, and whose CPU counts if not its own; ends with its standard input.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Agent, createServer, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import httpProxy from 'http-proxy';
+import { HaproxyEngine } from '#libs/haproxy-engine';
 import { asAppId, asInstanceId, asTaskId, timestampOf } from '#libs/model';
 import { ProxyEngine } from '#libs/proxy-engine';
 import type { RouteService } from '#libs/routing';
+import { freePort } from '#libs/testkit';
 import { SystemClock } from '#libs/time';
 
 /** `apps` services of ten targets each, which are the backends in turn; their hosts are `app-N.example`. */
@@ -57,6 +61,37 @@ async function engine(fastPath: boolean, { apps, backends, pem }: Ask): Promise<
   return [port, made.httpsPort ?? 0];
 }
 
+let stop = (): Promise<void> => Promise.resolve();
+
+/** One thread, as HAProxy beside it. */
+async function steeredHaproxy({ apps, backends, pem }: Ask): Promise<number[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'longrun-bench-haproxy-'));
+  const [port, tlsPort] = [await freePort(), pem ? await freePort() : 0];
+  const made = new HaproxyEngine({
+    clock: new SystemClock(),
+    bind: '127.0.0.1',
+    port,
+    appPaths: false,
+    folder,
+    threads: 1,
+    ...(pem ? { tls: { port: tlsPort, certificates: [pem] } } : {}),
+  });
+  stop = async () => {
+    await made.stop(0);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  await made.start();
+  await made.swap({
+    cluster: 'bench',
+    epoch: 1,
+    number: 1,
+    madeAt: timestampOf(0),
+    services: services(apps, backends),
+  });
+  const { pid } = JSON.parse(readFileSync(join(folder, 'haproxy.json'), 'utf8')) as { pid: number };
+  return [port, tlsPort, pid];
+}
+
 /** As one would write it: targets in turn, X-Forwarded-For, connections kept. */
 async function bareHttpProxy({ backends, pem }: Ask): Promise<number[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
@@ -85,6 +120,15 @@ const listen = (server: Server): Promise<number> =>
 
 const [kind = 'fast', apps = '1', pem = '', ...ports] = process.argv.slice(2);
 const ask: Ask = { backends: ports.map(Number), apps: Number(apps), pem };
-const open = kind === 'http-proxy' ? await bareHttpProxy(ask) : await engine(kind === 'fast', ask);
+const start: Record<string, () => Promise<number[]>> = {
+  'http-proxy': () => bareHttpProxy(ask),
+  'haproxy-engine': () => steeredHaproxy(ask),
+};
+const open = await (start[kind] ?? (() => engine(kind === 'fast', ask)))();
 process.stdout.write(`${open.join(' ')}\n`);
-process.stdin.resume().once('end', () => process.exit(0));
+process.stdin.resume().once('end', () => {
+  stop().then(
+    () => process.exit(0),
+    () => process.exit(1),
+  );
+});

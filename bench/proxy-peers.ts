@@ -180,7 +180,7 @@ ${nth.map((app) => `backend app-${app}\n  balance random(2)\n${servers}`).join('
   return pem ? { ...started, tlsPort } : started;
 }
 
-export type NodeKind = 'fast' | 'full' | 'http-proxy';
+export type NodeKind = 'fast' | 'full' | 'http-proxy' | 'haproxy-engine';
 
 export async function startNode(
   kind: NodeKind,
@@ -197,10 +197,11 @@ export async function startNode(
     },
   );
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
-  const [port = 0, tlsPort = 0] = line.toString().split(' ').map(Number);
+  const [port = 0, tlsPort = 0, pid = 0] = line.toString().split(' ').map(Number);
   return {
     ...running(kind, child, port),
     ...(tlsPort > 0 ? { tlsPort } : {}),
+    ...(pid > 0 ? { pid } : {}),
     // its standard input, not a signal: a profile is written at an orderly end
     stop: async () => {
       const gone = once(child, 'exit');

@@ -200,6 +200,10 @@ if (missing.length > 0) {
       const from = all.length;
       if (hasHaproxy)
         await start('HAProxy', () => startHaproxy(folder, ports, { apps: large ? APPS : 1, ...tls }));
+      if (hasHaproxy)
+        await start('haproxy-engine', () =>
+          startNode('haproxy-engine', ports, { apps: large ? APPS : 1, ...tls }),
+        );
       if (!large) await start('nginx', () => startNginx(folder, ports, tls.pem));
       await start('fast', () => startNode('fast', ports, { apps: large ? APPS : 1, ...tls }));
       await start('full', () => startNode('full', ports, { apps: large ? APPS : 1, ...tls }));

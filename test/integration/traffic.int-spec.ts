@@ -46,7 +46,9 @@ async function table(): Promise<RouteTable> {
 }
 /** The stream of events from the first one on, until all of these were in one line. */
 async function eventsUntil(...parts: readonly string[]): Promise<string> {
-  const stream = await fetch(`${plane.url}/v3/events?lastEventId=0`, { headers: { accept: 'text/event-stream' } });
+  const stream = await fetch(`${plane.url}/v3/events?lastEventId=0`, {
+    headers: { accept: 'text/event-stream' },
+  });
   let text = '';
   for await (const chunk of stream.body ?? []) {
     text += Buffer.from(chunk as Uint8Array).toString();

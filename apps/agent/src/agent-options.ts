@@ -44,14 +44,7 @@ export const AGENT_OPTIONS: readonly Option[] = [
 export const FOREIGN_OPTIONS: readonly string[] = [
   ...['api-port', 'bind', 'auth', 'database-url', 'service-ports', 'agent-token-file', 'proxy-token-file'],
   ...['brake-instances', 'brake-share', 'brake-window-seconds', 'min-ready-seconds'],
-  ...[
-    'proxy-port',
-    'proxy-bind',
-    ...SERVING_OPTIONS.map(({ name }) => name),
-    'keep-tasks',
-    'no-wait',
-    'url',
-  ],
+  ...['proxy-port', 'proxy-bind', ...SERVING_OPTIONS.map(({ name }) => name), 'keep-tasks', 'no-wait', 'url'],
 ];
 
 export function agentUsage(): string {
