@@ -1,7 +1,7 @@
 // HAProxy as the data path, through the suite that every engine passes; and what is particular to it: a process beside ours, which
 // may die alone or outlive us.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, get, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -102,6 +102,159 @@ describeHere('the process of HAProxy', () => {
       .trim()
       .split('\n')
       .map(Number);
+
+  /** Who answered 30 requests, one after the other. */
+  const answers = async (host?: string): Promise<string[]> => {
+    const seen = new Set<string>();
+    for (let turn = 0; turn < 30; turn += 1) seen.add(await ask(host));
+    return [...seen];
+  };
+  const withServices = (number: number, ...more: Partial<RouteTable['services'][number]>[]): RouteTable => {
+    const [service] = aTable(number, [target]).services;
+    return {
+      ...aTable(number, []),
+      services: more.map((each) => ({ ...service, ...each }) as typeof service & object),
+    };
+  };
+  const targetOn = (host: string, port: number): RouteTable['services'][number]['targets'] =>
+    aTable(1, [port]).services.flatMap(({ targets }) => targets.map((each) => ({ ...each, host })));
+
+  it('sends nothing to what left though a newcomer has a host that nobody knows, and finds hosts by name', async () => {
+    const names = new Map([['agent-2.internal', '127.0.0.1']]);
+    const lookUp = (name: string): Promise<string> =>
+      names.has(name) ? Promise.resolve(names.get(name) ?? '') : Promise.reject(new Error('no such name'));
+    const other = createServer((_req, res) => res.end('other'));
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const otherPort = (other.address() as AddressInfo).port;
+    const engine = await engineAt({ lookUp });
+    await engine.swap(aTable(1, [target, otherPort]));
+    expect((await answers()).sort()).toEqual(['hello', 'other']);
+    const hostile = '127.0.0.1:1 check\n  http-request deny\n#';
+    const unknown = [...targetOn('agent-1.internal', target), ...targetOn(hostile, target)];
+    await engine.swap(withServices(2, { targets: [...targetOn('127.0.0.1', otherPort), ...unknown] }));
+    expect(await answers()).toEqual(['other']);
+    expect(engine.warnings().join()).toContain('agent-1.internal');
+    await engine.swap(withServices(3, { targets: targetOn('agent-2.internal', target) }));
+    expect(await answers()).toEqual(['hello']);
+    expect(engine.warnings()).toEqual([]);
+    other.closeAllConnections();
+    other.close();
+  }, 60_000);
+
+  it('leaves out a service port that somebody else has until it is free, its own ports for good, and goes on', async () => {
+    const blocker = createServer();
+    await new Promise<void>((resolve) => blocker.listen(0, '127.0.0.1', resolve));
+    const taken = (blocker.address() as AddressInfo).port;
+    const engine = await engineAt();
+    await engine.swap(
+      withServices(1, { servicePort: taken }, { appId: asAppId('/own'), hosts: [], servicePort: port }),
+    );
+    expect(await ask()).toBe('hello');
+    expect([...engine.warnings()].sort((a, b) => b.indexOf('cannot') - a.indexOf('cannot'))).toEqual([
+      `service port ${taken} cannot be opened on 127.0.0.1: another process listens on it; tried again every few seconds`,
+      `service port ${port} is not opened: it is the main port of the proxy`,
+    ]);
+    await new Promise((resolve) => blocker.close(resolve));
+    await until('the port to be opened', () =>
+      fetch(`http://127.0.0.1:${taken}/`).then(
+        async (answer) => (await answer.text()) === 'hello',
+        () => false,
+      ),
+    );
+    expect(engine.warnings()).toHaveLength(1);
+  }, 60_000);
+
+  it('does not say that a table is in use which could not be written, and carries it out when it can', async () => {
+    const notices: string[] = [];
+    const engine = await engineAt({ onNotice: (text) => notices.push(text) });
+    await engine.swap(withServices(1, {}));
+    const map = join(folder, at, 'exact.map');
+    rmSync(map);
+    mkdirSync(map);
+    let isConfirmed = false;
+    const swapped = engine
+      .swap(withServices(2, { targets: [] }, { appId: asAppId('/new'), hosts: ['new.example'] }))
+      .then(() => (isConfirmed = true));
+    await until('it to be tried twice', () => notices.length > 0);
+    // who left gets nothing, whatever else fails
+    await until('the departure', async () => (await ask()).includes('cannot answer now'));
+    expect(isConfirmed).toBe(false);
+    expect(engine.warnings().join()).toContain('EISDIR');
+    rmSync(map, { recursive: true });
+    await swapped;
+    expect(await ask('new.example')).toBe('hello');
+    expect(engine.warnings()).toEqual([]);
+  }, 60_000);
+
+  it('never runs beside another one on the same port', async () => {
+    await engineAt();
+    const second = make(port, `own-${(count += 1)}`);
+    engines.push(second);
+    await expect(second.start()).rejects.toThrow(
+      /main port \d+ cannot be opened.*another process listens on it/,
+    );
+  }, 60_000);
+
+  it('knows in its next run which task that had left before still has something in flight', async () => {
+    let finish: (() => void) | undefined;
+    const slow = createServer((_req, res) => (finish = () => void res.end('slow')));
+    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+    const slowPort = (slow.address() as AddressInfo).port;
+    const first = await engineAt();
+    await first.swap(aTable(1, [target]));
+    await first.swap(aTable(2, [slowPort]));
+    const answer = ask();
+    await until('the request', () => finish);
+    await first.swap(aTable(3, [target]));
+    expect([...first.inFlight()]).toEqual([[`t${slowPort}`, 1]]);
+    const second = await engineAt();
+    await second.swap(aTable(3, [target]));
+    expect([...second.inFlight()]).toEqual([[`t${slowPort}`, 1]]);
+    finish?.();
+    expect(await answer).toBe('slow');
+    await until('nothing in flight', () => second.inFlight().size === 0);
+    slow.closeAllConnections();
+    slow.close();
+  }, 60_000);
+
+  it('serves services whose names differ only in what HAProxy does not take, and long lists of addresses', async () => {
+    const engine = await engineAt();
+    const allow = [...Array.from({ length: 200 }, (_, at) => `10.0.${at}.0/24`), '127.0.0.1'];
+    const groups = ['/blue green', '/blue-green', '/blue:green', '/blue/green'];
+    await engine.swap(
+      withServices(
+        1,
+        ...groups.map((id, at) => ({ appId: asAppId(id), hosts: [`h${at}.example`], policy: { allow } })),
+      ),
+    );
+    for (const at of groups.keys()) expect(await ask(`h${at}.example`)).toBe('hello');
+    expect(engine.warnings()).toEqual([]);
+  }, 60_000);
+
+  it('takes no text of labels for configuration', async () => {
+    const engine = await engineAt();
+    const evil = `x', "%[env(PATH)] \${PATH}) } ; # \n  http-request deny`;
+    const policy = {
+      stripPrefix: `/${evil}`,
+      proxyPass: '/',
+      responseHeaders: [{ do: 'set' as const, name: 'x-evil', value: evil }],
+      cors: { origins: [evil, 'https://a.example'], exposed: [evil], methods: [evil], headers: [evil] },
+      auth: { realm: evil, users: [{ name: evil, secret: evil, hashed: false }] },
+    };
+    await engine.swap(withServices(1, { policy }, { appId: asAppId('/other'), hosts: ['other.example'] }));
+    expect(engine.warnings()).toEqual([]);
+    expect(await ask('other.example')).toBe('hello');
+    const config = readFileSync(join(folder, at, 'haproxy.cfg'), 'utf8');
+    expect(config).not.toMatch(/^\s*http-request deny/m);
+    const answer = await fetch(`http://127.0.0.1:${port}/`, {
+      headers: {
+        host: 'web.example',
+        origin: 'https://a.example',
+        authorization: `Basic ${btoa(evil.replaceAll('\n', ' ') + ':' + evil.replaceAll('\n', ' '))}`,
+      },
+    });
+    expect([...answer.headers.values()].join()).not.toContain(process.env['PATH']);
+  }, 60_000);
 
   it('is started again with the newest table after a kill -9 of its worker or its master', async () => {
     const engine = await engineAt();
