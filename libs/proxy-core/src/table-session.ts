@@ -42,6 +42,7 @@ const REPORT_TIMEOUT_MS = 3_000;
 const FRESHEN_MS = 1_000;
 /** Swaps take milliseconds; one that takes so long waits for something, such as room on a disk. */
 const OVERTAKE_MS = 2_000;
+const START_SWAP_MS = 10_000;
 
 export class TableSession {
   readonly #parts: TableSessionParts;
@@ -82,8 +83,10 @@ export class TableSession {
   async start(): Promise<void> {
     const { table } = this.#memory;
     if (table) {
-      await this.#parts.user.swap(table);
-      this.#confirmed = { epoch: table.epoch, number: table.number };
+      const swapped = this.#parts.user.swap(table).then(() => true);
+      // a data path that cannot carry it out must not keep us from asking for a newer one
+      if (await this.#within(START_SWAP_MS, swapped))
+        this.#confirmed = { epoch: table.epoch, number: table.number };
     }
     this.#stream.open();
     this.#reportSoon();
