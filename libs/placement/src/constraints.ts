@@ -3,10 +3,19 @@
 import { RE2JS } from 're2js';
 import type { AgentId, AgentInfo, AgentNode, Constraint } from '#libs/model';
 
+/** How many of the compared instances are on each agent, in the order of the oldest on each: as many entries as agents, not as instances. */
+export type Peers = ReadonlyMap<AgentId, number>;
+
+/** `agents`: one for each compared instance, oldest first. */
+export function peersOn(agents: Iterable<AgentId>): Map<AgentId, number> {
+  const peers = new Map<AgentId, number>();
+  for (const each of agents) peers.set(each, (peers.get(each) ?? 0) + 1);
+  return peers;
+}
+
 export interface ConstraintContext {
   readonly agents: ReadonlyMap<AgentId, AgentNode>;
-  /** Agents of the compared instances, oldest first. */
-  readonly peers: readonly AgentId[];
+  readonly peers: Peers;
   /** Wanted instances in all. */
   readonly total: number;
 }
@@ -48,10 +57,9 @@ export interface ConstraintTest {
 }
 
 export function constraintTest(constraint: Constraint, context: ConstraintContext): ConstraintTest {
-  const peers = peerValues(constraint.field, context);
-  const counts = new Map<string, number>();
-  for (const each of peers) counts.set(each, (counts.get(each) ?? 0) + 1);
-  const test = fitsBy(constraint, { counts, first: peers[0], context });
+  const counts = peersByValue(constraint.field, context);
+  const [first] = counts.keys();
+  const test = fitsBy(constraint, { counts, first, context });
   return {
     constraint,
     of: (info) => {
@@ -60,8 +68,8 @@ export function constraintTest(constraint: Constraint, context: ConstraintContex
       const instancesThere = counts.get(value) ?? 0;
       return { fits: test(value, instancesThere), value, instancesThere };
     },
-    violation: (outcome) => violationText(constraint, outcome, peers[0]),
-    wouldFit: () => wantedText(constraint, counts, peers[0], test),
+    violation: (outcome) => violationText(constraint, outcome, first),
+    wouldFit: () => wantedText(constraint, counts, first, test),
   };
 }
 
@@ -136,12 +144,15 @@ function groupsWanted({ field, value }: Constraint, { agents }: ConstraintContex
   return Math.max(1, values.size);
 }
 
-function peerValues(field: string, { agents, peers }: ConstraintContext): readonly string[] {
-  return peers.flatMap((id) => {
+/** In the order of the oldest at each value. */
+function peersByValue(field: string, { agents, peers }: ConstraintContext): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const [id, count] of peers) {
     const agent = agents.get(id);
     const value = agent && fieldValue(agent.info, field);
-    return value === undefined ? [] : [value];
-  });
+    if (value !== undefined) counts.set(value, (counts.get(value) ?? 0) + count);
+  }
+  return counts;
 }
 
 function violationText(

@@ -6,6 +6,7 @@ import { asAgentId, asAppId, asInstanceId, asProxyId } from '#libs/model';
 import type { AgentId, AgentLiveness, AgentNode, AppSpec, Constraint, Instance } from '#libs/model';
 import { anAgentInfo, anAgentNode, anAppSpec, anInstance, aStatus } from '#libs/testkit';
 import type { ChangeStep, Tenant } from './change-step.js';
+import { peersOn } from './constraints.js';
 import { explain, explainCells, place } from './place.js';
 import { PORT_SHUN_MS, PlacementIndex } from './placement-index.js';
 import type { PredicateCell } from './predicates.js';
@@ -269,7 +270,9 @@ function requestOf(cluster: Cluster): PlacementRequest {
     appId: asAppId(OWN),
     spec: specOf(cluster),
     ...(cluster.preferred === undefined ? {} : { preferredAgent: asAgentId(`id-${cluster.preferred}`) }),
-    peers: cluster.residents.filter(({ app }) => app === OWN).map(({ host }) => asAgentId(`id-${host}`)),
+    peers: peersOn(
+      cluster.residents.filter(({ app }) => app === OWN).map(({ host }) => asAgentId(`id-${host}`)),
+    ),
     total: cluster.wanted,
     confirmedTable: cluster.proxies.length ? Math.min(...cluster.proxies) : null,
     now: cluster.now,

@@ -8,8 +8,8 @@ export type {
   Rejection,
   RejectionReason,
 } from './verdict.js';
-export { canonicalValue, constraintName, constraintViolation, fieldValue } from './constraints.js';
-export type { ConstraintContext } from './constraints.js';
+export { canonicalValue, constraintName, constraintViolation, fieldValue, peersOn } from './constraints.js';
+export type { ConstraintContext, Peers } from './constraints.js';
 export { PORT_SHUN_MS, PlacementIndex } from './placement-index.js';
 export { explain, explainCells, place } from './place.js';
 export type { AgentCells } from './place.js';

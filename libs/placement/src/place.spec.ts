@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { asAgentId, asAppId, asInstanceId } from '#libs/model';
 import type { AgentNode, AppSpec, Constraint, Instance } from '#libs/model';
 import { anAgentInfo, anAgentNode, anAppSpec, anInstance } from '#libs/testkit';
-import { canonicalValue, constraintViolation } from './constraints.js';
+import { canonicalValue, constraintViolation, peersOn } from './constraints.js';
 import { PORT_SHUN_MS, PlacementIndex } from './placement-index.js';
 import { place } from './place.js';
 import type { PlacementRequest } from './verdict.js';
@@ -26,7 +26,7 @@ const agentsOf = (...agents: readonly AgentNode[]): ReadonlyMap<AgentNode['info'
 const aRequest = (spec = anAppSpec(), more: Partial<PlacementRequest> = {}): PlacementRequest => ({
   appId: spec.id,
   spec,
-  peers: [],
+  peers: new Map(),
   total: spec.instances,
   confirmedTable: 5,
   now: NOW,
@@ -240,7 +240,8 @@ describe('constraints', () => {
     const found = agents.get(asAgentId(agent));
     if (!found) throw new Error(agent);
     return (
-      constraintViolation(constraint, found.info, { agents, peers: peers.map(asAgentId), total }) === null
+      constraintViolation(constraint, found.info, { agents, peers: peersOn(peers.map(asAgentId)), total }) ===
+      null
     );
   };
 

@@ -1,6 +1,7 @@
 // What placement is asked and what it answers. The answer about every agent is Marathon's "offer" bookkeeping
 // (behaviour.md 11.6: one offer = one agent considered), shown by `/v2/queue` and `longrun explain`.
 import type { AgentId, AppId, AppSpec } from '#libs/model';
+import type { Peers } from './constraints.js';
 
 /** Marathon's names where it has one; the last three are ours and are shown beside them. */
 export type RejectionReason =
@@ -33,8 +34,8 @@ export interface PlacementRequest {
   readonly spec: AppSpec;
   /** Where it ran before; taken when it fits. */
   readonly preferredAgent?: AgentId;
-  /** Agents of the instances that constraints compare with, oldest first: placed, not lost, not outdated (behaviour.md 11.1). */
-  readonly peers: readonly AgentId[];
+  /** Of the instances that constraints compare with: placed, not lost, not outdated (behaviour.md 11.1). */
+  readonly peers: Peers;
   /** Wanted instances in all, for GROUP_BY. */
   readonly total: number;
   /** Every proxy that is not removed has confirmed at least this table; null = there is no proxy. */

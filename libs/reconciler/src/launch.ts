@@ -5,8 +5,8 @@ import { newTaskId } from '#libs/model';
 import type { Cause, Instance } from '#libs/model';
 import { place } from '#libs/placement';
 import type { AgentExplanation, PlacementVerdict } from '#libs/placement';
-import type { AppDraft } from './app-draft.js';
-import { placementRequest } from './placement-request.js';
+import { CHANGED_PER_PASS, type AppDraft } from './app-draft.js';
+import { PeersOfPass, placementRequest } from './placement-request.js';
 import type { PlacementView } from './placement-request.js';
 import type { ClusterSnapshot } from './snapshot.js';
 
@@ -16,13 +16,15 @@ import type { ClusterSnapshot } from './snapshot.js';
  */
 export function launchWaiting(draft: AppDraft, asksReadiness: boolean): void {
   const delayed = draft.app;
-  const refused = new Refusals();
+  const known = { refused: new Refusals(), peers: new PeersOfPass() };
+  let launched = 0;
   for (const instance of draft.instances) {
     if (instance.placed || instance.goal === 'stopped') continue;
+    if (launched >= CHANGED_PER_PASS) return draft.wake(draft.now);
     const at = launchableAt(delayed, instance, draft.versionOf(instance), draft.now);
     if (at > draft.now) draft.wake(at);
     else if (!isAgentPausing(instance, draft.context.snapshot))
-      launch(draft, instance, asksReadiness, refused);
+      launched += launch(draft, instance, asksReadiness, known) ? 1 : 0;
   }
   if (draft.unplaced) draft.wake(draft.now + draft.context.snapshot.settings.placementRetryMs);
 }
@@ -55,16 +57,28 @@ class Refusals {
 
 const questionOf = ({ version, agentId }: Instance): string => `${version} ${agentId ?? ''}`;
 
-function launch(draft: AppDraft, instance: Instance, asksReadiness: boolean, refused: Refusals): void {
+/** What a pass has found out about its app so far. */
+interface Known {
+  readonly refused: Refusals;
+  readonly peers: PeersOfPass;
+}
+
+/** Returns whether it was placed. */
+function launch(
+  draft: AppDraft,
+  instance: Instance,
+  asksReadiness: boolean,
+  { refused, peers }: Known,
+): boolean {
   const { snapshot, ledger, ids } = draft.context;
-  const known = refused.of(instance);
-  const verdict: PlacementVerdict = known
-    ? { kind: 'impossible', perAgent: known }
-    : place(placementRequest(viewOf(draft), instance), snapshot.agents, ledger);
+  const answered = refused.of(instance);
+  const verdict: PlacementVerdict = answered
+    ? { kind: 'impossible', perAgent: answered }
+    : place(placementRequest(viewOf(draft), instance, peers), snapshot.agents, ledger);
   if (verdict.kind === 'impossible') {
     refused.note(instance, verdict.perAgent);
     draft.unplaced = { count: (draft.unplaced?.count ?? 0) + 1, perAgent: verdict.perAgent };
-    return;
+    return false;
   }
   refused.forget();
   const { agentId, hostPorts } = verdict;
@@ -81,7 +95,9 @@ function launch(draft: AppDraft, instance: Instance, asksReadiness: boolean, ref
     placedAt: draft.now,
   });
   draft.change('place-instance', instance.id, launched, instance.cause);
+  peers.placed(draft.app, instance, agentId);
   advanceDelay(draft, instance, draft.now, instance.cause);
+  return true;
 }
 
 const viewOf = (draft: AppDraft): PlacementView => ({
