@@ -50,6 +50,11 @@ export interface App {
   readonly current: AppVersion;
   readonly launchDelay?: LaunchDelay;
   readonly lastTaskFailure?: TaskFailure;
+  /**
+   * Since which version it has asked for each of its service ports without a break: of two apps that ask for one, the first has it
+   * (libs/routing). Absent in rows of earlier releases: since the last change of the config.
+   */
+  readonly servicePortsSince?: Readonly<Record<string, Timestamp>>;
   /** Absent: off. */
   readonly brake?: AppBrake;
   /** Absent: none. They outlive changes of the definition, and go with the app. */

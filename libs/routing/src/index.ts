@@ -15,6 +15,7 @@ export type {
 } from './route-policy.js';
 export { buildRouteTable, routeWarnings } from './build-route-table.js';
 export type { RoutedApp, RouteTableInput } from './build-route-table.js';
+export { servicePortsSince } from './service-ports.js';
 export type { RouteWarning } from './service-ports.js';
 export { match, matchedPrefix, pathsOf } from './match.js';
 export { servedBy } from './groups.js';

@@ -1,7 +1,14 @@
-// Gives each service port to one app. Two apps may ask for the same one: the app that has been configured the longer keeps it, so
-// that a newcomer never takes a port away from traffic that flows. Apps of one deployment group share theirs. A port outside the
-// proxy's range is given to nobody.
-import { portsOf, type App, type PortRange } from '#libs/model';
+// Gives each service port to one app. Two apps may ask for the same one: the app that has asked for it the longer keeps it, whatever else
+// of its definition changed meanwhile, so that a newcomer never takes a port away from traffic that flows. Apps of one deployment group
+// share theirs. A port outside the proxy's range is given to nobody.
+import {
+  portsOf,
+  type App,
+  type AppSpec,
+  type AppVersion,
+  type PortRange,
+  type Timestamp,
+} from '#libs/model';
 import { deploymentGroupOf } from './labels/place.js';
 import { readPortLabels } from './port-labels.js';
 import { servesTcp } from './targets.js';
@@ -18,26 +25,53 @@ export interface GrantedPorts {
   readonly warnings: readonly RouteWarning[];
 }
 
-/** `apps` in any order; the outcome depends only on (lastConfigChangeAt, id). */
+/** `apps` in any order; the outcome depends only on (since when a port is asked for, id). */
 export function grantServicePorts(apps: readonly App[], range: PortRange): GrantedPorts {
   const granted = new Set<string>();
   const owners = new Map<number, App>();
   const warnings: RouteWarning[] = [];
-  for (const app of [...apps].sort(byAge)) {
-    for (const port of portsOf(app.current.spec)) {
-      const { servicePort, enabled } = readPortLabels(app.current.spec, port);
-      if (!servesTcp(port) || !enabled || servicePort === 0) continue;
-      const owner = owners.get(servicePort);
-      const refusal = refuse(servicePort, owner && !together(app, owner) ? owner : undefined, range);
-      if (refusal !== undefined) {
-        warnings.push({ appId: app.id, text: refusal });
-        continue;
-      }
-      if (!owner) owners.set(servicePort, app);
-      granted.add(keyOf(app, port.index));
+  for (const { app, index, servicePort } of apps.flatMap(claimsOf).sort(byAge)) {
+    const owner = owners.get(servicePort);
+    const refusal = refuse(servicePort, owner && !together(app, owner) ? owner : undefined, range);
+    if (refusal !== undefined) {
+      warnings.push({ appId: app.id, text: refusal });
+      continue;
     }
+    if (!owner) owners.set(servicePort, app);
+    granted.add(keyOf(app, index));
   }
   return { has: (app, portIndex) => granted.has(keyOf(app, portIndex)), warnings };
+}
+
+/** What an app is to remember when `next` becomes its version (`App.servicePortsSince`); `before`: its row until then. */
+export function servicePortsSince(before: App | undefined, next: AppVersion): Record<string, Timestamp> {
+  const had = before ? new Map(claimsOf(before).map((each) => [each.servicePort, each.since])) : null;
+  return Object.fromEntries(
+    askedFor(next.spec).map(({ servicePort }) => [
+      String(servicePort),
+      had?.get(servicePort) ?? next.lastConfigChangeAt,
+    ]),
+  );
+}
+
+interface Claim {
+  readonly app: App;
+  readonly index: number;
+  readonly servicePort: number;
+  readonly since: Timestamp;
+}
+
+const claimsOf = (app: App): readonly Claim[] =>
+  askedFor(app.current.spec).map(({ index, servicePort }) => ({
+    ...{ app, index, servicePort },
+    since: app.servicePortsSince?.[String(servicePort)] ?? app.current.lastConfigChangeAt,
+  }));
+
+function askedFor(spec: AppSpec): readonly Pick<Claim, 'index' | 'servicePort'>[] {
+  return portsOf(spec).flatMap((port) => {
+    const { servicePort, enabled } = readPortLabels(spec, port);
+    return servesTcp(port) && enabled && servicePort !== 0 ? [{ index: port.index, servicePort }] : [];
+  });
 }
 
 /** Two ports of one app do not share: a connection could be for either. */
@@ -55,8 +89,8 @@ function refuse(servicePort: number, owner: App | undefined, range: PortRange): 
 
 const keyOf = (app: App, portIndex: number): string => `${portIndex} ${app.id}`;
 
-function byAge(a: App, b: App): number {
-  return order(a.current.lastConfigChangeAt, b.current.lastConfigChangeAt) || order(a.id, b.id);
+function byAge(a: Claim, b: Claim): number {
+  return order(a.since, b.since) || order(a.app.id, b.app.id) || a.index - b.index;
 }
 
 const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -15,6 +15,7 @@ import {
   type Timestamp,
 } from '#libs/model';
 import { conflictsWith, planSteps, replacedApps, type Wanted } from '#libs/planner';
+import { servicePortsSince } from '#libs/routing';
 import type { Write } from '#libs/store';
 import type { Foreseeable } from '../foresight/foresight.js';
 import type { Proposal } from '../lane.js';
@@ -156,9 +157,10 @@ function appWrites(
   // going back is no rollout that shares may hold: the version that is left would keep its share
   const app = kept && isTakenBack ? withoutTraffic(kept) : kept;
   if (after) {
+    const now = { current: after, removing: false, servicePortsSince: servicePortsSince(app, after) };
     const next: App = app
-      ? { ...app, current: after, removing: false, revision: app.revision + 1 }
-      : { id: appId, current: after, removing: false, revision: 1 };
+      ? { ...app, ...now, revision: app.revision + 1 }
+      : { id: appId, ...now, revision: 1 };
     return [
       { kind: 'add-version', version: after },
       { kind: 'put-app', app: next },
