@@ -99,6 +99,9 @@ describe('the proxy process', () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'longrun-proxy-spec-'));
     compileProgram(folder, ['apps/proxy/src/main.ts']);
+    // as bin/longrun.mjs does
+    const start = "process.argv.splice(2, 1);\nawait import('./apps/proxy/src/main.js');\n";
+    writeFileSync(join(folder, 'longrun.mjs'), start);
   }, 60_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -134,7 +137,8 @@ describe('the proxy process', () => {
     const child = spawn(
       process.execPath,
       [
-        join(folder, 'apps/proxy/src/main.js'),
+        join(folder, 'longrun.mjs'),
+        'proxy',
         ...['--control-plane', controlPlane.url, '--data-dir', data, '--proxy-port', String(port), ...args],
       ],
       {

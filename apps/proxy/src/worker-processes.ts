@@ -2,6 +2,7 @@
 // its own towards the control plane, with its own identity and table on disk: a table counts as confirmed when every registered
 // proxy has confirmed it, which is exactly "swapped in every worker", with no second protocol between workers.
 import cluster, { type Worker } from 'node:cluster';
+import { fileURLToPath } from 'node:url';
 import type { ProcessSnapshot } from '#libs/proxy-engine';
 import type { RouteTable } from '#libs/routing';
 import type { Logger } from '#libs/telemetry';
@@ -53,6 +54,8 @@ export class WorkerProcesses implements AdminSource {
 
   /** Resolves with the main port when all of them serve. */
   start(count: number): Promise<number> {
+    // not what this process was started by: `longrun` has taken its verb out of the arguments
+    cluster.setupPrimary({ exec: fileURLToPath(new URL('./main.js', import.meta.url)) });
     return new Promise((resolve, reject) => {
       const onReady = (index: number, port: number): void => {
         this.#ready.add(index);
