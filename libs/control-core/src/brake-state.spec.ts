@@ -96,9 +96,10 @@ describe('the brake in a control plane', () => {
     const [first, second, ...others] = cluster.core.state.instancesOf(WEB).map(({ id }) => id);
     if (!first || !second) throw new Error('there are no instances');
     for (const id of [second, ...others]) await report(cluster, id, true);
+    const calmSince = cluster.clock.now();
     await cluster.advance(50_000);
     const before = brake(cluster)?.brake;
-    expect(before?.calmSince).toBeDefined();
+    expect(before).toMatchObject({ by: 'app', calmSince });
     await cluster.core.stop();
     await cluster.boot();
     await cluster.agent.connect();

@@ -49,7 +49,7 @@ describe('the reasons of an instance', () => {
 
   test('tell a crash, and that the next task follows from it', () => {
     const cluster = aCluster();
-    const mark = cluster.reasons.length;
+    const [mark, table] = [cluster.reasons.length, cluster.tableNumber];
     cluster.crash(0);
     settled(cluster);
     const reasons = cluster.reasons.slice(mark);
@@ -58,12 +58,12 @@ describe('the reasons of an instance', () => {
     const [ended, launched] = reasons;
     expect(ended).toMatchObject({ cause: { text: 'the task ended: exit code 1', ref: ended?.taskId } });
     expect(launched?.taskId).not.toBe(ended?.taskId);
-    expect(ended?.tableNumber).toBeDefined();
+    expect(ended?.tableNumber).toBe(table + 1);
   });
 
   test('tell a kill by a person, phase by phase, with the table it left', () => {
     const cluster = aCluster();
-    const mark = cluster.reasons.length;
+    const [mark, table] = [cluster.reasons.length, cluster.tableNumber];
     cluster.kill(first(cluster).id);
     settled(cluster);
     const reasons = cluster.reasons.slice(mark).filter(({ what }) => what !== 'draining');
@@ -74,7 +74,7 @@ describe('the reasons of an instance', () => {
       'launched (kill)',
       'routed (kill)',
     ]);
-    expect(reasons[0]?.tableNumber).toBeDefined();
+    expect(reasons[0]?.tableNumber).toBe(table + 1);
   });
 
   test('tell the check that failed', () => {
