@@ -26,9 +26,10 @@ export class Lease {
 
   /** Undefined while the lease holds, else the one renewal under way, which all waiting requests share. */
   renewedBy(renew: () => Promise<void>): Promise<void> | undefined {
-    if (this.#clock.now() - this.#askedAt < PROXY_LEASE_MS) return undefined;
-    this.#renewing ??= this.#renew(renew);
-    return this.#renewing;
+    // the control plane may have answered already while the table is still on its way: whoever comes meanwhile waits, too
+    if (this.#renewing) return this.#renewing;
+    if (this.left() > 0) return undefined;
+    return (this.#renewing = this.#renew(renew));
   }
 
   async #renew(renew: () => Promise<void>): Promise<void> {

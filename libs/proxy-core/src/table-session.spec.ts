@@ -47,6 +47,7 @@ class World {
   inFlight = new Map<TaskId, number>();
   holdSwap: Promise<void> = Promise.resolve();
   holdSave: Promise<void> = Promise.resolve();
+  holdFetch: Promise<void> = Promise.resolve();
   answer: () => ReportOutcome | Promise<ReportOutcome> = () => ({
     kind: 'answer',
     answer: { cluster: 'c1', epoch: 1, number: this.swapped.at(-1) ?? 0 },
@@ -67,7 +68,10 @@ class World {
           this.reports.push({ ...report, at });
           return this.answer();
         },
-        fetchTable: async () => this.newest,
+        fetchTable: async () => {
+          await this.holdFetch;
+          return this.newest;
+        },
       },
       journal: {
         save: async (each) => {
@@ -256,6 +260,33 @@ describe('table session', () => {
       expect(world.swapped).toEqual([1, 5]);
       expect(world.reports.length).toBeGreaterThan(reports);
       expect(world.session.freshen()).toBeUndefined();
+    });
+
+    it('a request waits for the table also when a report was answered meanwhile, its own or another', async () => {
+      const world = new World();
+      await world.session.start();
+      world.send(aTable(1, 1, ['a']));
+      await world.confirmed(1, 1);
+      await until('the lease', () => world.session.freshen() === undefined);
+      world.newest = aTable(1, 5, ['b']);
+      world.answer = () => ({ kind: 'answer', answer: { cluster: 'c1', epoch: 1, number: 5 } });
+      let fetched = (): void => undefined;
+      world.holdFetch = new Promise((resolve) => (fetched = resolve));
+      const frozenAt = world.clock.now();
+      world.clock.now = () => frozenAt + 15_000;
+      // a report that is due anyway is the first to go out
+      const reports = world.reports.length;
+      world.session.taskIdle(asTaskId('gone'));
+      await until('its answer', () => world.reports.length > reports);
+      await new Promise((resolve) => setImmediate(resolve));
+      const first = world.session.freshen();
+      expect(first).toBeDefined();
+      await until('a report of the request', () => world.reports.length > reports + 1);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(world.session.freshen()).toBe(first);
+      fetched();
+      await first;
+      expect(world.swapped).toEqual([1, 5]);
     });
 
     it('does not believe the answer to a report from before the freeze', async () => {

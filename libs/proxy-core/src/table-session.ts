@@ -209,10 +209,13 @@ export class TableSession {
     const { clock, network, proxyId } = this.#parts;
     const startedAt = clock.now();
     this.#reportingSince = startedAt;
+    const lapsed = this.#lease.left() === 0;
     this.#renewal?.cancel();
     this.#renewal = clock.after(PROXY_RENEW_MS, () => this.#reportSoon());
     const outcome = await network.report(this.#leader.current, proxyId, this.#report(false), timeoutMs);
-    this.#lease.asked(startedAt);
+    // after a freeze the table of the answer has to be here first: `freshen` sees to that
+    const isBehind = outcome.kind === 'answer' && isOlder(this.#confirmed, outcome.answer);
+    if (!lapsed || !isBehind) this.#lease.asked(startedAt);
     if (outcome.kind === 'answer') {
       this.#parts.traffic?.answered();
       this.#leader.answered();
