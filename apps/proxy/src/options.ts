@@ -133,8 +133,16 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
     haproxyProgram: settings.text('haproxy-program'),
     ...tlsOf(settings),
     ...dnsOf(settings),
-    warnings: settings.warnings,
+    warnings: [...settings.warnings, ...withoutEffect(settings)],
   };
+}
+
+/** Options that the chosen engine does not carry out. */
+function withoutEffect(settings: Settings): string[] {
+  if (settings.text('engine') !== 'haproxy') return [];
+  return ['access-log', 'proxy-zone']
+    .filter((name) => settings.has(name))
+    .map((name) => `--${name} has no effect with --engine haproxy; the built-in engine carries it out`);
 }
 
 function engineOf(settings: Settings): 'builtin' | 'haproxy' {
