@@ -127,7 +127,7 @@ async function change(source: TableSource, count: number, perSecond: number): Pr
 }
 
 function goodClients(port: number, perSecond: number) {
-  const agent = new Agent({ keepAlive: true, maxSockets: 16 });
+  const agent = new Agent({ keepAlive: true, maxSockets: 256 });
   const failures: string[] = [];
   const ms: number[] = [];
   let [asked, open, turn] = [0, 0, 0];

@@ -11,6 +11,11 @@ import type { ProxyNetwork, ReportOutcome, RoutesListener, RoutesQuery } from '#
 /** A table of 50,000 targets has about 10 MB. */
 const LINE_CHARS_MAX = 128 * 1024 * 1024;
 const ANSWER_CHARS_MAX = 64 * 1024;
+/** Tables of some ten apps take less than a millisecond. */
+const WORTH_A_REST_MS = 5;
+/** Of the time that was spent. */
+const REST_SHARE = 4;
+const REST_MS_MAX = 1_000;
 
 export class ControlPlaneLink implements ProxyNetwork {
   readonly #token: string;
@@ -150,10 +155,22 @@ function readLines(
     const lines = (rest + decoder.write(chunk)).split('\n');
     rest = lines.pop() ?? '';
     if (rest.length > LINE_CHARS_MAX) onProblem({ problem: 'the control plane sent a line without end' });
+    const since = performance.now();
     for (const line of lines) {
       if (line.trim() !== '') onLine(parse(line));
     }
+    restAfter(response, performance.now() - since);
   });
+}
+
+/**
+ * A table that took long to take in is followed by a rest, so that a flood of large ones leaves most of the time to requests. What the
+ * control plane would send meanwhile it skips: the next one is the newest.
+ */
+function restAfter(response: IncomingMessage, spentMs: number): void {
+  if (spentMs < WORTH_A_REST_MS) return;
+  response.pause();
+  setTimeout(() => response.resume(), Math.min(spentMs * REST_SHARE, REST_MS_MAX));
 }
 
 function limit(request: ClientRequest, timeoutMs: number): void {

@@ -25,7 +25,7 @@ import { nobodyWatches, type Observer } from './observe/request-record.js';
 import { LiveRoutes } from './targets/live-routes.js';
 import { TargetClaims } from './targets/target-claims.js';
 import { TlsFront, type TlsOptions } from './tls/tls-front.js';
-import { ServiceListeners } from './tcp/service-listeners.js';
+import { BACKLOG, ServiceListeners } from './tcp/service-listeners.js';
 
 export interface ProxyEngineOptions {
   readonly clock: Clock;
@@ -229,7 +229,7 @@ export class ProxyEngine {
         reject(explainListen(error, bind, port));
       };
       this.#main.once('error', failed);
-      this.#main.listen({ port, host: bind, backlog: 1024 }, () => {
+      this.#main.listen({ port, host: bind, backlog: BACKLOG }, () => {
         this.#main.off('error', failed);
         // an accept that failed (no file descriptor left): the connection waits or is lost, the listener goes on
         this.#main.on('error', () => undefined);

@@ -4,6 +4,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Timer } from '#libs/time';
 
 const RETRY_MS = 1_000;
+/** Connections that may wait for their accept; the system has a bound of its own (net.core.somaxconn, 4096 by default). */
+export const BACKLOG = 4_096;
 
 interface Listener {
   readonly bind: string;
@@ -75,7 +77,7 @@ export class ServiceListeners {
           listener.timer = clock.after(RETRY_MS, () => void this.#try(port, listener));
         resolve();
       });
-      server.listen({ port, host: bind, backlog: 1024 }, () => {
+      server.listen({ port, host: bind, backlog: BACKLOG }, () => {
         isOpen = true;
         delete listener.problem;
         resolve();

@@ -6,6 +6,7 @@ import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '#libs/time';
 import { originOf, type Origin } from '../fronts/origin.js';
+import { BACKLOG } from '../tcp/service-listeners.js';
 import { CIPHERS, MIN_VERSION } from './certificate.js';
 import { CertificateStore } from './certificate-store.js';
 
@@ -75,7 +76,7 @@ export class TlsFront {
     await new Promise<void>((resolve, reject) => {
       const failed = (error: Error): void => reject(explain(error, bind, port));
       this.#server.once('error', failed);
-      this.#server.listen({ port, host: bind, backlog: 1024 }, () => {
+      this.#server.listen({ port, host: bind, backlog: BACKLOG }, () => {
         this.#server.off('error', failed);
         // an accept that failed (no file descriptor left)
         this.#server.on('error', () => undefined);
