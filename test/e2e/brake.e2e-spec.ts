@@ -1,5 +1,6 @@
 // Promise 5 with real processes: half of an app is really broken, checks flap, a brake is on while a release is rolled out and while one
 // is taken back; and what happens where the brake is switched off. All in one Longrun at the same time, each app under load of its own.
+import { IS_LONG } from './long-form.js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -218,36 +219,38 @@ describe('the mass-kill brake', () => {
     );
   }, 240_000);
 
-  it('holds checks that flap, all of them each 3 s, though two failures would kill', async () => {
-    const prints = bed.printsOf(wellOf('/flaps'));
-    const load = bed.loadOn('/flaps');
-    writeFileSync(bed.switchOf('/flaps'), '');
-    await bed.brakeIs('/flaps', true);
-    await pause(6 * FLAPS_EACH_MS);
-    rmSync(bed.switchOf('/flaps'));
-    await bed.brakeIs('/flaps', false);
-    const tasks = await bed.up.settled('/flaps', SMALL);
-    await load.stop();
-    expect(bed.endsOf(wellOf('/flaps'))).toEqual([]);
-    expect(bed.printsOf(tasks)).toEqual(prints);
-    expect(load.failures).toEqual([]);
-    expect(bed.alarms('alarm_cleared_event', '/flaps')).toBe(bed.alarms('alarm_raised_event', '/flaps'));
-  }, 120_000);
+  if (IS_LONG)
+    it('holds checks that flap, all of them each 3 s, though two failures would kill', async () => {
+      const prints = bed.printsOf(wellOf('/flaps'));
+      const load = bed.loadOn('/flaps');
+      writeFileSync(bed.switchOf('/flaps'), '');
+      await bed.brakeIs('/flaps', true);
+      await pause(6 * FLAPS_EACH_MS);
+      rmSync(bed.switchOf('/flaps'));
+      await bed.brakeIs('/flaps', false);
+      const tasks = await bed.up.settled('/flaps', SMALL);
+      await load.stop();
+      expect(bed.endsOf(wellOf('/flaps'))).toEqual([]);
+      expect(bed.printsOf(tasks)).toEqual(prints);
+      expect(load.failures).toEqual([]);
+      expect(bed.alarms('alarm_cleared_event', '/flaps')).toBe(bed.alarms('alarm_raised_event', '/flaps'));
+    }, 120_000);
 
-  it('does not hold a deployment, which ends it', async () => {
-    const load = bed.loadOn('/released');
-    writeFileSync(bed.switchOf('/released'), '');
-    await bed.brakeIs('/released', true);
-    const next = bed.anApp('/released', SMALL, { RELEASE: 'next' });
-    const { deploymentId } = await bed.up.api.put<DeploymentAnswer>('/v2/apps/released', next);
-    expect((await bed.ended(deploymentId)).status).toBe('succeeded');
-    await bed.brakeIs('/released', false);
-    await bed.up.settled('/released', SMALL);
-    await load.stop();
-    expect(load.failures).toEqual([]);
-    const [last] = [...load.seen.keys()].slice(-1);
-    expect(last).toMatch(/^next /);
-  }, 120_000);
+  if (IS_LONG)
+    it('does not hold a deployment, which ends it', async () => {
+      const load = bed.loadOn('/released');
+      writeFileSync(bed.switchOf('/released'), '');
+      await bed.brakeIs('/released', true);
+      const next = bed.anApp('/released', SMALL, { RELEASE: 'next' });
+      const { deploymentId } = await bed.up.api.put<DeploymentAnswer>('/v2/apps/released', next);
+      expect((await bed.ended(deploymentId)).status).toBe('succeeded');
+      await bed.brakeIs('/released', false);
+      await bed.up.settled('/released', SMALL);
+      await load.stop();
+      expect(load.failures).toEqual([]);
+      const [last] = [...load.seen.keys()].slice(-1);
+      expect(last).toMatch(/^next /);
+    }, 120_000);
 
   it('comes on while a release is taken back: the good one stays, whose checks were wrong', async () => {
     const prints = bed.printsOf(wellOf('/taken-back'));
@@ -278,27 +281,28 @@ describe('with --brake-instances 0', () => {
   }, 300_000);
   afterAll(() => bed?.dispose(), 120_000);
 
-  it('each failed check kills what is broken, and nothing else', async () => {
-    await bed.up.api.put('/v2/apps/half', bed.anApp('/half', HALF, { SICK: bed.switchOf('/sick') }));
-    const before = await bed.wellForAWhile('/half', HALF);
-    const [broken, well] = [before.slice(0, HALF / 2), before.slice(HALF / 2)];
-    const prints = bed.printsOf(well);
-    const load = bed.loadOn('/half');
-    for (const { id } of broken) writeFileSync(join(bed.switchOf('/sick'), id), '');
-    await until('all broken ones to be replaced', async () => {
-      const now = new Set((await bed.up.tasks('/half')).map(({ id }) => id));
-      return broken.every(({ id }) => !now.has(id));
-    });
-    await bed.up.settled('/half', HALF);
-    await load.stop();
-    expect(bed.printsOf(well)).toEqual(prints);
-    expect(bed.endsOf(well)).toEqual([]);
-    const isBroken = ({ why }: { readonly why: string }): boolean =>
-      broken.some(({ id }) => why.includes(`500: good ${id}`));
-    expect(load.failures.filter((each) => !isBroken(each))).toEqual([]);
-    expect(await bed.brakeOf('/half')).toMatchObject({ on: false, needed: null, holds: [] });
-    expect(bed.events.ofType('alarm_raised_event')).toEqual([]);
-    expect(bed.events.ofType('unhealthy_instance_kill_event')).toHaveLength(broken.length);
-    expect(await bed.metrics()).toMatch(/^longrun_brake_apps 0$/m);
-  }, 180_000);
+  if (IS_LONG)
+    it('each failed check kills what is broken, and nothing else', async () => {
+      await bed.up.api.put('/v2/apps/half', bed.anApp('/half', HALF, { SICK: bed.switchOf('/sick') }));
+      const before = await bed.wellForAWhile('/half', HALF);
+      const [broken, well] = [before.slice(0, HALF / 2), before.slice(HALF / 2)];
+      const prints = bed.printsOf(well);
+      const load = bed.loadOn('/half');
+      for (const { id } of broken) writeFileSync(join(bed.switchOf('/sick'), id), '');
+      await until('all broken ones to be replaced', async () => {
+        const now = new Set((await bed.up.tasks('/half')).map(({ id }) => id));
+        return broken.every(({ id }) => !now.has(id));
+      });
+      await bed.up.settled('/half', HALF);
+      await load.stop();
+      expect(bed.printsOf(well)).toEqual(prints);
+      expect(bed.endsOf(well)).toEqual([]);
+      const isBroken = ({ why }: { readonly why: string }): boolean =>
+        broken.some(({ id }) => why.includes(`500: good ${id}`));
+      expect(load.failures.filter((each) => !isBroken(each))).toEqual([]);
+      expect(await bed.brakeOf('/half')).toMatchObject({ on: false, needed: null, holds: [] });
+      expect(bed.events.ofType('alarm_raised_event')).toEqual([]);
+      expect(bed.events.ofType('unhealthy_instance_kill_event')).toHaveLength(broken.length);
+      expect(await bed.metrics()).toMatch(/^longrun_brake_apps 0$/m);
+    }, 180_000);
 });
