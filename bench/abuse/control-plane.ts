@@ -9,7 +9,8 @@ interface Report {
 
 export class TableSource {
   readonly #server: Server;
-  readonly #streams = new Set<ServerResponse>();
+  /** The newest table that each was sent. */
+  readonly #streams = new Map<ServerResponse, number>();
   readonly #makeTable: (number: number) => string;
   readonly #madeAt = new Map<number, number>();
   #number = 1;
@@ -41,7 +42,7 @@ export class TableSource {
   /** The route table has changed. */
   change(): void {
     this.#number += 1;
-    for (const stream of this.#streams) if (!stream.writableNeedDrain) this.#write(stream);
+    for (const stream of this.#streams.keys()) if (!stream.writableNeedDrain) this.#write(stream);
   }
 
   get number(): number {
@@ -62,11 +63,8 @@ export class TableSource {
 
   #stream(res: ServerResponse): void {
     res.writeHead(200, { 'content-type': 'application/x-ndjson' });
-    this.#streams.add(res);
-    let sent = this.#number;
     res.on('drain', () => {
-      if (sent < this.#number) this.#write(res);
-      sent = this.#number;
+      if ((this.#streams.get(res) ?? 0) < this.#number) this.#write(res);
     });
     res.on('close', () => this.#streams.delete(res));
     const beat = setInterval(() => res.write('{"type":"heartbeat","epoch":1}\n'), 3_000);
@@ -76,6 +74,7 @@ export class TableSource {
 
   #write(stream: ServerResponse): void {
     this.#written += 1;
+    this.#streams.set(stream, this.#number);
     this.#madeAt.set(this.#number, performance.now());
     stream.write(`{"type":"table","table":${this.#makeTable(this.#number)}}\n`);
   }
