@@ -95,6 +95,20 @@ class Gate {
       ],
       ...(options.command ? { command: options.command } : {}),
     });
+    try {
+      return await Gate.#prepare(options, up, { folder, pem, https, own });
+    } catch (error) {
+      await up.dispose();
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  static async #prepare(
+    options: GateOptions,
+    up: LongrunUp,
+    { folder, pem, https, own }: { folder: string; pem: string; https: number; own: readonly number[] },
+  ): Promise<Gate> {
     await up.ready();
     const service = resolve('dist/bench/zero-loss/service.js');
     await up.api.put(
