@@ -126,7 +126,11 @@ describe('GET /v3/instances/ID/why', () => {
     const task = await only();
     runtimeOf(task).crash(asTaskId(task.id), 3);
     const next = await only(task.id);
-    const answer = await why(task.id);
+    // nothing more is told of it after that
+    const answer = await until('the next one to be routed', async () => {
+      const told = await why(task.id);
+      return told.reasons[0]?.what === 'routed' && told.reasons[0].taskId === next.id && told;
+    });
     expect(answer.root).toMatchObject({ kind: 'crash', text: 'the task ended: exit code 3' });
     expect(steps(answer).slice(-2)).toEqual(['launched', 'ended']);
     expect((await why(next.id)).instanceId).toBe(answer.instanceId);
