@@ -2,7 +2,7 @@
 // them can only cost time; connections by TCP are few and short.
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { RouteTable } from '#libs/routing';
+import { EMPTY_TABLE, type RouteTable } from '#libs/routing';
 import { answerQuery, TCP_BYTES_MAX, type AnswerOptions } from './answer-query.js';
 import { ZoneNames, type ZoneNamesOptions } from './zone-names.js';
 
@@ -20,14 +20,6 @@ const CONNECTION_IDLE_MS = 10_000;
 /** Both listeners must get the same number; with port 0 the one of UDP may be taken by TCP. */
 const BIND_ATTEMPTS = 20;
 
-const EMPTY: RouteTable = {
-  cluster: '',
-  epoch: 0,
-  number: 0,
-  madeAt: '' as RouteTable['madeAt'],
-  services: [],
-};
-
 export class DnsServer {
   readonly #options: DnsServerOptions;
   #answers: AnswerOptions;
@@ -37,7 +29,7 @@ export class DnsServer {
 
   constructor(options: DnsServerOptions) {
     this.#options = options;
-    this.#answers = this.#answersFrom(EMPTY);
+    this.#answers = this.#answersFrom(EMPTY_TABLE);
   }
 
   /** Resolves with the port; rejects when it cannot be opened, with the remedy. */

@@ -3,7 +3,7 @@
 //               web-shop.marathon.mesos     as Mesos-DNS made it of Marathon's task name "web.shop" (dots become dashes), also under
 //                                           .slave, .agent, .containerip and .autoip, which differed only in the address given
 // In both, one task has a name below or beside its app's, which is what SRV records point at.
-import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
+import { fnv1a, type RouteService, type RouteTable, type RouteTarget } from '#libs/routing';
 
 export interface ZoneNamesOptions {
   /** Lower case, without dots at the ends: `longrun`. */
@@ -147,17 +147,12 @@ function below(name: string, zone: string): string | undefined {
   return name.endsWith(`.${zone}`) ? name.slice(0, -zone.length - 1) : undefined;
 }
 
-/** Ten letters that stand for a task, for ids have dots; FNV-1a twice, with two starts. */
+/** Fifteen letters that stand for a task, for ids have dots; FNV-1a twice, with two starts. */
 export function keyOf({ taskId }: RouteTarget): string {
-  return `t${fnv(taskId, 0x811c9dc5)}${fnv(taskId, 0x01234567)}`;
+  return `t${sevenLetters(fnv1a(taskId))}${sevenLetters(fnv1a(taskId, 0x01234567))}`;
 }
 
-function fnv(text: string, start: number): string {
-  let value = start;
-  for (let at = 0; at < text.length; at += 1)
-    value = Math.imul(value ^ text.charCodeAt(at), 0x01000193) >>> 0;
-  return value.toString(36).padStart(7, '0');
-}
+const sevenLetters = (hash: number): string => hash.toString(36).padStart(7, '0');
 
 const isLabel = (text: string): boolean => text.length > 0 && text.length <= LABEL_MAX;
 

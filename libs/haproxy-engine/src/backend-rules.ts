@@ -1,7 +1,13 @@
 // The rules of one backend: what the labels of a service say, in HAProxy's words. What HAProxy cannot do is listed by `unsupported`,
 // so that it is shown as a warning and never dropped silently.
 import { join } from 'node:path';
-import type { Balance, HeaderEdit, RouteCors, RouteService } from '#libs/routing';
+import {
+  stickyCookieName,
+  type Balance,
+  type HeaderEdit,
+  type RouteCors,
+  type RouteService,
+} from '#libs/routing';
 import { escapePattern, messageBody, quote, quoteFormat } from './config-text.js';
 
 export interface BackendRules {
@@ -49,13 +55,14 @@ export function unsupported(service: RouteService): string[] {
   ];
 }
 
-function balanceRules({ policy, sticky, appId, portIndex }: RouteService, mode: 'http' | 'tcp'): string[] {
+function balanceRules(service: RouteService, mode: 'http' | 'tcp'): string[] {
+  const { policy, sticky, appId, portIndex } = service;
   const rules = [`balance ${balanceOf(policy?.balance, mode)}`];
   if (policy?.balance && ['source', 'header', 'cookie', 'query', 'uri'].includes(policy.balance.by))
     rules.push('hash-type consistent');
   if (sticky && mode === 'http') {
     rules.push(
-      `cookie longrun-${cookieKey(`${appId} ${portIndex}`)} insert indirect nocache dynamic httponly attr SameSite=Lax`,
+      `cookie ${stickyCookieName(service)} insert indirect nocache dynamic httponly attr SameSite=Lax`,
       `dynamic-cookie-key ${quote(`${appId} ${portIndex}`)}`,
     );
   }
@@ -84,13 +91,6 @@ function balanceOf(balance: Balance | undefined, mode: 'http' | 'tcp'): string {
 }
 
 const token = (name: string): string => name.replaceAll(/[^\w.-]/g, '');
-
-function cookieKey(text: string): string {
-  let value = 0x811c9dc5;
-  for (let at = 0; at < text.length; at += 1)
-    value = Math.imul(value ^ text.charCodeAt(at), 0x01000193) >>> 0;
-  return value.toString(36);
-}
 
 function timeRules({ policy }: RouteService): string[] {
   const { connectMs, silenceMs, tunnelMs } = policy?.timeouts ?? {};

@@ -7,15 +7,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TaskId } from '#libs/model';
 import type { ServingEngine, TrafficSums } from '#libs/proxy-core';
-import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
+import { EMPTY_TABLE, type RouteService, type RouteTable, type RouteTarget } from '#libs/routing';
 import type { Clock, Timer } from '#libs/time';
 import { unsupported } from './backend-rules.js';
 import { messageBody, nameOf } from './config-text.js';
+import { portsListenedOn, refusalIn, serversOf, usedOf, whatIsWrong } from './haproxy-answers.js';
 import { HaproxyProcess } from './haproxy-process.js';
 import { layoutOf, type Layout } from './layout.js';
 import { PlaceJournal, type GivenPlace } from './place-journal.js';
 import { ServicePorts, whyNotOpenable } from './service-ports.js';
-import { Slots, type SeenServer } from './slots.js';
+import { Slots } from './slots.js';
 import { TargetAddresses, type LookUp } from './target-addresses.js';
 import { TrafficCounter } from './traffic-counter.js';
 import { writeConfig, type ConfigOptions } from './write-config.js';
@@ -59,14 +60,6 @@ const SOCKET_FOLDER_MAX = 75;
 
 type TimerName = 'counts' | 'traffic' | 'certificates' | 'again';
 
-const EMPTY: RouteTable = {
-  cluster: '',
-  epoch: 0,
-  number: 0,
-  madeAt: '' as RouteTable['madeAt'],
-  services: [],
-};
-
 export class HaproxyEngine implements ServingEngine {
   readonly #options: HaproxyEngineOptions;
   readonly #process: HaproxyProcess;
@@ -75,12 +68,12 @@ export class HaproxyEngine implements ServingEngine {
   readonly #journal: PlaceJournal;
   #journalLines = 0;
   /** As it came. */
-  #wanted: RouteTable = EMPTY;
+  #wanted: RouteTable = EMPTY_TABLE;
   /** What of it HAProxy can do: addresses instead of names, ports that can be opened. */
-  #table: RouteTable = EMPTY;
+  #table: RouteTable = EMPTY_TABLE;
   /** Service ports that HAProxy listens on, as `ServicePorts` names them. */
   #held: ReadonlySet<string> = new Set();
-  #layout: Layout = layoutOf(EMPTY);
+  #layout: Layout = layoutOf(EMPTY_TABLE);
   /** The one that takes new connections is the last. */
   #generations: Generation[] = [];
   #counts: ReadonlyMap<TaskId, number> = new Map();
@@ -266,8 +259,8 @@ export class HaproxyEngine implements ServingEngine {
   async #heldByEarlierRun(): Promise<ReadonlySet<string>> {
     const { current } = await this.#process.workers();
     if (current === undefined) return new Set();
-    const text = await this.#process.command(current, [SHOW_FRONTENDS]);
-    return new Set([...text.matchAll(/^port:(\d+),FRONTEND,/gm)].map(([, port]) => `* ${port}`));
+    const ports = portsListenedOn(await this.#process.command(current, [SHOW_FRONTENDS]));
+    return new Set(ports.map((port) => `* ${port}`));
   }
 
   /** Where nothing of ours listens. HAProxy itself would share the port with another one of the same user. */
@@ -317,7 +310,7 @@ export class HaproxyEngine implements ServingEngine {
       const batch = commands.slice(at, at + COMMANDS_PER_BATCH);
       try {
         const answer = await this.#process.command(generation.worker, batch);
-        const refusal = /^(No such|Unknown|Invalid|Failed|Require|Can't|Missing).*/m.exec(answer)?.[0];
+        const refusal = refusalIn(answer);
         if (refusal !== undefined) throw new Error(`it refuses a command: ${refusal}`);
       } catch (error) {
         const { current, old } = await this.#process.workers();
@@ -499,15 +492,6 @@ function shortFolder(folder: string): string {
 /** Stands for a service that has left the table: no targets. */
 const NOBODY = { appId: '/', portIndex: 0, targets: [] } as unknown as RouteService;
 
-/** HAProxy repeats words of the line it refuses: those of user lists are secrets. */
-const whatIsWrong = (refusal: string): string =>
-  refusal
-    .split('\n')
-    .filter((line) => line.startsWith('[ALERT]') && /haproxy\.cfg:\d+\]/.test(line))
-    .map((line) => (/user|password|crypt/i.test(line) ? 'a user list is not understood' : line))
-    .join(' ')
-    .slice(0, 1_000) || 'see haproxy.log in its folder';
-
 const placesOf = ({ worker, slots }: Generation): GivenPlace[] =>
   [...slots].flatMap(([backend, each]) =>
     [...each.places()].map(([place, task]) => ({ worker, backend, place, task })),
@@ -542,40 +526,4 @@ function targetsOf({ services }: RouteTable): ReadonlyMap<string, Found> {
       service.targets.map((target) => [`${nameOf(service)} ${target.taskId}`, { service, target }] as const),
     ),
   );
-}
-
-/** Places by backend, from `show servers state`. */
-function serversOf(text: string): ReadonlyMap<string, readonly SeenServer[]> {
-  const backends = new Map<string, SeenServer[]>();
-  for (const line of text.split('\n')) {
-    const fields = line.split(' ');
-    const [, backend, , name, address, , admin, weight] = fields;
-    const port = fields[18];
-    if (!/^\d+$/.test(fields[0] ?? '') || fields.length < 19 || backend === undefined || name === undefined)
-      continue;
-    const known = backends.get(backend) ?? [];
-    backends.set(backend, known);
-    // any bit of the admin state: taken out by us
-    const isOut = Number(admin) !== 0 && (Number(admin) & 1) === 1;
-    const host = address?.includes(':') ? `[${address}]` : address;
-    known.push({
-      name,
-      address: port === '1' ? undefined : `${host}:${port}`,
-      isOut,
-      weight: Number(weight),
-    });
-  }
-  return backends;
-}
-
-/** Connections in use by server, from `show servers conn`. */
-function usedOf(text: string): ReadonlyMap<string, number> {
-  const used = new Map<string, number>();
-  for (const line of text.split('\n')) {
-    const fields = line.split(' ');
-    const name = fields[0]?.split('/')[1];
-    if (line.startsWith('#') || name === undefined) continue;
-    used.set(name, Number(fields[6]));
-  }
-  return used;
 }

@@ -2,7 +2,7 @@
 // Which host and path lead where stands in map files, longest prefix first by HAProxy's own lookup, so that a thousand apps cost no more
 // than one. Rules follow the built-in engine: the same headers are added and dropped, the same sentences answer.
 import { join } from 'node:path';
-import type { RouteService } from '#libs/routing';
+import { EMPTY_TABLE, HOW_TO_REACH, NO_SUCH_APP, type RouteService } from '#libs/routing';
 import { backendRules } from './backend-rules.js';
 import { messageBody, nameOf, quote } from './config-text.js';
 import { hostRoutes, httpBackendOf, tcpBackendOf, type HostRoute, type Layout } from './layout.js';
@@ -29,9 +29,6 @@ export interface WrittenConfig {
   readonly sectionAt: (line: number) => string | undefined;
 }
 
-const HOW_TO_REACH =
-  'no app is routed for this host and path. An app is reached by its virtual host (label HAPROXY_0_VHOST), at its service port, ' +
-  'or from this machine at /_app/<app id>/';
 /** Ids nest; deeper ones are not reached under /_app/. */
 const ID_DEPTH_MAX = 16;
 
@@ -43,7 +40,7 @@ export function writeConfig(
   /** Services that HAProxy does not take as they are: they answer that, and nothing else. */
   refused: ReadonlySet<string> = new Set(),
 ): WrittenConfig {
-  const routes = hostRoutes({ cluster: '', epoch: 0, number: 0, madeAt: '' as never, services });
+  const routes = hostRoutes({ ...EMPTY_TABLE, services });
   const text = [
     ...globalLines(options),
     ...userLists(layout, refused),
@@ -270,11 +267,10 @@ function appPathRules(
     const depth = at + 1;
     return `http-request set-path /%[path,field(${depth + 3},/,0)] if is_app { var(txn.depth) -m int ${depth} }`;
   });
-  const unknown = 'no app with a TCP port has this id; ids are listed by GET /v2/apps';
   return [
     `http-request set-var(txn.key) var(txn.path),concat(/) if ${condition}`,
     `http-request set-var(txn.to) ${key},map_beg(${quote(apps)}) if ${condition}`,
-    `http-request return status 404 content-type application/json hdr cache-control no-store string ${quote(messageBody(unknown))} if ${condition} !{ var(txn.to) -m found }`,
+    `http-request return status 404 content-type application/json hdr cache-control no-store string ${quote(messageBody(NO_SUCH_APP))} if ${condition} !{ var(txn.to) -m found }`,
     `http-request set-var(txn.depth) ${key},map_beg_int(${quote(depths)}) if ${condition}`,
     `http-request set-header x-forwarded-prefix %[${key},map_beg(${quote(prefixes)})] if ${condition}`,
     ...cut,

@@ -1,4 +1,5 @@
 // Table of contents: the route table, matching a request to a service, choosing a target.
+export { EMPTY_TABLE } from './route-table.js';
 export type { RouteMode, RouteService, RouteTable, RouteTarget } from './route-table.js';
 export type {
   Balance,
@@ -15,6 +16,8 @@ export type {
 } from './route-policy.js';
 export { buildRouteTable, routeWarnings } from './build-route-table.js';
 export type { RoutedApp, RouteTableInput } from './build-route-table.js';
+export { waysIn } from './ways-in.js';
+export type { WayByAppId, WayByHost, WayByServicePort, WayIn } from './ways-in.js';
 export { servicePortsSince } from './service-ports.js';
 export type { RouteWarning } from './service-ports.js';
 export { match, matchedPrefix, pathsOf } from './match.js';
@@ -26,7 +29,9 @@ export { hashed, hasUntried, least, leastOfTwo, roundRobin } from './balance.js'
 export type { Candidate, Chance, Exclusions, TargetLoad, Tier } from './balance.js';
 export { ejectionMs, leftOut } from './ejection.js';
 export { isOnItsWay } from './empty-reason.js';
-export { hashOf } from './hash.js';
+export { fnv1a, hashOf } from './hash.js';
+export { HOW_TO_REACH, NO_SUCH_APP } from './refusals.js';
+export { shortHash, stickyCookieName } from './sticky-name.js';
 export { BUDGET_PERCENT, RetryBudget } from './retry-budget.js';
 export { answeringShares, drawShare } from './shares.js';
 export type { AnsweringShare } from './shares.js';

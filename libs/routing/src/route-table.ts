@@ -64,3 +64,12 @@ export interface RouteTable {
   readonly madeAt: Timestamp;
   readonly services: readonly RouteService[];
 }
+
+/** Before the first table: serves nothing, and any table is newer. */
+export const EMPTY_TABLE: RouteTable = {
+  cluster: '',
+  epoch: 0,
+  number: 0,
+  madeAt: '' as Timestamp,
+  services: [],
+};

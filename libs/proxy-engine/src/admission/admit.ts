@@ -42,7 +42,8 @@ const NO_WISH = {};
 /** Counts against the rate of the service: once for each request. */
 export function admit(facts: RequestFacts, options: FindOptions): Verdict {
   const found = findService(facts, options);
-  if (found.kind === 'redirect') return redirectTo(found.location, facts.method);
+  if (found.kind === 'redirect')
+    return { ...redirectTo(found.location, facts.method), service: found.service };
   if (found.kind === 'refused')
     return { kind: 'answer', status: found.status, message: found.message, headers: [] };
   const { service } = found;
@@ -65,7 +66,7 @@ function admitByPolicy(
   { gates }: FindOptions,
 ): Verdict {
   const own = (gates ?? gatesOfProcess()).refuse(facts, service, url, prefix !== undefined);
-  if (own) return own;
+  if (own) return { ...own, service };
   const { limits, locationPrefix } = policy;
   const encoding = policy.compress === true ? encodingFor(facts.header('accept-encoding')) : undefined;
   return {

@@ -1,6 +1,6 @@
 // Decides which service a request is for, or why none: on a service port the service of that port; on a main port /_app/<id>/
 // where allowed, then virtual host and path. Refusals say how to reach apps, never which apps there are.
-import type { RouteMatcher, RouteService } from '#libs/routing';
+import { HOW_TO_REACH, NO_SUCH_APP, type RouteMatcher, type RouteService } from '#libs/routing';
 import type { Gates } from './gates.js';
 import type { RequestFacts } from './request-facts.js';
 
@@ -15,7 +15,7 @@ export interface FoundService {
 export type FindVerdict =
   | FoundService
   | { readonly kind: 'refused'; readonly status: number; readonly message: string }
-  | { readonly kind: 'redirect'; readonly location: string };
+  | { readonly kind: 'redirect'; readonly location: string; readonly service: RouteService };
 
 export interface FindOptions {
   readonly matcher: RouteMatcher;
@@ -39,13 +39,7 @@ export function findService(facts: RequestFacts, options: FindOptions): FindVerd
   }
   if (url.startsWith('/_app/') && (appPaths || isLoopback(facts.clientAddress))) {
     const found = matcher.byAppPath(url);
-    return found
-      ? { kind: 'service', ...found }
-      : {
-          kind: 'refused',
-          status: 404,
-          message: 'no app with a TCP port has this id; ids are listed by GET /v2/apps',
-        };
+    return found ? { kind: 'service', ...found } : { kind: 'refused', status: 404, message: NO_SUCH_APP };
   }
   return findByHost(facts, options, host, url);
 }
@@ -60,7 +54,7 @@ function findByHost(
   const service = matcher.byHost(host, queryAt < 0 ? url : url.slice(0, queryAt));
   if (!service) return { kind: 'refused', status: 404, message: HOW_TO_REACH };
   if (service.redirectToHttps && !facts.secure && facts.header('x-forwarded-proto') !== 'https')
-    return { kind: 'redirect', location: `https://${httpsHost(host ?? '', ports)}${url}` };
+    return { kind: 'redirect', location: `https://${httpsHost(host ?? '', ports)}${url}`, service };
   return { kind: 'service', service, url };
 }
 
@@ -69,10 +63,6 @@ function httpsHost(host: string, ports: FindOptions['ports']): string {
   const [, name = host, port = '80'] = /^(.*?)(?::(\d+))?$/.exec(host) ?? [];
   return ports && Number(port) === ports.http && ports.https !== 443 ? `${name}:${ports.https}` : name;
 }
-
-const HOW_TO_REACH =
-  'no app is routed for this host and path. An app is reached by its virtual host (label HAPROXY_0_VHOST), at its service port, ' +
-  'or from this machine at /_app/<app id>/';
 
 /** Origin form as it is; of the absolute form (`GET http://shop.example/x`) the authority wins over the Host header (RFC 9112 3.2.2). */
 function requestTarget({ url, host }: RequestFacts): { host: string | undefined; url: string } {

@@ -1,4 +1,5 @@
 // An answer that no task gave.
+import type { RouteService } from '#libs/routing';
 
 export interface OwnAnswer {
   readonly kind: 'answer';
@@ -6,6 +7,8 @@ export interface OwnAnswer {
   /** Body as JSON `{message}`; empty where `headers` say all (a redirect). */
   readonly message: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Whom the request was for, where that was found out: it is counted and logged with it. */
+  readonly service?: RouteService;
 }
 
 /** 308 keeps method and body, 301 is what old clients understand. */

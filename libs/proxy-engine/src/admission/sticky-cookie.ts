@@ -1,17 +1,14 @@
 // Sticky sessions (HAPROXY_{n}_STICKY): a cookie names the instance that answered, as a hash, for ids are nobody's business.
 // It is a wish: a target that is gone or does not answer is replaced by another one, and the cookie with it.
-import type { RouteService, RouteTarget } from '#libs/routing';
+import { shortHash, stickyCookieName, type RouteService, type RouteTarget } from '#libs/routing';
 
 /** Stays over restarts of the same instance. */
-export const stickyKeyOf = (target: RouteTarget): string => hash(target.instanceId);
-
-const cookieNameOf = (service: RouteService): string =>
-  `longrun-${hash(`${service.appId} ${service.portIndex}`)}`;
+export const stickyKeyOf = (target: RouteTarget): string => shortHash(target.instanceId);
 
 /** The instance that the client was sent to before, from its Cookie header. */
 export function readSticky(service: RouteService, cookies: string | undefined): string | undefined {
   if (!service.sticky || cookies === undefined) return undefined;
-  const prefix = `${cookieNameOf(service)}=`;
+  const prefix = `${stickyCookieName(service)}=`;
   return cookies
     .split(';')
     .map((each) => each.trim())
@@ -27,13 +24,5 @@ export function stickyCookie(
 ): string | undefined {
   const key = stickyKeyOf(target);
   if (!service.sticky || key === before) return undefined;
-  return `${cookieNameOf(service)}=${key}; Path=/; HttpOnly; SameSite=Lax`;
-}
-
-/** FNV-1a, 32 bits: short and the same in every worker. */
-function hash(text: string): string {
-  let value = 0x811c9dc5;
-  for (let at = 0; at < text.length; at += 1)
-    value = Math.imul(value ^ text.charCodeAt(at), 0x01000193) >>> 0;
-  return value.toString(36);
+  return `${stickyCookieName(service)}=${key}; Path=/; HttpOnly; SameSite=Lax`;
 }

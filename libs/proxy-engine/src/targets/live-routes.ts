@@ -1,6 +1,7 @@
 // The table in use and the choice of a target from it. Every choice, also that of a retry or of a request that has waited, is made from
 // the table of this very moment and claimed in the same turn: after a swap nothing can pick a target that left.
 import {
+  EMPTY_TABLE,
   match,
   RetryBudget,
   type Chance,
@@ -46,13 +47,7 @@ export class LiveRoutes {
   readonly claims: TargetClaims;
   readonly #random: Chance;
   readonly #zone: string | undefined;
-  #matcher: RouteMatcher = match({
-    cluster: '',
-    epoch: 0,
-    number: 0,
-    madeAt: '' as RouteTable['madeAt'],
-    services: [],
-  });
+  #matcher: RouteMatcher = match(EMPTY_TABLE);
   readonly #served = new Map<string, Served>();
   /** Of this table, those that were asked for. */
   #current = new Map<RouteService, Current>();

@@ -1,0 +1,9 @@
+// Sentences by which every engine answers a request that reaches no app: what to do about it, never which apps there are.
+
+/** 404 on a main port. */
+export const HOW_TO_REACH =
+  'no app is routed for this host and path. An app is reached by its virtual host (label HAPROXY_0_VHOST), at its service port, ' +
+  'or from this machine at /_app/<app id>/';
+
+/** 404 under /_app/. */
+export const NO_SUCH_APP = 'no app with a TCP port has this id; ids are listed by GET /v2/apps';
