@@ -1,5 +1,6 @@
 // Nest's view of the process: controllers, and the parts that were made by hand under their tokens.
 import { Module, type DynamicModule } from '@nestjs/common';
+import { AddressesController } from './api/addresses.controller.js';
 import { AgentsController } from './api/agents.controller.js';
 import { AppChangesController } from './api/app-changes.controller.js';
 import { AppInsightController } from './api/app-insight.controller.js';
@@ -47,6 +48,7 @@ export class ControlPlaneModule {
         TasksController,
         WhyController,
         BrakeController,
+        AddressesController,
         DeploymentsController,
         QueueController,
         GroupsController,

@@ -75,6 +75,10 @@ export class ProxyWorker implements AdminSource {
       traffic: observing.source,
       proxyId: folder.identity(randomIds),
       address: `${settings.bind === '127.0.0.1' ? settings.bind : hostname()}:${settings.port}`,
+      listens: {
+        ...(settings.tls ? { httpsPort: settings.tls.port } : {}),
+        appPaths: settings.appPaths,
+      },
       controlPlanes: settings.controlPlanes,
       memory,
       onNotice: (text) => logger.warn({}, text),

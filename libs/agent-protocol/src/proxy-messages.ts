@@ -16,9 +16,19 @@ export type RoutesLine<Table> =
   | { readonly type: 'heartbeat'; readonly epoch: number; readonly number: number };
 
 /** Body of `POST /v3/proxies/ID`. */
+/** What people must know of a proxy, beside its main port, to reach apps. */
+export interface ProxyListens {
+  /** Absent: it has no certificates. */
+  readonly httpsPort?: number;
+  /** `/_app/` is answered for clients on other hosts, too. */
+  readonly appPaths: boolean;
+}
+
 export interface ProxyReport {
   readonly cluster: string | null;
   readonly address: string;
+  /** Absent: a proxy of an older release. */
+  readonly listens?: ProxyListens;
   /** Highest epoch seen, kept on disk. */
   readonly epoch: number;
   /** Confirmed: swapped in every worker, no new request can pick what left before it. */

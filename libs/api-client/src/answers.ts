@@ -84,8 +84,35 @@ export interface EndedDeployment {
 
 /** `/v3/proxies` */
 export interface ProxiesAnswer {
-  readonly proxies: readonly { readonly address: string; readonly live: boolean }[];
+  readonly proxies: readonly {
+    /** `HOST:PORT` of the main port. */
+    readonly address: string;
+    readonly live: boolean;
+    /** Absent: a proxy of an older release. */
+    readonly listens?: { readonly httpsPort?: number; readonly appPaths: boolean };
+  }[];
 }
+
+/** GET /v3/addresses?app=ID: by what people reach each app. */
+export interface AddressesAnswer {
+  readonly apps: readonly { readonly appId: string; readonly ways: readonly WayAnswer[] }[];
+}
+
+export type WayAnswer =
+  | {
+      readonly by: 'host';
+      readonly host: string;
+      readonly path?: string;
+      readonly redirectToHttps?: boolean;
+    }
+  | {
+      readonly by: 'service-port';
+      readonly servicePort: number;
+      readonly mode: 'auto' | 'http' | 'tcp';
+      readonly bind?: string;
+      readonly proxyHeader?: boolean;
+    }
+  | { readonly by: 'app-id'; readonly path: string };
 
 /** GET /v3/brake?app=ID. */
 export interface BrakeAnswer {

@@ -2,6 +2,7 @@
 export { ApiClient, ApiError, ApiUnreachable } from './api-client.js';
 export type { ApiClientOptions, DeploymentAnswer, RollbackAnswer } from './api-client.js';
 export type {
+  AddressesAnswer,
   AppAnswer,
   AppReasonsAnswer,
   BrakeAnswer,
@@ -16,4 +17,5 @@ export type {
   TrafficMeasured,
   WaitingAnswer,
   WarningsAnswer,
+  WayAnswer,
 } from './answers.js';

@@ -55,6 +55,7 @@ export class ProxyRegistry {
       const proxy: ProxyNode = {
         id,
         address: report.address,
+        ...(report.listens ? { listens: report.listens } : {}),
         leaseUntil: report.leaving ? now : now + PROXY_LEASE_MS,
         confirmed: report.confirmed,
         inFlight: report.inFlight,
@@ -108,6 +109,7 @@ export class ProxyRegistry {
 
 const isNews = (known: ProxyNode, now: ProxyNode): boolean =>
   known.address !== now.address ||
+  JSON.stringify(known.listens) !== JSON.stringify(now.listens) ||
   known.confirmed.epoch !== now.confirmed.epoch ||
   known.confirmed.number !== now.confirmed.number ||
   JSON.stringify(known.warnings) !== JSON.stringify(now.warnings);

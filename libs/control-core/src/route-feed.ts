@@ -2,7 +2,14 @@
 // that say why an app has no target go stale without a new number; then the same table goes out again with fresh ones, now and then.
 import type { AppId, ClusterId, PortRange, Timestamp } from '#libs/model';
 import { timestampOf } from '#libs/model';
-import { buildRouteTable, routeWarnings, type RouteTable, type RouteWarning } from '#libs/routing';
+import {
+  buildRouteTable,
+  routeWarnings,
+  waysIn,
+  type RouteTable,
+  type RouteWarning,
+  type WayIn,
+} from '#libs/routing';
 import type { Clock, Timer } from '#libs/time';
 import type { Committed } from './lane.js';
 import type { WorkingSet } from './working-set.js';
@@ -39,6 +46,11 @@ export class RouteFeed {
 
   warnings(workingSet: WorkingSet): readonly RouteWarning[] {
     return routeWarnings({ apps: routedApps(workingSet), servicePortRange: this.#parts.servicePortRange });
+  }
+
+  /** By which addresses people reach each app. */
+  ways(workingSet: WorkingSet): ReadonlyMap<AppId, readonly WayIn[]> {
+    return waysIn(this.table(workingSet), routedApps(workingSet));
   }
 
   /** Called after each new number, and when the words of the same one are new, until the returned function is. */

@@ -2,7 +2,7 @@
 // only then confirms it, and reports what is in flight to tasks that have left. Without a control plane it goes on with what it has
 // (promise 6).
 // A report is due every 3 s and at once after a swap or when a departed task has nothing in flight any more; each renews the lease.
-import { PROXY_RENEW_MS, type ProxyReport } from '#libs/agent-protocol';
+import { PROXY_RENEW_MS, type ProxyListens, type ProxyReport } from '#libs/agent-protocol';
 import type { ProxyId, TaskId } from '#libs/model';
 import type { RouteTable } from '#libs/routing';
 import type { Clock, Timer } from '#libs/time';
@@ -29,6 +29,8 @@ export interface TableSessionParts {
   readonly proxyId: ProxyId;
   /** Where clients reach this proxy, for people. */
   readonly address: string;
+  /** What else they must know of it. */
+  readonly listens?: ProxyListens;
   /** URLs, at least one; asked in this order until one names the leader. */
   readonly controlPlanes: readonly string[];
   /** As found on disk. */
@@ -236,6 +238,7 @@ export class TableSession {
     return {
       cluster: this.#memory.cluster,
       address: this.#parts.address,
+      ...(this.#parts.listens ? { listens: this.#parts.listens } : {}),
       epoch: this.#memory.epoch,
       confirmed: this.#confirmed,
       inFlight,

@@ -1,8 +1,8 @@
 // `longrun apps`: one line per app.
 import type { AppAnswer } from '#libs/api-client';
 import type { Command } from '../command.js';
-import { healthWord, urlsOf } from '../output/app-lines.js';
-import { proxyUrlOf } from '../proxy-url.js';
+import { healthWord } from '../output/app-lines.js';
+import { readWays } from '../ways.js';
 
 export const appsCommand: Command = {
   name: 'apps',
@@ -13,7 +13,7 @@ export const appsCommand: Command = {
   options: [],
   async run({ api, settings, output }) {
     const { apps } = await api.get<{ apps: AppAnswer[] }>('/v2/apps');
-    const proxyUrl = await proxyUrlOf({ api, settings });
+    const ways = await readWays({ api, settings });
     const rows = [...apps]
       .sort((a, b) => (a.id < b.id ? -1 : 1))
       .map((app) => [
@@ -22,9 +22,9 @@ export const appsCommand: Command = {
         String(app.cpus),
         `${app.mem} MiB`,
         app.deployments.length ? 'deploying' : '-',
-        urlsOf(app, proxyUrl)[0] ?? '-',
+        ways.lines(app.id)[0] ?? '-',
       ]);
-    output.table(apps, ['APP', 'INSTANCES', 'CPUS', 'MEMORY', 'CHANGE', 'URL'], rows);
+    output.table(apps, ['APP', 'INSTANCES', 'CPUS', 'MEMORY', 'CHANGE', 'ADDRESS'], rows);
     return 0;
   },
 };

@@ -4,8 +4,8 @@ import { readAppFiles } from '../app-files.js';
 import { finishChange, SUPERSEDING, waitUntilWhole } from '../change.js';
 import { NEEDLESS_FORCE, WAIT_OPTIONS, type Command, type CommandContext } from '../command.js';
 import { PLAN_OPTIONS, showPlan } from '../plan.js';
-import { healthWord, urlsOf, warningLines } from '../output/app-lines.js';
-import { proxyUrlOf } from '../proxy-url.js';
+import { healthWord, warningLines } from '../output/app-lines.js';
+import { readWays } from '../ways.js';
 
 export const deployCommand: Command = {
   name: 'deploy',
@@ -34,8 +34,8 @@ async function deploy(context: CommandContext): Promise<number> {
   return finishChange(context, answer, async () => {
     const ids = files.map(({ id }) => id);
     const apps = await waitUntilWhole(context, ids, answer.version);
-    const proxyUrl = await proxyUrlOf(context);
-    const lines = apps.map(async (app) => describe(app, proxyUrl, await warningsOf(context, app)));
+    const ways = await readWays(context);
+    const lines = apps.map(async (app) => describe(app, ways.lines(app.id), await warningsOf(context, app)));
     return { value: { apps }, text: (await Promise.all(lines)).join('\n') };
   });
 }
@@ -43,10 +43,8 @@ async function deploy(context: CommandContext): Promise<number> {
 const warningsOf = ({ api }: CommandContext, { id }: AppAnswer): Promise<WarningsAnswer> =>
   api.get<WarningsAnswer>(`/v3/apps${id}/warnings`);
 
-function describe(app: AppAnswer, proxyUrl: string, warned: WarningsAnswer): string {
-  return [
-    `${app.id}: ${healthWord(app)}`,
-    ...urlsOf(app, proxyUrl).map((url) => `  ${url}`),
-    ...warningLines(warned),
-  ].join('\n');
+function describe(app: AppAnswer, ways: readonly string[], warned: WarningsAnswer): string {
+  return [`${app.id}: ${healthWord(app)}`, ...ways.map((line) => `  ${line}`), ...warningLines(warned)].join(
+    '\n',
+  );
 }

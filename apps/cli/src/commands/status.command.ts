@@ -9,12 +9,12 @@ import type {
   WarningsAnswer,
 } from '#libs/api-client';
 import { appPathOf, type Command } from '../command.js';
-import { healthWord, urlsOf, warningLines } from '../output/app-lines.js';
+import { healthWord, warningLines } from '../output/app-lines.js';
 import { brakeLines } from '../output/brake-lines.js';
 import { ageOf, table } from '../output/table.js';
 import { trafficLines } from '../output/traffic-lines.js';
 import { fitting, wrapped } from '../output/wrap.js';
-import { proxyUrlOf } from '../proxy-url.js';
+import { readWays } from '../ways.js';
 
 export const statusCommand: Command = {
   name: 'status',
@@ -31,13 +31,15 @@ export const statusCommand: Command = {
     const warned = await api.get<WarningsAnswer>(`/v3/apps${path}/warnings`);
     const brakes = await api.get<BrakeAnswer>(`/v3/brake?app=${encodeURIComponent(app.id)}`);
     const traffic = await api.get<TrafficAnswer>(`/v3/apps${path}/traffic`);
-    const proxyUrl = await proxyUrlOf({ api, settings });
+    const ways = await readWays({ api, settings }, app.id);
     const queued = queue.find((entry) => entry.app?.id === app.id);
     const brake = brakes.apps[0] ?? null;
-    output.result({ app, queue: queued ?? null, waiting, warnings: warned.warnings, brake, traffic }, () => {
+    const { warnings } = warned;
+    const value = { app, queue: queued ?? null, waiting, warnings, brake, traffic, ways: ways.of(app.id) };
+    output.result(value, () => {
       const lines = [
         `${app.id}: ${healthWord(app)}, version ${app.version}`,
-        ...urlsOf(app, proxyUrl).map((url) => `  ${url}`),
+        ...ways.lines(app.id).map((line) => `  ${line}`),
         ...warningLines(warned),
       ];
       lines.push(...fitting(brakeLines(brakes)));

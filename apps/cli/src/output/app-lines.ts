@@ -1,4 +1,4 @@
-// One app in words: how many of its instances are where, and where people reach it.
+// One app in words: how many of its instances are where, and what in it has no effect.
 import type { AppAnswer, WarningsAnswer } from '#libs/api-client';
 import { fitting } from './wrap.js';
 
@@ -11,20 +11,6 @@ export const healthWord = ({ tasksRunning, tasksHealthy, instances, healthChecks
 /** As many instances are healthy (running, without health checks) as are wanted. */
 export const isWhole = ({ tasksRunning, tasksHealthy, instances, healthChecks }: AppAnswer): boolean =>
   (healthChecks?.length ? tasksHealthy : tasksRunning) >= instances;
-
-/** URLs by path and by service port; virtual hosts as they are. */
-export function urlsOf(app: AppAnswer, proxyUrl: string): string[] {
-  const { protocol, hostname } = new URL(proxyUrl);
-  const ports =
-    app.portDefinitions?.map(({ port }) => port) ??
-    app.container?.portMappings?.map(({ servicePort }) => servicePort) ??
-    [];
-  if (!ports.length) return [];
-  return [
-    `${proxyUrl}/_app${app.id}/`,
-    ...ports.filter((port) => port > 0).map((port) => `${protocol}//${hostname}:${port}/`),
-  ];
-}
 
 /** What in its definition has no effect: a label that is misspelt here would else be noticed by its absence only. */
 export const warningLines = ({ warnings }: WarningsAnswer): readonly string[] =>

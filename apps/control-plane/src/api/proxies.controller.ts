@@ -13,6 +13,7 @@ import {
   isFlag,
   isName,
   isNull,
+  isPort,
   isText,
   listOf,
   mapOf,
@@ -109,6 +110,7 @@ const isTraffic = shape({
 
 const isReport = shape({
   address: isName,
+  listens: optional(shape({ httpsPort: optional(isPort), appPaths: isFlag })),
   cluster: optional(either(isText, isNull)),
   epoch: isCount,
   confirmed: shape({ epoch: isCount, number: isCount }),

@@ -447,9 +447,13 @@ export const AGENT_ENDPOINTS: readonly Endpoint[] = [
   },
 ];
 
+/** Of a proxy, for people. */
+const listens = object({ httpsPort: count, appPaths: flag }, 'httpsPort');
+
 const report = object(
   {
     address: text,
+    listens,
     cluster: { type: ['string', 'null'] },
     epoch: count,
     confirmed: object({ epoch: count, number: count }),
@@ -457,9 +461,34 @@ const report = object(
     warnings: texts,
     leaving: flag,
   },
+  'listens',
   'cluster',
   'leaving',
 );
+
+const addresses = object({
+  apps: listOf(
+    object({
+      appId: text,
+      ways: listOf(
+        object(
+          {
+            by: { type: 'string', enum: ['host', 'service-port', 'app-id'] },
+            portIndex: count,
+            host: text,
+            path: text,
+            redirectToHttps: flag,
+            servicePort: count,
+            mode: { type: 'string', enum: ['auto', 'http', 'tcp'] },
+            bind: text,
+            proxyHeader: flag,
+          },
+          ...['host', 'path', 'redirectToHttps', 'servicePort', 'mode', 'bind', 'proxyHeader'],
+        ),
+      ),
+    }),
+  ),
+});
 
 export const PROXY_ENDPOINTS: readonly Endpoint[] = [
   {
@@ -492,9 +521,26 @@ export const PROXY_ENDPOINTS: readonly Endpoint[] = [
       {
         status: 200,
         meaning: 'The proxies.',
-        schema: object({ proxies: listOf(object({ id: text, live: flag })) }),
+        schema: object({ proxies: listOf(object({ id: text, live: flag, listens }, 'listens')) }),
       },
     ],
+  },
+  {
+    method: 'GET',
+    path: '/v3/addresses',
+    tag: 'Proxies',
+    summary: 'By which hosts, paths and ports each app is reached',
+    detail:
+      'As proxies route: what another app has, or what is outside of `--service-ports`, is not listed (`GET /v3/apps/ID/warnings` says so). `host` is on the main ports of every proxy, ' +
+      '`service-port` at a port of its own (never TLS), `app-id` under `/_app/` of the main port. Where the proxies are: `GET /v3/proxies`.',
+    parameters: [
+      { ...parameters.appOfInstances, meaning: 'Only this app, by its full id.' },
+      parameters.limit,
+      parameters.cursor,
+    ],
+    errors: ['invalid-argument', 'not-found'],
+    answers: [{ status: 200, meaning: 'The ways to each app.', schema: addresses }],
+    example: { target: '/v3/addresses?app=/shop/web' },
   },
   {
     method: 'DELETE',

@@ -1,0 +1,72 @@
+import { describe, expect, it } from '@jest/globals';
+import { wayLines, type ProxyPlace } from './way-lines.js';
+
+const place = (more: Partial<ProxyPlace> = {}): ProxyPlace => ({
+  url: 'http://127.0.0.1:8000',
+  appPaths: false,
+  ...more,
+});
+
+describe('the ways to an app in words', () => {
+  it('are URLs, and host and port for TCP', () => {
+    const lines = wayLines(
+      [
+        { by: 'service-port', servicePort: 10_001, mode: 'auto' },
+        { by: 'service-port', servicePort: 10_002, mode: 'tcp' },
+        { by: 'app-id', path: '/_app/shop/web/' },
+      ],
+      place({ httpsPort: 8443 }),
+    );
+    expect(lines).toEqual([
+      'http://127.0.0.1:10001/',
+      '127.0.0.1:10002 (TCP)',
+      'http://127.0.0.1:8000/_app/shop/web/',
+    ]);
+  });
+
+  it('by host are on HTTPS where the proxy has it, and plain unless that is redirected', () => {
+    const plain = { by: 'host', host: 'shop.example', path: '/api' } as const;
+    const redirected = { by: 'host', host: 'pay.example', redirectToHttps: true } as const;
+    const lines = (proxy: ProxyPlace) => [plain, redirected].map((way) => wayLines([way], proxy));
+    expect(lines(place({ httpsPort: 8443 }))).toEqual([
+      ['https://shop.example:8443/api', 'http://shop.example:8000/api'],
+      ['https://pay.example:8443/'],
+    ]);
+    expect(lines(place())).toEqual([
+      ['http://shop.example:8000/api'],
+      [expect.stringMatching(/^https:\/\/pay\.example\/ \(from what ends TLS before the proxy/)],
+    ]);
+    expect(lines(place({ url: 'https://lb.internal', httpsPort: 8443 }))).toEqual([
+      ['https://shop.example/api'],
+      ['https://pay.example/'],
+    ]);
+    expect(lines(place({ url: 'http://lb.internal', httpsPort: 443 }))[0]).toEqual([
+      'https://shop.example/api',
+      'http://shop.example/api',
+    ]);
+  });
+
+  it('tell of an own address and of the PROXY header', () => {
+    const port = { by: 'service-port', servicePort: 10_001, mode: 'tcp' } as const;
+    const lines = wayLines(
+      [
+        { ...port, bind: '192.0.2.1' },
+        { ...port, mode: 'http', bind: '2001:db8::1' },
+        { ...port, bind: '0.0.0.0', proxyHeader: true },
+      ],
+      place({ url: 'http://edge.internal:8000' }),
+    );
+    expect(lines).toEqual([
+      '192.0.2.1:10001 (TCP)',
+      'http://[2001:db8::1]:10001/',
+      'edge.internal:10001 (TCP) (behind a balancer that sends a PROXY header)',
+    ]);
+  });
+
+  it('by id are for the host of the proxy, unless it lets others ask', () => {
+    const way = { by: 'app-id', path: '/_app/web/' } as const;
+    const url = 'http://edge.internal:8000';
+    expect(wayLines([way], place({ url }))[0]).toMatch(/_app\/web\/ \(from the host of the proxy/);
+    expect(wayLines([way], place({ url, appPaths: true }))).toEqual([`${url}/_app/web/`]);
+  });
+});
