@@ -1,7 +1,7 @@
 // The access log: a JSON line per request, of which a share is written and every failure is. It never holds a request up: lines wait in
 // memory while the disk is slow, and beyond a bound they are dropped and counted. Opened anew on SIGHUP and SIGUSR1, for logrotate.
 import { createWriteStream, type WriteStream } from 'node:fs';
-import type { Observer, RequestRecord } from '#libs/proxy-engine';
+import { versionOf, type Observer, type RequestRecord } from '#libs/proxy-engine';
 
 /** Characters that may wait for the disk. */
 const WAITING_MAX = 4 * 1024 * 1024;
@@ -101,7 +101,7 @@ function lineOf(record: RequestRecord, now: number): string {
     time: new Date(now).toISOString(),
     app: service?.appId,
     port: service?.portIndex,
-    version: target?.version,
+    version: versionOf(record),
     task: target?.taskId,
     via: record.path,
     client: record.clientAddress,

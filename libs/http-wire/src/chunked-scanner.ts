@@ -49,9 +49,15 @@ class StrictScanner implements ChunkedScanner {
   #size = 0;
   /** Octets of the present chunk that are still to come. */
   #left = 0;
+  /** Of all chunks so far, by their sizes. */
+  #announced = 0;
   #extensionBytes = 0;
   #lineBytes = 0;
   #why = '';
+
+  get dataBytes(): number {
+    return this.#announced - this.#left;
+  }
 
   get betweenChunks(): boolean {
     return this.#state === SIZE_START;
@@ -141,6 +147,7 @@ class StrictScanner implements ChunkedScanner {
 
   #endOfSizeLine(): boolean {
     this.#left = this.#size;
+    this.#announced += this.#size;
     this.#state = this.#size === 0 ? LAST : DATA;
     return true;
   }

@@ -59,6 +59,8 @@ export interface HeadLimits {
 export interface ChunkedScanner {
   /** All that was seen is whole chunks: a last chunk could follow at once. */
   readonly betweenChunks: boolean;
+  /** Octets of data so far, without what frames them. */
+  readonly dataBytes: number;
   /**
    * Looks at the bytes of `data` from `from` on. `end`: the body ends before offset `at`. `more`: all of it belongs to the body.
    * `trailers`: a trailer section begins at `at` (the bytes before it belong to the body).

@@ -6,11 +6,6 @@ import type { OwnAnswer } from './admission/admit.js';
 const RETRY_AFTER_S = 5;
 
 /** Answers unless an answer has begun; then the connection is cut, so that nobody takes a torn answer for a whole one. */
-export function answer(res: ServerResponse, status: number, message: string): void {
-  ownAnswer(res, { kind: 'answer', status, message, headers: [] });
-}
-
-/** The same, with headers of its own. */
 export function ownAnswer(res: ServerResponse, own: OwnAnswer): void {
   if (res.headersSent || res.destroyed) {
     res.destroy();
@@ -32,6 +27,10 @@ export function rawOwnAnswer(own: OwnAnswer): string {
   for (const [name, value] of headers) lines.push(`${name}: ${value}`);
   return `${lines.join('\r\n')}\r\n\r\n${body}`;
 }
+
+/** Of the body of such an answer to a request with this method. */
+export const bodyBytesOf = ({ message }: OwnAnswer, method: string | undefined): number =>
+  message === '' || method === 'HEAD' ? 0 : Buffer.byteLength(JSON.stringify({ message }));
 
 /** Header names and values, and the body. */
 export function partsOf(own: OwnAnswer): {

@@ -9,6 +9,7 @@ export type { Cancel, NoTarget, NoTargetKind, Outcome, Pick, Placed } from './ta
 export { TargetClaims } from './targets/target-claims.js';
 // what is measured of it
 export type { Observer, RequestRecord } from './observe/request-record.js';
+export { versionOf } from './observe/version-of.js';
 export { TrafficStats } from './observe/traffic-stats.js';
 export { mergeInFlight, mergeTotals, prometheusText } from './observe/snapshot.js';
 export type { ProcessSnapshot, TableState } from './observe/snapshot.js';

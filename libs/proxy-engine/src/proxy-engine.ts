@@ -7,7 +7,8 @@ import type { TaskId } from '#libs/model';
 import type { RouteTable } from '#libs/routing';
 import type { Clock } from '#libs/time';
 import type { FindOptions } from './admission/find-route.js';
-import { rawAnswer } from './answers.js';
+import type { OwnAnswer } from './admission/own-answer.js';
+import { rawOwnAnswer } from './answers.js';
 import { Gates } from './admission/gates.js';
 import { Departures } from './drain/departures.js';
 import { beginsHttp2 } from './fronts/preface.js';
@@ -21,6 +22,7 @@ import { FastPath } from './fast/fast-path.js';
 import { FullPath, type FullPathParts } from './full/full-path.js';
 import { http1Calls } from './full/http1-call.js';
 import { UpstreamAgent } from './full/upstream-agent.js';
+import { tellOwn } from './observe/own-record.js';
 import { nobodyWatches, type Observer } from './observe/request-record.js';
 import { LiveRoutes } from './targets/live-routes.js';
 import { TargetClaims } from './targets/target-claims.js';
@@ -241,9 +243,17 @@ export class ProxyEngine {
 
   /** On the main port. */
   #accept(socket: Socket): void {
-    if (!this.#gate.enter(socket)) refuse(socket, 503, 'the proxy has no room for another connection');
-    else if (!this.#enterAs(socket)) refuse(socket, 429, 'too many connections from this address');
+    if (!this.#gate.enter(socket)) this.#refuse(socket, 503, 'the proxy has no room for another connection');
+    else if (!this.#enterAs(socket)) this.#refuse(socket, 429, 'too many connections from this address');
     else this.#http(socket, originOf(socket));
+  }
+
+  /** Nothing is read of it: whatever it asks, this is the answer. */
+  #refuse(socket: Socket, status: number, message: string): void {
+    const own: OwnAnswer = { kind: 'answer', status, message, headers: [] };
+    tellOwn(this.#parts.observer, { own, origin: originOf(socket), startedAt: performance.now() });
+    socket.on('error', () => socket.destroy());
+    socket.end(rawOwnAnswer(own), () => socket.destroy());
   }
 
   #enterAs(socket: Socket): boolean {
@@ -275,12 +285,6 @@ export class ProxyEngine {
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => void this.#options.clock.after(ms, resolve));
   }
-}
-
-/** Nothing is read of it: whatever it asks, this is the answer. */
-function refuse(socket: Socket, status: number, message: string): void {
-  socket.on('error', () => socket.destroy());
-  socket.end(rawAnswer(status, message), () => socket.destroy());
 }
 
 function explainListen(error: Error, bind: string, port: number): Error {

@@ -21,6 +21,7 @@ export class BodyMeter {
   /** Goes on behind them. */
   tail = '';
   readonly #scanner: ChunkedScanner | undefined;
+  #taken = 0;
   /** Infinity: until the connection is closed. */
   #left: number;
   /** Of the trailer section; -1: not in it. */
@@ -32,6 +33,11 @@ export class BodyMeter {
     this.#scanner = framing.kind === 'chunked' ? createChunkedScanner() : undefined;
     this.#left = framing.kind === 'length' ? framing.bytes : framing.kind === 'until-close' ? Infinity : 0;
     this.done = this.#left === 0 && !this.#scanner;
+  }
+
+  /** Octets of the body so far, without what frames them. */
+  get bytes(): number {
+    return this.#scanner?.dataBytes ?? this.#taken;
   }
 
   /** It is chunked and could be ended here with a last chunk. */
@@ -49,10 +55,12 @@ export class BodyMeter {
     const there = data.length - from;
     if (there < this.#left) {
       this.#left -= there;
+      this.#taken += there;
       this.end = data.length;
       return;
     }
     this.end = this.next = from + this.#left;
+    this.#taken += this.#left;
     this.#left = 0;
     this.done = true;
   }

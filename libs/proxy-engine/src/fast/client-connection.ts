@@ -5,7 +5,7 @@ import { readRequestHead, type RequestHead } from '#libs/http-wire';
 import { admit, type OwnAnswer } from '../admission/admit.js';
 import type { Origin } from '../fronts/origin.js';
 import { beginsHttp2 } from '../fronts/preface.js';
-import { nobodyWatches } from '../observe/request-record.js';
+import { tellOwn } from '../observe/own-record.js';
 import { ownAnswerText } from './answer-rewrite.js';
 import { BodyMeter } from './body-meter.js';
 import type { Watched } from './deadlines.js';
@@ -14,7 +14,6 @@ import type { FastWorld } from './fast-parts.js';
 import { needsFullPath } from './full-only.js';
 import { HeadFacts } from './head-facts.js';
 import { BUFFERED_BYTES_MAX, CLIENT_IDLE_MS, HEAD_LIMITS, HEAD_MS, LINGER_MS } from './limits.js';
-import { makeRequestId } from './request-id.js';
 import { ForwardedLines } from './request-rewrite.js';
 
 /** Of requests that wait for their turn: bytes and pieces, beyond which the client has to wait with sending. */
@@ -33,14 +32,9 @@ type State =
 
 interface Asked {
   readonly head: RequestHead;
+  readonly facts: HeadFacts;
   readonly data: Buffer;
   readonly startedAt: number;
-}
-interface OwnRecord {
-  readonly status: number;
-  readonly bytesOut: number;
-  readonly startedAt: number;
-  readonly head?: RequestHead;
 }
 
 export interface ClientOwner {
@@ -256,7 +250,7 @@ export class ClientConnection implements Watched, ExchangeClient {
     const startedAt = this.#headSince;
     this.#headSince = 0;
     this.deadline = Infinity;
-    if (route.kind === 'answer') return this.#answer(route, { head, data, startedAt });
+    if (route.kind === 'answer') return this.#answer(route, { head, facts, data, startedAt });
     this.#idleLooks = 0;
     const exchange = new FastExchange(this.#world, this, { head, route, startedAt });
     this.#exchange = exchange;
@@ -282,7 +276,7 @@ export class ClientConnection implements Watched, ExchangeClient {
   }
 
   /** No task is asked. True: the next request may follow. */
-  #answer(own: OwnAnswer, { head, data, startedAt }: Asked): boolean {
+  #answer(own: OwnAnswer, { head, facts, data, startedAt }: Asked): boolean {
     const body = head.framing.kind === 'none' ? undefined : new BodyMeter(head.framing);
     if (body && !body.done) body.take(data, head.end);
     const whole = !body || (body.done && body.fault === '');
@@ -290,7 +284,7 @@ export class ClientConnection implements Watched, ExchangeClient {
     const stays = whole && head.keepAlive && !this.#world.isStopping();
     const text = ownAnswerText(own, head.method, stays, this.#world.deadlines.now);
     this.socket.write(text);
-    this.#record({ status: own.status, bytesOut: Buffer.byteLength(text), startedAt, head });
+    tellOwn(this.#world.observer, { own, origin: this.origin, startedAt, facts });
     this.#input = whole && next < data.length ? data.subarray(next) : undefined;
     this.deadline = this.#world.deadlines.now + CLIENT_IDLE_MS;
     if (!whole) this.#linger();
@@ -304,27 +298,8 @@ export class ClientConnection implements Watched, ExchangeClient {
     const own: OwnAnswer = { kind: 'answer', status, message, headers: [] };
     const text = ownAnswerText(own, 'GET', false, this.#world.deadlines.now);
     this.socket.write(text);
-    this.#record({ status, bytesOut: Buffer.byteLength(text), startedAt: this.#headSince });
+    tellOwn(this.#world.observer, { own, origin: this.origin, startedAt: this.#headSince });
     this.#linger();
-  }
-
-  #record({ status, bytesOut, startedAt, head }: OwnRecord): void {
-    const { observer } = this.#world;
-    if (observer === nobodyWatches) return;
-    observer.ended({
-      path: 'own',
-      service: undefined,
-      target: undefined,
-      method: head?.method ?? '',
-      host: head?.host,
-      urlPath: head?.target.split('?', 1)[0] ?? '',
-      clientAddress: this.origin.clientAddress,
-      requestId: makeRequestId(),
-      status,
-      durationMs: performance.now() - startedAt,
-      retries: 0,
-      bytesOut,
-    });
   }
 
   /** After the last byte of the last answer. */

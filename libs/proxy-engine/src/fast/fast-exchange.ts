@@ -8,6 +8,7 @@ import type { TaskId } from '#libs/model';
 import type { RouteTarget } from '#libs/routing';
 import type { AdmittedRequest, OwnAnswer } from '../admission/admit.js';
 import { stickyCookie } from '../admission/sticky-cookie.js';
+import { bodyBytesOf } from '../answers.js';
 import type { Origin } from '../fronts/origin.js';
 import { idleMsFor, IDLE_MS_MAX } from '../full/upstream-agent.js';
 import { nobodyWatches } from '../observe/request-record.js';
@@ -93,7 +94,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
   #answerDone = false;
   #stays = false;
   #status = 0;
-  #bytesOut = 0;
+  #ownBytes = 0;
   #over = false;
 
   constructor(world: FastWorld, client: ExchangeClient, { head, route, startedAt }: ExchangeStart) {
@@ -387,7 +388,6 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     this.#stays = this.#mayStay(head);
     const text = this.#rewritten(head);
     const { socket } = this.#client;
-    this.#bytesOut += text.length + body.end - head.end;
     if (this.#unframed) {
       socket.cork();
       socket.write(text, 'latin1');
@@ -416,7 +416,6 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     }
     if (this.#unframed) this.#writeChunk(data, 0, body.end);
     else if (body.end > 0) this.#client.socket.write(part(data, 0, body.end));
-    this.#bytesOut += body.end;
     return this.#wrote(body, data);
   }
 
@@ -447,7 +446,6 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     socket.write(part(data, from, end));
     socket.write('\r\n', 'latin1');
     socket.uncork();
-    this.#bytesOut += frame.length + 2;
   }
 
   #endUnframed(): void {
@@ -463,7 +461,6 @@ export class FastExchange implements UpstreamUser, AnswerTo {
 
   #write(text: string): void {
     this.#client.socket.write(text, 'latin1');
-    this.#bytesOut += text.length;
   }
 
   /** Whether the client may send another request after this answer. */
@@ -542,7 +539,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     const stays = this.#requestDone && this.#head.keepAlive && !this.#world.isStopping();
     const text = ownAnswerText(own, this.method, stays, this.#world.deadlines.now);
     this.#client.socket.write(text);
-    this.#bytesOut += Buffer.byteLength(text);
+    this.#ownBytes = bodyBytesOf(own, this.method);
     this.#status = own.status;
     const afterwards = !this.#requestDone ? 'lingers' : stays ? 'stays' : 'closes';
     this.#end(outcome);
@@ -608,7 +605,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
       status: this.#status,
       durationMs: performance.now() - this.#startedAt,
       retries: Math.max(0, this.#attempts - 1),
-      bytesOut: this.#bytesOut,
+      bytesOut: this.#ownBytes || (this.#answerBody?.bytes ?? 0),
     });
   }
 

@@ -750,7 +750,8 @@ describe('the fast path: the end', () => {
       clientAddress: '127.0.0.1',
       retries: 0,
     });
-    expect(first?.bytesOut).toBe(answered.text.length);
+    expect(first?.bytesOut).toBe('ok'.length);
+    expect(answered.text).toMatch(/\r\n\r\nok$/);
   });
 
   it('keeps many connections at once apart', async () => {

@@ -42,6 +42,4 @@ export interface ClientSide {
   answerOwn(own: OwnAnswer): void;
   /** Tears the answer. */
   cut(): void;
-  /** To the client so far, without heads. */
-  readonly bytesOut: number;
 }

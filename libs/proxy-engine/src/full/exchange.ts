@@ -7,8 +7,9 @@ import type { Transform } from 'node:stream';
 import type { TaskId } from '#libs/model';
 import type { RouteService } from '#libs/routing';
 import type { Clock } from '#libs/time';
-import type { AdmittedRequest } from '../admission/admit.js';
+import type { AdmittedRequest, OwnAnswer } from '../admission/admit.js';
 import { stickyCookie } from '../admission/sticky-cookie.js';
+import { bodyBytesOf } from '../answers.js';
 import type { Departures } from '../drain/departures.js';
 import type { Origin } from '../fronts/origin.js';
 import { isUsableRequestId, makeRequestId } from '../fast/request-id.js';
@@ -44,6 +45,8 @@ export interface ExchangeAsk {
   /** For the task, before the edits of the route. */
   readonly headers: HeaderMap;
   readonly path: 'full' | 'h2';
+  /** Of `performance`, as soon as the request was known. */
+  readonly startedAt: number;
   readonly origin: Origin;
   /** What the answer's body goes through, e.g. a compressor; may change the head. */
   readonly transform?: (answer: { status: number; headers: string[] }) => Transform | undefined;
@@ -63,12 +66,12 @@ export class Exchange {
   readonly #route: AdmittedRequest;
   readonly #ask: ExchangeAsk;
   readonly #headers: HeaderMap;
-  readonly #startedAt: number;
   readonly #requestId: string;
   readonly #tried = new Set<TaskId>();
   #asked = 0;
   #repeated = false;
   #status = 0;
+  #bytesOut = 0;
   #attempt: Attempt | undefined;
   #queued: Cancel | undefined;
 
@@ -77,7 +80,6 @@ export class Exchange {
     this.#client = ask.client;
     this.#route = ask.route;
     this.#ask = ask;
-    this.#startedAt = parts.clock.now();
     const given = ask.headers['x-request-id'];
     this.#requestId = typeof given === 'string' && isUsableRequestId(given) ? given : makeRequestId();
     this.#headers = editMap({ ...ask.headers, 'x-request-id': this.#requestId }, ask.route.requestEdits);
@@ -177,6 +179,10 @@ export class Exchange {
     });
     const { body } = answer;
     const last = through ? body.pipe(through) : body;
+    if (this.#client.method !== 'HEAD')
+      last.on('data', (chunk: Buffer) => {
+        this.#bytesOut += chunk.length;
+      });
     last.pipe(out, { end: false });
     last.once('end', () => this.#client.finish(answer.trailers()));
     body.once('close', () => {
@@ -251,8 +257,12 @@ export class Exchange {
   }
 
   #answerOwn(status: number, message: string, headers: readonly (readonly [string, string])[] = []): void {
-    if (!this.#client.answered) this.#status = status;
-    this.#client.answerOwn({ kind: 'answer', status, message, headers });
+    const own: OwnAnswer = { kind: 'answer', status, message, headers };
+    if (!this.#client.answered) {
+      this.#status = status;
+      this.#bytesOut = bodyBytesOf(own, this.#client.method);
+    }
+    this.#client.answerOwn(own);
   }
 
   /** The target leaves and its drain time is over. */
@@ -297,7 +307,7 @@ export class Exchange {
   }
 
   #record(): RequestRecord {
-    const { route, path, origin, headers } = this.#ask;
+    const { route, path, origin, headers, startedAt } = this.#ask;
     const host = headers['host'];
     return {
       path: this.#asked === 0 ? 'own' : path,
@@ -309,9 +319,9 @@ export class Exchange {
       clientAddress: origin.clientAddress,
       requestId: this.#requestId,
       status: this.#status,
-      durationMs: this.#parts.clock.now() - this.#startedAt,
+      durationMs: performance.now() - startedAt,
       retries: Math.max(0, this.#asked - 1),
-      bytesOut: this.#client.bytesOut,
+      bytesOut: this.#bytesOut,
     };
   }
 

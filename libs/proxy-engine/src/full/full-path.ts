@@ -2,13 +2,14 @@
 // Upgrade, CONNECT). It listens nowhere: connections are handed to it, with the bytes that were read of them already.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { admit, type Verdict } from '../admission/admit.js';
+import { admit, type OwnAnswer } from '../admission/admit.js';
 import { answerTransformOf } from '../admission/answer-transform.js';
 import { limitBody } from '../admission/body-limit.js';
 import type { FindOptions } from '../admission/find-route.js';
-import { factsOf } from '../admission/request-facts.js';
-import { answer, ownAnswer, rawAnswer, rawOwnAnswer } from '../answers.js';
+import { factsOf, type RequestFacts } from '../admission/request-facts.js';
+import { ownAnswer, rawOwnAnswer } from '../answers.js';
 import type { Origin } from '../fronts/origin.js';
+import { tellOwn } from '../observe/own-record.js';
 import { addForwarded, dropHopByHop } from './forwarded-headers.js';
 import { Exchange, type ExchangeParts } from './exchange.js';
 import { Http1Client } from './http1-client.js';
@@ -81,18 +82,30 @@ export class FullPath {
       if (!isWebSocket(req)) declineUpgrade(server, req, socket, head);
       else this.#upgrade(req, socket, head).catch(() => socket.destroy());
     });
+    // without a listener node closes the connection and says nothing
+    server.on('connect', (req: IncomingMessage, socket: Duplex) => {
+      const own = refusalOf(faultOfRequest(req) ?? NO_TUNNELS);
+      socket.on('error', () => socket.destroy());
+      socket.end(rawOwnAnswer(own));
+      tellOwn(this.#parts.observer, { own, origin: this.#originOf(req), startedAt: performance.now() });
+    });
     return server;
   }
 
   async #exchange(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const startedAt = performance.now();
     const wait = this.#parts.freshen();
     if (wait) await wait;
     if (res.destroyed) return;
-    if (this.#isRefused(req, res)) return;
-    const encoding = req.headers['transfer-encoding'];
     const origin = this.#originOf(req);
-    const verdict = this.#admit(req, origin);
-    if (verdict.kind === 'answer') return ownAnswer(res, verdict);
+    if (this.#isRefused(req, res, startedAt)) return;
+    const encoding = req.headers['transfer-encoding'];
+    const facts = factsOf(req, origin);
+    const verdict = admit(facts, this.#parts.findOptions());
+    if (verdict.kind === 'answer') {
+      ownAnswer(res, verdict);
+      return tellOwn(this.#parts.observer, { own: verdict, origin, startedAt, facts });
+    }
     const client = new Http1Client(req, res, this.#parts.isStopping);
     const headers = dropHopByHop(req.headers);
     // announces trailers of a body that is chunked; node refuses it beside a length
@@ -104,6 +117,7 @@ export class FullPath {
       route: verdict,
       headers,
       path: 'full',
+      startedAt,
       origin,
       ...(transform ? { transform } : {}),
     });
@@ -112,32 +126,33 @@ export class FullPath {
   }
 
   /** What cannot be trusted is answered at once, and nothing behind it on this connection is served, read already or not. */
-  #isRefused(req: IncomingMessage, res: ServerResponse): boolean {
+  #isRefused(req: IncomingMessage, res: ServerResponse, startedAt: number): boolean {
     if (this.#distrusted.has(req.socket)) return true;
     const fault = faultOfRequest(req);
     if (!fault) return false;
     this.#distrusted.add(req.socket);
     res.shouldKeepAlive = false;
-    answer(res, fault.status, refusalText(fault));
+    const own = refusalOf(fault);
+    ownAnswer(res, own);
+    tellOwn(this.#parts.observer, { own, origin: this.#originOf(req), startedAt });
     return true;
   }
 
   async #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const startedAt = performance.now();
     const wait = this.#parts.freshen();
     if (wait) await wait;
-    const fault = faultOfRequest(req);
-    if (fault) {
-      socket.end(rawAnswer(fault.status, refusalText(fault)));
-      return;
-    }
     const origin = this.#originOf(req);
-    const verdict = this.#admit(req, origin);
-    if (verdict.kind === 'answer') socket.end(rawOwnAnswer(verdict));
-    else await forwardUpgrade(this.#parts, { req, socket, head, origin, route: verdict });
-  }
-
-  #admit(req: IncomingMessage, origin: Origin): Verdict {
-    return admit(factsOf(req, origin), this.#parts.findOptions());
+    const answerOwn = (own: OwnAnswer, facts?: RequestFacts): void => {
+      socket.end(rawOwnAnswer(own));
+      tellOwn(this.#parts.observer, { own, origin, startedAt, ...(facts ? { facts } : {}) });
+    };
+    const fault = faultOfRequest(req);
+    if (fault) return answerOwn(refusalOf(fault));
+    const facts = factsOf(req, origin);
+    const verdict = admit(facts, this.#parts.findOptions());
+    if (verdict.kind === 'answer') return answerOwn(verdict, facts);
+    await forwardUpgrade(this.#parts, { req, socket, head, origin, route: verdict });
   }
 
   #originOf(req: IncomingMessage): Origin {
@@ -145,7 +160,14 @@ export class FullPath {
   }
 }
 
-const refusalText = ({ why }: Fault): string => `the request is not served: ${why}`;
+const NO_TUNNELS: Fault = { status: 501, why: 'CONNECT: this is a reverse proxy and opens no tunnels' };
+
+const refusalOf = ({ status, why }: Fault): OwnAnswer => ({
+  kind: 'answer',
+  status,
+  message: `the request is not served: ${why}`,
+  headers: [],
+});
 
 /** Never met: each connection comes through `take`. */
 const UNKNOWN: Origin = { clientAddress: 'unknown', localPort: 0, secure: false };

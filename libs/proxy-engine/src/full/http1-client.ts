@@ -11,7 +11,6 @@ export class Http1Client implements ClientSide {
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
   readonly #isStopping: () => boolean;
-  #bytesOut = 0;
 
   /** `isStopping`: answers then end their connection. */
   constructor(req: IncomingMessage, res: ServerResponse, isStopping: () => boolean) {
@@ -47,10 +46,6 @@ export class Http1Client implements ClientSide {
     return this.#res.writableFinished;
   }
 
-  get bytesOut(): number {
-    return this.#bytesOut;
-  }
-
   inform(status: number, headers: FlatHeaders): void {
     // HTTP/1.0 knows none, 100 was sent by this proxy if it was asked for, 101 is another path's
     if (status !== 103 || this.#req.httpVersionMinor === 0 || this.#res.headersSent) return;
@@ -73,7 +68,7 @@ export class Http1Client implements ClientSide {
 
   finish(trailers: FlatHeaders): void {
     if (trailers.length > 0 && this.#res.chunkedEncoding) this.#res.addTrailers(pairsOf(trailers));
-    this.#res.end(() => (this.#bytesOut = this.#res.socket?.bytesWritten ?? this.#bytesOut));
+    this.#res.end();
   }
 
   answerOwn(own: OwnAnswer): void {

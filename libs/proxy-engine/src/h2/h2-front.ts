@@ -13,9 +13,11 @@ import { admit, type OwnAnswer } from '../admission/admit.js';
 import { answerTransformOf } from '../admission/answer-transform.js';
 import { limitBody } from '../admission/body-limit.js';
 import type { FindOptions } from '../admission/find-route.js';
+import type { RequestFacts } from '../admission/request-facts.js';
 import type { Origin } from '../fronts/origin.js';
 import { Exchange, type ExchangeParts } from '../full/exchange.js';
 import { addForwarded } from '../full/forwarded-headers.js';
+import { tellOwn } from '../observe/own-record.js';
 import { AbuseGuard } from './abuse-guard.js';
 import { StreamClient } from './stream-client.js';
 import { factsOfStream, readStreamHead, type StreamHead } from './stream-head.js';
@@ -147,6 +149,7 @@ export class H2Front {
     stream: ServerHttp2Stream,
     { raw, ended }: { raw: string[]; ended: boolean },
   ): Promise<void> {
+    const startedAt = performance.now();
     const head = readStreamHead(raw, ended);
     const client = new StreamClient(
       stream,
@@ -156,11 +159,16 @@ export class H2Front {
     const wait = this.#parts.freshen();
     if (wait) await wait;
     if (client.gone) return;
-    if (head.kind === 'bad') return client.answerOwn(refusal(head.status, head.why));
+    const answerOwn = (own: OwnAnswer, asked?: RequestFacts): void => {
+      client.answerOwn(own);
+      tellOwn(this.#parts.observer, { own, origin, startedAt, ...(asked ? { facts: asked } : {}) });
+    };
+    if (head.kind === 'bad') return answerOwn(refusal(head.status, head.why));
+    const facts = factsOfStream(head, origin);
     if (head.protocol !== undefined || head.method === 'CONNECT')
-      return client.answerOwn(refusal(501, NO_CONNECT));
-    const verdict = admit(factsOfStream(head, origin), this.#parts.findOptions());
-    if (verdict.kind === 'answer') return client.answerOwn(verdict);
+      return answerOwn(refusal(501, NO_CONNECT), facts);
+    const verdict = admit(facts, this.#parts.findOptions());
+    if (verdict.kind === 'answer') return answerOwn(verdict, facts);
     if (head.headers['expect'] !== undefined) client.inform(100, []);
     const headers = forTask(head);
     addForwarded(headers, origin, verdict.prefix);
@@ -171,6 +179,7 @@ export class H2Front {
       route: verdict,
       headers,
       path: 'h2',
+      startedAt,
       origin,
       ...(transform ? { transform } : {}),
     });

@@ -33,7 +33,6 @@ export class StreamClient implements ClientSide {
   readonly #stream: ServerHttp2Stream;
   #requestTrailers: readonly string[] = [];
   #trailers: FlatHeaders = [];
-  #bytesOut = 0;
 
   constructor(stream: ServerHttp2Stream, method: string, hasBody: boolean) {
     this.#stream = stream;
@@ -69,10 +68,6 @@ export class StreamClient implements ClientSide {
     return this.#stream.writableFinished && !this.#stream.aborted;
   }
 
-  get bytesOut(): number {
-    return this.#bytesOut;
-  }
-
   inform(status: number, headers: FlatHeaders): void {
     if (this.gone || this.#stream.headersSent || status === 101) return;
     try {
@@ -104,7 +99,6 @@ export class StreamClient implements ClientSide {
     const { headers, body } = partsOf(own);
     this.#stream.respond({ ':status': own.status, ...headersOf(headers.flat()) });
     if (!this.#stream.writableEnded) this.#stream.end(body);
-    this.#bytesOut = body.length;
   }
 
   cut(): void {

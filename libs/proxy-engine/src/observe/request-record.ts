@@ -19,7 +19,7 @@ export interface RequestRecord {
   readonly durationMs: number;
   /** Targets asked after the first one. */
   readonly retries: number;
-  /** To the client. */
+  /** To the client, of the body: neither heads nor what frames chunks, so that all paths count alike. */
   readonly bytesOut: number;
 }
 

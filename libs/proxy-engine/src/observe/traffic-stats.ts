@@ -12,6 +12,7 @@ import type { TaskId } from '#libs/model';
 import type { TrafficSums } from '#libs/proxy-core';
 import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
 import type { Observer, RequestRecord } from './request-record.js';
+import { versionOf } from './version-of.js';
 
 /** Tasks and ports beyond it are counted with others of their app and version. About 4 KB each. */
 const SERIES_MAX = 5_000;
@@ -119,7 +120,11 @@ export class TrafficStats implements Observer {
   #find(service: RouteService | undefined, target: RouteTarget | undefined): Series {
     const isFull = this.#byTask.size + this.#others.size >= SERIES_MAX;
     const task = isFull ? undefined : target?.taskId;
-    const [appId, portIndex, version] = [service?.appId ?? '', service?.portIndex ?? 0, target?.version];
+    const [appId, portIndex, version] = [
+      service?.appId ?? '',
+      service?.portIndex ?? 0,
+      versionOf({ service, target }),
+    ];
     if (task !== undefined && !this.#byTask.has(task)) {
       const series = newSeries(appId, portIndex, version, task);
       this.#byTask.set(task, series);
