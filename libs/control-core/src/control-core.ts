@@ -66,6 +66,8 @@ export interface ControlCoreParts {
   /** Throws `disk-full` when the server's own disk is nearly full. */
   readonly checkDisk: () => void;
   readonly settings?: ReconcileSettings;
+  /** Ms between two looks of the reconcile loop at everything; absent: its own. */
+  readonly safetyMs?: number;
 }
 
 export class ControlCore {
@@ -163,6 +165,7 @@ export class ControlCore {
       alarms: this.alarms,
       launchesHeld: () => this.shutdown.isUnderWay,
       undo: (failed, workingSet, now) => this.deployments.undoFailed(failed, workingSet, now),
+      ...(parts.safetyMs === undefined ? {} : { safetyMs: parts.safetyMs }),
     });
     this.proxies = new ProxyRegistry({ lane, cluster, moved: () => this.loop.markStopping() });
     // state first, events last: who reacts to an event by reading sees the change

@@ -32,6 +32,8 @@ export interface ReconcileLoopParts {
   readonly alarms: Alarms;
   /** Most apps that one pass looks at; absent: PASS_APPS_MAX. */
   readonly appsPerPass?: number;
+  /** Between two looks at everything; absent: SAFETY_MS. */
+  readonly safetyMs?: number;
   /** While true nothing is launched (`longrun up` is ending). */
   readonly launchesHeld: () => boolean;
   /** Ends a failed deployment and takes it back; null when that cannot be. */
@@ -272,7 +274,7 @@ export class ReconcileLoop {
 
   #armSafety(): void {
     this.#safety?.cancel();
-    this.#safety = this.#parts.clock.after(SAFETY_MS, () => {
+    this.#safety = this.#parts.clock.after(this.#parts.safetyMs ?? SAFETY_MS, () => {
       this.#armSafety();
       this.markAll();
     });

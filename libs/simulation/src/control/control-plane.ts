@@ -56,6 +56,11 @@ export interface ControlPlaneParts {
   clockError(): ClockError;
 }
 
+/**
+ * The net of the reconcile loop is all but taken away: whatever is to be done must be woken by what happened or by its own time, and a
+ * change that nobody marked breaks a promise here instead of being late by some seconds.
+ */
+const SAFETY_MS = 10 * 60_000;
 /** A process that could not start, or was killed, is started again after this. */
 const RESTART_MS = 2_000;
 export const SERVICE_PORTS = { from: 10_000, to: 10_099 };
@@ -140,6 +145,7 @@ export class SimControlPlane {
       servicePorts: SERVICE_PORTS,
       checkDisk: () => undefined,
       settings,
+      safetyMs: SAFETY_MS,
       publisher: {
         events: (events) => this.#parts.hooks.events(process.name, events),
         officeLost: () => endAll('this control plane no longer leads'),
