@@ -201,6 +201,75 @@ describe('table session', () => {
     expect(world.swapped).toEqual([1, 4]);
   });
 
+  describe('when the data path cannot carry a table out', () => {
+    const never = new Promise<void>(() => undefined);
+    /** What follows from a timer has happened. */
+    const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+    it('goes over to a newer one after two seconds, and never confirms the other', async () => {
+      const world = new World();
+      world.holdSwap = never;
+      await world.session.start();
+      world.send(aTable(1, 1));
+      world.clock.advance(1_000);
+      world.holdSwap = Promise.resolve();
+      world.send(aTable(1, 2));
+      world.clock.advance(999);
+      await settle();
+      expect(world.swapped).toEqual([1]);
+      world.clock.advance(1);
+      await world.confirmed(1, 2);
+      expect(world.swapped).toEqual([1, 2]);
+      expect(world.reports.map(({ confirmed }) => confirmed)).not.toContainEqual({ epoch: 1, number: 1 });
+    });
+
+    it('waits for it as long as there is no newer one, and confirms it then', async () => {
+      const world = new World();
+      let swapDone = (): void => undefined;
+      world.holdSwap = new Promise((resolve) => (swapDone = resolve));
+      await world.session.start();
+      world.send(aTable(1, 1));
+      for (let second = 0; second < 8; second += 1) {
+        world.clock.advance(1_000);
+        await settle();
+      }
+      expect(world.last().confirmed).toEqual({ epoch: 0, number: 0 });
+      swapDone();
+      await world.confirmed(1, 1);
+      expect(world.swapped).toEqual([1]);
+    });
+
+    it('lets it go when it leaves', async () => {
+      const world = new World();
+      world.holdSwap = never;
+      await world.session.start();
+      world.send(aTable(1, 1));
+      const left = world.session.leave();
+      world.clock.advance(2_000);
+      await left;
+      expect(world.last()).toMatchObject({ leaving: true, confirmed: { epoch: 0, number: 0 } });
+    });
+
+    it('asks for a newer one than that on disk after ten seconds, without having confirmed anything', async () => {
+      const world = new World({ cluster: 'c1', epoch: 4, table: aTable(4, 9) });
+      world.holdSwap = never;
+      let isStarted = false;
+      const started = world.session.start().then(() => (isStarted = true));
+      world.clock.advance(9_999);
+      await settle();
+      expect([isStarted, world.streams.length, world.reports.length]).toEqual([false, 0, 0]);
+      world.clock.advance(1);
+      await started;
+      expect(world.streams[0]?.query).toMatchObject({ epoch: 0, after: 0 });
+      await until('a report', () => world.reports.length > 0);
+      expect(world.last()).toMatchObject({ epoch: 4, confirmed: { epoch: 0, number: 0 } });
+      world.holdSwap = Promise.resolve();
+      world.answer = () => ({ kind: 'answer', answer: { cluster: 'c1', epoch: 4, number: 10 } });
+      world.send(aTable(4, 10));
+      await world.confirmed(4, 10);
+    });
+  });
+
   it('follows the leader that it is told of, and returns to the configured address when that one is gone', async () => {
     const world = new World();
     world.answer = () =>
