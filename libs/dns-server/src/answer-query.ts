@@ -26,10 +26,15 @@ const AUTHORITATIVE = 1 << 10;
 const TRUNCATED = 1 << 9;
 const RECURSION_DESIRED = 1 << 8;
 const OPCODE = 0x7800;
+const HEAD_BYTES = 12;
+const LABEL_MAX = 63;
+const DOT = 0x2e;
 const PLAIN_UDP_BYTES = 512;
 /** Fits every path without fragments (DNS flag day 2020). */
 const UDP_BYTES_MAX = 1232;
 export const TCP_BYTES_MAX = 65_535;
+/** An address record with the shortest name: so many fit a message at most. */
+const RECORD_BYTES_MIN = 16;
 /** SRV records of suspects come behind all others. */
 const SUSPECT_PRIORITY = 10;
 
@@ -40,13 +45,14 @@ export function answerQuery(
   transport: 'udp' | 'tcp',
 ): Buffer | undefined {
   // an answer to an answer would let two servers talk for ever
-  if (bytes.length < 12 || (bytes.readUInt16BE(2) & 0x8000) !== 0) return undefined;
-  const query = decode(bytes);
+  if (bytes.length < HEAD_BYTES || (bytes.readUInt16BE(2) & 0x8000) !== 0) return undefined;
+  const query = isPlainName(bytes) ? decode(bytes) : undefined;
   if (!query) return encodeError(bytes, RCODE.formatError);
   if (((query.flags ?? 0) & OPCODE) !== 0) return encodeError(bytes, RCODE.notImplemented);
   const [question, ...others] = query.questions ?? [];
   if (!question || others.length > 0) return encodeError(bytes, RCODE.formatError);
-  const found = resolve(question, options);
+  const limit = limitOf(query, transport);
+  const found = resolve(question, options, Math.ceil(limit / RECORD_BYTES_MIN));
   const packet: Packet = {
     type: 'response',
     id: query.id ?? 0,
@@ -59,7 +65,7 @@ export function answerQuery(
     authorities: found.authorities,
     additionals: found.additionals,
   };
-  return fit(packet, limitOf(query, transport), sendsOptions(query));
+  return fit(packet, limit, sendsOptions(query));
 }
 
 interface Found {
@@ -77,7 +83,8 @@ const found = (rcode: number, more: Partial<Found> = {}): Found => ({
   ...more,
 });
 
-function resolve(question: Question, options: AnswerOptions): Found {
+/** `most`: records beyond which none would fit anyway; what is never made costs nothing. */
+function resolve(question: Question, options: AnswerOptions, most: number): Found {
   if (question.class !== undefined && question.class !== 'IN' && question.class !== 'ANY')
     return found(RCODE.refused);
   const named = options.names.find(question.name);
@@ -88,7 +95,7 @@ function resolve(question: Question, options: AnswerOptions): Found {
   if ((question.type as string) === 'ANY')
     return found(RCODE.noError, { answers: [unspecific(question.name, options)] });
   if (question.type === 'SOA' && isApex) return found(RCODE.noError, { answers: [soa] });
-  const { answers, additionals } = recordsFor(named, question, options);
+  const { answers, additionals } = recordsFor(named, question, options, most);
   return found(RCODE.noError, { answers, additionals, authorities: answers.length > 0 ? [] : [soa] });
 }
 
@@ -96,15 +103,21 @@ function recordsFor(
   named: Named,
   { name, type }: Question,
   options: AnswerOptions,
+  most: number,
 ): Pick<Found, 'answers' | 'additionals'> {
   const targets = targetsOf(named);
   if (type === 'A' || type === 'AAAA') {
     // a port has no address of its own (RFC 2782)
     const hosts = named.kind === 'port' ? [] : new Set(preferred(targets).map(({ host }) => host));
-    return { answers: shuffled(addresses(name, type, hosts, options.ttl), options.random), additionals: [] };
+    const drawn = shuffled([...hosts].filter(type === 'A' ? isIPv4 : isIPv6), options.random).slice(0, most);
+    // a host that is a name of its own has no address here; SRV records point at it
+    return {
+      answers: drawn.map((data) => ({ type, name, ttl: options.ttl, data })),
+      additionals: [],
+    };
   }
   if (type === 'SRV' && (named.kind === 'app' || named.kind === 'port'))
-    return services(name, named, options);
+    return services(name, named, options, most);
   return { answers: [], additionals: [] };
 }
 
@@ -113,12 +126,14 @@ function services(
   name: string,
   named: { kind: 'app' | 'port'; services: readonly RouteService[]; names: TaskNames },
   { ttl, random }: AnswerOptions,
+  most: number,
 ): Pick<Found, 'answers' | 'additionals'> {
   const lowest = Math.min(...named.services.map(({ portIndex }) => portIndex));
   const asked = named.services.filter(({ portIndex }) => named.kind === 'port' || portIndex === lowest);
   const answers: Answer[] = [];
   const additionals = new Map<string, Answer>();
-  for (const target of asked.flatMap((each) => each.targets)) {
+  const targets = asked.flatMap((each) => each.targets);
+  for (const target of shuffled(targets, random).slice(0, most)) {
     const isAddress = isIPv4(target.host) || isIPv6(target.host);
     const at = isAddress ? named.names(target) : target.host;
     answers.push({
@@ -135,7 +150,7 @@ function services(
     if (isAddress)
       additionals.set(at, { type: isIPv4(target.host) ? 'A' : 'AAAA', name: at, ttl, data: target.host });
   }
-  return { answers: shuffled(answers, random), additionals: [...additionals.values()] };
+  return { answers, additionals: [...additionals.values()] };
 }
 
 function targetsOf(named: Named): readonly RouteTarget[] {
@@ -147,12 +162,6 @@ function targetsOf(named: Named): readonly RouteTarget[] {
 function preferred(targets: readonly RouteTarget[]): readonly RouteTarget[] {
   const sound = targets.filter(({ suspect, weight }) => !suspect && weight !== 0);
   return sound.length > 0 ? sound : targets;
-}
-
-/** A host that is a name of its own has no address here; SRV records point at it. */
-function addresses(name: string, type: 'A' | 'AAAA', hosts: Iterable<string>, ttl: number): Answer[] {
-  const fits = type === 'A' ? isIPv4 : isIPv6;
-  return [...hosts].filter(fits).map((data) => ({ type, name, ttl, data }));
 }
 
 function soaOf(name: string, { names, ttl, serial }: AnswerOptions): Answer {
@@ -179,6 +188,22 @@ function unspecific(name: string, { ttl }: AnswerOptions): Answer {
   return { type: 'HINFO', name, ttl, data: { cpu: 'RFC8482', os: '' } };
 }
 
+/**
+ * The name that is asked for can be written as text and back. One with a dot inside a label would be read as another name, and octets
+ * that are no ASCII would be echoed as others; no app has such a name. Also true where there is no name to look at.
+ */
+function isPlainName(bytes: Buffer): boolean {
+  for (let at = HEAD_BYTES; at < bytes.length;) {
+    const length = bytes[at] ?? 0;
+    // the end, or nothing that a question begins with: the decoder says so
+    if (length === 0 || length > LABEL_MAX) return true;
+    const label = bytes.subarray(at + 1, at + 1 + length);
+    if (label.some((octet) => octet <= 0x20 || octet >= 0x7f || octet === DOT)) return false;
+    at += 1 + length;
+  }
+  return true;
+}
+
 function decode(bytes: Buffer): Packet | undefined {
   try {
     return dns.decode(bytes);
@@ -190,7 +215,7 @@ function decode(bytes: Buffer): Packet | undefined {
 
 /** Id and opcode of the query, and nothing of its contents. */
 function encodeError(bytes: Buffer, rcode: number): Buffer {
-  const head = Buffer.alloc(12);
+  const head = Buffer.alloc(HEAD_BYTES);
   bytes.copy(head, 0, 0, 2);
   const flags = bytes.readUInt16BE(2);
   head.writeUInt16BE(0x8000 | (flags & (OPCODE | RECURSION_DESIRED)) | rcode, 2);
@@ -223,25 +248,28 @@ function fit(packet: Packet, limit: number, withOptions: boolean): Buffer {
         } as unknown as Answer,
       ]
     : [];
-  const encode = (answers: number, additionals: number, truncated: boolean): Buffer =>
-    dns.encode({
-      ...packet,
-      flags: (packet.flags ?? 0) | (truncated ? TRUNCATED : 0),
-      answers: packet.answers?.slice(0, answers) ?? [],
-      additionals: [...(packet.additionals?.slice(0, additionals) ?? []), ...option],
-    });
-  const answers = packet.answers?.length ?? 0;
-  const whole = encode(answers, packet.additionals?.length ?? 0, false);
-  if (whole.length <= limit) return whole;
-  const bare = encode(answers, 0, false);
-  if (bare.length <= limit) return bare;
-  let [low, high] = [0, answers];
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if (encode(middle, 0, true).length <= limit) low = middle;
-    else high = middle - 1;
+  const { answers = [], additionals = [] } = packet;
+  const bare = dns.encodingLength({ ...packet, answers: [], additionals: option });
+  const fitting = prefixWithin(answers, limit - bare);
+  const truncated = fitting < answers.length;
+  const all = [...answers.slice(0, fitting), ...(truncated ? [] : additionals)];
+  const withAll = !truncated && prefixWithin(all, limit - bare) === all.length;
+  return dns.encode({
+    ...packet,
+    flags: (packet.flags ?? 0) | (truncated ? TRUNCATED : 0),
+    answers: answers.slice(0, fitting),
+    additionals: [...(withAll ? additionals : []), ...option],
+  });
+}
+
+/** How many of the first ones fit; names are written in full, so lengths add up. */
+function prefixWithin(records: readonly Answer[], bytes: number): number {
+  let left = bytes;
+  for (const [count, record] of records.entries()) {
+    left -= dns.encodingLength({ answers: [record] }) - HEAD_BYTES;
+    if (left < 0) return count;
   }
-  return encode(low, 0, true);
+  return records.length;
 }
 
 function shuffled<T>(items: T[], random: () => number): T[] {

@@ -1,11 +1,13 @@
 // The name server as resolvers see it: Node's own resolver (c-ares) and raw packets over UDP and TCP.
 import { Resolver } from 'node:dns/promises';
-import { createSocket } from 'node:dgram';
-import { connect } from 'node:net';
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import dns, { type Packet, type RecordType } from 'dns-packet';
 import { asAppId, asInstanceId, asTaskId, timestampOf } from '#libs/model';
 import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
+import { until } from '#libs/testkit';
 import { DnsServer } from './dns-server.js';
 
 const aTarget = (task: string, host: string, port: number, more: Partial<RouteTarget> = {}): RouteTarget => ({
@@ -43,6 +45,14 @@ const SHOP = aTable(
   aService('/lost', 0, [aTarget('l1', '10.0.0.8', 1, { suspect: true }), aTarget('l2', '10.0.0.9', 2)]),
   aService('/named', 0, [aTarget('n', 'host7.example', 31007)]),
   aService('/empty', 0, []),
+);
+
+const MANY = aTable(
+  aService(
+    '/many',
+    0,
+    Array.from({ length: 300 }, (_, at) => aTarget(`t${at}`, `10.1.${at >> 8}.${at & 255}`, 31000 + at)),
+  ),
 );
 
 const servers: DnsServer[] = [];
@@ -109,6 +119,25 @@ function askTcp(port: number, queries: Buffer[]): Promise<Packet[]> {
     });
     socket.write(Buffer.concat(framed));
   });
+}
+
+/** With the server's own ends of what it opens: its socket for UDP, and the first connection that it accepts. */
+async function startSeen(
+  table = SHOP,
+): Promise<Awaited<ReturnType<typeof start>> & { udp: UdpSocket; accepted: Promise<Socket> }> {
+  const sockets: UdpSocket[] = [];
+  const onUdp = (message: unknown): void => void sockets.push((message as { socket: UdpSocket }).socket);
+  subscribe('udp.socket', onUdp);
+  const started = await start(table);
+  unsubscribe('udp.socket', onUdp);
+  const accepted = new Promise<Socket>((resolve) => {
+    const onTcp = (message: unknown): void => {
+      unsubscribe('net.server.socket', onTcp);
+      resolve((message as { socket: Socket }).socket);
+    };
+    subscribe('net.server.socket', onTcp);
+  });
+  return { ...started, udp: sockets.at(-1) as UdpSocket, accepted };
 }
 
 const rcodeOf = (answer: Buffer): number => answer.readUInt16BE(2) & 15;
@@ -205,14 +234,6 @@ describe('what there is not', () => {
 });
 
 describe('size', () => {
-  const MANY = aTable(
-    aService(
-      '/many',
-      0,
-      Array.from({ length: 300 }, (_, at) => aTarget(`t${at}`, `10.1.${at >> 8}.${at & 255}`, 31000 + at)),
-    ),
-  );
-
   it('marks what does not fit, within what the client takes, and gives the whole by TCP', async () => {
     const { port, resolver } = await start(MANY);
     const plain = await askUdp(port, query('many.longrun', 'A'));
@@ -262,6 +283,39 @@ describe('hostile packets', () => {
     expect(answers).toBe(0);
     socket.close();
   });
+
+  it('lives on when one comes from port 0, where nobody can be answered', async () => {
+    const { resolver, udp } = await startSeen();
+    udp.emit('message', query('web.shop.longrun', 'A'), { address: '127.0.0.1', port: 0, family: 'IPv4' });
+    expect((await resolver.resolve4('web.shop.longrun')).length).toBe(2);
+  });
+
+  it('takes no name for another one: octets beyond ASCII, dots and blanks inside a label', async () => {
+    const { port } = await start(SHOP);
+    for (const label of [Buffer.alloc(63, 255), Buffer.from('web.shop'), Buffer.from('w b')]) {
+      const head = query('longrun', 'A').subarray(0, 12);
+      const rest = query('longrun', 'A').subarray(12);
+      const answer = await askUdp(port, Buffer.concat([head, Buffer.from([label.length]), label, rest]));
+      expect([rcodeOf(answer), answer.length]).toEqual([1, 12]);
+    }
+  });
+
+  it('answers a client that asks much and reads nothing no further than it reads', async () => {
+    const { port, accepted } = await startSeen(MANY);
+    const each = query('many.longrun', 'SRV');
+    const framed = Buffer.concat([Buffer.from([0, each.length]), each]);
+    const client = connect(port, '127.0.0.1').pause();
+    client.write(Buffer.concat(Array.from({ length: 400 }, () => framed)));
+    const socket = await accepted;
+    await until('a client held up', () => socket.isPaused() && socket.writableNeedDrain);
+    // one answer has 30 KB, all of them 12 MB
+    expect(socket.writableLength).toBeLessThan(200_000);
+    let seen = 0;
+    client.on('data', (bytes: Buffer) => (seen += bytes.length)).resume();
+    const one = (await askTcp(port, [each]))[0];
+    await until('all answers', () => seen === 400 * (2 + dns.encodingLength(one as Packet)));
+    client.destroy();
+  }, 60_000);
 
   it('says what to do when the port is taken', async () => {
     const { port } = await start(SHOP);

@@ -1,9 +1,11 @@
-// The listeners of the name server: UDP and TCP on one port. A query costs a lookup and nothing is kept between two, so a flood of
-// them can only cost time; connections by TCP are few and short.
-import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+// The listeners of the name server: UDP and TCP on one port. Nothing is kept between two queries, so a flood of them can only cost time,
+// and of that it gets a share, for the same process serves requests: beyond it queries wait, and by UDP only some of them; resolvers ask
+// again. Connections by TCP are few and short.
+import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
 import { EMPTY_TABLE, type RouteTable } from '#libs/routing';
 import { answerQuery, TCP_BYTES_MAX, type AnswerOptions } from './answer-query.js';
+import { WorkBudget } from './work-budget.js';
 import { ZoneNames, type ZoneNamesOptions } from './zone-names.js';
 
 export interface DnsServerOptions extends ZoneNamesOptions {
@@ -17,8 +19,16 @@ export interface DnsServerOptions extends ZoneNamesOptions {
 const CONNECTIONS_MAX = 256;
 /** RFC 7766 leaves it to the server; clients ask and go. */
 const CONNECTION_IDLE_MS = 10_000;
+const DATAGRAMS_WAITING_MAX = 256;
+/** However it trickles: those who come later want one, too. */
+const CONNECTION_MS_MAX = 60_000;
 /** Both listeners must get the same number; with port 0 the one of UDP may be taken by TCP. */
 const BIND_ATTEMPTS = 20;
+
+interface Datagram {
+  readonly query: Buffer;
+  readonly from: RemoteInfo;
+}
 
 export class DnsServer {
   readonly #options: DnsServerOptions;
@@ -26,6 +36,9 @@ export class DnsServer {
   #udp: UdpSocket | undefined;
   #tcp: Server | undefined;
   readonly #connections = new Set<Socket>();
+  readonly #budget = new WorkBudget();
+  #waiting: Datagram[] = [];
+  #later: NodeJS.Timeout | undefined;
 
   constructor(options: DnsServerOptions) {
     this.#options = options;
@@ -55,6 +68,9 @@ export class DnsServer {
     this.#tcp?.close();
     this.#udp = undefined;
     this.#tcp = undefined;
+    clearTimeout(this.#later);
+    this.#later = undefined;
+    this.#waiting = [];
     for (const connection of this.#connections) connection.destroy();
   }
 
@@ -79,8 +95,10 @@ export class DnsServer {
     // e.g. an answer to a client whose port is closed by now
     udp.removeAllListeners('error').on('error', () => undefined);
     udp.on('message', (query, from) => {
-      const answer = answerQuery(query, this.#answers, 'udp');
-      if (answer) udp.send(answer, from.port, from.address);
+      // nobody can be answered at port 0, and trying to throws
+      if (from.port === 0 || this.#waiting.length >= DATAGRAMS_WAITING_MAX) return;
+      this.#waiting.push({ query, from });
+      this.#answerWaiting(udp);
     });
     const tcp = createServer((socket) => this.#serve(socket));
     tcp.maxConnections = CONNECTIONS_MAX;
@@ -93,23 +111,61 @@ export class DnsServer {
     return bound;
   }
 
+  #answerWaiting(udp: UdpSocket): void {
+    // it goes on by itself
+    if (this.#later) return;
+    while (this.#waiting.length > 0 && udp === this.#udp) {
+      const waitMs = this.#budget.waitMs();
+      if (waitMs > 0) {
+        this.#later = setTimeout(() => {
+          this.#later = undefined;
+          this.#answerWaiting(udp);
+        }, waitMs);
+        return;
+      }
+      const { query, from } = this.#waiting.shift() as Datagram;
+      const answer = this.#budget.spend(() => answerQuery(query, this.#answers, 'udp'));
+      if (answer) udp.send(answer, from.port, from.address);
+    }
+  }
+
   /** Messages follow each other, each behind its length (RFC 1035 4.2.2). */
   #serve(socket: Socket): void {
     this.#connections.add(socket);
-    socket.once('close', () => this.#connections.delete(socket));
+    let later: NodeJS.Timeout | undefined;
+    const tooOld = setTimeout(() => socket.destroy(), CONNECTION_MS_MAX);
+    socket.once('close', () => {
+      this.#connections.delete(socket);
+      clearTimeout(later);
+      clearTimeout(tooOld);
+    });
     socket.on('error', () => socket.destroy());
     socket.setTimeout(CONNECTION_IDLE_MS, () => socket.destroy());
     let waiting = Buffer.alloc(0);
-    socket.on('data', (bytes: Buffer) => {
-      waiting = Buffer.concat([waiting, bytes]);
+    /** Until all is answered, the client does not read, or the time is used up; the latter two hold the client up. */
+    const goOn = (): void => {
       while (waiting.length >= 2 && waiting.length >= 2 + waiting.readUInt16BE(0)) {
-        const length = waiting.readUInt16BE(0);
-        const answer = answerQuery(waiting.subarray(2, 2 + length), this.#answers, 'tcp');
-        waiting = waiting.subarray(2 + length);
+        const waitMs = this.#budget.waitMs();
+        if (waitMs > 0 || socket.writableNeedDrain) {
+          socket.pause();
+          if (waitMs > 0) later = setTimeout(goOn, waitMs);
+          return;
+        }
+        const query = waiting.subarray(2, 2 + waiting.readUInt16BE(0));
+        waiting = waiting.subarray(2 + query.length);
+        const answer = this.#budget.spend(() => answerQuery(query, this.#answers, 'tcp'));
         if (answer) send(socket, answer);
       }
+      socket.resume();
+    };
+    socket.on('data', (bytes: Buffer) => {
+      waiting = Buffer.concat([waiting, bytes]);
+      goOn();
     });
-    socket.on('drain', () => socket.resume());
+    socket.on('drain', () => {
+      clearTimeout(later);
+      goOn();
+    });
   }
 
   #explain(error: unknown): Error {
@@ -125,10 +181,9 @@ export class DnsServer {
   }
 }
 
-/** A client that asks and does not read waits for itself. */
 function send(socket: Socket, answer: Buffer): void {
   const framed = Buffer.alloc(2 + answer.length);
   framed.writeUInt16BE(Math.min(answer.length, TCP_BYTES_MAX), 0);
   answer.copy(framed, 2);
-  if (!socket.write(framed)) socket.pause();
+  socket.write(framed);
 }
