@@ -151,4 +151,18 @@ export const MUTANTS = [
     replace: 'if (isBrakeOn || !isBrakeOn) killUnhealthy(draft, thenOf);',
     says: 'the mass-kill brake: a checker that fails everywhere at once is suspected first',
   },
+  {
+    name: 'goes-on-in-spite-of-shares',
+    file: 'libs/reconciler/src/traffic-share.ts',
+    find: '(shareOf(app.traffic, versionOf(instance), app.current)?.weight ?? 0) > 0;',
+    replace: '(shareOf(app.traffic, versionOf(instance), app.current)?.weight ?? 0) > 1e9;',
+    says: 'a rollout stops no instance whose version has a weight',
+  },
+  {
+    name: 'shares-without-weights',
+    file: 'libs/routing/src/shares.ts',
+    find: 'left -= weight;',
+    replace: 'left -= sum / shares.length;',
+    says: 'requests go by the weights of the versions, not in equal parts',
+  },
 ];

@@ -18,7 +18,15 @@ describe('the promises', () => {
       const counts = new Map(
         [...end.stdout.matchAll(/^ {2}(\S.*?) +(\d+)$/gm)].map(([, what, many]) => [what, Number(many)]),
       );
-      for (const what of ['commits', 'launches', 'stops', 'offices', 'tables', 'requests answered']) {
+      for (const what of [
+        'commits',
+        'launches',
+        'stops',
+        'offices',
+        'tables',
+        'requests answered',
+        'choices by shares',
+      ]) {
         expect([what, (counts.get(what) ?? 0) > 300]).toEqual([what, true]);
       }
     },

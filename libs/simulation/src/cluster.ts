@@ -250,6 +250,11 @@ export class Cluster implements World {
           this.log.count(`requests ${request.result}`);
           this.#tell((each) => each.answered?.(request, this));
         },
+        onChoice: (choice) => {
+          this.log.count('choices by shares');
+          this.#tell((each) => each.chose?.(choice, this));
+        },
+        onMiss: ({ id }, task) => this.#tell((each) => each.missed?.(id, task, this)),
       },
     });
   }

@@ -34,6 +34,8 @@ function carryOut(cluster: Cluster, deed: Deed): void {
     case 'cancel':
     case 'kill':
       return people.ask(deed);
+    case 'share-traffic':
+      return people.share(deed);
     case 'crash-task':
       return taskAt(cluster, deed.index)?.crash();
     case 'sicken':

@@ -213,6 +213,7 @@ function* plainDeeds(scenario: Scenario): Generator<Scenario> {
 
 function* plainerOf(action: Action): Generator<Action> {
   if ('force' in action && action.force) yield { ...action, force: false };
+  if (action.do === 'share-traffic' && action.pin !== 'none') yield { ...action, pin: 'none' };
   if (action.do === 'weather') {
     for (const part of [{ extraMs: 0 }, { doubled: 0 }, { spreadMs: 0 }]) yield { ...action, ...part };
   }

@@ -130,6 +130,11 @@ export function sentenceOf(action: Action, scenario: Scenario): string {
       return `Somebody cancels the deployment of ${action.app}.`;
     case 'kill':
       return `Somebody kills an instance of ${action.app} (number ${action.index})${action.scale ? ' and scales it down' : ''}.`;
+    case 'share-traffic': {
+      const previous = action.previous === null ? '' : `, ${action.previous} to the one before`;
+      const pin = action.pin === 'none' ? '' : `, and pins requests to the ${action.pin} one`;
+      return `Somebody gives ${action.current} of the traffic of ${action.app} to its current version${previous}${pin}, for ${secondsOf(action.forMs)}.`;
+    }
     case 'crash-task':
       return `A task crashes (number ${action.index}).`;
     case 'sicken':

@@ -2,7 +2,7 @@
 // does not come. What was answered with success is told, for it must never be lost.
 import { LongrunError } from '#libs/api-contract';
 import { livingApp, type ControlCore, type StartedDeployment } from '#libs/control-core';
-import { asAppId, type AppId } from '#libs/model';
+import { asAppId, type AppId, type Cause } from '#libs/model';
 import { toDefinition } from '../scenario/definition.js';
 import type { Deed } from '../scenario/scenario.js';
 import type { Timeline } from '../engine/timeline.js';
@@ -18,6 +18,12 @@ export type Wish = Extract<
   Deed,
   { readonly do: 'deploy' | 'scale' | 'restart' | 'remove' | 'roll-back' | 'cancel' | 'kill' }
 >;
+type SharedTraffic = Extract<Deed, { readonly do: 'share-traffic' }>;
+interface EndOfShares {
+  readonly do: 'end-shares';
+  readonly app: string;
+}
+type Call = Wish | SharedTraffic | EndOfShares;
 
 export interface PeopleParts {
   readonly timeline: Timeline;
@@ -42,10 +48,22 @@ export class People {
     // it may take effect although the answer is lost, so from here on the app may be gone
     const mayRemove = wish.do === 'remove' || wish.do === 'roll-back';
     if (mayRemove) this.#parts.acknowledged({ app: asAppId(wish.app), version: null });
-    void this.#try(wish, 1);
+    void this.#try(wish, Infinity, 1);
   }
 
-  async #try(wish: Wish, attempt: number): Promise<void> {
+  /** Whoever shares traffic also ends it, however long nobody leads then: shares that are forgotten hold a rollout for good. */
+  share(deed: SharedTraffic): void {
+    const { timeline } = this.#parts;
+    // one that is late must not set again what was taken away
+    void this.#try(deed, timeline.now + deed.forMs - AGAIN_MS - ANSWER_MS, 1);
+    timeline.after(
+      deed.forMs,
+      () => void this.#try({ do: 'end-shares', app: deed.app }, Infinity, -Infinity),
+    );
+  }
+
+  /** Not again after `until`, true time. */
+  async #try(wish: Call, until: number, attempt: number): Promise<void> {
     const { note, count, acknowledged, timeline } = this.#parts;
     const verdict = await this.#once(wish);
     const what = `${wish.do} ${wish.app}`;
@@ -55,13 +73,13 @@ export class People {
       if (verdict.change) acknowledged(verdict.change);
     } else {
       note(`${what}: ${verdict.why}`);
-      if (verdict.kind === 'again' && attempt < TRIES)
-        timeline.after(AGAIN_MS, () => void this.#try(wish, attempt + 1));
+      if (verdict.kind === 'again' && attempt < TRIES && timeline.now < until)
+        timeline.after(AGAIN_MS, () => void this.#try(wish, until, attempt + 1));
       else count('people refused');
     }
   }
 
-  #once(wish: Wish): Promise<Verdict> {
+  #once(wish: Call): Promise<Verdict> {
     const core = this.#parts.leader();
     if (!core) return Promise.resolve({ kind: 'again', why: 'nobody leads' });
     return new Promise((resolve) => {
@@ -87,7 +105,7 @@ function verdictOf(error: unknown): Verdict {
   };
 }
 
-async function carryOut(core: ControlCore, wish: Wish): Promise<AcknowledgedChange | null> {
+async function carryOut(core: ControlCore, wish: Call): Promise<AcknowledgedChange | null> {
   const app = asAppId(wish.app);
   const call = { clientIp: '10.9.9.9', uri: `/v2/apps${app}` };
   switch (wish.do) {
@@ -110,8 +128,25 @@ async function carryOut(core: ControlCore, wish: Wish): Promise<AcknowledgedChan
       return endDeployment(core, app, wish.do);
     case 'kill':
       return kill(core, app, wish.index, wish.scale);
+    case 'share-traffic':
+      await core.appTraffic.put(app, trafficOf(wish), PERSON);
+      return null;
+    case 'end-shares':
+      await core.appTraffic.reset(app);
+      return null;
   }
 }
+
+const PERSON: Cause = { kind: 'request', text: 'a request from 10.9.9.9' };
+
+/** The body of `PUT /v3/apps/ID/traffic`. */
+const trafficOf = ({ current, previous, pin }: SharedTraffic): object => ({
+  shares: [
+    { version: 'current', weight: current },
+    ...(previous === null ? [] : [{ version: 'previous', weight: previous }]),
+  ],
+  ...(pin === 'none' ? {} : { pins: [{ by: 'header', name: 'X-Canary', value: 'yes', version: pin }] }),
+});
 
 /** A definition that changed nothing has no version of its own. */
 const changeOf = (app: AppId, { version, steps }: StartedDeployment): AcknowledgedChange | null =>

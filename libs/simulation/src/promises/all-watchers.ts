@@ -27,6 +27,7 @@ import {
   statusesKept,
   toldIsStored,
 } from './truth.js';
+import { sharesAreObeyed, sharesEnd, sharesHoldRollouts } from './shares.js';
 import { everythingHasAReason } from './reasons.js';
 import type { Watcher } from './watch.js';
 
@@ -41,6 +42,9 @@ export const allWatchers = (excuse: Excuse): readonly Watcher[] => [
   capacity(),
   deploymentsEnd(),
   noNeedlessStops(),
+  sharesHoldRollouts(),
+  sharesAreObeyed(),
+  sharesEnd(),
   oneOwnerPerPort(),
   oneTaskPerInstance(),
   noUndecidedStop(),

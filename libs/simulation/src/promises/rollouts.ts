@@ -1,17 +1,12 @@
 // Promises 3 and 4: the floor, the ceiling, deployments that end, and nothing that is stopped without need.
 import { isDeepStrictEqual } from 'node:util';
 import type { App, AppId, AppVersion, DeploymentId, Instance, TaskId } from '#libs/model';
-import { broken, type CommitFact, type Watcher, type World } from './watch.js';
+import { broken, newStops, type Watcher, type World } from './watch.js';
 import { floorOf, isServing } from './serving.js';
+import { isCanary } from './shares.js';
 
 /** Stops of our own choice: not a person's kill, not of what is ill, not because all of it shuts down. */
 const CHOSEN = new Set(['deployment', 'surplus']);
-
-/** What a commit begins to stop. */
-const newStops = ({ touched }: CommitFact): readonly { before: Instance; after: Instance }[] =>
-  touched.instances.flatMap(({ before, after }) =>
-    before && after?.stop && !before.stop ? [{ before, after }] : [],
-  );
 
 /** On its way from a report to the commit that says so, and in the rounding of clocks. */
 const FLOOR_SLACK_MS = 3_000;
@@ -90,7 +85,8 @@ export function deploymentsEnd(): Watcher {
       for (const { id, progressMark, currentStep, steps } of stored.deployments.values()) {
         const mark = `${currentStep} ${progressMark}`;
         const known = progress.get(id);
-        if (known?.mark !== mark) {
+        const isWaiting = steps[currentStep - 1]?.actions.some(({ app }) => isCanary(app, stored));
+        if (known?.mark !== mark || isWaiting) {
           progress.set(id, { at: now, mark, leaderlessMs });
           continue;
         }

@@ -2,8 +2,8 @@
 // that can break its promise, and looks at what that event touched.
 import type { FromAgent, ToAgent } from '#libs/agent-protocol';
 import type { WorkingSet, Touched } from '#libs/control-core';
-import type { AppId, TaskId } from '#libs/model';
-import type { RouteTable } from '#libs/routing';
+import type { AppId, Instance, TaskId } from '#libs/model';
+import type { RouteService, RouteTable } from '#libs/routing';
 import type { Commit } from '#libs/store';
 
 /** A promise that was broken ends the run. */
@@ -92,6 +92,10 @@ export interface Watcher {
   stopAsked?(task: TaskFact, world: World): void;
   /** A proxy matches a request with the table that it has, without asking for a newer one. */
   routedAtOnce?(proxy: ProxyFact, world: World): void;
+  /** A target was chosen for a request to an app whose traffic is shared by weights. */
+  chose?(choice: ChoiceFact, world: World): void;
+  /** A connect of this proxy to the task failed, or an answer broke off. */
+  missed?(proxy: string, task: TaskId, world: World): void;
   /** A request that ended. */
   answered?(request: RequestFact, world: World): void;
   heard?(agent: string, frame: FromAgent, epoch: number | null, world: World): void;
@@ -114,6 +118,20 @@ export interface AcknowledgedChange {
   readonly version: string | null;
 }
 
+/** Told before the connect: what the proxy knew then. */
+export interface ChoiceFact {
+  readonly proxy: string;
+  /** Of the table in use. */
+  readonly service: RouteService;
+  /** Its number. */
+  readonly table: number;
+  readonly taskId: TaskId;
+  /** Of this request, before. */
+  readonly tried: ReadonlySet<TaskId>;
+  /** The version, by the name of its share, that a pin names. */
+  readonly pinned: string | undefined;
+}
+
 export interface RequestFact {
   readonly proxy: string;
   readonly appId: AppId;
@@ -123,6 +141,12 @@ export interface RequestFact {
   readonly result: 'answered' | 'no-target' | 'refused' | 'reset' | 'wrong-app';
   readonly text: string;
 }
+
+/** What a commit begins to stop. */
+export const newStops = ({ touched }: CommitFact): readonly { before: Instance; after: Instance }[] =>
+  touched.instances.flatMap(({ before, after }) =>
+    before && after?.stop && !before.stop ? [{ before, after }] : [],
+  );
 
 export function broken(rule: string, text: string): never {
   throw new PromiseBroken(rule, text);

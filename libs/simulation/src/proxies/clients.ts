@@ -16,10 +16,13 @@ const LONG = 0.04;
 const STREAMS = 0.5;
 /** GET without a body, or the like. */
 const REPEATABLE = 0.8;
+/** Share of requests that carry what a pin asks for, where there is one. */
+const PINNED = 0.25;
 
 interface Known {
   readonly appId: AppId;
   readonly portIndex: number;
+  readonly hasPins: boolean;
 }
 
 export class Clients {
@@ -40,7 +43,11 @@ export class Clients {
   }
 
   learn(table: RouteTable): void {
-    this.#known = table.services.map(({ appId, portIndex }) => ({ appId, portIndex }));
+    this.#known = table.services.map(({ appId, portIndex, traffic }) => ({
+      appId,
+      portIndex,
+      hasPins: (traffic?.pins?.length ?? 0) > 0,
+    }));
   }
 
   #pause(): void {
@@ -58,7 +65,7 @@ export class Clients {
 
   #request(shortMs: number): ClientRequest {
     const isLong = this.random.chance(LONG);
-    const { appId, portIndex } = this.random.pick(this.#known);
+    const { appId, portIndex, hasPins } = this.random.pick(this.#known);
     return {
       appId,
       portIndex,
@@ -66,6 +73,7 @@ export class Clients {
       forMs: isLong ? this.random.whole(...LONG_MS) : shortMs,
       streams: isLong && this.random.chance(STREAMS),
       repeatable: this.random.chance(REPEATABLE),
+      ...(hasPins && this.random.chance(PINNED) ? { isPinned: true } : {}),
     };
   }
 }

@@ -25,6 +25,8 @@ export interface DataPathParts {
   readonly onIdle: (task: TaskId) => void;
   readonly swapped: (table: RouteTable) => void;
   readonly ended: (request: ClientRequest, result: ExchangeResult) => void;
+  readonly chose: ExchangeParts['chose'];
+  readonly missed: ExchangeParts['missed'];
 }
 
 /** Opening and closing service ports. */
@@ -56,6 +58,8 @@ export class DataPath implements TableUser {
       hostOf,
       isCutFrom: (host) => network.isCut(process.host, host) || network.isCut(host, process.host),
       ended: (request, result) => parts.ended(request, result),
+      chose: parts.chose,
+      missed: parts.missed,
     };
   }
 

@@ -5,7 +5,7 @@ import type { AppId, TaskId } from '#libs/model';
 import type { Clock } from '#libs/time';
 import type { LiveRoutes, Pick } from '#libs/proxy-engine';
 import type { RouteService } from '#libs/routing';
-import type { RequestFact } from '../promises/watch.js';
+import type { ChoiceFact, RequestFact } from '../promises/watch.js';
 import type { FlightEnd, Flights } from './flight.js';
 import type { FindListener, ListeningTask } from './listening-task.js';
 
@@ -24,6 +24,8 @@ export interface ClientRequest {
   readonly streams: boolean;
   /** Idempotent, and without a body that was sent already. */
   readonly repeatable: boolean;
+  /** Carries what the first pin of its app's shares asks for. */
+  readonly isPinned?: boolean;
 }
 
 export interface ExchangeParts {
@@ -37,6 +39,10 @@ export interface ExchangeParts {
   /** Nothing gets from the proxy to this host, or back. */
   readonly isCutFrom: (host: string) => boolean;
   readonly ended: (request: ClientRequest, result: ExchangeResult) => void;
+  /** Told where traffic is shared by weights only. */
+  readonly chose: (choice: Omit<ChoiceFact, 'proxy'>) => void;
+  /** A connect or an answer has failed. */
+  readonly missed: (task: TaskId) => void;
 }
 export type ExchangeResult = Omit<RequestFact, 'proxy' | 'appId' | 'since'>;
 
@@ -49,6 +55,7 @@ export class Exchange {
   readonly #parts: ExchangeParts;
   readonly #request: ClientRequest;
   readonly #service: RouteService;
+  readonly #pinned: string | undefined;
   readonly #tried = new Set<TaskId>();
   #repeated = false;
 
@@ -56,12 +63,13 @@ export class Exchange {
     this.#parts = parts;
     this.#request = request;
     this.#service = service;
+    this.#pinned = request.isPinned ? service.traffic?.pins?.[0]?.version : undefined;
   }
 
   begin(): void {
-    const pick =
-      this.#tried.size < TARGETS_MAX && this.#parts.routes.pick(this.#service, { tried: this.#tried });
+    const pick = this.#tried.size < TARGETS_MAX && this.#parts.routes.pick(this.#service, this.#wish());
     if (!pick) return this.#refuse();
+    this.#noteChoice(pick);
     this.#tried.add(pick.target.taskId);
     this.#dial(pick);
   }
@@ -86,6 +94,21 @@ export class Exchange {
     });
   }
 
+  /** The pin is read once, as it is of a real request when it is admitted. */
+  #wish(): { readonly tried: ReadonlySet<TaskId>; readonly version?: string } {
+    return this.#pinned === undefined
+      ? { tried: this.#tried }
+      : { tried: this.#tried, version: this.#pinned };
+  }
+
+  #noteChoice({ target: { taskId } }: Pick): void {
+    const { matcher } = this.#parts.routes;
+    const service = this.#tried.size ? matcher.counterpartOf(this.#service) : this.#service;
+    if (!service?.traffic) return;
+    const { number } = matcher.table;
+    this.#parts.chose({ service, taskId, tried: this.#tried, pinned: this.#pinned, table: number });
+  }
+
   #refuse(): void {
     if (this.#tried.size) return this.#end('refused', null, `none accepted${this.#history()}`);
     const service = this.#parts.routes.matcher.counterpartOf(this.#service);
@@ -93,12 +116,14 @@ export class Exchange {
   }
 
   #refused(pick: Pick): void {
+    this.#parts.missed(pick.target.taskId);
     pick.release('refused');
     this.begin();
   }
 
   #landed(attempt: Attempt, end: FlightEnd): void {
     if (end.kind === 'answered') return this.#answered(attempt, end.status);
+    this.#parts.missed(attempt.task.taskId);
     attempt.pick.release('failed');
     if (end.kind === 'reset' && this.#mayRepeat()) {
       this.#repeated = true;

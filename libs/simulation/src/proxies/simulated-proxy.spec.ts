@@ -91,6 +91,8 @@ class World {
         onSwap: (_proxy, { number }) => this.swapped.push(String(number)),
         onRoutedAtOnce: () => undefined,
         onRequest: (request) => this.requests.push(request),
+        onChoice: () => undefined,
+        onMiss: () => undefined,
       },
     });
   }

@@ -1,13 +1,13 @@
 // One proxy of the simulated cluster: the real session with the control plane (libs/proxy-core) and the real choice of targets
 // (libs/proxy-engine) over a simulated network, disk and clients. Its process may be frozen, killed and started again.
-import { asProxyId, type ProxyId } from '#libs/model';
+import { asProxyId, type ProxyId, type TaskId } from '#libs/model';
 import { TableSession } from '#libs/proxy-core';
 import type { RouteTable } from '#libs/routing';
 import type { SimNetwork } from '../engine/network.js';
 import type { Random } from '../engine/random.js';
 import { SimProcess, type ClockError } from '../engine/sim-process.js';
 import type { Timeline } from '../engine/timeline.js';
-import type { FlightFact, RequestFact } from '../promises/watch.js';
+import type { ChoiceFact, FlightFact, RequestFact } from '../promises/watch.js';
 import { Clients } from './clients.js';
 import { DataPath } from './data-path.js';
 import type { ClientRequest } from './exchange.js';
@@ -24,6 +24,10 @@ export interface ProxyHooks {
   onRoutedAtOnce(proxy: SimulatedProxy): void;
   /** A request has its end, as its client sees it. Requests that die with the proxy have none. */
   onRequest(request: RequestFact): void;
+  /** A target is chosen for a request to an app whose traffic is shared by weights. */
+  onChoice(choice: ChoiceFact): void;
+  /** A connect to this task or its answer has failed: this proxy may leave it out for a while. */
+  onMiss(proxy: SimulatedProxy, task: TaskId): void;
 }
 
 export interface SimulatedProxyParts {
@@ -192,6 +196,8 @@ export class SimulatedProxy {
       },
       ended: ({ appId, since }, { result, taskId, text }) =>
         hooks.onRequest({ proxy: this.id, appId, taskId, since, result, text }),
+      chose: (choice) => hooks.onChoice({ ...choice, proxy: this.id }),
+      missed: (task) => hooks.onMiss(this, task),
     });
     const session: TableSession = new TableSession({
       clock: process.clock,

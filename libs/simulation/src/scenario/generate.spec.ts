@@ -75,6 +75,7 @@ describe('a scenario from a seed', () => {
       'roll-back': true,
       cancel: true,
       kill: true,
+      'share-traffic': true,
       'crash-task': true,
       sicken: true,
       hang: true,
@@ -99,6 +100,26 @@ describe('a scenario from a seed', () => {
     const done = new Set<string>(scenarios.flatMap(({ actions }) => actions.map((each) => each.do)));
     expect([...done].sort()).toEqual(Object.keys(kinds).sort());
     expect(new Set(SEEDS.map(moodNameOf)).size).toBe(9);
+  });
+
+  it('shares traffic between versions in about one scenario of four: before releases and in the middle of them, changed and pinned', () => {
+    const sharesIn = ({ actions }: Scenario): readonly (Action & { readonly do: 'share-traffic' })[] =>
+      actions.filter((each) => each.do === 'share-traffic');
+    const sharing = scenarios.filter((scenario) => sharesIn(scenario).length);
+    expect(sharing.length / SEEDS.length).toBeGreaterThan(0.15);
+    expect(sharing.length / SEEDS.length).toBeLessThan(0.3);
+    const shares = sharing.flatMap(sharesIn);
+    for (const { current, previous } of shares) expect(current + (previous ?? 0)).toBeGreaterThan(0);
+    expect([...new Set(shares.map(({ pin }) => pin))].sort()).toEqual(['current', 'none', 'previous']);
+    const firsts = sharing.map((scenario) => ({ scenario, share: sharesIn(scenario)[0] }));
+    const before = firsts.filter(({ scenario, share }) =>
+      deploysOf(scenario).some(
+        ({ app, at }) => app === share?.app && at > share.at && at <= share.at + 20_000,
+      ),
+    );
+    expect(before.length).toBeGreaterThan(10);
+    expect(firsts.length - before.length).toBeGreaterThan(10);
+    expect(sharing.filter((scenario) => sharesIn(scenario).length > 2).length).toBeGreaterThan(10);
   });
 
   it('releases mostly good ones, and each kind of bad one', () => {

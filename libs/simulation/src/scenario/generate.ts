@@ -112,6 +112,7 @@ export function scenarioOf(seed: string): Scenario {
   const agents = agentsOf(random.fork('agents'), agentCount, plans);
   const asks = plans.flatMap((plan, index) => asksOf(random.fork(`asks ${index}`), plan, mood));
   const faults = faultsOf(random, mood, asks, agentCount);
+  const shares = sharesOf(random.fork('shares'), mood, asks, agentCount);
   const clocks = random.fork('clocks');
   return {
     seed,
@@ -130,7 +131,7 @@ export function scenarioOf(seed: string): Scenario {
       [2, 0.0005],
       [1, 0.01],
     ]),
-    actions: [...asks, ...faults].sort((a, b) => a.at - b.at),
+    actions: [...asks, ...faults, ...shares].sort((a, b) => a.at - b.at),
   };
 }
 
@@ -422,6 +423,72 @@ const runnable = (wish: AppWish): AppWish =>
     ? { ...wish, runtime: 'docker' }
     : wish;
 
+// ---- traffic that is shared between versions
+
+/** Share of scenarios in which somebody does so. */
+const SHARING = 0.25;
+type SharedTraffic = Extract<Action, { readonly do: 'share-traffic' }>;
+type Weights = Pick<SharedTraffic, 'current' | 'previous'>;
+const CANARY: readonly (readonly [number, Weights])[] = [
+  [4, { current: 10, previous: 90 }],
+  [2, { current: 1, previous: 1 }],
+  [2, { current: 900, previous: 100 }],
+  [3, { current: 0, previous: 100 }],
+  [2, { current: 100, previous: 0 }],
+  // the other one is not named
+  [1, { current: 100, previous: null }],
+];
+/** Changes nothing until the next release comes, which gets nothing. */
+const BEFORE_RELEASE: Weights = { current: 100, previous: null };
+
+/** For one or two of the releases, and now and then something goes wrong meanwhile. */
+function sharesOf(random: Random, mood: Mood, asks: readonly Action[], agents: number): readonly Action[] {
+  if (!random.chance(SHARING)) return [];
+  const releases = asks.filter(
+    (each) => each.do === 'deploy' && each.at >= SETTLED_MS && each.at < QUIET_FROM_MS - MINUTE,
+  );
+  const good = releases.filter((each) => each.do === 'deploy' && each.wish.behaviour === 'good');
+  if (!releases.length) return [];
+  return Array.from({ length: random.whole(1, 2) }, (_, index) => {
+    const own = random.fork(`share ${index}`);
+    const release = own.pick(good.length && own.chance(0.8) ? good : releases);
+    const shares = release.do === 'deploy' ? sharesOfRelease(own, release.app, release.at) : [];
+    const troubles = own.weighted([
+      [2, 0],
+      [2, 1],
+      [2, 2],
+      [1, 4],
+    ]);
+    const faults = Array.from({ length: troubles }, (_each, at): Action => {
+      const fault = own.fork(`fault ${at}`);
+      const { forMs } = shares[0] ?? { forMs: MINUTE };
+      const latest = Math.min(release.at + forMs, QUIET_FROM_MS - 2 * SECOND);
+      return faultAt(fault, mood, fault.whole(release.at, latest), agents);
+    });
+    return [...shares, ...faults];
+  }).flat();
+}
+
+/** From before the release or out of the middle of it, changed some times, and all ended at one time. */
+function sharesOfRelease(random: Random, app: string, releasedAt: number): readonly SharedTraffic[] {
+  const isBefore = random.chance(0.6);
+  const first =
+    releasedAt + (isBefore ? -random.whole(SECOND, 20 * SECOND) : random.whole(2 * SECOND, 15 * SECOND));
+  const end = Math.min(first + random.whole(30 * SECOND, 7 * MINUTE), QUIET_FROM_MS);
+  const shares: SharedTraffic[] = [];
+  let weights = isBefore ? BEFORE_RELEASE : random.weighted(CANARY);
+  for (let at = first; at < end && shares.length < 5; at += random.whole(10 * SECOND, 2 * MINUTE)) {
+    const pin = random.weighted<SharedTraffic['pin']>([
+      [3, 'none'],
+      [1, 'current'],
+      [weights.previous === null ? 0 : 1, 'previous'],
+    ]);
+    shares.push({ do: 'share-traffic', app, ...weights, pin, forMs: end - at, at });
+    weights = random.weighted(CANARY);
+  }
+  return shares;
+}
+
 // ---- what goes wrong
 
 function faultsOf(random: Random, mood: Mood, asks: readonly Action[], agents: number): readonly Action[] {
@@ -431,10 +498,14 @@ function faultsOf(random: Random, mood: Mood, asks: readonly Action[], agents: n
     const own = random.fork(`fault ${index}`);
     const near = own.chance(mood.close) ? own.pick(asks).at + own.skewed(0, 45 * SECOND) : null;
     const at = Math.min(near ?? own.whole(20 * SECOND, QUIET_FROM_MS), QUIET_FROM_MS - 2 * SECOND);
-    const most = QUIET_FROM_MS - at;
-    const forMs = Math.min(most, lengthOf(own));
-    return { ...faultOf(own, own.weighted(mood.troubles), forMs, most, agents), at };
+    return faultAt(own, mood, at, agents);
   });
+}
+
+function faultAt(random: Random, { troubles }: Mood, at: number, agents: number): Action {
+  const most = QUIET_FROM_MS - at;
+  const forMs = Math.min(most, lengthOf(random));
+  return { ...faultOf(random, random.weighted(troubles), forMs, most, agents), at };
 }
 
 /** Some are over before anybody notices, most last about as long as leases and time limits, few for minutes. */

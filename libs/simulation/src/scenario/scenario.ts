@@ -63,6 +63,17 @@ export type Deed =
   | { readonly do: 'roll-back'; readonly app: string }
   | { readonly do: 'cancel'; readonly app: string }
   | { readonly do: 'kill'; readonly app: string; readonly index: number; readonly scale: boolean }
+  | {
+      /** `PUT /v3/apps/ID/traffic`, and once the time is over `DELETE`, again and again until it is done. */
+      readonly do: 'share-traffic';
+      readonly app: string;
+      /** Weights, 0 to 1000; null: not named. At least one is not 0. */
+      readonly current: number;
+      readonly previous: number | null;
+      /** Some requests ask for this version whatever the weights say. */
+      readonly pin: 'none' | 'current' | 'previous';
+      readonly forMs: number;
+    }
   // ---- what goes wrong with tasks
   | { readonly do: 'crash-task'; readonly index: number }
   | { readonly do: 'sicken'; readonly index: number; readonly forMs: number } // answers 500
