@@ -20,7 +20,7 @@ import type { FastWorld } from './fast-parts.js';
 import { BUFFERED_BYTES_MAX, HEAD_LIMITS } from './limits.js';
 import { rewriteRequest, type ForwardedLines } from './request-rewrite.js';
 import type { UpstreamConnection, UpstreamUser } from './upstream-connection.js';
-import { part, writeMessage } from './wire-write.js';
+import { isJoined, part, writeMessage, type Piece, type Written } from './wire-write.js';
 
 /** RFC 9110 9.2.2. */
 const IDEMPOTENT = new Set(METHODS.filter((each) => !['POST', 'PATCH', 'CONNECT'].includes(each)));
@@ -236,7 +236,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     }
     const { pick } = placed;
     const { service } = this.#route;
-    const { pools, deadlines, connectTimeoutMs } = this.#world;
+    const { pools, connectTimeoutMs } = this.#world;
     this.#attempts += 1;
     this.#pick = pick;
     this.#target = pick.target;
@@ -248,7 +248,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
       this.#send();
       return;
     }
-    const opened = pool.open(deadlines, service.policy?.timeouts?.connectMs ?? connectTimeoutMs);
+    const opened = pool.open(this.#world, service.policy?.timeouts?.connectMs ?? connectTimeoutMs);
     opened.user = this;
     this.#connection = opened;
   }
@@ -327,7 +327,8 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     const [first, ...rest] = this.#held;
     this.#held = NOTHING_HELD;
     this.#heldBytes = 0;
-    if (first instanceof Buffer) writeMessage(socket, this.#text, first, 0, first.length);
+    if (first instanceof Buffer)
+      writeMessage(socket, this.#text, { data: first, from: 0, end: first.length });
     else socket.write(this.#text + (first ?? ''), 'latin1');
     for (const piece of rest) socket.write(piece);
     if (socket.writableLength > BUFFERED_BYTES_MAX) this.#client.pause();
@@ -388,13 +389,17 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     this.#stays = this.#mayStay(head);
     const text = this.#rewritten(head);
     const { socket } = this.#client;
+    const piece = { data, from: head.end, end: body.end };
     if (this.#unframed) {
       socket.cork();
       socket.write(text, 'latin1');
-      this.#writeChunk(data, head.end, body.end);
+      this.#writeChunk(piece);
       socket.uncork();
-    } else writeMessage(socket, text, data, head.end, body.end);
-    return this.#wrote(body, data);
+      return this.#wrote(body, data, true);
+    }
+    const joined = isJoined(body.end - head.end);
+    writeMessage(socket, text, piece, joined ? undefined : this.#lend());
+    return this.#wrote(body, data, !joined);
   }
 
   #rewritten(head: ResponseHead): string {
@@ -414,36 +419,41 @@ export class FastExchange implements UpstreamUser, AnswerTo {
       this.#tear();
       return false;
     }
-    if (this.#unframed) this.#writeChunk(data, 0, body.end);
-    else if (body.end > 0) this.#client.socket.write(part(data, 0, body.end));
-    return this.#wrote(body, data);
+    if (this.#unframed) this.#writeChunk({ data, from: 0, end: body.end });
+    else if (body.end > 0) this.#client.socket.write(part(data, 0, body.end), this.#lend());
+    return this.#wrote(body, data, true);
   }
 
-  /** A piece of the answer is on its way to the client. True: its bytes are still needed. */
-  #wrote(body: BodyMeter, data: Buffer): boolean {
+  /** Over TLS no write is done in its own turn: for the one that is about to be made of the bytes just received. */
+  #lend(): Written | undefined {
+    return this.#client.origin.secure ? this.#connection?.lend()?.comeBack : undefined;
+  }
+
+  /** A piece of the answer is on its way to the client, `inPlace`: not a copy of it. True: its bytes are still needed. */
+  #wrote(body: BodyMeter, data: Buffer, inPlace: boolean): boolean {
     const { socket } = this.#client;
     if (body.tail !== '') this.#write(body.tail);
     const waiting = socket.writableLength;
     if (!body.done) {
       if (waiting > BUFFERED_BYTES_MAX) this.#connection?.pause();
-      return waiting > 0;
+      return inPlace && waiting > 0;
     }
     this.#answerDone = true;
     if (body.next < data.length || !this.#answer?.keepAlive || this.#world.isStopping())
       this.#dropConnection();
     if (this.#requestDone) this.#complete();
     else if (!this.#connection) this.#finishUnread();
-    return waiting > 0;
+    return inPlace && waiting > 0;
   }
 
   /** A piece of an answer that the task ends by closing: in a frame, so that the client can tell an end from a break. */
-  #writeChunk(data: Buffer, from: number, end: number): void {
+  #writeChunk({ data, from, end }: Piece): void {
     if (end === from) return;
     const { socket } = this.#client;
     const frame = `${(end - from).toString(16)}\r\n`;
     socket.cork();
     socket.write(frame, 'latin1');
-    socket.write(part(data, from, end));
+    socket.write(part(data, from, end), this.#lend());
     socket.write('\r\n', 'latin1');
     socket.uncork();
   }

@@ -4,6 +4,7 @@ import type { Departures } from '../drain/departures.js';
 import type { Observer } from '../observe/request-record.js';
 import type { LiveRoutes } from '../targets/live-routes.js';
 import type { Deadlines } from './deadlines.js';
+import type { ReadBuffers } from './read-buffers.js';
 import type { UpstreamPools } from './upstream-pool.js';
 
 export interface FastParts {
@@ -24,4 +25,5 @@ export interface FastParts {
 export interface FastWorld extends FastParts {
   readonly pools: UpstreamPools;
   readonly deadlines: Deadlines;
+  readonly buffers: ReadBuffers;
 }

@@ -6,6 +6,7 @@ import type { Origin } from '../fronts/origin.js';
 import { ClientConnection } from './client-connection.js';
 import { Deadlines } from './deadlines.js';
 import type { FastParts, FastWorld } from './fast-parts.js';
+import { ReadBuffers } from './read-buffers.js';
 import { UpstreamPools } from './upstream-pool.js';
 
 export interface FastPathOptions extends FastParts {
@@ -20,7 +21,12 @@ export class FastPath {
   readonly #owner;
 
   constructor({ clock, handOver, ...parts }: FastPathOptions) {
-    this.#world = { ...parts, pools: new UpstreamPools(), deadlines: new Deadlines(clock) };
+    this.#world = {
+      ...parts,
+      pools: new UpstreamPools(),
+      deadlines: new Deadlines(clock),
+      buffers: new ReadBuffers(),
+    };
     this.#owner = { handOver, forget: (client: ClientConnection) => void this.#clients.delete(client) };
   }
 

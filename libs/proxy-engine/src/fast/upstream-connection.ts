@@ -2,9 +2,13 @@
 // again as soon as its bytes have gone on, which they mostly have by the end of the same turn.
 import { connect, type Socket } from 'node:net';
 import { TICK_MS, type Deadlines, type Watched } from './deadlines.js';
+import type { ReadBuffer, ReadBuffers } from './read-buffers.js';
 import type { TargetPool } from './upstream-pool.js';
 
-const READ_BYTES = 64 * 1024;
+export interface UpstreamParts {
+  readonly deadlines: Deadlines;
+  readonly buffers: ReadBuffers;
+}
 
 /** Whoever uses the connection at the moment. */
 export interface UpstreamUser {
@@ -29,11 +33,13 @@ export class UpstreamConnection implements Watched {
   /** It has carried a request before. */
   reused = false;
   readonly #deadlines: Deadlines;
-  #buffer: Buffer | undefined;
+  readonly #buffers: ReadBuffers;
+  #buffer: ReadBuffer | undefined;
   #paused = false;
 
-  constructor(pool: TargetPool, deadlines: Deadlines, connectMs: number) {
+  constructor(pool: TargetPool, { deadlines, buffers }: UpstreamParts, connectMs: number) {
     this.pool = pool;
+    this.#buffers = buffers;
     this.#deadlines = deadlines;
     deadlines.add(this);
     this.deadline = deadlines.now + connectMs;
@@ -65,6 +71,16 @@ export class UpstreamConnection implements Watched {
     if (!this.#paused) return;
     this.#paused = false;
     this.socket.resume();
+  }
+
+  /**
+   * The buffer of the bytes that are just being received, for one write that needs them for longer; the callback of that write gives it
+   * back. Reads go on into another one.
+   */
+  lend(): ReadBuffer | undefined {
+    const buffer = this.#buffer;
+    this.#buffer = undefined;
+    return buffer;
   }
 
   /** Its exchange is over, and the connection may carry another one within this time. */
@@ -99,8 +115,8 @@ export class UpstreamConnection implements Watched {
 
   /** Before each read. */
   #nextBuffer(): Buffer {
-    this.#buffer ??= Buffer.allocUnsafeSlow(READ_BYTES);
-    return this.#buffer;
+    this.#buffer ??= this.#buffers.take();
+    return this.#buffer.bytes;
   }
 
   #received(bytes: number, into: Uint8Array): boolean {
@@ -124,6 +140,7 @@ export class UpstreamConnection implements Watched {
   #onClose(): void {
     this.#deadlines.remove(this);
     this.pool.forget(this);
+    this.lend()?.comeBack();
     this.#lost(undefined);
   }
 }

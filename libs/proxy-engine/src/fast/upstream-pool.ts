@@ -2,8 +2,7 @@
 // is used first, idle ones live at most 4 s or what the target says, at most 256 per target; and those of a target that has left the
 // table are closed in the same turn.
 import type { RouteMatcher, RouteService, RouteTarget } from '#libs/routing';
-import type { Deadlines } from './deadlines.js';
-import { UpstreamConnection } from './upstream-connection.js';
+import { UpstreamConnection, type UpstreamParts } from './upstream-connection.js';
 
 /** Per target; more would only be a burst's leftover. */
 const IDLE_MAX = 256;
@@ -44,9 +43,9 @@ export class TargetPool {
   }
 
   /** A fresh one; it says `connected` later. */
-  open(deadlines: Deadlines, connectMs: number): UpstreamConnection {
+  open(parts: UpstreamParts, connectMs: number): UpstreamConnection {
     this.#open += 1;
-    return new UpstreamConnection(this, deadlines, connectMs);
+    return new UpstreamConnection(this, parts, connectMs);
   }
 
   keep(connection: UpstreamConnection): void {

@@ -5,15 +5,32 @@ import type { Duplex } from 'node:stream';
 /** Up to here a copy is cheaper than a second piece. */
 const JOIN_BYTES_MAX = 2 * 1024;
 
-/** `head` is latin1. */
-export function writeMessage(socket: Duplex, head: string, data: Buffer, from: number, end: number): void {
+/** Such a piece is copied, and its buffer free at once. */
+export const isJoined = (bytes: number): boolean => bytes <= JOIN_BYTES_MAX;
+
+export interface Piece {
+  readonly data: Buffer;
+  readonly from: number;
+  readonly end: number;
+}
+
+/** Told when a write is done, or has failed. */
+export type Written = (error?: Error | null) => void;
+
+/** `head` is latin1. `written` is of the piece, if that is not joined. */
+export function writeMessage(
+  socket: Duplex,
+  head: string,
+  { data, from, end }: Piece,
+  written?: Written,
+): void {
   const bytes = end - from;
   if (bytes === 0) socket.write(head, 'latin1');
-  else if (bytes <= JOIN_BYTES_MAX) socket.write(head + data.toString('latin1', from, end), 'latin1');
+  else if (isJoined(bytes)) socket.write(head + data.toString('latin1', from, end), 'latin1');
   else {
     socket.cork();
     socket.write(head, 'latin1');
-    socket.write(part(data, from, end));
+    socket.write(part(data, from, end), written);
     socket.uncork();
   }
 }
