@@ -25,33 +25,6 @@ export const isInstalled = (command: string): boolean => {
   }
 };
 
-/** Chain and key in one file. EC, as most certificates are by now. */
-export function makeCertificate(folder: string): string {
-  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
-  execFileSync(
-    'openssl',
-    [
-      ...[
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '2',
-      ],
-      ...['-subj', '/CN=bench', '-addext', 'subjectAltName=DNS:*.example,IP:127.0.0.1'],
-      ...['-keyout', key, '-out', certificate],
-    ],
-    { stdio: 'ignore' },
-  );
-  const both = join(folder, 'bench.pem');
-  writeFileSync(both, readFileSync(certificate, 'utf8') + readFileSync(key, 'utf8'));
-  return both;
-}
-
 async function run(name: string, command: string, args: readonly string[], port: number): Promise<Running> {
   const child = spawn(command, args, { stdio: ['pipe', 'ignore', 'inherit'] });
   await until(`${name} to listen`, () => child.exitCode !== null || answers(port), { withinMs: 30_000 });

@@ -1,11 +1,10 @@
 // What happens to the apps, the proxy and its certificate while the load runs. Three lanes at the same time: updates of one app; scaling,
 // kills and labels of another; certificate and processes of the proxy. Each waits for its last change before the next.
-import { execFileSync } from 'node:child_process';
-import { renameSync, readFileSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import type { DeploymentAnswer } from '#libs/api-client';
-import { until } from '#libs/testkit';
+import { selfSigned, until } from '#libs/testkit';
 import type { LongrunUp } from '../../test/e2e/longrun-up.js';
 
 export const UPDATED = '/zero/updated';
@@ -91,31 +90,11 @@ export async function labelChanges(up: LongrunUp, amounts: Amounts): Promise<voi
   }
 }
 
-/** Self-signed, with chain and key in one file, put in place in one step. Returns its fingerprint. */
+/** Self-signed, with chain and key in one file, put in place in one step. */
 export function writeCertificate(folder: string, name: string): void {
-  const [key, certificate] = [join(folder, 'key'), join(folder, 'certificate')];
-  const names = [UPDATED, SCALED].map((id) => `DNS:${hostOf(id)}`);
-  execFileSync(
-    'openssl',
-    [
-      ...[
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '2',
-      ],
-      ...['-subj', `/CN=${name}`, '-addext', `subjectAltName=${[...names, `DNS:${LATE_HOST}`].join(',')}`],
-      ...['-keyout', key, '-out', certificate],
-    ],
-    { stdio: 'ignore' },
-  );
+  const { pem } = selfSigned([name, ...[UPDATED, SCALED].map(hostOf), LATE_HOST]);
   const aside = join(folder, 'both');
-  writeFileSync(aside, readFileSync(certificate, 'utf8') + readFileSync(key, 'utf8'), { mode: 0o600 });
+  writeFileSync(aside, pem, { mode: 0o600 });
   renameSync(aside, join(folder, 'front.pem'));
 }
 

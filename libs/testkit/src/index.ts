@@ -24,6 +24,8 @@ export {
 export type { MissingDocker, TestDocker, TestImage } from './docker/index.js';
 export { FakeRuntime } from './fake-runtime.js';
 export { freePort, freePorts } from './ports.js';
+export { selfSigned } from './self-signed.js';
+export type { SelfSigned } from './self-signed.js';
 export { tempDatabase } from './temp-database.js';
 export type { TempDatabase } from './temp-database.js';
 export { until } from './until.js';

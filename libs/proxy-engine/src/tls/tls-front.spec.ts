@@ -6,10 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { until } from '#libs/testkit';
+import { selfSigned, until } from '#libs/testkit';
 import { aService, aTable, ask, listen, startEngine } from '../engine-bed.js';
 import type { ProxyEngine } from '../proxy-engine.js';
-import { selfSigned } from './fixtures/self-signed.js';
 
 // generous: machines are shared
 jest.setTimeout(60_000);
