@@ -1,6 +1,7 @@
-// One runner, five projects: `unit` is pure and needs nothing; `simulation` runs seeds of libs/simulation from the built code;
+// One runner, six projects: `unit` is pure and needs nothing; `simulation` runs seeds of libs/simulation from the built code;
 // `integration`, `docker` and `e2e` use real parts
-// (embedded Postgres, processes, a Docker Engine). scripts/test.mjs runs them all.
+// (embedded Postgres, processes, a Docker Engine); `e2e-alone` is those of e2e that measure, or load the machine so much that others
+// beside them would be slow. scripts/test.mjs runs them all.
 const transform = {
   '^.+\\.ts$': [
     '@swc/jest',
@@ -36,5 +37,6 @@ export default {
     project('integration', ['<rootDir>/test/integration/**/*.int-spec.ts']),
     project('docker', ['<rootDir>/test/docker/**/*.docker-spec.ts']),
     project('e2e', ['<rootDir>/test/e2e/**/*.e2e-spec.ts']),
+    project('e2e-alone', ['<rootDir>/test/e2e/**/*.e2e-alone-spec.ts']),
   ],
 };
