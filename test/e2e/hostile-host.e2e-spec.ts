@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { canStartDockerd, freePorts, importBusyboxImage, PrivateDockerd, until } from '#libs/testkit';
+import { endTasksOf, expectNothingLeft } from './left-over.js';
 import { httpApp, LONGRUN, LongrunUp } from './longrun-up.js';
 import { SteadyLoad } from './steady-load.js';
 import { fingerprints, pidsOfTask } from './task-processes.js';
@@ -106,6 +107,7 @@ function canMount(): boolean {
   });
   afterAll(async () => {
     await up?.stop();
+    if (up) await expectNothingLeft(folder, join(folder, 'agent'));
     if (folder) removeDisk(folder);
   }, 120_000);
 
@@ -173,7 +175,10 @@ describe('parts of several hosts', () => {
   }, 200_000);
   afterAll(async () => {
     await up?.dispose();
-    for (const dir of dirs) rmSync(dir, { recursive: true, force: true });
+    for (const dir of dirs) {
+      await endTasksOf(dir);
+      rmSync(dir, { recursive: true, force: true });
+    }
   }, 120_000);
 
   const agent = (name: string, dataDir: string, taskPorts = other): Part =>

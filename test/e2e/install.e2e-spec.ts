@@ -1,20 +1,12 @@
 // `npm start` in checkouts as people have them: an ordinary user's, and root's under a folder that nobody else may enter, where the
 // account that PostgreSQL runs as cannot reach it by itself. Everything is installed and built already, so that no registry is needed.
 import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-} from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '#libs/testkit';
+import { processesOf } from './left-over.js';
 import { LongrunUp } from './longrun-up.js';
 
 /** What a checkout has, besides the packages. */
@@ -72,19 +64,6 @@ function npmStart(folder: string, uid: number | undefined, options: object, ...f
   });
 }
 
-/** Processes that run in the folder or name it. */
-function processesIn(folder: string): string[] {
-  return readdirSync('/proc').filter((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
-    try {
-      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8') + readlinkSync(`/proc/${pid}/cwd`);
-      return words.includes(folder) && !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-    } catch {
-      return false; // ended while we looked
-    }
-  });
-}
-
 async function answers(url: string): Promise<string> {
   const response = await fetch(url);
   if (response.status !== 200) throw new Error(`${url} answers ${response.status}`);
@@ -122,7 +101,7 @@ describe('npm start', () => {
 
       process.kill(-(up.process.pid ?? 0), 'SIGINT'); // as a terminal does: the whole group
       await up.exited();
-      expect(processesIn(here)).toEqual([]);
+      expect(processesOf(here)).toEqual([]);
 
       up = await npmStart(here, checkout.uid, { ports: up.ports });
       await up.ready();
@@ -132,7 +111,7 @@ describe('npm start', () => {
 
       up.process.kill('SIGTERM'); // npm ends at once and tells nobody
       await up.exited();
-      await until('the rest to end too', () => processesIn(here).length === 0, { withinMs: 60_000 });
+      await until('the rest to end too', () => processesOf(here).length === 0, { withinMs: 60_000 });
 
       if (isRoot && checkout.uid === undefined) return; // whom nothing is closed to
       chmodSync(join(up.dataDir, 'logs'), 0o500);

@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { ApiClient, type AppAnswer, type TaskAnswer } from '#libs/api-client';
 import { isAlive, type ProcessIdentity } from '#libs/process-identity';
 import { freePorts, until } from '#libs/testkit';
+import { expectNothingLeft } from './left-over.js';
 
 export const LONGRUN = resolve('bin/longrun.mjs');
 
@@ -98,9 +99,10 @@ export class LongrunUp {
     return this.#ended;
   }
 
-  /** Stops, and removes the data folder. For afterEach. */
+  /** Stops, fails when that left anything on the host, and removes the data folder. For afterEach. */
   async dispose(): Promise<void> {
     await this.stop();
+    await expectNothingLeft(this.dataDir, join(this.dataDir, 'agent'));
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 

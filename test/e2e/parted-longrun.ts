@@ -2,15 +2,18 @@
 // that a test starts, stops and freezes by itself. A part may see another wall clock than the rest (libfaketime).
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiClient, type AppAnswer, type TaskAnswer } from '#libs/api-client';
 import { freePorts, tempDatabase, until, type TempDatabase } from '#libs/testkit';
+import { endTasksOf, expectNothingLeft } from './left-over.js';
 import { LONGRUN } from './longrun-up.js';
 
 const TOKENS = { LONGRUN_AGENT_TOKEN: 'agent-token', LONGRUN_PROXY_TOKEN: 'proxy-token' };
 const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
+/** A part that was started answers by then, also on a machine that does a lot besides. */
+export const STARTED = { withinMs: 120_000 } as const;
 export const canFakeTime = existsSync(FAKETIME);
 
 /** A wall clock that is set by hand; the monotonic clock goes on, as when a person or NTP sets the time of a host. */
@@ -141,7 +144,7 @@ export class PartedLongrun {
         const proxy = await fetch(`${parted.proxyUrl}/`).then(() => true);
         return proxy && agents.agents.length > 0;
       },
-      { withinMs: 120_000, everyMs: 200 },
+      { ...STARTED, everyMs: 200 },
     ).catch((error: unknown) => {
       throw new Error(
         `${String(error)}\n${[...parted.planes, parted.agent].map((each) => each.output).join('\n')}`,
@@ -154,20 +157,9 @@ export class PartedLongrun {
     await this.agent.end('SIGTERM');
     for (const part of [...this.proxies, ...this.planes]) await part.end('SIGTERM');
     await this.database.drop();
-    this.#endTasks();
+    await endTasksOf(this.agentDir);
+    await expectNothingLeft(this.folder, this.agentDir);
     rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  /** An agent that ends leaves its tasks running: those of this folder are ours to end. */
-  #endTasks(): void {
-    for (const name of readdirSync('/proc').filter((each) => /^\d+$/.test(each))) {
-      try {
-        if (readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(this.folder))
-          process.kill(Number(name), 'SIGKILL');
-      } catch {
-        // gone meanwhile
-      }
-    }
   }
 
   get agentDir(): string {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { until } from '#libs/testkit';
 import { writeService } from './bad-release-service.js';
-import { PartedLongrun } from './parted-longrun.js';
+import { PartedLongrun, STARTED } from './parted-longrun.js';
 import { aRelease, INSTANCES, Rollbacks, type Hurt } from './rollbacks.js';
 
 /** Longer than the lease of a leader, 10 s. */
@@ -63,16 +63,20 @@ describe('two control planes', () => {
       const { plane, epoch } = await parted.leader();
       const other = parted.planes[1 - plane];
       if (hurt === killed) other?.start();
-      await until('the standby to answer with the leader', async () => {
-        const { leader } = await parted.api(1 - plane).get<{ leader: string }>('/v2/leader');
-        return leader.endsWith(String(new URL(parted.url(plane)).port));
-      });
+      await until(
+        'the standby to answer with the leader',
+        async () => {
+          const { leader } = await parted.api(1 - plane).get<{ leader: string }>('/v2/leader');
+          return leader.endsWith(String(new URL(parted.url(plane)).port));
+        },
+        STARTED,
+      );
       if (hurt === frozen) expect(other?.output).toContain('no longer leads');
       await pause(4_000);
       expect(await parted.leader()).toEqual({ plane, epoch });
       await rollbacks.unharmed();
     },
-    180_000,
+    300_000,
   );
 
   if (IS_LONG)
