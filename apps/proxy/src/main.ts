@@ -1,12 +1,13 @@
 // `longrun proxy`: configuration, wiring, signals. SIGTERM and SIGINT end it in order, with exit status 0.
 import cluster from 'node:cluster';
 import { join } from 'node:path';
-import { ConfigurationError } from '#libs/configuration';
+import { ConfigurationError, listenersOf } from '#libs/configuration';
 import { lockFolder } from '#libs/folder-lock';
 import { createLogger } from '#libs/telemetry';
 import { AdminServer } from './admin-server.js';
 import { DataFolder } from './data-folder.js';
-import { proxyUsage, readSettings } from './options.js';
+import { fileLimit, roomFor } from './file-limit.js';
+import { proxyUsage, readSettings, type ProxySettings } from './options.js';
 import { ProxyWorker } from './proxy-worker.js';
 import {
   WorkerProcesses,
@@ -17,11 +18,15 @@ import {
 
 const logger = createLogger('proxy');
 
-function stopOnSignals(stop: () => Promise<void>): void {
+/** `insist`: a second signal ends it at once. */
+function stopOnSignals(stop: () => Promise<void>, { insist }: { readonly insist: boolean }): void {
   let stopping = false;
   const end = (signal: NodeJS.Signals): void => {
-    // a second one does not wait for what is in flight
-    if (stopping) process.exit(1);
+    if (stopping) {
+      // it does not wait for what is in flight
+      if (insist) process.exit(1);
+      return;
+    }
     stopping = true;
     logger.info({ event: 'stopping', signal }, 'finishing what is in flight');
     stop().then(
@@ -42,6 +47,8 @@ function fail(error: unknown): never {
 async function runPrimary(): Promise<void> {
   const settings = readSettings(process.argv.slice(2), process.env);
   for (const warning of settings.warnings) logger.warn({}, warning);
+  const { warning: lowLimit } = roomFor(fileLimit(), settings.maxConnections);
+  if (lowLimit !== undefined) logger.warn({}, lowLimit);
   const folder = new DataFolder(settings.dataDir);
   await lockFolder(settings.dataDir, 'proxy'); // the kernel frees it with this process
   const serving =
@@ -49,15 +56,26 @@ async function runPrimary(): Promise<void> {
       ? new ProxyWorker({ settings, folder, logger })
       : new WorkerProcesses(logger);
   const admin = settings.admin.port > 0 ? new AdminServer(serving, settings.admin) : undefined;
-  stopOnSignals(() => {
-    admin?.stop();
-    return serving.stop();
-  });
+  stopOnSignals(
+    () => {
+      admin?.stop();
+      return serving.stop();
+    },
+    { insist: true },
+  );
   reopenOnSignals(() => serving.reopenLog());
   const port = await serving.start(settings.workers);
   const opened = await admin?.start();
   if (opened && 'problem' in opened) logger.warn({}, opened.problem);
+  const isOpen = opened !== undefined && 'port' in opened;
+  sayListeners({ ...settings, port, admin: { ...settings.admin, port: isOpen ? opened.port : 0 } });
   logger.info({ event: 'ready', port }, `proxy serves at ${settings.bind}:${port}`);
+}
+
+/** Every address at which it listens, and what for. */
+function sayListeners({ tls, ...settings }: ProxySettings): void {
+  for (const { address, purpose } of listenersOf({ ...settings, ...(tls ? { httpsPort: tls.port } : {}) }))
+    logger.info({ event: 'listens', address }, purpose);
 }
 
 /** As logrotate and its like send them. */
@@ -70,7 +88,8 @@ async function runWorker(index: string): Promise<void> {
   const settings = readSettings(process.argv.slice(2), process.env);
   const folder = new DataFolder(join(settings.dataDir, `worker-${index}`));
   const worker = new ProxyWorker({ settings, folder, logger });
-  stopOnSignals(() => worker.stop());
+  // Ctrl-C and systemd signal every process of the group, and then the primary says it again; when that is forced we go with it
+  stopOnSignals(() => worker.stop(), { insist: false });
   // the primary passes it on; a signal to the whole group must not end a worker
   reopenOnSignals(() => undefined);
   process.on('message', ({ type, question, notices }: WorkerQuestion) => {

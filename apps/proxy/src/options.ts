@@ -4,6 +4,7 @@ import {
   ConfigurationError,
   controlPlanesOf,
   describeOptions,
+  HTTPS_PORT,
   readConfiguration,
   SERVING_OPTIONS,
   type Option,
@@ -80,6 +81,8 @@ export interface ProxySettings {
   /** Empty: all. */
   readonly groups: readonly string[];
   readonly workers: number;
+  /** Of one worker. Absent: what the limit of open files leaves room for. */
+  readonly maxConnections?: number;
   /** 0: any number. */
   readonly connectionsPerClient: number;
   /** Where this host stands, as agents say it with --zone. */
@@ -123,6 +126,7 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
     appPaths: settings.flag('app-paths'),
     groups: settings.list('groups'),
     workers: settings.number('workers'),
+    ...(settings.has('max-connections') ? { maxConnections: settings.number('max-connections') } : {}),
     connectionsPerClient: settings.number('connections-per-client'),
     ...(settings.has('proxy-zone') ? { zone: settings.text('proxy-zone') } : {}),
     admin: { bind: settings.text('proxy-admin-bind'), port: settings.number('proxy-admin-port') },
@@ -140,8 +144,9 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
 /** Options that the chosen engine does not carry out. */
 function withoutEffect(settings: Settings): string[] {
   if (settings.text('engine') !== 'haproxy') return [];
-  return ['access-log', 'proxy-zone']
-    .filter((name) => settings.has(name))
+  const isLimited = settings.number('connections-per-client') > 0;
+  return ['access-log', 'proxy-zone', 'max-connections', 'connections-per-client']
+    .filter((name) => (name === 'connections-per-client' ? isLimited : settings.has(name)))
     .map((name) => `--${name} has no effect with --engine haproxy; the built-in engine carries it out`);
 }
 
@@ -150,8 +155,6 @@ function engineOf(settings: Settings): 'builtin' | 'haproxy' {
   if (engine === 'builtin' || engine === 'haproxy') return engine;
   throw new ConfigurationError(`--engine must be builtin or haproxy (got "${engine}")`);
 }
-
-const HTTPS_PORT = 8443;
 
 /** The HTTPS port opens only with a certificate. */
 function tlsOf(settings: Settings): { tls?: TlsOptions } {

@@ -267,6 +267,47 @@ describe('the proxy process', () => {
     );
   const countOf = (log: () => string, text: string): number => log().split(text).length - 1;
 
+  it('finishes what is in flight when workers get the signal of the whole group and that of their primary', async () => {
+    controlPlane.table = aTable(1, [backendPort]);
+    const { child, log } = start('--workers', '2');
+    await ready(log);
+    await until('both confirmations', () => controlPlane.confirmed(1).length === 2);
+    const answer = get('/slow');
+    const finish = await until('the request to be in flight', () => finishSlow);
+    for (const signal of ['SIGINT', 'SIGINT'] as const)
+      for (const pid of workerPids(child).values()) process.kill(pid, signal);
+    child.kill('SIGINT');
+    await until('the primary to stop', () => log().includes('"stopping"'));
+    finish();
+    expect(await answer).toBe('200 slow');
+    await once(child, 'exit');
+    expect(child.exitCode).toBe(0);
+  }, 60_000);
+
+  it('names every address that listens with what it is for, and a limit of open files that is too low', async () => {
+    const [dnsPort, adminPort] = [await freePort(), await freePort()];
+    const { log } = start(
+      ...['--dns-port', String(dnsPort), '--proxy-admin-port', String(adminPort)],
+      ...['--max-connections', '1000000'],
+    );
+    await ready(log);
+    const named = log()
+      .split('\n')
+      .filter((line) => line.includes('"listens"'))
+      .map((line) => JSON.parse(line) as { address: string; msg: string });
+    expect(named.map(({ address, msg }) => `${address} ${msg.split(/[ :]/)[0]}`)).toEqual([
+      `http://127.0.0.1:${port} apps`,
+      expect.stringMatching(/-\d+ service$/),
+      `http://127.0.0.1:${adminPort} admin`,
+      `127.0.0.1:${dnsPort} DNS`,
+    ]);
+    const low = /1000000 connections \(--max-connections\) may need 2000128: .*LimitNOFILE=2000128/;
+    expect(log()).toMatch(low);
+    await until('the control plane to be told', () =>
+      controlPlane.reports.some(({ report }) => report.warnings.some((text) => low.test(text))),
+    );
+  }, 60_000);
+
   it('a worker that is killed costs its own connections only, and comes back with the newest table', async () => {
     const finish: (() => void)[] = [];
     const patient = createServer((_req, res) => finish.push(() => void res.end('old')));

@@ -13,7 +13,7 @@ import { randomIds, SystemClock } from '#libs/time';
 import type { AdminSource } from './admin-server.js';
 import { ControlPlaneLink } from './control-plane-link.js';
 import { DataFolder } from './data-folder.js';
-import { connectionsWithin, fileLimit } from './file-limit.js';
+import { fileLimit, roomFor } from './file-limit.js';
 import { Observing } from './observing.js';
 import type { ProxySettings } from './options.js';
 
@@ -55,6 +55,8 @@ export class ProxyWorker implements AdminSource {
     this.#dns = dns;
     const { from, to } = settings.servicePorts;
     const memory = folder.memory();
+    const { warning } = roomFor(fileLimit(), settings.maxConnections);
+    const lowLimit = warning === undefined ? [] : [warning];
     const swap = (table: RouteTable): Promise<void> => {
       dns?.swap(table);
       observing.swap(table);
@@ -70,7 +72,7 @@ export class ProxyWorker implements AdminSource {
       user: {
         swap,
         inFlight: () => engine.inFlight(),
-        warnings: () => [...engine.warnings(), ...this.#notices],
+        warnings: () => [...engine.warnings(), ...this.#notices, ...lowLimit],
       },
       traffic: observing.source,
       proxyId: folder.identity(randomIds),
@@ -158,10 +160,13 @@ function makeEngine(
   });
 }
 
-function connectionLimits({ connectionsPerClient }: ProxySettings): Partial<ProxyEngineOptions> {
-  const files = fileLimit();
+function connectionLimits({
+  connectionsPerClient,
+  maxConnections,
+}: ProxySettings): Partial<ProxyEngineOptions> {
+  const { most } = roomFor(fileLimit(), maxConnections);
   return {
-    ...(files === undefined ? {} : { connectionsMax: connectionsWithin(files) }),
+    ...(most === undefined ? {} : { connectionsMax: most }),
     ...(connectionsPerClient > 0 ? { connectionsPerClient } : {}),
   };
 }

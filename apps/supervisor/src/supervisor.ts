@@ -2,7 +2,7 @@
 // After a kill -9 of itself the next start takes over Postgres and proxy, and replaces control plane and agent; tasks never notice (decisions.md 25-26).
 import type { Settings } from '#libs/configuration';
 import { createLogger, type Logger } from '#libs/telemetry';
-import { ApiClient } from '#libs/api-client';
+import { ApiClient, type ProxiesAnswer } from '#libs/api-client';
 import { lockFolder, type FolderLock } from '#libs/folder-lock';
 import { isAlive } from '#libs/process-identity';
 import { Child } from './child.js';
@@ -10,7 +10,8 @@ import { childSpecs, proxySpec, type ChildName } from './child-specs.js';
 import { DataFolder } from './data-folder.js';
 import { Database } from './database.js';
 import { deployFiles } from './deploy-files.js';
-import { checkPortFree, checkSettings } from './preflight.js';
+import { sayListeners } from './listeners.js';
+import { checkPorts, checkSettings } from './preflight.js';
 import { stopTasks } from './stop-tasks.js';
 import { waitFor } from './wait-for.js';
 
@@ -19,6 +20,8 @@ const PROXY_STOP_MS = 35_000;
 const STOP_MS = 10_000;
 const READY_WITHIN_MS = 90_000;
 const LOG_CHECK_MS = 60_000;
+/** It reports at once and then every 3 s. */
+const WARNINGS_WITHIN_MS = 4_000;
 
 export class Supervisor {
   readonly #folder: DataFolder;
@@ -54,7 +57,7 @@ export class Supervisor {
     this.#lock = await lockFolder(this.#folder.path, 'longrun up', this.#url);
     this.say(`Longrun keeps its data in ${this.#folder.path}`);
     const database = this.#database;
-    await this.#checkPorts();
+    const missing = await this.#checkPorts();
     if (signal.aborted) return;
 
     const proxy = this.#child(proxySpec(this.settings, this.#folder));
@@ -72,7 +75,7 @@ export class Supervisor {
     for (const name of ['control-plane', 'agent'] as const)
       await this.#child(specs[name]).endLeftOver(STOP_MS);
     this.#child(specs['control-plane']).start();
-    this.say(`control plane: ${this.#url} (documentation of the API at ${this.#url}/docs)`);
+    this.say(`control plane: ${this.#url} (API; its documentation at ${this.#url}/docs)`);
     await this.#until(
       'the control plane',
       signal,
@@ -89,7 +92,8 @@ export class Supervisor {
     await this.#until('the agent', signal, () => this.#agentIsConnected());
     await this.#until('the proxy', signal, () => this.#proxyAnswers());
     if (signal.aborted) return;
-    this.say(`proxy: ${this.#proxyUrl} (apps at ${this.#proxyUrl}/_app/<id>/, and at their service ports)`);
+    await sayListeners(this.settings, missing, this.say);
+    await this.#sayProxyWarnings();
     this.say(
       'The API needs no credentials, so every user of this host may use it; web pages of other origins may not.',
     );
@@ -127,16 +131,18 @@ export class Supervisor {
     return { tasksLeft };
   }
 
-  /** Processes that the last run left behind may hold these ports; anybody else is an error. */
-  async #checkPorts(): Promise<void> {
+  /** Processes that the last run left behind may hold these ports; anybody else is an error. Gives the options of those that it does without. */
+  async #checkPorts(): Promise<ReadonlySet<string>> {
     const leftOver = (name: ChildName): boolean => {
       const record = this.#folder.record(name);
       return record !== null && isAlive(record.identity);
     };
-    const proxyHost = this.settings.text('proxy-bind');
-    if (!leftOver('control-plane'))
-      await checkPortFree('--api-port', this.settings.port('api-port'), '127.0.0.1');
-    if (!leftOver('proxy')) await checkPortFree('--proxy-port', this.settings.port('proxy-port'), proxyHost);
+    const warnings = await checkPorts(this.settings, {
+      controlPlane: !leftOver('control-plane'),
+      proxy: !leftOver('proxy'),
+    });
+    for (const warning of warnings.values()) this.say(`warning: ${warning}`);
+    return new Set(warnings.keys());
   }
 
   #child(spec: ConstructorParameters<typeof Child>[0] & { name: ChildName }): Child {
@@ -159,6 +165,18 @@ export class Supervisor {
   async #agentIsConnected(): Promise<boolean> {
     const { agents } = await this.#api.get<{ agents: readonly { liveness: string }[] }>('/v3/agents');
     return agents.some(({ liveness }) => liveness === 'connected');
+  }
+
+  /** What keeps it from serving as asked: a low limit of open files, a certificate that expires. */
+  async #sayProxyWarnings(): Promise<void> {
+    const ends = AbortSignal.timeout(WARNINGS_WITHIN_MS);
+    let live: ProxiesAnswer['proxies'] = [];
+    await this.#until('the report of the proxy', ends, async () => {
+      const { proxies } = await this.#api.get<ProxiesAnswer>('/v3/proxies');
+      live = proxies.filter((proxy) => proxy.live);
+      return live.length > 0;
+    });
+    for (const text of new Set(live.flatMap(({ warnings }) => warnings))) this.say(`warning: ${text}`);
   }
 
   async #proxyAnswers(): Promise<boolean> {

@@ -88,6 +88,7 @@ export interface ProxiesAnswer {
     /** `HOST:PORT` of the main port. */
     readonly address: string;
     readonly live: boolean;
+    readonly warnings: readonly string[];
     /** Absent: a proxy of an older release. */
     readonly listens?: { readonly httpsPort?: number; readonly appPaths: boolean };
   }[];

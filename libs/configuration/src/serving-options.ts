@@ -36,6 +36,12 @@ export const SERVING_OPTIONS: readonly Option[] = [
     help: 'proxy processes that share the listeners; threads of HAProxy',
   },
   {
+    name: 'max-connections',
+    kind: 'number',
+    range: { from: 1, to: 1_000_000, whole: true },
+    help: 'connections of clients at once, for each worker; needs twice as many open files (default: what their limit leaves room for)',
+  },
+  {
     name: 'connections-per-client',
     kind: 'number',
     range: { from: 0, to: 1_000_000, whole: true },
