@@ -4,10 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { until } from '#libs/testkit';
+import { selfSigned, until } from '#libs/testkit';
 import { aService, aTable, listen, startEngine } from '../engine-bed.js';
 import type { ProxyEngine } from '../proxy-engine.js';
-import { selfSigned } from '../tls/fixtures/self-signed.js';
 import { ReadBuffers } from './read-buffers.js';
 
 // generous: machines are shared
