@@ -1,24 +1,11 @@
 // What the conformance cases share: an engine under test with the ports it was given, backends that say who they are, tables written
 // short, and a client that hides nothing.
-import {
-  Agent,
-  createServer,
-  request,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
-import {
-  createServer as createTcpServer,
-  type AddressInfo,
-  type Server as TcpServer,
-  type Socket,
-} from 'node:net';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { asAppId, asInstanceId, asTaskId, timestampOf, type TaskId } from '#libs/model';
 import type { ServingEngine } from '#libs/proxy-core';
 import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
-import { freePort, freePorts } from '#libs/testkit';
+import { ask, freePort, listen, tcpServer, type Answered, type Ask as AskOf } from '#libs/testkit';
 
 export interface EngineWish {
   readonly port: number;
@@ -38,20 +25,8 @@ export interface Backend {
   stop(): Promise<void>;
 }
 
-export interface Answered {
-  readonly status: number;
-  readonly text: string;
-  readonly headers: IncomingHttpHeaders;
-}
-
-export interface Ask {
-  readonly port?: number;
-  readonly path?: string;
-  readonly method?: string;
-  readonly headers?: Record<string, string>;
-  readonly body?: string;
-  readonly agent?: Agent;
-}
+/** Of the main port unless it names another. */
+export type Ask = Partial<AskOf>;
 
 export class EngineBench {
   readonly idle: TaskId[] = [];
@@ -100,7 +75,7 @@ export class EngineBench {
   }
 
   freePort(): Promise<number> {
-    return freePorts(1).then(([port]) => port as number);
+    return freePort();
   }
 
   /** Answers with its name; `/hold…` waits for `release`, `/echo` gives the body back. */
@@ -139,53 +114,17 @@ export class EngineBench {
 
   /** Speaks first, then gives back what comes. */
   async tcpBackend(greeting: string): Promise<{ port: number }> {
-    const sockets = new Set<Socket>();
-    const server: TcpServer = createTcpServer((socket) => {
-      sockets.add(socket);
-      socket.on('error', () => socket.destroy());
+    const { port, close } = await tcpServer((socket) => {
       socket.write(greeting);
       socket.pipe(socket);
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    this.#closers.push(() => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    });
-    return { port: (server.address() as AddressInfo).port };
+    this.#closers.push(close);
+    return { port };
   }
 
   /** One request; rejects when the connection breaks. */
-  ask({
-    port = this.#port,
-    path = '/',
-    method = 'GET',
-    headers = {},
-    body,
-    agent,
-  }: Ask = {}): Promise<Answered> {
-    return new Promise((resolve, reject) => {
-      const sent = request(
-        {
-          host: '127.0.0.1',
-          port,
-          path,
-          method,
-          headers: { host: 'web.example', ...headers },
-          agent: agent ?? false,
-        },
-        (response) => {
-          let text = '';
-          response.setEncoding('utf8');
-          response.on('data', (chunk: string) => (text += chunk));
-          response.once('error', reject);
-          response.once('end', () =>
-            resolve({ status: response.statusCode ?? 0, text, headers: response.headers }),
-          );
-        },
-      );
-      sent.once('error', reject);
-      sent.end(body);
-    });
+  ask(wish: Ask = {}): Promise<Answered> {
+    return ask({ port: this.#port, ...wish });
   }
 
   /** Who answered each of `count` requests, one after the other. */
@@ -225,8 +164,3 @@ export const aTarget = (task: string, port: number, more: Partial<RouteTarget> =
   suspect: false,
   ...more,
 });
-
-async function listen(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return (server.address() as AddressInfo).port;
-}

@@ -1,11 +1,11 @@
 import { createServer as createHttpServer, request, type IncomingMessage } from 'node:http';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
 import { freePort, until } from '#libs/testkit';
 import { asTaskId } from '#libs/model';
-import { aService, aTable, ask, listen, PATHS, startEngine } from './engine-bed.js';
+import { aService, aTable, ask, listen, PATHS, startEngine, tcpServer } from './fixtures/engine-bed.js';
 import type { ProxyEngine } from './proxy-engine.js';
 
 // generous: machines are shared
@@ -28,17 +28,9 @@ describe.each(PATHS)('connections through the engine, HTTP by the $path path', (
   });
 
   const tcpBackend = async (onConnection: (socket: Socket) => void): Promise<number> => {
-    const sockets = new Set<Socket>();
-    const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
-      sockets.add(socket);
-      socket.on('error', () => socket.destroy());
-      onConnection(socket);
-    });
-    close.push(() => {
-      sockets.forEach((each) => each.destroy());
-      server.close();
-    });
-    return listen(server);
+    const server = await tcpServer(onConnection);
+    close.push(() => server.close());
+    return server.port;
   };
   const dial = (): Socket => {
     const socket = connect({ port: servicePort, host: '127.0.0.1', allowHalfOpen: true });

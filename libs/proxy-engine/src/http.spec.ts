@@ -3,7 +3,7 @@ import { connect, createServer as createTcpServer, type Server as TcpServer, typ
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { freePort, until } from '#libs/testkit';
 import { asTaskId } from '#libs/model';
-import { aService, aTable, ask, listen, PATHS, startEngine } from './engine-bed.js';
+import { aService, aTable, ask, listen, PATHS, startEngine } from './fixtures/engine-bed.js';
 import type { ProxyEngine } from './proxy-engine.js';
 
 // generous: machines are shared

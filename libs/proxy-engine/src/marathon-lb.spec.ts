@@ -15,7 +15,7 @@ import {
 } from '#libs/model';
 import { buildRouteTable, routeWarnings, servedBy, type RoutedApp, type RouteTable } from '#libs/routing';
 import { anAgentInfo, anAppSpec, anInstance, aPortDefinition, aVersion, freePort } from '#libs/testkit';
-import { ask, listen, PATHS, startEngine, type Answered, type Ask } from './engine-bed.js';
+import { ask, listen, PATHS, startEngine, type Answered, type Ask } from './fixtures/engine-bed.js';
 import type { ProxyEngine } from './proxy-engine.js';
 
 jest.setTimeout(60_000);

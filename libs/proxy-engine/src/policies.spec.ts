@@ -4,7 +4,7 @@ import { brotliDecompressSync, constants, gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { RoutePolicy } from '#libs/routing';
 import { until } from '#libs/testkit';
-import { aService, aTable, ask, listen, PATHS, startEngine } from './engine-bed.js';
+import { aService, aTable, ask, listen, PATHS, startEngine } from './fixtures/engine-bed.js';
 import type { ProxyEngine } from './proxy-engine.js';
 
 jest.setTimeout(60_000);

@@ -8,7 +8,7 @@ import type { Backend, RequestCase } from '../../http-wire/src/fixtures/corpus-c
 import { REQUEST_CASES } from '../../http-wire/src/fixtures/corpus-requests.js';
 import type { Observed } from '../../http-wire/src/fixtures/observed.js';
 import { readNatively } from '../../http-wire/src/fixtures/read-natively.js';
-import { aService, aTable, startEngine } from './engine-bed.js';
+import { aService, aTable, startEngine } from './fixtures/engine-bed.js';
 import { get, ok, RawClient } from './fast/wire-bed.js';
 import type { ProxyEngine, ProxyEngineOptions } from './proxy-engine.js';
 

@@ -23,6 +23,8 @@ export {
 } from './docker/index.js';
 export type { MissingDocker, TestDocker, TestImage } from './docker/index.js';
 export { FakeRuntime } from './fake-runtime.js';
+export { ask, listen, tcpServer } from './loopback.js';
+export type { Answered, Ask, TcpServer } from './loopback.js';
 export { freePort, freePorts } from './ports.js';
 export { selfSigned } from './self-signed.js';
 export type { SelfSigned } from './self-signed.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { match, type RoutePolicy, type RouteService } from '#libs/routing';
-import { aService, aTable } from '../engine-bed.js';
+import { aService, aTable } from '../fixtures/engine-bed.js';
 import { admit, type AdmittedRequest, type OwnAnswer, type Verdict } from './admit.js';
 import { Gates } from './gates.js';
 import type { RequestFacts } from './request-facts.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { RoutePolicy, RouteService } from '#libs/routing';
-import { aService } from '../engine-bed.js';
+import { aService } from '../fixtures/engine-bed.js';
 import { rewriteLocation, targetUrlOf } from './target-url.js';
 
 const at = (policy: RoutePolicy, url: string, more: Partial<RouteService> = {}, prefix?: string) =>

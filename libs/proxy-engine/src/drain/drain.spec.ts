@@ -4,7 +4,7 @@ import { connect, createServer as createTcpServer, type Server, type Socket } fr
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
 import { freePort, until } from '#libs/testkit';
-import { aService, aTable, listen, startEngine } from '../engine-bed.js';
+import { aService, aTable, listen, startEngine } from '../fixtures/engine-bed.js';
 import type { ProxyEngine } from '../proxy-engine.js';
 import { FrameBorder } from './frame-border.js';
 

@@ -7,7 +7,7 @@ import { asTaskId } from '#libs/model';
 import { freePort, until } from '#libs/testkit';
 import { ManualClock, SystemClock } from '#libs/time';
 import { Departures } from '../drain/departures.js';
-import { aService, aTable, ask, listen, startEngine, type Backends } from '../engine-bed.js';
+import { aService, aTable, ask, listen, startEngine, type Backends } from '../fixtures/engine-bed.js';
 import { nobodyWatches, type RequestRecord } from '../observe/request-record.js';
 import type { ProxyEngine, ProxyEngineOptions } from '../proxy-engine.js';
 import { LiveRoutes } from '../targets/live-routes.js';

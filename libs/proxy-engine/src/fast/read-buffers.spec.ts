@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { selfSigned, until } from '#libs/testkit';
-import { aService, aTable, listen, startEngine } from '../engine-bed.js';
+import { aService, aTable, listen, startEngine } from '../fixtures/engine-bed.js';
 import type { ProxyEngine } from '../proxy-engine.js';
 import { ReadBuffers } from './read-buffers.js';
 

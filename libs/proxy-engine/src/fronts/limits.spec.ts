@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { freePort, until } from '#libs/testkit';
-import { aService, aTable, ask, listen, PATHS, startEngine } from '../engine-bed.js';
+import { aService, aTable, ask, listen, PATHS, startEngine } from '../fixtures/engine-bed.js';
 import type { ProxyEngine, ProxyEngineOptions } from '../proxy-engine.js';
 
 // generous: machines are shared

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { until } from '#libs/testkit';
-import { aService, aTable, listen, startEngine } from '../engine-bed.js';
+import { aService, aTable, listen, startEngine } from '../fixtures/engine-bed.js';
 import type { ProxyEngine } from '../proxy-engine.js';
 
 // generous: machines are shared

@@ -9,7 +9,7 @@ import {
 import { createServer as createTcpServer, type Server } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { until } from '#libs/testkit';
-import { aService, aTable, listen, startEngine } from '../engine-bed.js';
+import { aService, aTable, listen, startEngine } from '../fixtures/engine-bed.js';
 import type { RequestRecord } from '../observe/request-record.js';
 import type { ProxyEngine } from '../proxy-engine.js';
 

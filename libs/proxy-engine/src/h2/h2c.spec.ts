@@ -10,7 +10,7 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { until } from '#libs/testkit';
-import { aService, aTable, ask, listen, startEngine } from '../engine-bed.js';
+import { aService, aTable, ask, listen, startEngine } from '../fixtures/engine-bed.js';
 import type { ProxyEngine } from '../proxy-engine.js';
 
 // generous: machines are shared

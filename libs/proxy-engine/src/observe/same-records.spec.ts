@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { RoutePolicy, RouteService } from '#libs/routing';
 import { freePort, until } from '#libs/testkit';
-import { aService, aTable, listen, startEngine, type Backends } from '../engine-bed.js';
+import { aService, aTable, listen, startEngine, type Backends } from '../fixtures/engine-bed.js';
 import type { ProxyEngine } from '../proxy-engine.js';
 import type { RequestRecord } from './request-record.js';
 import { versionOf } from './version-of.js';

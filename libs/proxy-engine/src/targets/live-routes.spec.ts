@@ -3,7 +3,7 @@ import { asInstanceId, asTaskId } from '#libs/model';
 import type { RoutePolicy, RouteService, RouteTarget } from '#libs/routing';
 import { ManualClock } from '#libs/time';
 import { stickyKeyOf } from '../admission/sticky-cookie.js';
-import { aService, aTable } from '../engine-bed.js';
+import { aService, aTable } from '../fixtures/engine-bed.js';
 import { LiveRoutes, type LiveRoutesOptions } from './live-routes.js';
 import type { Pick, Placed } from './pick.js';
 import { TargetClaims } from './target-claims.js';

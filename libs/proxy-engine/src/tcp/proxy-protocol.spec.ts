@@ -1,11 +1,11 @@
 import { createServer as createHttpServer, Agent, type IncomingMessage } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { RoutePolicy, RouteService } from '#libs/routing';
 import { freePort, until } from '#libs/testkit';
-import { aService, aTable, ask, listen, PATHS, startEngine } from '../engine-bed.js';
+import { aService, aTable, ask, listen, PATHS, startEngine, tcpServer } from '../fixtures/engine-bed.js';
 import type { ProxyEngine } from '../proxy-engine.js';
 import { readProxyHeader, writeProxyHeader, type Endpoints } from './proxy-header.js';
 
@@ -39,13 +39,9 @@ describe.each(PATHS)('the PROXY protocol, HTTP by the $path path', ({ fastPath }
   const serve = (target: number, policy: RoutePolicy, mode: RouteService['mode'] = 'auto'): Promise<void> =>
     engine.swap(aTable(1, aService({ a: target }, { servicePort, mode, policy })));
   const tcpBackend = async (onConnection: (socket: Socket) => void): Promise<number> => {
-    const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
-      socket.on('error', () => socket.destroy());
-      close.push(() => socket.destroy());
-      onConnection(socket);
-    });
+    const server = await tcpServer(onConnection);
     close.push(() => server.close());
-    return listen(server);
+    return server.port;
   };
   const httpBackend = async (say: (req: IncomingMessage) => string): Promise<number> => {
     const server = createHttpServer((req, res) => res.end(say(req)));

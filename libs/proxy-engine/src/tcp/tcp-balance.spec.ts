@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { RoutePolicy } from '#libs/routing';
 import { freePort, until } from '#libs/testkit';
-import { aService, aTable, listen, startEngine, type Backends } from '../engine-bed.js';
+import { aService, aTable, listen, startEngine, type Backends } from '../fixtures/engine-bed.js';
 import type { ProxyEngine } from '../proxy-engine.js';
 
 // generous: machines are shared

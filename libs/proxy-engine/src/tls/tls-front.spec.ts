@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { selfSigned, until } from '#libs/testkit';
-import { aService, aTable, ask, listen, startEngine } from '../engine-bed.js';
+import { aService, aTable, ask, listen, startEngine } from '../fixtures/engine-bed.js';
 import type { ProxyEngine } from '../proxy-engine.js';
 
 // generous: machines are shared
