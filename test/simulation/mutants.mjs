@@ -165,4 +165,11 @@ export const MUTANTS = [
     replace: 'left -= sum / shares.length;',
     says: 'requests go by the weights of the versions, not in equal parts',
   },
+  {
+    name: 'forgets-the-pins',
+    file: 'libs/proxy-engine/src/targets/service-pool.ts',
+    find: 'const pinned = wish.version === undefined ? undefined : this.#byVersion?.get(wish.version);',
+    replace: 'const pinned = wish.version !== null ? undefined : this.#byVersion?.get(wish.version);',
+    says: 'a pinned request goes to its version while that answers, whatever the weights',
+  },
 ];
