@@ -1,5 +1,7 @@
 // The access log on a real file: what is written, what is left out, and what rotation does.
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
@@ -92,4 +94,31 @@ it('drops and counts when the disk does not keep up, and says when it cannot be 
   expect(broken.counts).toEqual({ written: 0, dropped: 1 });
   expect(problems).toEqual([expect.stringMatching(/cannot be written.*SIGHUP/)]);
   await broken.close();
+});
+
+it('waits for no reader of a pipe, keeps no thread from others, and ends all the same', async () => {
+  execFileSync('mkfifo', [file]);
+  const log = logOf(1);
+  for (let turn = 0; turn < 20; turn += 1) {
+    log.ended(record(200, `/${turn}`));
+    log.reopen();
+  }
+  // what the disk is asked for goes through a few threads, which tables need
+  for (let turn = 0; turn < 3; turn += 1) expect((await stat(folder)).isDirectory()).toBe(true);
+  const reader = spawn('head', ['-n', '1', file]);
+  let seen = '';
+  reader.stdout.on('data', (bytes: Buffer) => (seen += bytes.toString()));
+  await until('a line', () => seen.includes('"path":"/0"'));
+  for (let at = 0; at < 2_000; at += 1) log.ended(record(200, `/${'x'.repeat(200)}`));
+  await log.close();
+  expect(problems).toEqual([]);
+});
+
+it('lives on when the reader of standard output has gone, and says so once', () => {
+  const log = new AccessLog({ file: '-', sample: 1, onProblem: (text) => problems.push(text) });
+  process.stdout.emit('error', new Error('write EPIPE'));
+  process.stdout.emit('error', new Error('write EPIPE'));
+  log.ended(record(200));
+  expect(log.counts).toEqual({ written: 0, dropped: 1 });
+  expect(problems).toEqual([expect.stringMatching(/standard output cannot be written.*EPIPE.*anew/)]);
 });

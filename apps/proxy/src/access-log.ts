@@ -1,12 +1,16 @@
 // The access log: a JSON line per request, of which a share is written and every failure is. It never holds a request up: lines wait in
 // memory while the disk is slow, and beyond a bound they are dropped and counted. Opened anew on SIGHUP and SIGUSR1, for logrotate.
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { constants, createWriteStream, openSync, statSync } from 'node:fs';
+import { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import { versionOf, type Observer, type RequestRecord } from '#libs/proxy-engine';
 
 /** Characters that may wait for the disk. */
 const WAITING_MAX = 4 * 1024 * 1024;
 const FLUSH_MS = 100;
 const FLUSH_CHARS = 64 * 1024;
+/** For the last lines, at the end: nobody may read the pipe, and the process must end all the same. */
+const CLOSE_MS_MAX = 2_000;
 
 export interface AccessLogOptions {
   /** `-`: standard output. */
@@ -22,7 +26,7 @@ export interface AccessLogOptions {
 export class AccessLog implements Observer {
   readonly #options: AccessLogOptions;
   readonly #random: () => number;
-  #stream: WriteStream | NodeJS.WriteStream;
+  #stream: Writable;
   #text = '';
   #timer: NodeJS.Timeout | undefined;
   #isBroken = false;
@@ -56,27 +60,40 @@ export class AccessLog implements Observer {
   /** After the file was moved away. */
   reopen(): void {
     this.#flush();
+    // standard output cannot be opened anew
+    if (this.#options.file === '-') return;
     const before = this.#stream;
     this.#isBroken = false;
     this.#stream = this.#open();
-    if (before !== process.stdout) before.end();
+    before.end();
+    // a pipe that nobody reads never ends
+    if (before instanceof Socket) setTimeout(() => before.destroy(), CLOSE_MS_MAX).unref();
   }
 
-  /** Resolves when all is written. */
+  /** Resolves when all is written, or after 2 s. */
   close(): Promise<void> {
     this.#flush();
     if (this.#stream === process.stdout || this.#isBroken) return Promise.resolve();
-    return new Promise((resolve) => void this.#stream.end(() => resolve()));
+    return new Promise((resolve) => {
+      // whoever waits for its end is told by "close", too
+      const timer = setTimeout(() => this.#stream.destroy(), CLOSE_MS_MAX);
+      this.#stream.once('close', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      this.#stream.end();
+    });
   }
 
-  #open(): WriteStream | NodeJS.WriteStream {
+  #open(): Writable {
     const { file, onProblem } = this.#options;
-    if (file === '-') return process.stdout;
-    const stream = createWriteStream(file, { flags: 'a', mode: 0o640 });
+    const stream = openLog(file);
     stream.on('error', (error) => {
-      if (this.#stream !== stream) return;
+      if (this.#stream !== stream || this.#isBroken) return;
       this.#isBroken = true;
-      onProblem(`the access log ${file} cannot be written: ${error.message}; SIGHUP opens it again`);
+      const name = file === '-' ? 'on standard output' : file;
+      const remedy = file === '-' ? 'start the proxy anew' : 'SIGHUP opens it again';
+      onProblem(`the access log ${name} cannot be written: ${error.message}; ${remedy}`);
     });
     return stream;
   }
@@ -87,6 +104,24 @@ export class AccessLog implements Observer {
     if (this.#text === '' || this.#isBroken) return;
     this.#stream.write(this.#text);
     this.#text = '';
+  }
+}
+
+function openLog(file: string): Writable {
+  if (file === '-') return process.stdout;
+  const fd = openPipe(file);
+  if (fd === undefined) return createWriteStream(file, { flags: 'a', mode: 0o640 });
+  return new Socket({ fd, readable: false, writable: true });
+}
+
+/** Of a named pipe. Opened for writing alone it would wait for a reader, and hold one of the few threads that write tables to disk. */
+function openPipe(file: string): number | undefined {
+  try {
+    if (!statSync(file).isFIFO()) return undefined;
+    return openSync(file, constants.O_RDWR | constants.O_NONBLOCK);
+  } catch {
+    // it is not there yet, or may not be read: opening it as a file says why
+    return undefined;
   }
 }
 
