@@ -299,7 +299,9 @@ describe('route table', () => {
       redirectToHttps: false,
     });
     expect(second).toMatchObject({ hosts: [], mode: 'tcp', sticky: false, redirectToHttps: true });
-    expect(warn(routed(app))).toEqual([]);
+    expect(warn(routed(app))).toEqual([
+      expect.stringMatching(/^HAPROXY_REDIRECT_TO_HTTPS has no effect without HAPROXY_1_VHOST/),
+    ]);
   });
 
   it('warns of labels without effect and of UDP', () => {

@@ -22,6 +22,7 @@ import type { RouteService, RouteTable } from './route-table.js';
 import { grantServicePorts, type GrantedPorts, type RouteWarning } from './service-ports.js';
 import { servesTcp, targetsOf } from './targets.js';
 import { unreadLabels } from './unread-labels.js';
+import { groupWarnings, hostWarnings } from './shared-warnings.js';
 
 export interface RoutedApp {
   readonly app: App;
@@ -69,6 +70,7 @@ export function routeWarnings(input: Pick<RouteTableInput, 'apps' | 'servicePort
     const text = `HAPROXY_DEPLOYMENT_GROUP: nothing is merged, for ${id} is the id of an app outside of the group; name the group otherwise`;
     warnings.push({ appId: app.id, text });
   }
+  warnings.push(...groupWarnings(routed), ...hostWarnings(routed));
   for (const app of apps) {
     for (const port of portsOf(app.current.spec)) warnings.push(...portWarnings(app, port));
     for (const text of unreadLabels(app.current.spec)) warnings.push({ appId: app.id, text });

@@ -1,6 +1,7 @@
 // Reads the labels for one port of an app: where it is found and how it is served. Longrun's own (longrun.io/NAME) win over
 // marathon-lb's (HAPROXY_{n}_NAME); docs/reference/labels.md lists both.
 import { portsOf, type AppSpec, type ServicePort } from '#libs/model';
+import { warnInVain } from './labels/in-vain.js';
 import { LabelTexts } from './labels/label-texts.js';
 import { readEnabled, readPlace, readServicePort, type Place } from './labels/place.js';
 import { readPolicy } from './labels/policy.js';
@@ -36,7 +37,9 @@ function read(spec: AppSpec, port: ServicePort): PortRouting {
   if (texts.isEmpty) return { ...PLAIN, servicePort: port.servicePort };
   const policy = readPolicy(texts, spec.id);
   const place = readPlace(texts, port);
-  const mode = settleMode(texts, port, place.mode, policy);
+  const mode = settleMode(place.mode, policy);
+  const alone = portsOf(spec).length === 1;
+  warnInVain(texts, port, { place: { ...place, mode }, policy, alone });
   return {
     routing: { ...place, mode, ...(policy ? { policy } : {}) },
     enabled: readEnabled(texts),
@@ -67,19 +70,9 @@ const HTTP_ONLY = [
 ] as const satisfies readonly (keyof RoutePolicy)[];
 
 /** In mode auto whoever does not speak HTTP at once is relayed, past every one of these: such a port is pinned to HTTP. */
-function settleMode(
-  texts: LabelTexts,
-  port: ServicePort,
-  mode: RouteMode,
-  policy: RoutePolicy | undefined,
-): RouteMode {
-  const needs: string[] = HTTP_ONLY.filter((each) => policy?.[each] !== undefined);
-  if (policy?.limits?.rate) needs.push('limits.rate');
-  if (policy?.limits?.bodyBytes !== undefined) needs.push('limits.bodyBytes');
-  if (needs.length === 0 || mode === 'http') return mode;
-  if (mode === 'auto') return 'http';
-  texts.warn(
-    `port ${port.index} is in mode tcp, where its labels for HTTP have no effect on the service port: ${needs.join(', ')}`,
-  );
-  return mode;
+function settleMode(mode: RouteMode, policy: RoutePolicy | undefined): RouteMode {
+  if (mode !== 'auto' || !policy) return mode;
+  const { rate, bodyBytes } = policy.limits ?? {};
+  const needsHttp = HTTP_ONLY.some((each) => policy[each] !== undefined);
+  return needsHttp || rate || bodyBytes !== undefined ? 'http' : mode;
 }

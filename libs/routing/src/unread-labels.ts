@@ -14,6 +14,8 @@ interface Found {
   readonly unknown: Set<string>;
   readonly unknownOwn: Set<string>;
   readonly portless: Set<string>;
+  /** Of the app, at a port. */
+  readonly misplaced: Set<string>;
 }
 
 /** A few sentences, whatever the labels. */
@@ -26,13 +28,23 @@ export function unreadLabels(spec: AppSpec): string[] {
     unknown: new Set(),
     unknownOwn: new Set(),
     portless: new Set(),
+    misplaced: new Set(),
   };
   // labels of a port that is not TCP are read by nobody either
-  for (const labels of [spec.labels, ...all.map((port) => port.labels)]) {
-    for (const name of Object.keys(labels)) sort(name, found, indices);
+  for (const name of Object.keys(spec.labels)) sort(name, found, indices);
+  for (const { labels } of all) {
+    for (const name of Object.keys(labels))
+      if (isOfApp(name)) found.misplaced.add(name);
+      else sort(name, found, indices);
   }
   return sentences(found, ports.length);
 }
+
+/** Read from the labels of the app alone. */
+const isOfApp = (name: string): boolean =>
+  name.startsWith('longrun.io/')
+    ? LIFE_CYCLE_NAMES.has(name.slice('longrun.io/'.length))
+    : name !== 'HAPROXY_GROUP' && name.startsWith('HAPROXY_') && APP_NAMES.has(name.slice('HAPROXY_'.length));
 
 function sort(name: string, found: Found, indices: ReadonlySet<string>): void {
   const [, index, what] =
@@ -54,7 +66,8 @@ function add(templates: Map<string, Set<string>>, instead: string, name: string)
   else templates.set(instead, new Set([name]));
 }
 
-function sentences({ templates, unknown, unknownOwn, portless }: Found, ports: number): string[] {
+function sentences(found: Found, ports: number): string[] {
+  const { templates, unknown, unknownOwn, portless, misplaced } = found;
   const texts = [...templates]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .slice(0, MOST_INSTEAD)
@@ -66,6 +79,8 @@ function sentences({ templates, unknown, unknownOwn, portless }: Found, ports: n
     texts.push(`${list(unknown)}: no effect, for neither Longrun nor marathon-lb has a label of this name`);
   if (unknownOwn.size > 0)
     texts.push(`${list(unknownOwn)}: no effect, for Longrun has no label of this name`);
+  if (misplaced.size > 0)
+    texts.push(`${list(misplaced)}: no effect at a port; put it among the labels of the app`);
   if (portless.size > 0)
     texts.push(
       `${list(portless)}: no effect, for the app has no such TCP port; they count from 0, and there ${ports === 1 ? 'is' : 'are'} ${ports}`,

@@ -55,6 +55,11 @@ export class LabelTexts {
     return value;
   }
 
+  /** Has it been said of this label that it cannot be used? */
+  isRefused(label: string): boolean {
+    return this.warnings.some((each) => each.startsWith(`${label} `) && each.includes(' is not used: '));
+  }
+
   /** `text` must hold no secret. */
   warn(text: string): void {
     if (this.warnings.length < WARNINGS_MAX) this.warnings.push(text);
