@@ -25,16 +25,22 @@ export function serversOf(text: string): ReadonlyMap<string, readonly SeenServer
   return backends;
 }
 
-/** Connections in use by server, from `show servers conn`. */
-export function usedOf(text: string): ReadonlyMap<string, number> {
-  const used = new Map<string, number>();
+/** Connections in use by server. */
+export type UsedServers = ReadonlyMap<string, number>;
+
+/** By backend, from one or more answers to `show servers conn`. */
+export function usedOf(text: string): ReadonlyMap<string, UsedServers> {
+  const backends = new Map<string, Map<string, number>>();
   for (const line of text.split('\n')) {
+    if (line.startsWith('#')) continue;
     const fields = line.split(' ');
-    const name = fields[0]?.split('/')[1];
-    if (line.startsWith('#') || name === undefined) continue;
-    used.set(name, Number(fields[6]));
+    // `-` stands for connections that belong to no server
+    const [backend, name] = fields[0]?.split('/') ?? [];
+    if (backend === undefined || name === undefined) continue;
+    const used = backends.get(backend) ?? new Map<string, number>();
+    backends.set(backend, used.set(name, Number(fields[6])));
   }
-  return used;
+  return backends;
 }
 
 /** Service ports that it has a frontend for, from `show stat -1 1 -1`. */

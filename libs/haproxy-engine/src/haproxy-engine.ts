@@ -11,13 +11,21 @@ import { EMPTY_TABLE, type RouteService, type RouteTable, type RouteTarget } fro
 import type { Clock, Timer } from '#libs/time';
 import { unsupported } from './backend-rules.js';
 import { messageBody, nameOf } from './config-text.js';
-import { portsListenedOn, refusalIn, serversOf, usedOf, whatIsWrong } from './haproxy-answers.js';
+import {
+  portsListenedOn,
+  refusalIn,
+  serversOf,
+  usedOf,
+  whatIsWrong,
+  type UsedServers,
+} from './haproxy-answers.js';
 import { HaproxyProcess } from './haproxy-process.js';
 import { layoutOf, type Layout } from './layout.js';
 import { PlaceJournal, type GivenPlace } from './place-journal.js';
 import { ServicePorts, whyNotOpenable } from './service-ports.js';
 import { Slots } from './slots.js';
 import { TargetAddresses, type LookUp } from './target-addresses.js';
+import { batchesOf } from './runtime-socket.js';
 import { TrafficCounter } from './traffic-counter.js';
 import { writeConfig, type ConfigOptions } from './write-config.js';
 
@@ -44,7 +52,9 @@ interface Generation {
 
 /** How often what is in flight to tasks that left is asked for, while there are any. */
 const COUNT_MS = 100;
-const COMMANDS_PER_BATCH = 200;
+/** Of more backends than that, what is in use is asked for all there are at once. */
+const ASKED_ONE_BY_ONE_MAX = 50;
+const NOTHING_USED: UsedServers = new Map();
 const RESTART_MS = 500;
 /** Shorter than the reports to the control plane are apart. */
 const MEASURE_MS = 2_000;
@@ -306,8 +316,7 @@ export class HaproxyEngine implements ServingEngine {
   }
 
   async #tell(generation: Generation, commands: readonly string[]): Promise<void> {
-    for (let at = 0; at < commands.length; at += COMMANDS_PER_BATCH) {
-      const batch = commands.slice(at, at + COMMANDS_PER_BATCH);
+    for (const batch of batchesOf(commands)) {
       try {
         const answer = await this.#process.command(generation.worker, batch);
         const refusal = refusalIn(answer);
@@ -374,12 +383,12 @@ export class HaproxyEngine implements ServingEngine {
     const reasons = reasonsOf(this.#table.services);
     const current = this.#generations.at(-1);
     const file = join(this.#options.folder, 'reasons.map');
-    const changed = [...reasons].filter(([backend, body]) => this.#reasons.get(backend) !== body);
+    const commands = [...reasons]
+      .filter(([backend, body]) => this.#reasons.get(backend) !== body)
+      // a body holds blanks, and `;` divides commands
+      .map(([backend, body]) => `set map ${file} ${backend} ${escapeWords(body)}`);
     this.#reasons = reasons;
-    // a body holds blanks, and `;` divides commands
-    if (current)
-      for (const [backend, body] of changed)
-        await this.#process.command(current.worker, [`set map ${file} ${backend} ${escapeWords(body)}`]);
+    if (current) for (const batch of batchesOf(commands)) await this.#process.command(current.worker, batch);
   }
 
   #countSoon(): void {
@@ -398,15 +407,30 @@ export class HaproxyEngine implements ServingEngine {
     this.#generations = this.#generations.filter(({ worker }) => alive.has(worker));
     const left = new Set(gone.flatMap(({ slots }) => [...slots.values()].flatMap((each) => each.leaving())));
     for (const { worker, slots } of this.#generations) {
-      for (const [backend, each] of slots) {
-        if (!each.hasLeaving) continue;
+      const leaving = [...slots].filter(([, each]) => each.hasLeaving);
+      if (leaving.length === 0) continue;
+      const used = await this.#usedIn(
+        worker,
+        leaving.map(([backend]) => backend),
+      );
+      for (const [backend, each] of leaving) {
         each.leaving().forEach((task) => left.add(task));
-        const used = usedOf(await this.#process.command(worker, [`show servers conn ${backend}`]));
-        for (const [task, count] of each.settle(used)) counts.set(task, (counts.get(task) ?? 0) + count);
+        for (const [task, count] of each.settle(used.get(backend) ?? NOTHING_USED))
+          counts.set(task, (counts.get(task) ?? 0) + count);
       }
     }
     this.#counts = new Map([...counts].filter(([, count]) => count > 0));
     for (const task of left) if (!this.#counts.has(task)) this.#options.onIdle?.(task);
+  }
+
+  /** Connections in use by backend and server, of these at least. */
+  async #usedIn(worker: number, backends: readonly string[]): Promise<ReadonlyMap<string, UsedServers>> {
+    const command = 'show servers conn';
+    const commands =
+      backends.length > ASKED_ONE_BY_ONE_MAX ? [command] : backends.map((each) => `${command} ${each}`);
+    const answers: string[] = [];
+    for (const batch of batchesOf(commands)) answers.push(await this.#process.command(worker, batch));
+    return usedOf(answers.join('\n'));
   }
 
   #lost(): void {
@@ -499,14 +523,22 @@ const placesOf = ({ worker, slots }: Generation): GivenPlace[] =>
 
 const hasLeaving = ({ slots }: Generation): boolean => [...slots.values()].some((each) => each.hasLeaving);
 
+/** Of a service with targets. HAProxy tells by its status only that no connection could be had in time. */
+function unableReason({ policy }: RouteService): string {
+  const limit = policy?.limits?.connectionsPerTarget;
+  const refused = 'none of its instances accepts connections';
+  return limit === undefined
+    ? refused
+    : `${refused}, or all of them have the ${limit} requests in flight that its limits allow`;
+}
+
 /** Bodies of the 503 by backend. */
 function reasonsOf(services: readonly RouteService[]): Map<string, string> {
   return new Map(
     services
       .filter(({ mode }) => mode !== 'tcp')
       .map((service) => {
-        const why =
-          service.emptyReason === '' ? 'none of its instances accepts connections' : service.emptyReason;
+        const why = service.emptyReason === '' ? unableReason(service) : service.emptyReason;
         return [nameOf(service), messageBody(`app ${service.appId} cannot answer now: ${why}`)];
       }),
   );

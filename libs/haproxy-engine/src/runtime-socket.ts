@@ -26,3 +26,26 @@ export function ask(path: string, text: string): Promise<string> {
     socket.end(`${text}\n`);
   });
 }
+
+/** HAProxy reads a line of commands into one of its buffers. */
+const BATCH_BYTES = 8_192;
+
+/** Commands, as many in a connection as HAProxy takes; their order stays. */
+export function batchesOf(commands: readonly string[]): string[][] {
+  const batches: string[][] = [];
+  let room = 0;
+  for (const command of commands) {
+    const bytes = Buffer.byteLength(command) + WORKER_PREFIX_BYTES;
+    const last = batches.at(-1);
+    if (last && bytes <= room) last.push(command);
+    else {
+      batches.push([command]);
+      room = BATCH_BYTES;
+    }
+    room -= bytes;
+  }
+  return batches;
+}
+
+/** `@!4194304 ` before each, and a `;` behind. */
+const WORKER_PREFIX_BYTES = 12;

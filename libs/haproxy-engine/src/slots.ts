@@ -28,6 +28,8 @@ export interface SlotChange {
 }
 
 const SPARE_MIN = 4;
+/** Of places without a task, so that most newcomers need not be given another. */
+const SPARE_WEIGHT = 1;
 /** A task that an earlier table had. */
 const UNKNOWN = 'unknown' as TaskId;
 
@@ -81,7 +83,7 @@ export class Slots {
     const count = service.targets.length + Math.max(SPARE_MIN, Math.ceil(service.targets.length / 2));
     const slots = Array.from({ length: count }, (_, at): Slot => ({
       name: `s${at + 1}`,
-      weight: 0,
+      weight: SPARE_WEIGHT,
       leaving: false,
     }));
     const weights = weightsOf(service);
@@ -96,7 +98,7 @@ export class Slots {
   lines(options: string): string[] {
     return this.#slots.map(({ name, address, weight }) =>
       address === undefined
-        ? `server ${name} 0.0.0.0:1 weight 0 disabled ${options}`.trimEnd()
+        ? `server ${name} 0.0.0.0:1 weight ${weight} disabled ${options}`.trimEnd()
         : `server ${name} ${address} weight ${weight} ${options}`.trimEnd(),
     );
   }
@@ -166,13 +168,12 @@ export class Slots {
   }
 
   #open(slot: Slot, target: RouteTarget, weight: number): string[] {
-    fill(slot, target, weight);
     const at = `${this.backend}/${slot.name}`;
-    return [
-      `set server ${at} addr ${target.host} port ${target.port}`,
-      `set server ${at} weight ${weight}`,
-      `set server ${at} state ready`,
-    ];
+    const commands = [`set server ${at} addr ${target.host} port ${target.port}`];
+    this.#reweigh(slot, weight, commands);
+    fill(slot, target, weight);
+    commands.push(`set server ${at} state ready`);
+    return commands;
   }
 
   #close(slot: Slot, commands: string[]): void {
