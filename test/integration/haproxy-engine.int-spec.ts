@@ -42,6 +42,7 @@ describeHere('the process of HAProxy', () => {
   let port: number;
   let at: string;
   let engines: HaproxyEngine[];
+  let servers: Server[];
 
   beforeEach(async () => {
     backend = createServer((_req, res) => res.end('hello'));
@@ -50,11 +51,14 @@ describeHere('the process of HAProxy', () => {
     port = await freePort();
     at = `own-${(count += 1)}`;
     engines = [];
+    servers = [];
   });
   afterEach(async () => {
     for (const engine of engines) await engine.stop(0);
-    backend.closeAllConnections();
-    backend.close();
+    for (const server of [backend, ...servers]) {
+      server.closeAllConnections();
+      server.close();
+    }
   });
 
   const engineAt = async (more: Partial<HaproxyEngineOptions> = {}): Promise<HaproxyEngine> => {
@@ -215,6 +219,76 @@ describeHere('the process of HAProxy', () => {
     await until('nothing in flight', () => second.inFlight().size === 0);
     slow.closeAllConnections();
     slow.close();
+  }, 60_000);
+
+  it('swaps many services at once, and knows of each what is still in flight', async () => {
+    let finish: (() => void) | undefined;
+    const slow = createServer((_req, res) => (finish = () => void res.end('slow')));
+    servers.push(slow);
+    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+    const slowPort = (slow.address() as AddressInfo).port;
+    const engine = await engineAt();
+    const count = 120;
+    const all = (number: number, port: number): RouteTable =>
+      withServices(
+        number,
+        ...Array.from({ length: count }, (_, at) => ({
+          appId: asAppId(`/many/app-with-a-name-that-fills-lines-of-commands-${at}`),
+          hosts: [`h${at}.example`],
+          targets: targetOn('127.0.0.1', port).map((each) => ({
+            ...each,
+            taskId: asTaskId(`t${port}-${at}`),
+          })),
+        })),
+      );
+    await engine.swap(all(1, slowPort));
+    const answer = ask('h77.example');
+    await until('the request', () => finish);
+    await engine.swap(all(2, target));
+    expect([...engine.inFlight()]).toEqual([[`t${slowPort}-77`, 1]]);
+    for (let at = 0; at < count; at += 1) expect(await ask(`h${at}.example`)).toBe('hello');
+    expect(engine.warnings()).toEqual([]);
+    finish?.();
+    expect(await answer).toBe('slow');
+    await until('nothing in flight', () => engine.inFlight().size === 0);
+  }, 60_000);
+
+  it('serves a host by its name, in any case, with port and dot, by path, and apps by id beside it', async () => {
+    const engine = await engineAt();
+    const other = createServer((req, res) =>
+      res.end(`${req.url} ${req.headers['x-forwarded-prefix'] ?? ''}`),
+    );
+    servers.push(other);
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const targets = targetOn('127.0.0.1', (other.address() as AddressInfo).port);
+    const table = (number: number, more: object): RouteTable =>
+      withServices(
+        number,
+        {},
+        { appId: asAppId('/other'), hosts: ['other.example'], targets },
+        { appId: asAppId('/deep'), hosts: ['deep.example'], path: '/x', targets },
+        { appId: asAppId('/rest'), hosts: ['deep.example'], ...more },
+      );
+    const page = (host: string, path: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        get({ host: '127.0.0.1', port, path, headers: { host }, agent: false }, (response) => {
+          let text = '';
+          response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+          response.once('end', () => resolve(text));
+        }).once('error', reject);
+      });
+    for (const [number, more] of [{}, { matchWeight: 2, path: '/x/y' }].entries()) {
+      await engine.swap(table(number + 1, more));
+      for (const host of ['web.example', 'WEB.example', `web.example:${port}`, 'web.example.'])
+        expect(await page(host, '/any')).toBe('hello');
+      // the id wins over the host
+      expect(await page('web.example', '/_app/other/p?q')).toBe('/p?q /_app/other');
+      expect(await page('web.example', '/_app/nobody/p')).toContain('no app with a TCP port has this id');
+      expect(await page('deep.example', '/x')).toBe('/x ');
+      expect(await page('deep.example', '/x/y')).toBe(number === 0 ? '/x/y ' : 'hello');
+      expect(await page('deep.example', '/xy')).toMatch(number === 0 ? /^hello$/ : /no app is routed/);
+      expect(await page('nobody.example', '/')).toContain('no app is routed');
+    }
   }, 60_000);
 
   it('serves services whose names differ only in what HAProxy does not take, and long lists of addresses', async () => {

@@ -78,7 +78,7 @@ export class EngineBench {
     return freePort();
   }
 
-  /** Answers with its name; `/hold…` waits for `release`, `/echo` gives the body back. */
+  /** Answers with its name; `/hold…` waits for `release`, `/echo` gives the body back, `/cut` ends the connection without an answer. */
   async backend(task: string): Promise<Backend> {
     const seen: Backend['seen'] = [];
     let waiting: ServerResponse[] = [];
@@ -89,6 +89,7 @@ export class EngineBench {
       const url = req.url ?? '';
       seen.push({ url, headers: req.headers, body });
       if (url.startsWith('/hold')) waiting.push(res);
+      else if (url.startsWith('/cut')) req.socket.destroy();
       else res.end(url.startsWith('/echo') ? body : task);
     };
     server.on('upgrade', (_req, socket: Socket) => {

@@ -137,6 +137,55 @@ export function policyCases(bench: EngineBench, timeoutMs: number): void {
   );
 
   it(
+    'says why in JSON when it answers itself: 401, 403, 502, 503, 504',
+    async () => {
+      const [a, torn, dead] = [
+        await bench.backend('a'),
+        await bench.backend('torn'),
+        await bench.backend('dead'),
+      ];
+      await dead.stop();
+      const auth = { realm: 'the "shop"', users: [{ name: 'ann', secret: 'secret', hashed: false }] };
+      const timeouts = { silenceMs: 1_500 };
+      const named = (name: string, of: typeof a, policy?: RouteService['policy']): RouteService =>
+        aService([of], {
+          appId: asAppId(`/${name}`),
+          hosts: [`${name}.example`],
+          ...(policy ? { policy } : {}),
+        });
+      await bench.route(
+        named('locked', a, { auth }),
+        named('far', a, { allow: ['10.0.0.0/8'] }),
+        named('torn', torn),
+        named('dead', dead),
+        named('slow', a, { timeouts }),
+      );
+      const said = async (name: string, more: Ask = {}): Promise<unknown> => {
+        const { status, headers, text } = await bench.ask({ headers: { host: `${name}.example` }, ...more });
+        expect(headers).toMatchObject({
+          'content-type': expect.stringMatching(/^application\/json/),
+          'cache-control': 'no-store',
+        });
+        return [status, (JSON.parse(text) as { message: string }).message];
+      };
+      expect(await said('locked')).toEqual([401, 'this app asks for a name and a password']);
+      expect(await said('far')).toEqual([403, 'this app is not served to clients of this address']);
+      expect(await said('torn', { method: 'POST', path: '/cut' })).toEqual([
+        502,
+        expect.stringMatching(
+          /^app \/torn closed the connection before it answered.*; the request may have had an effect$/,
+        ),
+      ]);
+      expect(await said('dead')).toEqual([
+        503,
+        expect.stringMatching(/^app \/dead cannot answer now: .*accept/),
+      ]);
+      expect(await said('slow', { path: '/hold' })).toEqual([504, 'app /slow did not answer within 1.5 s']);
+    },
+    timeoutMs,
+  );
+
+  it(
     'limits bodies and rates, each with its status and words',
     async () => {
       const a = await bench.backend('a');

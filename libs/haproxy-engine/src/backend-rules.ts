@@ -1,14 +1,15 @@
 // The rules of one backend: what the labels of a service say, in HAProxy's words. What HAProxy cannot do is listed by `unsupported`,
 // so that it is shown as a warning and never dropped silently.
-import { join } from 'node:path';
 import {
+  ASKS_FOR_PASSWORD,
+  NOT_FROM_THIS_ADDRESS,
   stickyCookieName,
   type Balance,
   type HeaderEdit,
   type RouteCors,
   type RouteService,
 } from '#libs/routing';
-import { escapePattern, messageBody, quote, quoteFormat } from './config-text.js';
+import { escapePattern, JSON_ANSWER, messageBody, quote, quoteFormat } from './config-text.js';
 
 export interface BackendRules {
   readonly rules: readonly string[];
@@ -16,15 +17,15 @@ export interface BackendRules {
   readonly serverOptions: string;
 }
 
-/** Of the engine: its folder, its main port, and that of its HTTPS when it has one. */
+/** Of the engine: its main port, and that of its HTTPS when it has one. */
 export interface RulePlace {
-  readonly folder: string;
   readonly port: number;
   readonly tls?: { readonly port: number };
 }
 
 const WORDS_PER_LINE = 40;
-const JSON_ANSWER = 'content-type application/json hdr cache-control no-store';
+/** Of a target, unless the labels say otherwise; as the built-in engine has it. */
+export const SILENCE_MS = 300_000;
 
 export function backendRules(
   name: string,
@@ -127,18 +128,16 @@ function oneOf(name: string, what: string, values: readonly string[]): string[] 
 }
 
 function httpRules(name: string, service: RouteService, place: RulePlace): string[] {
-  const { folder } = place;
-  const { policy, appId } = service;
+  const { policy } = service;
   const rules: string[] = [];
   if (policy?.allow)
-    rules.push(
-      ...oneOf('allowed', 'src', policy.allow),
-      refuse(403, `app ${appId} does not take requests from this address`, '!allowed'),
-    );
+    rules.push(...oneOf('allowed', 'src', policy.allow), refuse(403, NOT_FROM_THIS_ADDRESS, '!allowed'));
   if (service.redirectToHttps) rules.push(...redirectRules(place));
   if (policy?.cors) rules.push(...corsRules(policy.cors));
   if (policy?.auth)
-    rules.push(`http-request auth realm ${quote(policy.auth.realm)} unless { http_auth(${name}) }`);
+    rules.push(
+      `http-request return status 401 ${JSON_ANSWER} hdr www-authenticate ${quoteFormat(`Basic realm="${policy.auth.realm}", charset="UTF-8"`)} string ${quote(messageBody(ASKS_FOR_PASSWORD))} unless { http_auth(${name}) }`,
+    );
   rules.push(...limitRules(service));
   if (policy?.redirectRoot !== undefined)
     rules.push(`http-request redirect code 301 location ${quoteFormat(policy.redirectRoot)} if { path / }`);
@@ -155,11 +154,23 @@ function httpRules(name: string, service: RouteService, place: RulePlace): strin
       'compression algo gzip',
       'compression type text/html text/plain text/css text/xml application/json application/javascript image/svg+xml',
     );
-  rules.push(
-    // the words change while HAProxy runs; a worker that finishes after a reload counts no server as usable, yet uses them
-    `http-request return status 503 ${JSON_ANSWER} hdr retry-after 5 lf-string %[be_name,map(${quote(join(folder, 'reasons.map'))})] if { nbsrv lt 1 } !{ stopping }`,
-  );
+  rules.push(...failureRules(service));
   return rules;
+}
+
+/** Asked only when it comes to it. That of the 503, whose words change, is the same for all backends. */
+function failureRules({ appId, policy }: RouteService): string[] {
+  const silenceMs = policy?.timeouts?.silenceMs ?? SILENCE_MS;
+  const words: readonly (readonly [number, string])[] = [
+    [
+      502,
+      `app ${appId} closed the connection before it answered, or its answer is not valid HTTP; the request may have had an effect`,
+    ],
+    [504, `app ${appId} did not answer within ${silenceMs / 1000} s`],
+  ];
+  return words.map(
+    ([status, text]) => `http-error status ${status} ${JSON_ANSWER} string ${quote(messageBody(text))}`,
+  );
 }
 
 const refuse = (status: number, message: string, condition: string): string =>

@@ -12,6 +12,9 @@ export const quoteFormat = (text: string): string => quote(text.replaceAll('%', 
 
 export const plain = (text: string): string => text.replaceAll(/[\u0000-\u001f\u007f]/g, ' ');
 
+/** Of an answer of our own. */
+export const JSON_ANSWER = 'content-type application/json hdr cache-control no-store';
+
 /** An answer's body, as the built-in engine writes it. */
 export const messageBody = (message: string): string => JSON.stringify({ message });
 

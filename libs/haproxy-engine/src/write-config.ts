@@ -1,10 +1,11 @@
 // HAProxy's configuration from a layout: one frontend for the main port, one per service port, backends with places for targets.
 // Which host and path lead where stands in map files, longest prefix first by HAProxy's own lookup, so that a thousand apps cost no more
-// than one. Rules follow the built-in engine: the same headers are added and dropped, the same sentences answer.
+// than one. Rules follow the built-in engine: the same headers are added and dropped, the same sentences answer. Each rule is asked on
+// each request, so what few need stands behind the point where the others are done.
 import { join } from 'node:path';
 import { EMPTY_TABLE, HOW_TO_REACH, NO_SUCH_APP, type RouteService } from '#libs/routing';
-import { backendRules } from './backend-rules.js';
-import { messageBody, nameOf, quote } from './config-text.js';
+import { backendRules, SILENCE_MS } from './backend-rules.js';
+import { JSON_ANSWER, messageBody, nameOf, quote } from './config-text.js';
 import { hostRoutes, httpBackendOf, tcpBackendOf, type HostRoute, type Layout } from './layout.js';
 import type { Slots } from './slots.js';
 
@@ -46,6 +47,7 @@ export function writeConfig(
     ...userLists(layout, refused),
     ...mainFrontend(
       options,
+      routes,
       routes.filter(({ backend }) => !refused.has(backend)),
       Math.max(1, ...services.map(depthOf)),
     ),
@@ -72,9 +74,7 @@ export function writeConfig(
 function refusedRules(mode: 'http' | 'tcp', { appId }: RouteService): string[] {
   if (mode === 'tcp') return ['  tcp-request content reject'];
   const words = `app ${appId} is not served: HAProxy does not understand what its labels ask for; its warnings say more`;
-  return [
-    `  http-request return status 503 content-type application/json string ${quote(messageBody(words))}`,
-  ];
+  return [`  http-request return status 503 ${JSON_ANSWER} string ${quote(messageBody(words))}`];
 }
 
 function sectionAt(text: string, line: number): string | undefined {
@@ -93,8 +93,10 @@ function globalLines({ folder, socketFolder, threads }: ConfigOptions): string[]
     `  nbthread ${threads}`,
     // two HAProxies on one port would each get a part of its connections
     '  noreuseport',
-    '  tune.bufsize 33792',
+    // a retry after a broken connection needs a copy of the whole buffer of each request: HAProxy's default of 16 KiB, not more
+    '  tune.bufsize 16384',
     '  tune.maxrewrite 1024',
+    `  tune.http.maxhdr ${HEAD_LINES_MAX}`,
     '  ssl-default-bind-options ssl-min-ver TLSv1.2',
     'defaults',
     '  mode http',
@@ -102,7 +104,7 @@ function globalLines({ folder, socketFolder, threads }: ConfigOptions): string[]
     '  timeout http-request 15s',
     '  timeout http-keep-alive 75s',
     '  timeout client 300s',
-    '  timeout server 300s',
+    `  timeout server ${SILENCE_MS}ms`,
     // HAProxy's longest
     '  timeout tunnel 24d',
     '  timeout queue 10s',
@@ -112,9 +114,25 @@ function globalLines({ folder, socketFolder, threads }: ConfigOptions): string[]
     '  option redispatch 1',
     '  retries 2',
     '  retry-on conn-failure empty-response',
-    '  unique-id-format %[uuid()]',
+    ...PROBLEMS.map(
+      ([status, words]) => `  http-error status ${status} ${JSON_ANSWER} string ${quote(messageBody(words))}`,
+    ),
+    // of a backend; its words change while HAProxy runs
+    `  http-error status 503 ${JSON_ANSWER} hdr retry-after 5 lf-string %[be_name,map(${quote(join(folder, 'reasons.map'))})]`,
   ];
 }
+
+/** As the built-in engine has it. */
+const HEAD_LINES_MAX = 256;
+
+/** Answers of HAProxy's own before it knows whom a request is for. */
+const PROBLEMS: readonly (readonly [status: number, words: string])[] = [
+  [
+    400,
+    `the request is not valid HTTP, or its head is longer than 15 KiB or ${HEAD_LINES_MAX} lines, which is all that the HAProxy engine takes`,
+  ],
+  [408, 'the request came too slowly'],
+];
 
 function userLists({ backends }: Layout, refused: ReadonlySet<string>): string[] {
   return backends.flatMap(({ name, mode, service }) => {
@@ -130,9 +148,19 @@ function userLists({ backends }: Layout, refused: ReadonlySet<string>): string[]
   });
 }
 
-/** Of HTTP requests that come in anywhere. `secure` is told by the connection itself. */
-function forwardedRules(address: string): string[] {
-  const element = 'host=%[req.hdr(host)];proto=%[ssl_fc,iif(https,http)]';
+/** What clients of a listener have in common: what is the same for all of them is not worked out for each request. */
+interface Listener {
+  readonly address: string;
+  /** Undefined: it differs. */
+  readonly port?: number;
+  /** Some of them come by TLS, as the connection itself says. */
+  readonly tls: boolean;
+}
+
+/** Of HTTP requests that come in anywhere. */
+function forwardedRules({ address, port, tls }: Listener): string[] {
+  const proto = tls ? '%[ssl_fc,iif(https,http)]' : 'http';
+  const element = `host=%[req.hdr(host)];proto=${proto}`;
   const byVersion = address.includes(':');
   return [
     'option forwardfor',
@@ -141,15 +169,16 @@ function forwardedRules(address: string): string[] {
     'acl l7_body req.hdr(content-length) -m int gt 0',
     'acl l7_body req.hdr(transfer-encoding) -m found',
     'http-request disable-l7-retry if !l7_safe or l7_body',
-    'http-request set-header x-forwarded-proto %[ssl_fc,iif(https,http)] if !{ req.hdr(x-forwarded-proto) -m found }',
-    'http-request set-header x-forwarded-port %[dst_port] if !{ req.hdr(x-forwarded-port) -m found }',
-    'http-request set-header x-forwarded-host %[req.hdr(host)] if !{ req.hdr(x-forwarded-host) -m found } { req.hdr(host) -m found }',
+    // added, not set: what is there is not looked for a second time
+    `http-request add-header x-forwarded-proto ${proto} if !{ req.hdr(x-forwarded-proto) -m found }`,
+    `http-request add-header x-forwarded-port ${port ?? '%[dst_port]'} if !{ req.hdr(x-forwarded-port) -m found }`,
+    'http-request add-header x-forwarded-host %[req.hdr(host)] if !{ req.hdr(x-forwarded-host) -m found } { req.hdr(host) -m found }',
     'http-request del-header x-forwarded-prefix',
-    `http-request add-header forwarded for=%[src];${element}${byVersion ? ' if { src 0.0.0.0/0 }' : ''}`,
+    `http-request add-header forwarded for=%ci;${element}${byVersion ? ' if { src 0.0.0.0/0 }' : ''}`,
     ...(byVersion
-      ? [`http-request add-header forwarded for=\\"[%[src]]\\";${element} if !{ src 0.0.0.0/0 }`]
+      ? [`http-request add-header forwarded for=\\"[%ci]\\";${element} if !{ src 0.0.0.0/0 }`]
       : []),
-    'http-request set-header x-request-id %[unique-id] if !{ req.hdr(x-request-id) -m found }',
+    'http-request add-header x-request-id %[uuid()] if !{ req.hdr(x-request-id) -m found }',
     'http-request del-header proxy-connection',
     'http-request del-header keep-alive',
   ];
@@ -158,13 +187,19 @@ function forwardedRules(address: string): string[] {
 /** Segments of an app id. */
 const depthOf = ({ appId }: RouteService): number => Math.min(appId.split('/').length - 1, ID_DEPTH_MAX);
 
-/** `depth`: of the deepest id. */
-function mainFrontend(options: ConfigOptions, routes: readonly HostRoute[], depth: number): string[] {
+/** `sound`: those of services that HAProxy takes. `depth`: of the deepest id. */
+function mainFrontend(
+  options: ConfigOptions,
+  routes: readonly HostRoute[],
+  sound: readonly HostRoute[],
+  depth: number,
+): string[] {
   const { bind, port, tls, folder, appPaths } = options;
   const map = (name: string): string => join(folder, `${name}.map`);
+  const plain = plainHosts(routes);
   // what no route needs is not asked for each request
   const lookups = KINDS.flatMap((kind) => {
-    const those = routes.filter((route) => kindOf(route.host) === kind);
+    const those = routes.filter(({ host }) => kindOf(host) === kind && !plain.has(host));
     return those.length > 0
       ? hostLookup(
           kind,
@@ -182,10 +217,16 @@ function mainFrontend(options: ConfigOptions, routes: readonly HostRoute[], dept
         ]
       : []),
     ...indent([
-      ...forwardedRules(bind),
+      ...forwardedRules({ address: bind, tls: tls !== undefined, ...(tls ? {} : { port }) }),
+      ...quickRules(routes, plain, map),
       'http-request set-var(txn.path) path',
       'http-request set-var(txn.host) req.hdr(host),field(1,:),lower',
       'http-request set-var(txn.host) var(txn.host),regsub(\\.$,) if { var(txn.host) -m end . }',
+      ...(plain.size > 0
+        ? [
+            `http-request set-var(txn.to) var(txn.host),map_str(${quote(map('hosts'))}) if !{ var(txn.to) -m found }`,
+          ]
+        : []),
       'acl is_app path_beg /_app/',
       ...(appPaths ? [] : ['acl is_near src 127.0.0.0/8 ::1']),
       ...appPathRules(
@@ -195,12 +236,47 @@ function mainFrontend(options: ConfigOptions, routes: readonly HostRoute[], dept
         depth,
         appPaths ? 'is_app' : 'is_app is_near',
       ),
-      ...weightedRules(routes, (weight) => weight > 1),
+      ...weightedRules(sound, (weight) => weight > 1),
       ...lookups,
-      ...weightedRules(routes, (weight) => weight < 0),
-      `http-request return status 404 content-type application/json hdr cache-control no-store string ${quote(messageBody(HOW_TO_REACH))} if !{ var(txn.to) -m found }`,
+      ...weightedRules(sound, (weight) => weight < 0),
+      `http-request return status 404 ${JSON_ANSWER} string ${quote(messageBody(HOW_TO_REACH))} if !{ var(txn.to) -m found }`,
       'use_backend %[var(txn.to)]',
     ]),
+  ];
+}
+
+/** Hosts that one service has whole, whatever the path, with it. Nearly all hosts are such. */
+function plainHosts(routes: readonly HostRoute[]): ReadonlyMap<string, string> {
+  const plain = new Map<string, string>();
+  const others = new Set<string>();
+  for (const { host, prefix, weight, backend } of routes) {
+    if (kindOf(host) !== 'exact' || prefix !== '' || weight > 1 || weight < 0) others.add(host);
+    else if (!plain.has(host)) plain.set(host, backend);
+  }
+  for (const host of others) plain.delete(host);
+  return plain;
+}
+
+/** Ends the frontend's rules for requests whose host is written as in the labels: they pay for nothing that others need. */
+function quickRules(
+  routes: readonly HostRoute[],
+  plain: ReadonlyMap<string, string>,
+  map: (name: string) => string,
+): string[] {
+  const host = 'req.hdr(host),field(1,:),lower';
+  const paths = routes.filter((each) => kindOf(each.host) === 'exact' && !plain.has(each.host));
+  // a greater weight is asked first
+  const hasPaths = paths.length > 0 && !routes.some(({ weight }) => weight > 1);
+  if (plain.size === 0 && !hasPaths) return [];
+  return [
+    ...(plain.size > 0 ? [`http-request set-var(txn.to) ${host},map_str(${quote(map('hosts'))})`] : []),
+    ...(hasPaths
+      ? [
+          'http-request set-var(txn.path) path if !{ var(txn.to) -m found }',
+          `http-request set-var(txn.to) ${host},concat(,txn.path,/),map_beg(${quote(map('exact'))}) if !{ var(txn.to) -m found }`,
+        ]
+      : []),
+    'http-request allow if { var(txn.to) -m found } !{ path_beg /_app/ }',
   ];
 }
 
@@ -268,9 +344,10 @@ function appPathRules(
     return `http-request set-path /%[path,field(${depth + 3},/,0)] if is_app { var(txn.depth) -m int ${depth} }`;
   });
   return [
+    `http-request unset-var(txn.to) if ${condition}`,
     `http-request set-var(txn.key) var(txn.path),concat(/) if ${condition}`,
     `http-request set-var(txn.to) ${key},map_beg(${quote(apps)}) if ${condition}`,
-    `http-request return status 404 content-type application/json hdr cache-control no-store string ${quote(messageBody(NO_SUCH_APP))} if ${condition} !{ var(txn.to) -m found }`,
+    `http-request return status 404 ${JSON_ANSWER} string ${quote(messageBody(NO_SUCH_APP))} if ${condition} !{ var(txn.to) -m found }`,
     `http-request set-var(txn.depth) ${key},map_beg_int(${quote(depths)}) if ${condition}`,
     `http-request set-header x-forwarded-prefix %[${key},map_beg(${quote(prefixes)})] if ${condition}`,
     ...cut,
@@ -281,9 +358,11 @@ function portFrontend(port: number, service: RouteService, options: ConfigOption
   const accept = service.policy?.proxyProtocol?.accept ? ' accept-proxy' : '';
   const address = service.policy?.bind ?? options.bind;
   const lines = [`frontend port:${port}`, `  bind ${bindAddress(address, port)}${accept}`];
+  // a PROXY header says which port its client came to
+  const listener = { address, tls: false, ...(accept === '' ? { port } : {}) };
   if (service.mode === 'tcp') return [...lines, '  mode tcp', `  default_backend ${tcpBackendOf(service)}`];
   if (service.mode === 'http')
-    return [...lines, ...indent([...forwardedRules(address), `default_backend ${httpBackendOf(service)}`])];
+    return [...lines, ...indent([...forwardedRules(listener), `default_backend ${httpBackendOf(service)}`])];
   return [
     ...lines,
     '  mode tcp',
@@ -292,7 +371,7 @@ function portFrontend(port: number, service: RouteService, options: ConfigOption
       'tcp-request inspect-delay 300ms',
       'tcp-request content switch-mode http if HTTP',
       'tcp-request content accept if WAIT_END',
-      ...forwardedRules(address),
+      ...forwardedRules(listener),
       `use_backend ${httpBackendOf(service)} if HTTP`,
       `default_backend ${tcpBackendOf(service)}`,
     ]),
@@ -311,6 +390,7 @@ function writeMaps(
 ): ReadonlyMap<string, string> {
   const maps = new Map<string, Map<string, string>>(
     [
+      'hosts',
       'exact',
       'exact-nocase',
       'wild',
@@ -327,8 +407,10 @@ function writeMaps(
     const entries = maps.get(map);
     if (entries && !entries.has(key) && !/\s/.test(key)) entries.set(key, value);
   };
+  const plain = plainHosts(routes);
+  for (const [host, backend] of plain) put('hosts', host, backend);
   for (const { host, prefix, open, ignoreCase, weight, backend } of routes) {
-    if (weight > 1 || weight < 0) continue;
+    if (weight > 1 || weight < 0 || plain.has(host)) continue;
     const kind = kindOf(host);
     const key = `${host}${prefix}${open && prefix !== '' ? '' : '/'}`;
     put(ignoreCase ? `${kind}-nocase` : kind, key, backend);

@@ -7,3 +7,9 @@ export const HOW_TO_REACH =
 
 /** 404 under /_app/. */
 export const NO_SUCH_APP = 'no app with a TCP port has this id; ids are listed by GET /v2/apps';
+
+/** 403: the label that allows addresses does not name this one. */
+export const NOT_FROM_THIS_ADDRESS = 'this app is not served to clients of this address';
+
+/** 401. */
+export const ASKS_FOR_PASSWORD = 'this app asks for a name and a password';

@@ -1,6 +1,6 @@
 // What stands between a request and the targets of its service, by the service's labels: who may ask, how often, with which password,
 // how much. Rules come with the table; what is counted and remembered here outlives tables.
-import type { RoutePolicy, RouteService } from '#libs/routing';
+import { ASKS_FOR_PASSWORD, NOT_FROM_THIS_ADDRESS, type RoutePolicy, type RouteService } from '#libs/routing';
 import { SystemClock, type Clock } from '#libs/time';
 import { clientKeyOf, mayAsk } from './addresses.js';
 import { PasswordBook } from './basic-auth.js';
@@ -55,7 +55,7 @@ export class Gates {
     return {
       kind: 'answer',
       status: 401,
-      message: 'this app asks for a name and a password',
+      message: ASKS_FOR_PASSWORD,
       headers: [['www-authenticate', `Basic realm="${auth.realm}", charset="UTF-8"`]],
     };
   }
@@ -68,7 +68,7 @@ export const gatesOfProcess = (): Gates => (ofProcess ??= new Gates(new SystemCl
 const NOT_ALLOWED: OwnAnswer = {
   kind: 'answer',
   status: 403,
-  message: 'this app is not served to clients of this address',
+  message: NOT_FROM_THIS_ADDRESS,
   headers: [],
 };
 
