@@ -1,5 +1,6 @@
 // Which addresses the proxy of `longrun up` listens on, said once it does: each is tried, for what is named and does not answer misleads.
 import { connect } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   HTTPS_PORT,
   listenersOf,
@@ -31,6 +32,9 @@ export function placesOf(settings: Settings): ServingPlaces {
 }
 
 const TRY_MS = 1_000;
+/** A proxy opens its admin port last, when all of its workers serve. */
+const WITHIN_MS = 5_000;
+const POLL_MS = 100;
 
 /** A line for each; what does not answer is named with where to look. `missing`: somebody else has that port, as was said. */
 export async function sayListeners(
@@ -41,10 +45,19 @@ export async function sayListeners(
   for (const listener of listenersOf(placesOf(settings))) {
     const { address, purpose, option } = listener;
     if (missing.has(option)) continue;
-    if (await answers(listener)) say(`proxy: ${address}  ${purpose}`);
+    if (await answersSoon(listener)) say(`proxy: ${address}  ${purpose}`);
     else
       say(`warning: nothing listens at ${address} (${option}); logs/proxy.log in the data folder says why`);
   }
+}
+
+async function answersSoon(listener: Listener): Promise<boolean> {
+  const deadline = performance.now() + WITHIN_MS;
+  while (!(await answers(listener))) {
+    if (performance.now() > deadline) return false;
+    await pause(POLL_MS);
+  }
+  return true;
 }
 
 /** A range of service ports is said untried: which of them are open depends on the apps. */

@@ -74,4 +74,4 @@ it('addresses that answer are named with what they are for, others with where to
     expect.stringMatching(/^proxy: 127\.0\.0\.1:10000-20000 {2}service ports/),
     expect.stringMatching(new RegExp(`^warning: nothing listens at 127\\.0\\.0\\.1:${dns} \\(--dns-port\\)`)),
   ]);
-});
+}, 20_000);
