@@ -171,6 +171,35 @@ describe('names of apps', () => {
     }
   });
 
+  it('gives ports by the names that the definition gives them, in both forms', async () => {
+    const task = (port: number): RouteTarget[] => [aTarget('a', '10.0.0.1', port)];
+    const { resolver } = await start(
+      aTable(
+        { ...aService('/shop/web', 0, task(31001)), portName: 'http' },
+        { ...aService('/shop/web', 1, task(31011)), portName: 'HTTP-metrics' },
+        { ...aService('/shop/web', 2, task(31021)), portName: 'port0' },
+        aService('/shop/web', 3, task(31031)),
+      ),
+    );
+    const ports = async (name: string) => (await resolver.resolveSrv(name)).map(({ port }) => port);
+    for (const [name, port] of [
+      ['http', 31001],
+      ['http-metrics', 31011],
+      ['HTTP-Metrics', 31011],
+      ['port1', 31011],
+      // its name, not the number of another one
+      ['port0', 31021],
+      ['port3', 31031],
+    ] as const) {
+      expect(await ports(`_${name}._tcp.web.shop.longrun`)).toEqual([port]);
+      expect(await ports(`_${name}._web-shop._tcp.marathon.mesos`)).toEqual([port]);
+    }
+    for (const name of ['https', 'undefined'])
+      await expect(resolver.resolveSrv(`_${name}._web-shop._tcp.marathon.mesos`)).rejects.toMatchObject({
+        code: 'ENOTFOUND',
+      });
+  });
+
   it('names tasks on lost agents only when nobody else is there, and last in SRV', async () => {
     const { resolver, server } = await start(SHOP);
     expect(await resolver.resolve4('lost.longrun')).toEqual(['10.0.0.9']);

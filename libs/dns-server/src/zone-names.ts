@@ -130,9 +130,15 @@ function zonesOf(marathonZone: string): string[] {
   return [...VARIANTS.map((variant) => `${framework}.${variant}${domain}`), marathonZone];
 }
 
+/** By the name of the port in the app's definition, as Mesos-DNS had it, or by its number: `_http`, `_port0`. `first` is in lower case. */
 function portOf(services: readonly RouteService[] | undefined, first: string, names: TaskNames): Named {
+  const called =
+    services?.filter(({ portName }) => portName !== undefined && `_${portName.toLowerCase()}` === first) ??
+    [];
   const index = /^_port(\d{1,4})$/.exec(first)?.[1];
-  const port = services?.filter((each) => (index === undefined ? false : each.portIndex === Number(index)));
+  const counted = index === undefined ? [] : services?.filter((each) => each.portIndex === Number(index));
+  // a port may be named like the number of another one
+  const port = called.length > 0 ? called : counted;
   return port?.length ? { kind: 'port', services: port, names } : { kind: 'nothing' };
 }
 

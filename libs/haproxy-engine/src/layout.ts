@@ -47,7 +47,7 @@ function backendsOf(service: RouteService): BackendPlan[] {
 }
 
 function fixedPart(service: RouteService): unknown {
-  const { targets: _targets, emptyReason: _reason, traffic: _shares, ...fixed } = service;
+  const { targets: _targets, emptyReason: _reason, traffic: _shares, portName: _name, ...fixed } = service;
   return fixed;
 }
 

@@ -91,6 +91,11 @@ describe('route table', () => {
     expect(table.services[0]?.targets[0]?.drainMs).toBe(drainMs);
   });
 
+  it('tells the names of ports', () => {
+    const app = anApp(aVersion('/web', { portDefinitions: [port({ name: 'http' }), port({ port: 0 })] }));
+    expect(build(routed(app)).services.map(({ portName }) => portName)).toEqual(['http', undefined]);
+  });
+
   it('has one service per TCP port, with the routed tasks at their host ports', () => {
     const app = anApp(
       aVersion('/web', {

@@ -117,6 +117,7 @@ function servicesOf(
       return {
         appId: app.id,
         portIndex: port.index,
+        ...(port.name === undefined ? {} : { portName: port.name }),
         ...(granted.has(app, port.index) ? { servicePort } : {}),
         ...routing,
         ...(app.traffic ? { traffic: trafficOf(app.traffic) } : {}),

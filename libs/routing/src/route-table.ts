@@ -30,6 +30,8 @@ export interface RouteService {
   /** Of a deployment group: the group with a slash before it; no app of the table has this id. */
   readonly appId: AppId;
   readonly portIndex: number;
+  /** Of the port in the definition, for DNS. Absent: it has none, or the control plane is older. */
+  readonly portName?: string;
   /** Absent: the app asked for none or the range is exhausted. */
   readonly servicePort?: number;
   readonly mode: RouteMode;
