@@ -18,6 +18,7 @@ import { H2Front } from './h2/h2-front.js';
 import { ConnectionGate } from './fronts/connection-gate.js';
 import { originOf, type Origin } from './fronts/origin.js';
 import { acceptService } from './fronts/service-front.js';
+import { BODY_PACE, type BodyPace } from './fast/body-pace.js';
 import { FastPath } from './fast/fast-path.js';
 import { FullPath, type FullPathParts } from './full/full-path.js';
 import { http1Calls } from './full/http1-call.js';
@@ -59,6 +60,8 @@ export interface ProxyEngineOptions {
   readonly connectTimeoutMs?: number;
   /** Longest silence of a task during a request. Default 5 min. */
   readonly silenceMs?: number;
+  /** Bodies of HTTP/1.1 requests that come more slowly are refused (408). Default 240 bytes per second after 30 s. */
+  readonly bodyPace?: BodyPace;
 }
 
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -118,6 +121,7 @@ export class ProxyEngine {
       clock: options.clock,
       connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       silenceMs: options.silenceMs ?? SILENCE_MS,
+      bodyPace: options.bodyPace ?? BODY_PACE,
       isStopping: () => this.#stopping,
       findOptions: () => ({
         matcher: this.#routes.matcher,

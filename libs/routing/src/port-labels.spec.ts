@@ -46,6 +46,7 @@ describe('labels of a port', () => {
     ['rate-limit', '600/m', { limits: { rate: { perSecond: 10, burst: 10, per: 'client' } } }],
     ['rate-limit', '0.5', { limits: { rate: { perSecond: 0.5, burst: 1, per: 'client' } } }],
     ['body-limit', '10MiB', { limits: { bodyBytes: 10_485_760 } }],
+    ['body-min-rate', '0', { limits: { bodyMinRate: 0 } }],
     ['max-connections', '50', { limits: { connectionsPerTarget: 50 } }],
     ['queue', '10', { limits: { queue: 10 } }],
     ['queue-timeout', '1s', { limits: { queueMs: 1_000 } }],

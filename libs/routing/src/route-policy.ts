@@ -38,6 +38,8 @@ export interface RouteLimits {
   readonly rate?: { readonly perSecond: number; readonly burst: number; readonly per: 'client' | 'service' };
   /** Bytes of a request's body. Beyond: 413. */
   readonly bodyBytes?: number;
+  /** Of a request's body over HTTP/1, on the average until the answer begins, bytes per second; 0: any. Default 240, after 30 s. */
+  readonly bodyMinRate?: number;
   /** Requests in flight to one target, of this proxy process. Beyond: they wait. */
   readonly connectionsPerTarget?: number;
   /** How many may wait for a target; beyond: 503 with Retry-After. Default 1024, counts only with `connectionsPerTarget`. */

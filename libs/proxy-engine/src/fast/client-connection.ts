@@ -8,6 +8,7 @@ import { beginsHttp2 } from '../fronts/preface.js';
 import { tellOwn } from '../observe/own-record.js';
 import { ownAnswerText } from './answer-rewrite.js';
 import { BodyMeter } from './body-meter.js';
+import { LOOK_MS } from './body-pace.js';
 import type { Watched } from './deadlines.js';
 import { FastExchange, type Afterwards, type ExchangeClient } from './fast-exchange.js';
 import type { FastWorld } from './fast-parts.js';
@@ -67,6 +68,8 @@ export class ClientConnection implements Watched, ExchangeClient {
   #asked = false;
   #advancing = false;
   #paused = false;
+  /** It was told to wait since the last look at its body. */
+  #waited = false;
   readonly #listeners = {
     data: (data: Buffer) => this.#onData(data),
     end: () => this.#onEnd(),
@@ -128,6 +131,7 @@ export class ClientConnection implements Watched, ExchangeClient {
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
+    this.#waited = true;
     this.socket.pause();
   }
 
@@ -151,9 +155,18 @@ export class ClientConnection implements Watched, ExchangeClient {
   /** The deadline has passed. */
   expire(): void {
     this.deadline = Infinity;
-    if (this.#state === 'reading' && this.#input)
+    if (this.#exchange) this.#lookAtBody(this.#exchange);
+    else if (this.#state === 'reading' && this.#input)
       this.#refuse(408, 'the head of the request came too slowly');
     else this.socket.destroy();
+  }
+
+  #lookAtBody(exchange: FastExchange): void {
+    if (exchange.requestDone) return;
+    this.deadline = this.#world.deadlines.now + LOOK_MS;
+    const waited = this.#waited;
+    this.#waited = this.#paused;
+    if (!waited) exchange.lookAtBody();
   }
 
   #onData(data: Buffer): void {
@@ -256,6 +269,7 @@ export class ClientConnection implements Watched, ExchangeClient {
     this.#exchange = exchange;
     const next = exchange.take(data, head.end);
     this.#input = next < data.length ? data.subarray(next) : undefined;
+    if (this.#exchange && !exchange.requestDone) this.deadline = this.#world.deadlines.now + LOOK_MS;
     exchange.start();
     return true;
   }

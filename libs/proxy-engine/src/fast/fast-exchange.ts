@@ -16,6 +16,7 @@ import type { Cancel, NoTarget, Outcome, Pick, Placed } from '../targets/pick.js
 import { isShortage } from '../tcp/shortage.js';
 import { ownAnswerText, rewriteAnswer, rewriteInterim } from './answer-rewrite.js';
 import { BodyMeter } from './body-meter.js';
+import { isTooSlow, tooSlow, type BodyPace } from './body-pace.js';
 import type { FastWorld } from './fast-parts.js';
 import { BUFFERED_BYTES_MAX, HEAD_LIMITS } from './limits.js';
 import { rewriteRequest, type ForwardedLines } from './request-rewrite.js';
@@ -68,6 +69,8 @@ export class FastExchange implements UpstreamUser, AnswerTo {
   readonly #requestId: string;
   /** Undefined: the request has none. */
   readonly #body: BodyMeter | undefined;
+  /** Looks at it in which the client could send (body-pace.ts). */
+  #looks = 0;
   /** All of the request has come in. */
   #requestDone: boolean;
   /** Of the body, until a connection stands. */
@@ -136,6 +139,18 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     if (body.tail !== '') this.#forward(body.tail);
     if (body.done && this.#answerDone) this.#complete();
     return body.done ? body.next : data.length;
+  }
+
+  /** Each LOOK_MS while the client can send the body. */
+  lookAtBody(): void {
+    const body = this.#body;
+    if (!body || this.#requestDone || this.#answer || this.#over) return;
+    this.#looks += 1;
+    const pace = this.#pace;
+    if (!isTooSlow(pace, this.#looks, body.bytes)) return;
+    this.#cancel?.();
+    this.#dropConnection();
+    this.#own(408, tooSlow(pace), undefined);
   }
 
   /** The client has gone, or breaks off. */
@@ -617,6 +632,12 @@ export class FastExchange implements UpstreamUser, AnswerTo {
       retries: Math.max(0, this.#attempts - 1),
       bytesOut: this.#ownBytes || (this.#answerBody?.bytes ?? 0),
     });
+  }
+
+  get #pace(): BodyPace {
+    const bytesPerSecond = this.#route.service.policy?.limits?.bodyMinRate;
+    const { bodyPace } = this.#world;
+    return bytesPerSecond === undefined ? bodyPace : { ...bodyPace, bytesPerSecond };
   }
 
   get #app(): string {

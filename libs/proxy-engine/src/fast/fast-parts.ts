@@ -3,6 +3,7 @@ import type { FindOptions } from '../admission/find-route.js';
 import type { Departures } from '../drain/departures.js';
 import type { Observer } from '../observe/request-record.js';
 import type { LiveRoutes } from '../targets/live-routes.js';
+import type { BodyPace } from './body-pace.js';
 import type { Deadlines } from './deadlines.js';
 import type { ReadBuffers } from './read-buffers.js';
 import type { UpstreamPools } from './upstream-pool.js';
@@ -14,6 +15,8 @@ export interface FastParts {
   readonly connectTimeoutMs: number;
   /** Silence on the connection to the task after which a request is given up. */
   readonly silenceMs: number;
+  /** Where the service's policy says nothing. */
+  readonly bodyPace: BodyPace;
   /** True once this process stops: answers then end their connection. */
   readonly isStopping: () => boolean;
   /** The rules of this very moment. */

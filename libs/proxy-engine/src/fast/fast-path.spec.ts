@@ -12,6 +12,7 @@ import { nobodyWatches, type RequestRecord } from '../observe/request-record.js'
 import type { ProxyEngine, ProxyEngineOptions } from '../proxy-engine.js';
 import { LiveRoutes } from '../targets/live-routes.js';
 import { TargetClaims } from '../targets/target-claims.js';
+import { BODY_PACE } from './body-pace.js';
 import { FastPath } from './fast-path.js';
 import { get, ok, post, RawClient, rawTask, type RawTask } from './wire-bed.js';
 
@@ -505,6 +506,7 @@ describe('the fast path: cuts', () => {
       observer: nobodyWatches,
       connectTimeoutMs: 3_000,
       silenceMs: 60_000,
+      bodyPace: BODY_PACE,
       isStopping: () => false,
       findOptions: () => ({ matcher: routes.matcher, appPaths: false }),
       freshen: () => undefined,

@@ -11,6 +11,7 @@ import type { AdmittedRequest, OwnAnswer } from '../admission/admit.js';
 import { stickyCookie } from '../admission/sticky-cookie.js';
 import { bodyBytesOf } from '../answers.js';
 import type { Departures } from '../drain/departures.js';
+import { tooSlow, type BodyPace } from '../fast/body-pace.js';
 import type { Origin } from '../fronts/origin.js';
 import { isUsableRequestId, makeRequestId } from '../fast/request-id.js';
 import type { Observer, RequestRecord } from '../observe/request-record.js';
@@ -20,6 +21,7 @@ import { isShortage } from '../tcp/shortage.js';
 import type { Cancel, NoTarget, Outcome, Pick } from '../targets/pick.js';
 import type { ClientSide, HeaderMap } from './client-side.js';
 import { editFlat, editMap } from './header-edits.js';
+import { watchPace } from './watch-pace.js';
 import type { StartCall, UpstreamAnswer, UpstreamCall } from './upstream-call.js';
 
 /** RFC 9110 9.2.2. */
@@ -37,6 +39,7 @@ export interface ExchangeParts {
   /** Where the service's policy says nothing. */
   readonly connectTimeoutMs: number;
   readonly silenceMs: number;
+  readonly bodyPace: BodyPace;
 }
 
 export interface ExchangeAsk {
@@ -74,6 +77,7 @@ export class Exchange {
   #bytesOut = 0;
   #attempt: Attempt | undefined;
   #queued: Cancel | undefined;
+  #stopWatching = (): void => undefined;
 
   constructor(parts: ExchangeParts, ask: ExchangeAsk) {
     this.#parts = parts;
@@ -88,7 +92,15 @@ export class Exchange {
   begin(): void {
     this.#client.onGone(() => this.#end());
     if (this.#client.gone) return;
+    if (this.#ask.path === 'full') this.#watchPace();
     this.#next(false);
+  }
+
+  #watchPace(): void {
+    const { bodyPace, clock } = this.#parts;
+    const bytesPerSecond = this.#service.policy?.limits?.bodyMinRate ?? bodyPace.bytesPerSecond;
+    const pace = { ...bodyPace, bytesPerSecond };
+    this.#stopWatching = watchPace(this.#client.body, pace, clock, () => this.refuse(408, tooSlow(pace)));
   }
 
   /** The request turned out to be malformed in the middle: no target gets the rest of it. */
@@ -164,6 +176,7 @@ export class Exchange {
       answer.body.destroy();
       return this.#next(false);
     }
+    this.#stopWatching();
     attempt.answer = answer;
     this.#status = answer.status;
     const headers = answer.headers;
@@ -292,6 +305,7 @@ export class Exchange {
 
   /** The client has its answer, or has gone. */
   #end(): void {
+    this.#stopWatching();
     this.#queued?.();
     const attempt = this.#attempt;
     if (attempt && !attempt.over) {

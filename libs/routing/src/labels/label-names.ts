@@ -10,6 +10,7 @@ export const OWN_NAMES = [
   'balance',
   'bind',
   'body-limit',
+  'body-min-rate',
   'compress',
   'connect-timeout',
   'cors-credentials',

@@ -115,6 +115,7 @@ function readLimits(texts: LabelTexts): RouteLimits | undefined {
   return presentOrNone<RouteLimits>({
     rate: readRate(texts),
     bodyBytes: texts.read(size(0, 1024 ** 4), 'body-limit'),
+    bodyMinRate: texts.read(integer(0, 1_000_000_000), 'body-min-rate'),
     connectionsPerTarget: texts.read(integer(1, 100_000), 'max-connections'),
     queue: texts.read(integer(0, 100_000), 'queue'),
     queueMs: texts.read(duration(0, 600_000), 'queue-timeout'),
