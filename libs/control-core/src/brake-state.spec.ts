@@ -37,12 +37,8 @@ const CHECK = {
 
 /** Four instances that have been healthy for 100 s. */
 async function healthyApp(): Promise<ScriptedCluster> {
-  const cluster = await ScriptedCluster.started();
-  await cluster.agent.connect();
-  await cluster.startProxy();
   const app = { id: '/shop/web', cmd: 'serve', cpus: 0.5, mem: 64, instances: 4, healthChecks: [CHECK] };
-  await cluster.core.apps.create(app, false, { clientIp: '10.0.0.9', uri: '/v2/apps' });
-  await cluster.advance(2_000);
+  const cluster = await ScriptedCluster.serving(app);
   for (const { id } of cluster.core.state.instancesOf(WEB)) await report(cluster, id, true);
   await cluster.advance(100_000);
   return cluster;

@@ -15,6 +15,9 @@ import type { StoredEvent } from '#libs/events';
 import { unexplainedWrites } from '#libs/reconciler';
 import { ControlCore } from './control-core.js';
 
+type Call = Parameters<ControlCore['apps']['create']>[2];
+const CALL: Call = { clientIp: '10.0.0.9', uri: '/v2/apps' };
+
 export class ScriptedCluster {
   readonly clock = new ManualClock();
   readonly ids: Ids = countedIds();
@@ -33,6 +36,21 @@ export class ScriptedCluster {
   static async started(): Promise<ScriptedCluster> {
     const cluster = new ScriptedCluster();
     await cluster.boot();
+    return cluster;
+  }
+
+  /** With an agent that does what it is told, and a proxy. */
+  static async working(): Promise<ScriptedCluster> {
+    const cluster = await ScriptedCluster.started();
+    await cluster.agent.connect();
+    await cluster.startProxy();
+    return cluster;
+  }
+  /** One that works, with this app, so many milliseconds after its creation. */
+  static async serving(definition: object, ms = 2_000, call: Call = CALL): Promise<ScriptedCluster> {
+    const cluster = await ScriptedCluster.working();
+    await cluster.core.apps.create(definition, false, call);
+    await cluster.advance(ms);
     return cluster;
   }
 

@@ -3,20 +3,14 @@ import { expect, it } from '@jest/globals';
 import { asAppId, asTaskId, type Instance } from '#libs/model';
 import { ScriptedCluster } from './scripted-cluster.js';
 
-const CALL = { clientIp: '10.0.0.9', uri: '/v2/apps' };
 const ID = asAppId('/shop/web');
 const at = (ipAddress: string) => ({ ipAddresses: [{ ipAddress, protocol: 'IPv4' as const }] });
 
 /** One instance, routed at 10.0.0.1. `hostPort` absent: it has none. */
 async function routed(portMapping: object): Promise<ScriptedCluster> {
-  const cluster = await ScriptedCluster.started();
-  await cluster.agent.connect();
-  await cluster.startProxy();
   const container = { type: 'DOCKER', docker: { image: 'web:1' }, portMappings: [portMapping] };
   const definition = { id: ID, cpus: 0.5, mem: 64, networks: [{ name: 'shop' }], container };
-  await cluster.core.apps.create(definition, false, CALL);
-  await cluster.advance(2_000);
-  return cluster;
+  return ScriptedCluster.serving(definition);
 }
 function first({ core }: ScriptedCluster): Instance {
   const [instance] = core.state.instancesOf(ID);

@@ -18,11 +18,8 @@ const commands = (cluster: ScriptedCluster): readonly (string | undefined)[] =>
 
 /** One instance of the old release serves, and one of the new for a third of the time that it takes. */
 async function underWay(): Promise<ScriptedCluster> {
-  const cluster = await ScriptedCluster.started();
-  await cluster.agent.connect();
-  await cluster.startProxy();
-  await cluster.core.apps.create({ id: WEB, cmd: 'old', cpus: 0.5, mem: 64 }, false, CALL);
-  await cluster.advance(2 * MIN_READY_MS);
+  const app = { id: WEB, cmd: 'old', cpus: 0.5, mem: 64 };
+  const cluster = await ScriptedCluster.serving(app, 2 * MIN_READY_MS);
   await cluster.core.apps.update(WEB, { cmd: 'new' }, FORCED, CALL);
   await cluster.advance(MIN_READY_MS / 3);
   expect(commands(cluster)).toEqual(['new', 'old']);
@@ -75,12 +72,9 @@ describe('a new release whose agent is not heard', () => {
   });
 
   it('counts as it is where it need not serve for a time', async () => {
-    const cluster = await ScriptedCluster.started();
-    await cluster.agent.connect();
-    await cluster.startProxy();
     const labels = { 'longrun.io/min-ready-seconds': '0' };
-    await cluster.core.apps.create({ id: WEB, cmd: 'old', cpus: 0.5, mem: 64, labels }, false, CALL);
-    await cluster.advance(MIN_READY_MS);
+    const app = { id: WEB, cmd: 'old', cpus: 0.5, mem: 64, labels };
+    const cluster = await ScriptedCluster.serving(app, MIN_READY_MS);
     await cluster.core.apps.update(WEB, { cmd: 'new' }, FORCED, CALL);
     // no time, so no heartbeat
     await cluster.settle();

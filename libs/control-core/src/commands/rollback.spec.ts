@@ -13,13 +13,8 @@ const BROKEN = { cmd: 'serve 2', healthChecks: [{ protocol: 'TCP' }] };
 const DEADLINE_MS = 620_000;
 
 async function withApp(more: object = {}): Promise<ScriptedCluster> {
-  const cluster = await ScriptedCluster.started();
-  await cluster.agent.connect();
-  await cluster.startProxy();
   const body = { id: WEB, cmd: 'serve 1', cpus: 0.5, mem: 64, instances: 2, ...more };
-  await cluster.core.apps.create(body, false, CALL);
-  await cluster.advance(DEFAULT_RECONCILE_SETTINGS.minReadyMs + 2_000);
-  return cluster;
+  return ScriptedCluster.serving(body, DEFAULT_RECONCILE_SETTINGS.minReadyMs + 2_000);
 }
 
 const instances = (cluster: ScriptedCluster): readonly Instance[] => cluster.core.state.instancesOf(WEB);

@@ -18,9 +18,7 @@ describe('a plan', () => {
   const whole = { force: false, partial: false, mayCreate: true };
   const changed = { force: false, partial: true, mayCreate: false, dryRun: true };
   beforeEach(async () => {
-    cluster = await ScriptedCluster.started();
-    await cluster.agent.connect();
-    await cluster.startProxy();
+    cluster = await ScriptedCluster.working();
   });
 
   it('is not certain of what follows when one starts while another is being drained: either may be first', async () => {

@@ -58,9 +58,7 @@ describe('a plan', () => {
   const options = { force: false, partial: true, mayCreate: false };
   const body = { id: '/web', cmd: 'serve', instances: 3, cpus: 1, mem: 64 };
   beforeEach(async () => {
-    cluster = await ScriptedCluster.started();
-    await cluster.agent.connect();
-    await cluster.startProxy();
+    cluster = await ScriptedCluster.working();
   });
 
   /** As `deedsIn`, of what has happened since that event. */

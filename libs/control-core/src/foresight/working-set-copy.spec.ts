@@ -10,9 +10,7 @@ const PATCH = { force: true, partial: true, mayCreate: false };
 
 let cluster: ScriptedCluster;
 beforeEach(async () => {
-  cluster = await ScriptedCluster.started();
-  await cluster.agent.connect();
-  await cluster.startProxy();
+  cluster = await ScriptedCluster.working();
   await cluster.core.apps.create(
     { id: '/shop/web', cmd: 'serve', instances: 2, cpus: 0.5, mem: 64 },
     false,

@@ -18,14 +18,8 @@ const failing = {
   lastSuccessAt: 1,
 };
 
-async function withApp(more: object = {}): Promise<ScriptedCluster> {
-  const cluster = await ScriptedCluster.started();
-  await cluster.agent.connect();
-  await cluster.startProxy();
-  await cluster.core.apps.create(body(more), false, CALL);
-  await cluster.advance(2_000);
-  return cluster;
-}
+const withApp = (more: object = {}): Promise<ScriptedCluster> =>
+  ScriptedCluster.serving(body(more), 2_000, CALL);
 const instances = (cluster: ScriptedCluster): readonly Instance[] => cluster.core.state.instancesOf(WEB);
 function first(cluster: ScriptedCluster): Instance {
   const [instance] = instances(cluster);
