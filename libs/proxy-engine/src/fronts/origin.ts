@@ -32,7 +32,10 @@ export function endpointsOf(socket: Socket): Endpoints | undefined {
   const { remoteAddress, remotePort, localAddress, localPort } = socket;
   if (remoteAddress === undefined || localAddress === undefined) return undefined;
   return {
-    from: { address: remoteAddress, port: remotePort ?? 0 },
-    to: { address: localAddress, port: localPort ?? 0 },
+    from: { address: plain(remoteAddress), port: remotePort ?? 0 },
+    to: { address: plain(localAddress), port: localPort ?? 0 },
   };
 }
+
+/** A listener on `::` shows clients of IPv4 as `::ffff:192.0.2.1` (RFC 4291 2.5.5.2); tasks, lists and logs know them without. */
+const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
