@@ -3,7 +3,7 @@
 import { constants, createWriteStream, openSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
-import { versionOf, type Observer, type RequestRecord } from '#libs/proxy-engine';
+import { isBroken, versionOf, type Observer, type RequestRecord } from '#libs/proxy-engine';
 
 /** Characters that may wait for the disk. */
 const WAITING_MAX = 4 * 1024 * 1024;
@@ -126,8 +126,8 @@ function openPipe(file: string): number | undefined {
 }
 
 /** No answer, or one of ours or the task's that says so. TCP has no status and is none. */
-const isFailure = ({ status, path, target }: RequestRecord): boolean =>
-  status >= 500 || (status === 0 && (path !== 'tcp' || target === undefined));
+const isFailure = (record: RequestRecord): boolean =>
+  record.status >= 500 || (record.status === 0 && isBroken(record));
 
 /** Neither query nor cookies nor credentials: a record has none. */
 function lineOf(record: RequestRecord, now: number): string {
@@ -148,5 +148,7 @@ function lineOf(record: RequestRecord, now: number): string {
     ms: Math.round(durationMs * 1_000) / 1_000,
     retries: record.retries,
     bytes: record.bytesOut,
+    bytesIn: record.bytesIn,
+    closedBy: record.closedBy,
   })}\n`;
 }

@@ -26,4 +26,4 @@ export {
   TRAFFIC_COUNTS,
   TRAFFIC_SERIES_MAX,
 } from './traffic-report.js';
-export type { TrafficCount, TrafficReport, TrafficSeries } from './traffic-report.js';
+export type { TrafficCount, TrafficReport, TrafficSeries, TrafficStanding } from './traffic-report.js';

@@ -12,6 +12,8 @@ export const TRAFFIC_COUNTS = [
   'broken',
   'retries',
   'bytesOut',
+  // left out for failing; a control plane of before takes no count behind `bytesOut`, so zeros at the end are not sent
+  'ejections',
 ] as const;
 export type TrafficCount = (typeof TRAFFIC_COUNTS)[number];
 
@@ -28,8 +30,24 @@ export interface TrafficSeries {
   readonly latency: readonly number[];
 }
 
+/** How a target, or the line of a service (no task), stands at the moment of a report. What is all zero is not told. */
+export interface TrafficStanding {
+  readonly appId: string;
+  readonly portIndex: number;
+  readonly version?: string;
+  readonly taskId?: string;
+  /** Requests and connections. */
+  readonly inFlight: number;
+  /** Requests that wait for a target. */
+  readonly waiting: number;
+  /** 1: this process leaves it out for failing. */
+  readonly leftOut: number;
+}
+
 export interface TrafficReport {
   readonly series: readonly TrafficSeries[];
+  /** At most `TRAFFIC_SERIES_MAX`. Absent: nothing in flight, nobody waits, none left out; or a proxy of an older release. */
+  readonly standing?: readonly TrafficStanding[];
 }
 
 /** Busiest first; the rest of an app's version is summed, and beyond that left out. */

@@ -3,6 +3,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
+import type { TrafficStanding } from '#libs/agent-protocol';
 import type { TaskId } from '#libs/model';
 import type { RouteTable } from '#libs/routing';
 import type { Clock } from '#libs/time';
@@ -25,7 +26,7 @@ import { http1Calls } from './full/http1-call.js';
 import { UpstreamAgent } from './full/upstream-agent.js';
 import { tellOwn } from './observe/own-record.js';
 import { nobodyWatches, type Observer } from './observe/request-record.js';
-import { LiveRoutes } from './targets/live-routes.js';
+import { LiveRoutes, type Standing } from './targets/live-routes.js';
 import { TargetClaims } from './targets/target-claims.js';
 import { TlsFront, type TlsOptions } from './tls/tls-front.js';
 import { BACKLOG, ServiceListeners } from './tcp/service-listeners.js';
@@ -96,7 +97,10 @@ export class ProxyEngine {
   constructor(options: ProxyEngineOptions) {
     this.#options = options;
     this.#claims = new TargetClaims(options.clock, (task) => options.onIdle?.(task));
-    this.#routes = new LiveRoutes(this.#claims, options.zone === undefined ? {} : { zone: options.zone });
+    this.#routes = new LiveRoutes(this.#claims, {
+      ...(options.zone === undefined ? {} : { zone: options.zone }),
+      onLeftOut: (service, target) => options.observer?.leftOut?.(service, target),
+    });
     this.#departures = new Departures(options.clock);
     const gates = new Gates(options.clock);
     this.#sessions = new SessionPool(options.clock);
@@ -110,7 +114,7 @@ export class ProxyEngine {
       ...(most === undefined ? {} : { most }),
       ...(perClient === undefined ? {} : { perClient }),
       clock: options.clock,
-      shed: () => this.#fast?.shed(SHED) ?? 0,
+      shed: () => this.#shed(),
     });
     this.#parts = {
       routes: this.#routes,
@@ -194,6 +198,14 @@ export class ProxyEngine {
     return this.#claims.counts();
   }
 
+  /** What is in flight, waits and is left out right now, the busiest first. */
+  standings(): TrafficStanding[] {
+    return this.#routes
+      .standings()
+      .sort((a, b) => b.waiting + b.inFlight - a.waiting - a.inFlight)
+      .map(standingOf);
+  }
+
   warnings(): string[] {
     return [
       ...(this.#listeners?.warnings() ?? []),
@@ -260,6 +272,12 @@ export class ProxyEngine {
     socket.end(rawOwnAnswer(own), () => socket.destroy());
   }
 
+  /** Half of them sessions of HTTP/2 where there are so many: else a client that is about to ask would make room for those that rest. */
+  #shed(): number {
+    const sessions = this.#h2.shed(SHED / 2);
+    return sessions + (this.#fast?.shed(SHED - sessions) ?? 0);
+  }
+
   #enterAs(socket: Socket): boolean {
     return this.#gate.enterAs(socket, socket.remoteAddress ?? 'unknown');
   }
@@ -289,6 +307,16 @@ export class ProxyEngine {
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => void this.#options.clock.after(ms, resolve));
   }
+}
+
+function standingOf({ service, target, ...counts }: Standing): TrafficStanding {
+  return {
+    appId: service.appId,
+    portIndex: service.portIndex,
+    ...(target?.version === undefined ? {} : { version: target.version }),
+    ...(target ? { taskId: target.taskId } : {}),
+    ...counts,
+  };
 }
 
 function explainListen(error: Error, bind: string, port: number): Error {

@@ -2,6 +2,7 @@
 // close frame 1001 (going away) at the next border of a frame, a moment to answer it, and then the end of the connection.
 import type { Duplex } from 'node:stream';
 import type { Clock } from '#libs/time';
+import { firstOf, type Side } from '../tcp/relay.js';
 import { FrameBorder } from './frame-border.js';
 
 /** For the answers to our close frames. */
@@ -10,20 +11,25 @@ const CLOSING_MS = 1_000;
 /** `onClosed` is called once, when both are closed. Returns what ends it in order. */
 export function relayWebSocket(
   { client, upstream, clock }: { client: Duplex; upstream: Duplex; clock: Clock },
-  onClosed: () => void,
+  onClosed: (first: Side) => void,
 ): () => void {
   let open = 2;
-  const closed = (other: Duplex) => (): void => {
+  const first = firstOf(client, upstream);
+  const closed = (one: Duplex, other: Duplex) => (): void => {
     open -= 1;
-    if (!other.writableEnded || !other.readableEnded) other.destroy();
-    if (open === 0) onClosed();
+    if (open === 0) return onClosed(first());
+    // what it said last may still be on its way; a break must not leave the other side waiting
+    if (one.readableEnded && !other.writableFinished) {
+      other.once('finish', () => other.destroy());
+      clock.after(CLOSING_MS, () => other.destroy());
+    } else other.destroy();
   };
   for (const [one, other] of [
     [client, upstream],
     [upstream, client],
   ] as const) {
-    if (one.closed) process.nextTick(closed(other));
-    else one.once('close', closed(other));
+    if (one.closed) process.nextTick(closed(one, other));
+    else one.once('close', closed(one, other));
     one.on('error', () => other.destroy());
   }
   const toServer = new FrameBorder(true);

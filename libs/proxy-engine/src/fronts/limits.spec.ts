@@ -104,6 +104,34 @@ describe.each(PATHS)('limits of the $path path', ({ path, fastPath }) => {
     await until('idle ones to be closed', () => all.some(({ closed }) => closed));
   });
 
+  it('sessions of HTTP/2 that rest make room, those that rest longest first, and none with a stream', async () => {
+    // with prior knowledge it begins on the fast path
+    if (path === 'full') return;
+    await start({ connectionsMax: 34 });
+    const told = new Set<number>();
+    const sessions = Array.from({ length: 34 }, (_, nth) => {
+      const made = connectHttp2(`http://127.0.0.1:${port}`).on('error', () => undefined);
+      close.push(() => made.destroy());
+      return made.on('goaway', (code) => code === 0 && told.add(nth));
+    });
+    const get = async (nth: number, url: string): Promise<void> => {
+      const stream = sessions[nth]?.request({ ':path': url, ':authority': 'web.example' });
+      stream?.resume();
+      if (url === '/later') await until('it in flight', () => engine.inFlight().size > 0);
+      else if (stream) await once(stream, 'close');
+    };
+    await get(0, '/later');
+    for (let nth = 1; nth < sessions.length; nth += 1) await get(nth, '/');
+    // it was the first one, and rests last now
+    await get(1, '/');
+    const late = await busy();
+    await isServed(late);
+    await until('the goodbyes', () => told.size === 32);
+    expect([told.has(0), told.has(1)]).toEqual([false, false]);
+    await get(1, '/');
+    for (const answerNow of later) answerNow();
+  });
+
   it('heads and targets that are too long are refused with the right words', async () => {
     await start();
     const long = (bytes: number): string => 'x'.repeat(bytes);

@@ -4,6 +4,8 @@ import type { Socket } from 'node:net';
 import type { RouteService } from '#libs/routing';
 import type { Clock } from '#libs/time';
 import { mayAsk } from '../admission/addresses.js';
+import type { Observer } from '../observe/request-record.js';
+import { tellTunnel } from '../observe/tunnel-record.js';
 import type { LiveRoutes } from '../targets/live-routes.js';
 import type { DialParts } from '../tcp/dial.js';
 import { sniff } from '../tcp/sniff.js';
@@ -14,6 +16,7 @@ import { originOf, type Origin } from './origin.js';
 
 export interface ServiceFrontParts extends DialParts {
   readonly departures: Departures;
+  readonly observer: Observer;
   readonly routes: LiveRoutes;
   readonly clock: Clock;
   readonly freshen: () => Promise<void> | undefined;
@@ -34,6 +37,7 @@ export function acceptService(parts: ServiceFrontParts, socket: Socket, serviceP
 }
 
 async function accept(parts: ServiceFrontParts, socket: Socket, servicePort: number): Promise<void> {
+  const startedAt = performance.now();
   const drop = (): void => void socket.destroy();
   socket.on('error', drop);
   const wait = parts.freshen();
@@ -54,10 +58,16 @@ async function accept(parts: ServiceFrontParts, socket: Socket, servicePort: num
   const seen = service.mode === 'tcp' ? 'tcp' : await sniff(socket, parts.clock);
   if (seen === 'http') toHttp(socket);
   // HTTP gets an answer that says so
-  else if (!mayAsk(service, origin.clientAddress)) socket.destroy();
-  else if (seen === 'tcp') await relayTcp(parts, { client: socket, service, origin });
+  else if (!mayAsk(service, origin.clientAddress)) {
+    socket.destroy();
+    tellTunnel(
+      parts.observer,
+      { service, origin, startedAt },
+      { asked: 0, status: 0, closedBy: 'forbidden' },
+    );
+  } else if (seen === 'tcp') await relayTcp(parts, { client: socket, service, origin, startedAt });
   else if (seen === 'silent')
-    await relayTcp(parts, { client: socket, service, origin, redirectHttp: toHttp });
+    await relayTcp(parts, { client: socket, service, origin, startedAt, redirectHttp: toHttp });
 }
 
 /** Which service, and who asks. Undefined: not to be served. */

@@ -14,6 +14,7 @@ import { addForwarded, dropHopByHop } from './forwarded-headers.js';
 import { Exchange, type ExchangeParts } from './exchange.js';
 import { Http1Client } from './http1-client.js';
 import { faultOfRequest, type Fault } from './strict-screen.js';
+import { Http1UpgradeClient } from './upgrade-client.js';
 import { declineUpgrade, forwardUpgrade, isWebSocket } from './upgrade.js';
 
 /** A client must have sent its whole head by then (slowloris). */
@@ -152,7 +153,12 @@ export class FullPath {
     const facts = factsOf(req, origin);
     const verdict = admit(facts, this.#parts.findOptions());
     if (verdict.kind === 'answer') return answerOwn(verdict, facts);
-    await forwardUpgrade(this.#parts, { req, socket, head, origin, route: verdict });
+    const headers = dropHopByHop(req.headers);
+    delete headers['trailer'];
+    delete headers['te'];
+    if (head.length > 0) socket.unshift(head);
+    const client = new Http1UpgradeClient(socket);
+    await forwardUpgrade(this.#parts, { client, headers, origin, route: verdict, startedAt });
   }
 
   #originOf(req: IncomingMessage): Origin {

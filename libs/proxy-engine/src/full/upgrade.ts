@@ -2,17 +2,23 @@
 // request in flight until both sides are closed. http-proxy's `ws` ends the client when a connect fails, so no other target could
 // be tried; hence written on node:http.
 // Other upgrades (h2c, which Java's client offers by default) are declined the way the RFC wants: by answering as if not asked.
-import { request, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
+import { createHash } from 'node:crypto';
+import { request, type ClientRequest, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { AdmittedRequest } from '../admission/admit.js';
 import { stickyCookie } from '../admission/sticky-cookie.js';
-import { rawAnswer } from '../answers.js';
+import { bodyBytesOf } from '../answers.js';
 import type { Origin } from '../fronts/origin.js';
+import { isUsableRequestId, makeRequestId } from '../fast/request-id.js';
+import type { ClosedBy, Observer } from '../observe/request-record.js';
+import { meterOf, tellTunnel, type TunnelEnd, type TunnelStart } from '../observe/tunnel-record.js';
 import { dial, type Dialled, type DialParts } from '../tcp/dial.js';
 import type { Departures } from '../drain/departures.js';
 import { relayWebSocket } from '../drain/websocket-relay.js';
-import { editMap } from './header-edits.js';
-import { addForwarded, dropHopByHop, endToEnd } from './forwarded-headers.js';
+import type { HeaderMap } from './client-side.js';
+import { editFlat, editMap } from './header-edits.js';
+import { addForwarded, endToEnd } from './forwarded-headers.js';
+import type { HandshakeAnswer, UpgradeClient } from './upgrade-client.js';
 
 export const isWebSocket = (req: IncomingMessage): boolean =>
   req.method === 'GET' && req.headers.upgrade?.toLowerCase() === 'websocket';
@@ -32,102 +38,193 @@ export function declineUpgrade(server: Server, req: IncomingMessage, socket: Dup
 
 export interface UpgradeParts extends DialParts {
   readonly departures: Departures;
+  readonly observer: Observer;
+  /** Where the service's policy says nothing. */
+  readonly silenceMs: number;
 }
 
 export interface UpgradeAsk {
-  readonly req: IncomingMessage;
-  readonly socket: Duplex;
-  /** What the client sent behind its request. */
-  readonly head: Buffer;
+  readonly client: UpgradeClient;
+  /** As the client sent them, without what belongs to its connection; with a Sec-WebSocket-Key. */
+  readonly headers: HeaderMap;
   readonly origin: Origin;
   readonly route: AdmittedRequest;
+  /** Of `performance`. */
+  readonly startedAt: number;
 }
 
-export async function forwardUpgrade(
-  parts: UpgradeParts,
-  { req, socket, head, origin, route }: UpgradeAsk,
-): Promise<void> {
-  const gone = (): void => void socket.destroy();
-  socket.on('error', gone);
+export async function forwardUpgrade(parts: UpgradeParts, ask: UpgradeAsk): Promise<void> {
+  const { client, origin, route } = ask;
+  client.stream.on('error', () => client.stream.destroy());
   const dialled = await dial(parts, route.service, { wish: route.wish, endpoints: origin.endpoints });
-  if (!dialled) {
-    const reason = parts.routes.matcher.counterpartOf(route.service)?.emptyReason ?? 'it is being removed';
-    const why = reason === '' ? 'no instance accepted a connection' : reason;
-    socket.end(rawAnswer(503, `app ${route.service.appId} cannot answer now: ${why}`));
-    return;
-  }
-  if (head.length > 0) socket.unshift(head);
-  handshake(parts, dialled, { req, socket, head, origin, route });
+  new Upgrade(parts, ask).go(dialled);
 }
 
-function handshake(parts: UpgradeParts, dialled: Dialled, { req, socket, origin, route }: UpgradeAsk): void {
-  const { upstream, target, release } = dialled;
-  const settled = once(release);
-  if (socket.destroyed) {
-    upstream.destroy();
-    settled();
-    return;
+class Upgrade {
+  readonly #parts: UpgradeParts;
+  readonly #ask: UpgradeAsk;
+  readonly #headers: HeaderMap;
+  readonly #start: TunnelStart;
+  #told = false;
+
+  constructor(parts: UpgradeParts, ask: UpgradeAsk) {
+    this.#parts = parts;
+    this.#ask = ask;
+    const { headers, origin, route, startedAt } = ask;
+    const { host, 'x-request-id': given } = headers;
+    const requestId = typeof given === 'string' && isUsableRequestId(given) ? given : makeRequestId();
+    this.#headers = { ...headers, 'x-request-id': requestId };
+    addForwarded(this.#headers, origin, route.prefix);
+    editMap(this.#headers, route.requestEdits);
+    this.#start = {
+      service: route.service,
+      origin,
+      startedAt,
+      request: {
+        method: 'GET',
+        host: typeof host === 'string' ? host : undefined,
+        urlPath: route.url.split('?', 1)[0] ?? '/',
+        requestId,
+      },
+    };
   }
-  const headers = dropHopByHop(req.headers);
-  delete headers['trailer'];
-  delete headers['te'];
-  addForwarded(headers, origin, route.prefix);
-  editMap(headers, route.requestEdits);
-  const asked = request({
-    createConnection: () => upstream,
-    method: 'GET',
-    path: route.url,
-    headers: { ...headers, connection: 'Upgrade', upgrade: 'websocket' },
-  });
-  const abandon = (): void => {
-    asked.destroy();
-    upstream.destroy();
-  };
-  socket.once('close', abandon);
-  upstream.once('close', settled);
-  asked.once('upgrade', (response, connection, rest) => {
-    socket.off('close', abandon);
-    const cookie = stickyCookie(route.service, target, route.wish.sticky);
-    socket.write(headOf(response, ['Connection', 'Upgrade', 'Upgrade', 'websocket'], cookie));
-    if (rest.length > 0) connection.unshift(rest);
-    // shortly before the task would be stopped both sides are told to go away
-    const goAway = relayWebSocket({ client: socket, upstream: connection, clock: parts.clock }, () => {
+
+  go(dialled: Awaited<ReturnType<typeof dial>>): void {
+    const { stream } = this.#ask.client;
+    if (dialled.upstream) {
+      if (!stream.destroyed) return this.#handshake(dialled);
+      dialled.upstream.destroy();
+      dialled.release();
+      return this.#tell(dialled, { status: 0, closedBy: 'client' });
+    }
+    const { routes } = this.#parts;
+    const { service } = this.#ask.route;
+    const reason = routes.matcher.counterpartOf(service)?.emptyReason ?? 'it is being removed';
+    const why = reason === '' ? 'no instance accepted a connection' : reason;
+    this.#refuse(dialled, 503, `cannot answer now: ${why}`, 'no-target');
+  }
+
+  #handshake(dialled: Dialled): void {
+    const { upstream, target } = dialled;
+    const { stream } = this.#ask.client;
+    const asked = this.#request(dialled);
+    const abandon = (): void => {
+      asked.destroy();
+      upstream.destroy();
+    };
+    const gone = (): void => {
+      abandon();
+      this.#tell(dialled, { status: 0, closedBy: 'client' });
+    };
+    const refuse = (status: number, why: string, closedBy: ClosedBy): void => {
+      stream.off('close', gone);
+      this.#refuse(dialled, status, why, closedBy);
+      abandon();
+    };
+    stream.once('close', gone);
+    upstream.once('close', dialled.release);
+    const leave = this.#parts.departures.watch(target, () =>
+      refuse(503, 'was stopped before it answered, after its drain time', 'drain'),
+    );
+    upstream.once('close', leave);
+    const silenceMs = this.#ask.route.service.policy?.timeouts?.silenceMs ?? this.#parts.silenceMs;
+    const silent = (): void => refuse(504, `did not answer within ${silenceMs / 1000} s`, 'silence');
+    upstream.setTimeout(silenceMs, silent);
+    asked.once('upgrade', (response, _connection, rest) => {
+      upstream.off('close', leave);
       leave();
-      settled();
+      upstream.setTimeout(0);
+      upstream.off('timeout', silent);
+      if (!this.#isAccepted(response)) return refuse(502, 'gave a handshake that is not valid', 'target');
+      stream.off('close', gone);
+      this.#relay(dialled, response, rest);
     });
-    const leave = parts.departures.watch(target, goAway);
+    asked.once('response', (response) => {
+      stream.off('close', gone);
+      this.#pass(dialled, response);
+    });
+    asked.once('error', () => refuse(502, 'closed the connection during the handshake', 'target'));
+    asked.end();
+  }
+
+  #request({ upstream }: Dialled): ClientRequest {
+    return request({
+      createConnection: () => upstream,
+      method: 'GET',
+      path: this.#ask.route.url,
+      headers: { ...this.#headers, connection: 'Upgrade', upgrade: 'websocket' },
+    });
+  }
+
+  /** RFC 6455 4.1; a client of HTTP/2 cannot look at it itself. */
+  #isAccepted({ headers }: IncomingMessage): boolean {
+    const key = String(this.#headers['sec-websocket-key']);
+    const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+    return headers['sec-websocket-accept']?.trim() === accept;
+  }
+
+  #relay(dialled: Dialled, response: IncomingMessage, rest: Buffer): void {
+    const { upstream, target } = dialled;
+    const { client, route } = this.#ask;
+    const meter = meterOf(upstream, rest.length);
+    const cookie = stickyCookie(route.service, target, route.wish.sticky);
+    client.accept(this.#answerOf(response, cookie));
+    if (rest.length > 0) upstream.unshift(rest);
+    let why: ClosedBy | undefined;
+    // shortly before the task would be stopped both sides are told to go away
+    const goAway = relayWebSocket({ client: client.stream, upstream, clock: this.#parts.clock }, (first) => {
+      leave();
+      dialled.release();
+      this.#tell(dialled, { status: 101, ...meter(), closedBy: why ?? first });
+    });
+    const end = (because: ClosedBy): void => {
+      why ??= because;
+      goAway();
+    };
+    const leave = this.#parts.departures.watch(target, () => end('drain'));
     const tunnelMs = route.service.policy?.timeouts?.tunnelMs;
     // whatever goes either way passes this socket
-    if (tunnelMs !== undefined) upstream.setTimeout(tunnelMs, goAway);
-  });
-  // it does not want a WebSocket: its answer goes back as it is
-  asked.once('response', (response) => {
-    socket.write(headOf(response, ['Connection', 'close'], undefined));
-    response.pipe(socket);
-    response.once('close', () => {
-      if (!response.complete) socket.destroy();
-    });
-  });
-  asked.once('error', () => {
-    if (socket.writable)
-      socket.end(rawAnswer(502, `app ${route.service.appId} closed the connection during the handshake`));
-  });
-  asked.end();
-}
+    if (tunnelMs !== undefined) upstream.setTimeout(tunnelMs, () => end('silence'));
+  }
 
-function headOf(response: IncomingMessage, own: readonly string[], cookie: string | undefined): string {
-  const status = response.statusCode ?? 502;
-  const headers = [...endToEnd(response.rawHeaders, response.headers.connection), ...own];
-  if (cookie !== undefined) headers.push('Set-Cookie', cookie);
-  let head = `HTTP/1.1 ${status} ${response.statusMessage ?? STATUS_CODES[status] ?? ''}\r\n`;
-  for (let at = 0; at + 1 < headers.length; at += 2) head += `${headers[at]}: ${headers[at + 1]}\r\n`;
-  return `${head}\r\n`;
-}
+  /** It does not want a WebSocket: its answer goes back. */
+  #pass(dialled: Dialled, response: IncomingMessage): void {
+    const { client } = this.#ask;
+    const { stream } = client;
+    let bytesOut = 0;
+    response.on('data', (chunk: Buffer) => (bytesOut += chunk.length));
+    client.pass(this.#answerOf(response, undefined));
+    response.pipe(stream);
+    const ended = (closedBy: ClosedBy): void => {
+      if (!response.complete) stream.destroy();
+      dialled.upstream.destroy();
+      this.#tell(dialled, { status: response.statusCode ?? 0, bytesOut, closedBy });
+    };
+    response.once('close', () => ended('target'));
+    stream.once('close', () => ended('client'));
+  }
 
-function once(action: () => void): () => void {
-  let done = false;
-  return () => {
-    if (!done) action();
-    done = true;
-  };
+  #answerOf(response: IncomingMessage, cookie: string | undefined): HandshakeAnswer {
+    const headers = endToEnd(response.rawHeaders, response.headers.connection);
+    if (cookie !== undefined) headers.push('Set-Cookie', cookie);
+    return {
+      status: response.statusCode ?? 502,
+      reason: response.statusMessage ?? '',
+      headers: editFlat(headers, this.#ask.route.responseEdits),
+    };
+  }
+
+  #refuse(dialled: Pick<TunnelEnd, 'asked'>, status: number, why: string, closedBy: ClosedBy): void {
+    const { client, route } = this.#ask;
+    const message = `app ${route.service.appId} ${why}`;
+    const own = { kind: 'answer', status, message, headers: [] } as const;
+    client.refuse(own);
+    this.#tell(dialled, { status, bytesOut: bodyBytesOf(own, 'GET'), closedBy });
+  }
+
+  #tell({ asked, target }: Pick<TunnelEnd, 'asked' | 'target'>, end: Omit<TunnelEnd, 'asked'>): void {
+    if (this.#told) return;
+    this.#told = true;
+    tellTunnel(this.#parts.observer, this.#start, { asked, target, ...end });
+  }
 }

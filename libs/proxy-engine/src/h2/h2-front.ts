@@ -17,9 +17,11 @@ import type { RequestFacts } from '../admission/request-facts.js';
 import type { Origin } from '../fronts/origin.js';
 import { Exchange, type ExchangeParts } from '../full/exchange.js';
 import { addForwarded } from '../full/forwarded-headers.js';
+import { forwardUpgrade, type UpgradeAsk } from '../full/upgrade.js';
 import { tellOwn } from '../observe/own-record.js';
 import { AbuseGuard } from './abuse-guard.js';
 import { StreamClient } from './stream-client.js';
+import { handshakeHeaders, StreamUpgradeClient } from './stream-upgrade.js';
 import { factsOfStream, readStreamHead, type StreamHead } from './stream-head.js';
 
 export interface H2FrontParts extends ExchangeParts {
@@ -47,6 +49,8 @@ const OPTIONS = {
   maxSettings: 32,
   settings: {
     enablePush: false,
+    // RFC 8441
+    enableConnectProtocol: true,
     maxConcurrentStreams: STREAMS_MAX,
     maxHeaderListSize: HEADER_LIST_BYTES,
     initialWindowSize: WINDOW_BYTES,
@@ -117,6 +121,18 @@ export class H2Front {
     for (const each of this.#sessions) this.#leave(each);
   }
 
+  /** Ends up to so many sessions without a stream in order (GOAWAY), those that rest longest first; returns how many. */
+  shed(most: number): number {
+    let closed = 0;
+    for (const { session, streams } of this.#sessions) {
+      if (closed === most) break;
+      if (streams > 0 || session.closed || session.destroyed) continue;
+      session.close();
+      closed += 1;
+    }
+    return closed;
+  }
+
   /** Sessions whose notice runs. */
   get noticed(): number {
     return [...this.#sessions].filter(({ leaving }) => leaving !== undefined).length;
@@ -124,7 +140,7 @@ export class H2Front {
 
   /** Cuts what is left. */
   close(): void {
-    for (const { session } of this.#sessions) session.destroy();
+    for (const { session } of [...this.#sessions]) session.destroy();
   }
 
   #begin(served: Served, stream: ServerHttp2Stream, head: { raw: string[]; ended: boolean }): void {
@@ -136,7 +152,11 @@ export class H2Front {
     served.idle?.cancel();
     stream.once('close', () => {
       served.streams -= 1;
-      if (served.streams === 0) this.#rest(served, IDLE_MS);
+      if (served.streams === 0 && this.#sessions.delete(served)) {
+        // behind those that rest longer
+        this.#sessions.add(served);
+        this.#rest(served, IDLE_MS);
+      }
       // a tear of our own is told by its code
       if (stream.aborted && stream.rstCode !== constants.NGHTTP2_INTERNAL_ERROR) this.#count(served, 'reset');
     });
@@ -165,10 +185,12 @@ export class H2Front {
     };
     if (head.kind === 'bad') return answerOwn(refusal(head.status, head.why));
     const facts = factsOfStream(head, origin);
-    if (head.protocol !== undefined || head.method === 'CONNECT')
-      return answerOwn(refusal(501, NO_CONNECT), facts);
+    const isUpgrade = head.protocol !== undefined;
+    if (head.protocol !== undefined && head.protocol.toLowerCase() !== 'websocket')
+      return answerOwn(refusal(501, NO_PROTOCOL), facts);
     const verdict = admit(facts, this.#parts.findOptions());
     if (verdict.kind === 'answer') return answerOwn(verdict, facts);
+    if (isUpgrade) return this.#upgrade({ stream, head, client, origin, route: verdict, startedAt });
     if (head.headers['expect'] !== undefined) client.inform(100, []);
     const headers = forTask(head);
     addForwarded(headers, origin, verdict.prefix);
@@ -185,6 +207,11 @@ export class H2Front {
     });
     limitBody(verdict, client.body, (status, message) => exchange.refuse(status, message));
     exchange.begin();
+  }
+
+  async #upgrade({ stream, head, client, ...ask }: StreamUpgrade): Promise<void> {
+    const headers = handshakeHeaders(head);
+    await forwardUpgrade(this.#parts, { ...ask, client: new StreamUpgradeClient(stream, client), headers });
   }
 
   #count(served: Served, kind: 'reset' | 'ping' | 'settings'): void {
@@ -215,8 +242,13 @@ export class H2Front {
   }
 }
 
-const NO_CONNECT =
-  'CONNECT is not served over HTTP/2; WebSocket clients connect over HTTP/1.1 (ALPN http/1.1, or a plain connection)';
+interface StreamUpgrade extends Pick<UpgradeAsk, 'origin' | 'route' | 'startedAt'> {
+  readonly stream: ServerHttp2Stream;
+  readonly head: StreamHead;
+  readonly client: StreamClient;
+}
+
+const NO_PROTOCOL = 'of the protocols of an extended CONNECT only websocket is served';
 
 const refusal = (status: number, message: string): OwnAnswer => ({
   kind: 'answer',

@@ -120,7 +120,8 @@ const nameOf = (name: string): string => name.replace(/[^\x21-\x7e]/g, '?').slic
 export function factsOfStream(head: StreamHead, origin: Origin): RequestFacts {
   const length = head.headers['content-length'];
   return {
-    method: head.method,
+    // what an extended CONNECT opens is asked for with GET elsewhere, and rules are about that
+    method: head.protocol === undefined ? head.method : 'GET',
     url: head.path,
     host: head.authority,
     header: (name) => {
@@ -130,6 +131,7 @@ export function factsOfStream(head: StreamHead, origin: Origin): RequestFacts {
     clientAddress: origin.clientAddress,
     secure: origin.secure,
     ...(origin.servicePort === undefined ? {} : { servicePort: origin.servicePort }),
-    bodyBytes: !head.hasBody ? 0 : length === undefined ? undefined : Number(length),
+    bodyBytes:
+      !head.hasBody || head.protocol !== undefined ? 0 : length === undefined ? undefined : Number(length),
   };
 }

@@ -1,11 +1,13 @@
 // What one proxy process measured and holds at a moment, as plain data: it goes from workers to their primary. Sums over workers, and the
 // text that Prometheus reads (exposition format 0.0.4).
-import { latencyBound, TRAFFIC_COUNTS, type TrafficSeries } from '#libs/agent-protocol';
+import { latencyBound, TRAFFIC_COUNTS, type TrafficSeries, type TrafficStanding } from '#libs/agent-protocol';
 
 export interface ProcessSnapshot {
   readonly totals: readonly TrafficSeries[];
   /** By task. */
   readonly inFlight: Readonly<Record<string, number>>;
+  /** Absent: an engine that does not know it. */
+  readonly standing?: readonly TrafficStanding[];
   readonly table: TableState;
   readonly log?: { readonly written: number; readonly dropped: number };
 }
@@ -74,14 +76,41 @@ export function prometheusText(snapshots: readonly ProcessSnapshot[]): string {
       ),
     ],
   );
-  metric(
-    'in_flight',
-    'gauge',
-    'Requests and connections in flight to a task.',
-    Object.entries(mergeInFlight(snapshots)).map(([task, count]) => `{task="${escaped(task)}"} ${count}`),
-  );
+  counter('ejections_total', 'Times that a task was left out for failing.', at('ejections'));
+  standingMetrics(snapshots, metric);
   tableMetrics(snapshots, metric);
   return `${lines.join('\n')}\n`;
+}
+
+/** Sums by app, port, version and task. */
+export function mergeStanding(snapshots: readonly ProcessSnapshot[]): readonly TrafficStanding[] {
+  const sums = new Map<string, TrafficStanding>();
+  for (const each of snapshots.flatMap(({ standing = [] }) => standing)) {
+    const key = `${each.portIndex} ${each.version ?? ''} ${each.taskId ?? ''} ${each.appId}`;
+    const sum = sums.get(key);
+    sums.set(key, {
+      ...each,
+      inFlight: each.inFlight + (sum?.inFlight ?? 0),
+      waiting: each.waiting + (sum?.waiting ?? 0),
+      leftOut: each.leftOut + (sum?.leftOut ?? 0),
+    });
+  }
+  return [...sums.values()];
+}
+
+function standingMetrics(snapshots: readonly ProcessSnapshot[], metric: Metric): void {
+  const standing = mergeStanding(snapshots);
+  const samples = (name: 'inFlight' | 'waiting' | 'leftOut'): string[] =>
+    standing.filter((each) => each[name] > 0).map((each) => `${labels(each)} ${each[name]}`);
+  // of tasks that are not in the table any more the app is not known
+  const named = new Set(standing.flatMap(({ taskId, inFlight }) => (inFlight > 0 ? (taskId ?? []) : [])));
+  const others = Object.entries(mergeInFlight(snapshots)).filter(([task]) => !named.has(task));
+  metric('in_flight', 'gauge', 'Requests and connections in flight to a task.', [
+    ...samples('inFlight'),
+    ...others.map(([task, count]) => `{task="${escaped(task)}"} ${count}`),
+  ]);
+  metric('waiting', 'gauge', 'Requests that wait for a target of an app.', samples('waiting'));
+  metric('left_out', 'gauge', 'Processes that leave a task out for failing.', samples('leftOut'));
 }
 
 type Metric = (name: string, type: string, help: string, samples: readonly string[]) => void;
@@ -153,7 +182,9 @@ function durations(series: TrafficSeries): readonly string[] {
   ];
 }
 
-function labels({ appId, portIndex, version, taskId }: TrafficSeries, more?: string): string {
+type Names = Pick<TrafficSeries, 'appId' | 'portIndex' | 'version' | 'taskId'>;
+
+function labels({ appId, portIndex, version, taskId }: Names, more?: string): string {
   const all = [`app="${escaped(appId)}"`, `port="${portIndex}"`];
   if (version !== undefined) all.push(`version="${escaped(version)}"`);
   if (taskId !== undefined) all.push(`task="${escaped(taskId)}"`);

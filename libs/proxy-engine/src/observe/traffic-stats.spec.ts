@@ -43,7 +43,11 @@ const table = (...targets: RouteTarget[]): RouteTable =>
   ({ services: [service(0, targets)] }) as Partial<RouteTable> as RouteTable;
 const snapshot = (stats: TrafficStats): ProcessSnapshot => ({
   totals: stats.totals(),
-  inFlight: { a: 2 },
+  inFlight: { a: 2, left: 1 },
+  standing: [
+    { appId: '/web', portIndex: 0, version: 'v"1', taskId: 'a', inFlight: 2, waiting: 0, leftOut: 1 },
+    { appId: '/web', portIndex: 0, inFlight: 0, waiting: 3, leftOut: 0 },
+  ],
   table: {
     epoch: 1,
     number: 7,
@@ -106,6 +110,20 @@ describe('what is told', () => {
     expect(told()).toBeUndefined();
   });
 
+  it('tells of a target that was left out, although nothing more went to it', () => {
+    const stats = new TrafficStats();
+    const counts = (): unknown => stats.take()?.series.map((each) => each.counts);
+    stats.swap(table(target('a')));
+    stats.ended(record());
+    // nothing behind the bytes while there is nothing to tell: a control plane of before takes no more
+    expect(counts()).toEqual([[1, 0, 1, 0, 0, 0, 0, 0, 100]]);
+    stats.answered();
+    stats.leftOut(service(), target('a'));
+    expect(counts()).toEqual([[0, 0, 0, 0, 0, 0, 0, 0, 0, 1]]);
+    stats.answered();
+    expect(counts()).toBeUndefined();
+  });
+
   it('is bounded: the busiest first, the rest with the next report', () => {
     const stats = new TrafficStats();
     const targets = Array.from({ length: 700 }, (_, at) => target(`t${at}`));
@@ -134,11 +152,12 @@ describe('the text for Prometheus', () => {
     [1, 2].map((times) => {
       const stats = new TrafficStats();
       for (let time = 0; time < times; time += 1) stats.ended(record({ target: target('a', 'v"1') }));
+      if (times === 2) stats.leftOut(service(), target('a', 'v"1'));
       return snapshot(stats);
     });
 
   it('sums over workers and tells the one that is furthest behind', () => {
-    expect(mergeTotals(two())).toMatchObject([{ taskId: 'a', counts: [3, 0, 3, 0, 0, 0, 0, 0, 300] }]);
+    expect(mergeTotals(two())).toMatchObject([{ taskId: 'a', counts: [3, 0, 3, 0, 0, 0, 0, 0, 300, 1] }]);
     const text = prometheusText(two());
     const lines = text.trimEnd().split('\n');
     const of = 'app="/web",port="0",version="v\\"1"';
@@ -149,7 +168,11 @@ describe('the text for Prometheus', () => {
         `longrun_proxy_request_duration_seconds_bucket{${of},le="0.0025"} 0`,
         `longrun_proxy_request_duration_seconds_bucket{${of},le="0.01"} 3`,
         `longrun_proxy_request_duration_seconds_count{${of}} 3`,
-        'longrun_proxy_in_flight{task="a"} 4',
+        `longrun_proxy_in_flight{${of},task="a"} 4`,
+        'longrun_proxy_in_flight{task="left"} 2',
+        'longrun_proxy_waiting{app="/web",port="0"} 6',
+        `longrun_proxy_left_out{${of},task="a"} 2`,
+        `longrun_proxy_ejections_total{${of},task="a"} 1`,
         'longrun_proxy_workers 2',
         'longrun_proxy_table_number 7',
         'longrun_proxy_table_confirmed_number 6',

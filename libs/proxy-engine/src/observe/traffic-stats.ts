@@ -17,9 +17,9 @@ import { versionOf } from './version-of.js';
 /** Tasks and ports beyond it are counted with others of their app and version. About 4 KB each. */
 const SERIES_MAX = 5_000;
 
-const [REQUESTS, BROKEN, RETRIES, BYTES] = (['requests', 'broken', 'retries', 'bytesOut'] as const).map(
-  (name) => TRAFFIC_COUNTS.indexOf(name),
-) as [number, number, number, number];
+const [REQUESTS, BROKEN, RETRIES, BYTES, EJECTIONS] = (
+  ['requests', 'broken', 'retries', 'bytesOut', 'ejections'] as const
+).map((name) => TRAFFIC_COUNTS.indexOf(name)) as [number, number, number, number, number];
 
 interface Series {
   /** Empty: the request was for no app. */
@@ -48,7 +48,8 @@ export class TrafficStats implements Observer {
   #routed: ReadonlySet<TaskId> = new Set();
   #taken: readonly Taken[] = [];
 
-  ended({ service, target, path, status, retries, bytesOut, durationMs }: RequestRecord): void {
+  ended(record: RequestRecord): void {
+    const { service, target, path, status, retries, bytesOut, durationMs } = record;
     const known = target && this.#byTask.get(target.taskId);
     const isPort = known?.portIndex === service?.portIndex;
     const series = known && isPort ? known : this.#find(service, target);
@@ -56,12 +57,19 @@ export class TrafficStats implements Observer {
     series.isTouched = true;
     add(counts, REQUESTS, 1);
     if (status >= 100 && status < 600) add(counts, (status / 100) | 0, 1);
-    else if (path !== 'tcp' || !target) add(counts, BROKEN, 1);
+    else if (isBroken(record)) add(counts, BROKEN, 1);
     if (retries > 0) add(counts, RETRIES, retries);
     add(counts, BYTES, bytesOut);
     // how long people keep a connection says nothing about a task
     if (status > 0 && path !== 'tcp' && path !== 'websocket')
       add(series.latency, latencyBucket(durationMs), 1);
+  }
+
+  leftOut(service: RouteService, target: RouteTarget): void {
+    const known = this.#byTask.get(target.taskId);
+    const series = known?.portIndex === service.portIndex ? known : this.#find(service, target);
+    series.isTouched = true;
+    add(series.counts, EJECTIONS, 1);
   }
 
   /** Sums of an engine that tells averages: each request counts as one of average length. */
@@ -151,6 +159,10 @@ export class TrafficStats implements Observer {
   }
 }
 
+/** Of those without a status: TCP has none, and who may not ask gets none. */
+export const isBroken = ({ path, target, closedBy }: RequestRecord): boolean =>
+  closedBy !== 'forbidden' && (path !== 'tcp' || target === undefined);
+
 function newSeries(
   appId: string,
   portIndex: number,
@@ -168,9 +180,15 @@ function add(sums: Float64Array, index: number, count: number): void {
   sums[index] = (sums[index] ?? 0) + count;
 }
 
-const untold = ({ counts, told }: Series): number => (counts[REQUESTS] ?? 0) - (told.counts[REQUESTS] ?? 0);
+const untold = ({ counts, told }: Series): number =>
+  [REQUESTS, EJECTIONS].reduce((all, at) => all + (counts[at] ?? 0) - (told.counts[at] ?? 0), 0);
 const less = (all: Float64Array, told: Float64Array): Float64Array =>
   all.map((count, index) => count - (told[index] ?? 0));
+
+function withoutZerosAtEnd(counts: Float64Array): number[] {
+  const last = counts.findLastIndex((count) => count !== 0);
+  return [...counts.subarray(0, last + 1)];
+}
 
 function shown(series: Series, counts: Float64Array, latency: Float64Array): TrafficSeries {
   const { appId, portIndex, version, taskId } = series;
@@ -183,7 +201,7 @@ function shown(series: Series, counts: Float64Array, latency: Float64Array): Tra
     portIndex,
     ...(version === undefined ? {} : { version }),
     ...(taskId === undefined ? {} : { taskId }),
-    counts: [...counts],
+    counts: withoutZerosAtEnd(counts),
     latency: pairs,
   };
 }

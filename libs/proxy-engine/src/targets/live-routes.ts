@@ -23,6 +23,17 @@ export interface LiveRoutesOptions {
   readonly random?: Chance;
   /** Where this process runs, for services that prefer targets of their own zone. */
   readonly zone?: string;
+  /** Called each time that a target is left out for failing. */
+  readonly onLeftOut?: (service: RouteService, target: RouteTarget) => void;
+}
+
+/** How a target stands at a moment, or without one the line of its service. */
+export interface Standing {
+  readonly service: RouteService;
+  readonly target?: RouteTarget;
+  readonly inFlight: number;
+  readonly waiting: number;
+  readonly leftOut: number;
 }
 
 /** What is kept of a service from table to table, from its first request on. */
@@ -47,6 +58,7 @@ export class LiveRoutes {
   readonly claims: TargetClaims;
   readonly #random: Chance;
   readonly #zone: string | undefined;
+  readonly #onLeftOut: LiveRoutesOptions['onLeftOut'];
   #matcher: RouteMatcher = match(EMPTY_TABLE);
   readonly #served = new Map<string, Served>();
   /** Of this table, those that were asked for. */
@@ -56,10 +68,11 @@ export class LiveRoutes {
   #tidyAt = TIDY_AT;
   readonly #settle = (claim: Claim, outcome: Outcome | undefined): void => this.#release(claim, outcome);
 
-  constructor(claims: TargetClaims, { random = Math.random, zone }: LiveRoutesOptions = {}) {
+  constructor(claims: TargetClaims, { random = Math.random, zone, onLeftOut }: LiveRoutesOptions = {}) {
     this.claims = claims;
     this.#random = random;
     this.#zone = zone;
+    this.#onLeftOut = onLeftOut;
   }
 
   get matcher(): RouteMatcher {
@@ -130,6 +143,18 @@ export class LiveRoutes {
     return current.budget.take(this.claims.clock.now(), current.pool.service.policy?.retries?.budgetPercent);
   }
 
+  /** Of services that were asked for: what is in flight and left out by target, who waits by service. Only what is not all zero. */
+  standings(): Standing[] {
+    const now = this.claims.clock.now();
+    return [...this.#served.values()].flatMap(({ service, line, pool }) => [
+      ...(line.length > 0 ? [{ service, inFlight: 0, waiting: line.length, leftOut: 0 }] : []),
+      ...(pool?.seats ?? []).flatMap(({ target, load: { inFlight, outUntil } }) => {
+        const leftOut = outUntil > now ? 1 : 0;
+        return inFlight > 0 || leftOut > 0 ? [{ service, target, inFlight, waiting: 0, leftOut }] : [];
+      }),
+    ]);
+  }
+
   #choose(current: Current, wish: TargetWish): Pick | typeof FULL | undefined {
     const now = this.claims.clock.now();
     const seat = current.pool.choose(wish, this.#random, now);
@@ -145,8 +170,13 @@ export class LiveRoutes {
 
   #release({ target, end, since, served }: Claim, outcome: Outcome | undefined): void {
     if (outcome === 'ok') this.claims.succeeded(end, since);
-    else if (outcome === 'failed') this.claims.failed(end, since, served.pool?.service.policy?.ejection);
-    else if (outcome === 'refused') this.claims.refused(target, since);
+    else if (outcome !== undefined) {
+      const isOut =
+        outcome === 'failed'
+          ? this.claims.failed(end, since, served.pool?.service.policy?.ejection)
+          : this.claims.refused(target, since);
+      if (isOut) this.#onLeftOut?.(served.service, target);
+    }
     this.claims.close(end);
     if (served.line.length > 0) served.line.serve('room');
   }

@@ -86,14 +86,15 @@ export class TargetClaims {
 
   /**
    * It did not accept a connection. Failures while it is out already (connects under way at once), and of what began (`since`, epoch ms)
-   * before it was left out, count as one.
+   * before it was left out, count as one. True: it is left out from now on.
    */
-  refused(target: RouteTarget, since = Infinity): void {
+  refused(target: RouteTarget, since = Infinity): boolean {
     const end = this.endOf(target);
     const now = this.clock.now();
-    if (end.outUntil > now || since < end.outSince) return;
+    if (end.outUntil > now || since < end.outSince) return false;
     end.refusals += 1;
     this.#leaveOut(end, { by: 'connects', now, ms: ejectionMs(end.refusals) });
+    return true;
   }
 
   /** It accepted a connection. */
@@ -103,14 +104,15 @@ export class TargetClaims {
     if (end.outBy === 'connects') this.#takeBack(end);
   }
 
-  /** It broke, stayed silent, or answered like a gateway without a server. */
-  failed(end: TargetEnd, since: number, { failures = FAILURES, ms }: RouteEjection = {}): void {
+  /** It broke, stayed silent, or answered like a gateway without a server. True: it is left out from now on. */
+  failed(end: TargetEnd, since: number, { failures = FAILURES, ms }: RouteEjection = {}): boolean {
     const now = this.clock.now();
-    if (failures <= 0 || end.outUntil > now || since < end.outSince) return;
+    if (failures <= 0 || end.outUntil > now || since < end.outSince) return false;
     end.failures += 1;
-    if (end.failures < failures) return;
+    if (end.failures < failures) return false;
     end.rests += 1;
     this.#leaveOut(end, { by: 'answers', now, ms: ejectionMs(end.rests, ms) });
+    return true;
   }
 
   /** It answered: all is forgiven, unless that was asked before it was left out. */

@@ -18,6 +18,13 @@ export interface Dialled {
   readonly upstream: Socket;
   readonly target: RouteTarget;
   readonly release: () => void;
+  /** Targets that were asked, this one included. */
+  readonly asked: number;
+}
+/** No target, or none accepted. */
+export interface NotDialled {
+  readonly upstream?: undefined;
+  readonly asked: number;
 }
 export interface DialAsk {
   readonly wish?: Omit<TargetWish, 'tried'>;
@@ -30,16 +37,15 @@ export interface DialParts {
   readonly connectTimeoutMs: number;
 }
 
-/** Undefined: no target, or none accepted. */
 export async function dial(
   { routes, clock, connectTimeoutMs }: DialParts,
   service: RouteService,
   { wish, endpoints }: DialAsk,
-): Promise<Dialled | undefined> {
+): Promise<Dialled | NotDialled> {
   const tried = new Set<TaskId>();
   while (tried.size < TARGETS_MAX) {
     const pick = await place(routes, service, { ...wish, tried });
-    if (!pick) return undefined;
+    if (!pick) break;
     tried.add(pick.target.taskId);
     const policy = (routes.matcher.counterpartOf(service) ?? service).policy;
     const opened = await open(pick.target, clock, policy?.timeouts?.connectMs ?? connectTimeoutMs);
@@ -48,11 +54,11 @@ export async function dial(
       routes.claims.accepted(pick.target);
       const send = policy?.proxyProtocol?.send;
       if (send) upstream.write(writeProxyHeader(send, endpoints));
-      return { upstream, target: pick.target, release: () => pick.release() };
+      return { upstream, target: pick.target, release: () => pick.release(), asked: tried.size };
     }
     pick.release(opened.kind);
   }
-  return undefined;
+  return { asked: tried.size };
 }
 
 /** Waits where a limit makes it wait. */

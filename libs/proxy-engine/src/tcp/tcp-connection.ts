@@ -6,9 +6,11 @@ import type { RouteService } from '#libs/routing';
 import { clientKeyOf } from '../admission/addresses.js';
 import type { Departures } from '../drain/departures.js';
 import type { Origin } from '../fronts/origin.js';
+import type { Observer } from '../observe/request-record.js';
+import { meterOf, tellTunnel } from '../observe/tunnel-record.js';
 import { dial, PROBE_AFTER_MS, type Dialled, type DialParts } from './dial.js';
 import { looksLikeHttp } from './sniff.js';
-import { relay } from './relay.js';
+import { relay, type Side } from './relay.js';
 
 const LAST_WORDS_MS = 1_000;
 
@@ -16,13 +18,15 @@ export interface TcpAsk {
   readonly client: Socket;
   readonly service: RouteService;
   readonly origin: Origin;
+  /** Of `performance`, when the client came. */
+  readonly startedAt: number;
   readonly redirectHttp?: (client: Socket) => void;
 }
-type TcpParts = DialParts & { readonly departures: Departures };
+type TcpParts = DialParts & { readonly departures: Departures; readonly observer: Observer };
 
 export async function relayTcp(
   parts: TcpParts,
-  { client, service, origin, redirectHttp }: TcpAsk,
+  { client, service, origin, startedAt, redirectHttp }: TcpAsk,
 ): Promise<void> {
   const gone = (): void => void client.destroy();
   client.on('error', gone);
@@ -31,21 +35,25 @@ export async function relayTcp(
   const bySource = service.policy?.balance?.by === 'source';
   const wish = bySource ? { hashKey: clientKeyOf(origin.clientAddress) } : {};
   const dialled = await dial(parts, service, { wish, endpoints: origin.endpoints });
-  if (!dialled) {
+  const { asked } = dialled;
+  const start = { service, origin, startedAt };
+  if (!dialled.upstream) {
+    const closedBy = client.destroyed ? 'client' : 'no-target';
     client.destroy();
-    return;
+    return tellTunnel(parts.observer, start, { asked, status: 0, closedBy });
   }
-  const release = limit(parts, client, service, dialled);
-  const { upstream } = dialled;
+  const { target, upstream } = dialled;
+  const meter = meterOf(upstream);
+  const { release, why } = limit(parts, client, service, dialled);
+  const over = (first: Side): void => {
+    release();
+    tellTunnel(parts.observer, start, { target, asked, status: 0, ...meter(), closedBy: why() ?? first });
+  };
   if (client.destroyed) {
     upstream.destroy();
-    release();
-    return;
+    return over('client');
   }
-  if (!redirectHttp) {
-    relay(client, upstream, release);
-    return;
-  }
+  if (!redirectHttp) return relay(client, upstream, over);
   const leave = (): void => {
     client.off('readable', onClient);
     client.off('close', onGone);
@@ -55,18 +63,18 @@ export async function relayTcp(
   const onGone = (): void => {
     leave();
     upstream.destroy();
-    release();
+    over('client');
   };
   const onUpstream = (): void => {
     leave();
-    relay(client, upstream, release);
+    relay(client, upstream, over);
   };
   const onClient = (): void => {
     const first: unknown = client.read();
     if (Buffer.isBuffer(first)) client.unshift(first);
     leave();
     if (!Buffer.isBuffer(first) || looksLikeHttp(first) === 'no') {
-      relay(client, upstream, release);
+      relay(client, upstream, over);
       return;
     }
     client.off('error', gone);
@@ -80,15 +88,23 @@ export async function relayTcp(
   upstream.once('close', onUpstream);
 }
 
-/** Ends the connection when its target's drain time is over, or after the silence that its service allows. Returns what releases it. */
+interface Limited {
+  readonly release: () => void;
+  /** Undefined: not ended by us. */
+  readonly why: () => 'drain' | 'silence' | undefined;
+}
+
+/** Ends the connection when its target's drain time is over, or after the silence that its service allows. */
 function limit(
   { departures, clock }: TcpParts,
   client: Socket,
   service: RouteService,
   { upstream, target, release }: Dialled,
-): () => void {
+): Limited {
+  let why: 'drain' | 'silence' | undefined;
   // a protocol that is not known here has no other word for "go away" than the end of the connection
-  const end = (): void => {
+  const end = (because: 'drain' | 'silence'): void => {
+    why ??= because;
     client.end();
     upstream.end();
     // who has not ended its side by then is cut
@@ -97,13 +113,16 @@ function limit(
       upstream.destroy();
     });
   };
-  const forget = departures.watch(target, end);
+  const forget = departures.watch(target, () => end('drain'));
   const tunnelMs = service.policy?.timeouts?.tunnelMs;
   // whatever goes either way passes this socket
-  if (tunnelMs !== undefined) upstream.setTimeout(tunnelMs, end);
-  return () => {
-    upstream.setTimeout(0);
-    forget();
-    release();
+  if (tunnelMs !== undefined) upstream.setTimeout(tunnelMs, () => end('silence'));
+  return {
+    why: () => why,
+    release: () => {
+      upstream.setTimeout(0);
+      forget();
+      release();
+    },
   };
 }
