@@ -1,7 +1,13 @@
 // The admin endpoint of a proxy: metrics, its table and how old it is, what goes where. Reads only; for people and Prometheus on this host.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
-import { mergeInFlight, mergeTotals, prometheusText, type ProcessSnapshot } from '#libs/proxy-engine';
+import {
+  mergeInFlight,
+  mergeStanding,
+  mergeTotals,
+  prometheusText,
+  type ProcessSnapshot,
+} from '#libs/proxy-engine';
 import { latencyQuantile, LATENCY_BUCKETS, TRAFFIC_COUNTS, type TrafficSeries } from '#libs/agent-protocol';
 import type { RoutePolicy, RouteTable } from '#libs/routing';
 
@@ -112,6 +118,7 @@ function trafficOf(snapshots: readonly ProcessSnapshot[]): object {
   const inFlight = mergeInFlight(snapshots);
   return {
     workers: snapshots.length,
+    standing: mergeStanding(snapshots),
     series: mergeTotals(snapshots).map((each) => ({
       ...summary(each),
       inFlight: inFlight[each.taskId ?? ''] ?? 0,

@@ -1,4 +1,5 @@
 // What one serving process sees of its own traffic: counts for reports and metrics, and the access log where it is asked for.
+import { TRAFFIC_SERIES_MAX, type TrafficStanding } from '#libs/agent-protocol';
 import { TrafficStats, type Observer, type ProcessSnapshot, type RequestRecord } from '#libs/proxy-engine';
 import type { TrafficSource, TrafficSums } from '#libs/proxy-core';
 import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
@@ -18,14 +19,26 @@ export class Observing implements Observer {
     this.#log = accessLog && new AccessLog({ ...accessLog, onProblem });
   }
 
-  /** For the reports to the control plane. */
-  get source(): TrafficSource {
-    return this.#stats;
+  /** For the reports to the control plane. `standings`: at the moment, the busiest first. */
+  source(standings: () => readonly TrafficStanding[]): TrafficSource {
+    return {
+      take: () => {
+        const standing = standings().slice(0, TRAFFIC_SERIES_MAX);
+        const report = this.#stats.take();
+        if (standing.length === 0) return report;
+        return { series: report?.series ?? [], standing };
+      },
+      answered: () => this.#stats.answered(),
+    };
   }
 
   ended(record: RequestRecord): void {
     this.#stats.ended(record);
     this.#log?.ended(record);
+  }
+
+  leftOut(service: RouteService, target: RouteTarget): void {
+    this.#stats.leftOut(service, target);
   }
 
   counted(service: RouteService, target: RouteTarget, sums: TrafficSums): void {
@@ -50,12 +63,14 @@ export class Observing implements Observer {
     readonly confirmed: { readonly epoch: number; readonly number: number };
     readonly leaseMs: number;
     readonly inFlight: ReadonlyMap<string, number>;
+    readonly standing: readonly TrafficStanding[];
   }): ProcessSnapshot {
-    const { table, confirmed, leaseMs, inFlight } = of;
+    const { table, confirmed, leaseMs, inFlight, standing } = of;
     const services = table?.services ?? [];
     return {
       totals: this.#stats.totals(),
       inFlight: Object.fromEntries(inFlight),
+      standing,
       table: {
         epoch: table?.epoch ?? 0,
         number: table?.number ?? 0,

@@ -3,6 +3,7 @@
 // that nobody stops those tasks), then it leaves.
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { TrafficStanding } from '#libs/agent-protocol';
 import { DnsServer } from '#libs/dns-server';
 import { HaproxyEngine } from '#libs/haproxy-engine';
 import { ProxyEngine, type ProcessSnapshot, type ProxyEngineOptions } from '#libs/proxy-engine';
@@ -56,7 +57,8 @@ export class ProxyWorker implements AdminSource {
     const { from, to } = settings.servicePorts;
     const memory = folder.memory();
     const { warning } = roomFor(fileLimit(), settings.maxConnections);
-    const lowLimit = warning === undefined ? [] : [warning];
+    // what is wrong from the start, so that it stands where people look, not in the log alone
+    const fromStart = [...settings.warnings, ...(warning === undefined ? [] : [warning])];
     const swap = (table: RouteTable): Promise<void> => {
       dns?.swap(table);
       observing.swap(table);
@@ -72,9 +74,9 @@ export class ProxyWorker implements AdminSource {
       user: {
         swap,
         inFlight: () => engine.inFlight(),
-        warnings: () => [...engine.warnings(), ...this.#notices, ...lowLimit],
+        warnings: () => [...engine.warnings(), ...this.#notices, ...fromStart],
       },
-      traffic: observing.source,
+      traffic: observing.source(() => this.#standing()),
       proxyId: folder.identity(randomIds),
       address: `${settings.bind === '127.0.0.1' ? settings.bind : hostname()}:${settings.port}`,
       listens: {
@@ -120,7 +122,12 @@ export class ProxyWorker implements AdminSource {
       ...this.#session.state(),
       confirmed,
       inFlight: this.#engine.inFlight(),
+      standing: this.#standing(),
     });
+  }
+
+  #standing(): readonly TrafficStanding[] {
+    return this.#engine instanceof ProxyEngine ? this.#engine.standings() : [];
   }
 
   snapshots(): Promise<readonly ProcessSnapshot[]> {

@@ -185,6 +185,10 @@ export interface TrafficMeasured {
   readonly status: Readonly<Record<'1xx' | '2xx' | '3xx' | '4xx' | '5xx', number>>;
   readonly broken: number;
   readonly retries: number;
+  readonly ejections: number;
+  readonly inFlight: number;
+  readonly waiting: number;
+  readonly leftOut: number;
   readonly bytesPerSecond: number;
   readonly p50Ms: number | null;
   readonly p95Ms: number | null;

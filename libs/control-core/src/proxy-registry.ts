@@ -67,7 +67,8 @@ export class ProxyRegistry {
         number: workingSet.tableNumber,
       };
       const note = (): void => {
-        if (report.traffic) this.traffic.note(id, report.traffic, now, (app) => workingSet.apps.has(app));
+        const traffic = report.leaving ? undefined : report.traffic;
+        this.traffic.note(id, traffic, now, (app) => workingSet.apps.has(app));
       };
       const value = { value: answer, note };
       if (report.leaving) return { writes: known ? [{ kind: 'remove-proxy', id }] : [], value };

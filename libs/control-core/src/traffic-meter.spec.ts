@@ -1,6 +1,6 @@
 // Sums over proxies of what they measured, for a minute at most.
 import { expect, test } from '@jest/globals';
-import { latencyBucket, type TrafficSeries } from '#libs/agent-protocol';
+import { latencyBucket, type TrafficSeries, type TrafficStanding } from '#libs/agent-protocol';
 import { asProxyId } from '#libs/model';
 import { TRAFFIC_GENERATION_MS, TrafficMeter } from './traffic-meter.js';
 
@@ -54,6 +54,42 @@ test('forgets after two generations, and then holds nothing', () => {
   expect(requests(meter, 2 * TRAFFIC_GENERATION_MS)).toBe(5);
   expect(requests(meter, 3 * TRAFFIC_GENERATION_MS)).toBe(0);
   expect(meter.apps(3 * TRAFFIC_GENERATION_MS)).toEqual([]);
+});
+
+test('what is in flight, waits and is left out is that of the last reports, of proxies that are heard', () => {
+  const meter = new TrafficMeter();
+  const stands = (
+    taskId: string | undefined,
+    inFlight: number,
+    waiting = 0,
+    leftOut = 0,
+  ): TrafficStanding => ({
+    ...{ appId: '/web', portIndex: 0, inFlight, waiting, leftOut },
+    ...(taskId === undefined ? {} : { version: 'v1', taskId }),
+  });
+  const shown = (now: number): unknown => {
+    const { inFlight, waiting, leftOut, versions } = meter.app('/web', now);
+    return [inFlight, waiting, leftOut, versions.map(({ version, inFlight: own }) => [version, own])];
+  };
+  meter.note(one, { series: [], standing: [stands('a', 2), stands(undefined, 0, 3)] }, 0, anyone);
+  meter.note(
+    two,
+    { series: [series('a', 'v1', 1)], standing: [stands('a', 1), stands('b', 0, 0, 1)] },
+    1_000,
+    anyone,
+  );
+  const versions = (own: number): unknown => [
+    ['v1', own],
+    [null, 0],
+  ];
+  expect(shown(1_000)).toEqual([3, 3, 1, versions(3)]);
+  expect(meter.apps(1_000)).toEqual(['/web']);
+  // each report says it anew, also one that has nothing to tell
+  meter.note(one, undefined, 2_000, anyone);
+  expect(shown(2_000)).toEqual([1, 0, 1, versions(1)]);
+  expect(shown(11_000)).toEqual([1, 0, 1, versions(1)]);
+  expect(shown(11_001)).toEqual([0, 0, 0, versions(0)]);
+  expect(meter.proxies(11_001)).toBe(2);
 });
 
 test('a pause is no traffic, and a clock that goes back begins anew', () => {

@@ -3,9 +3,11 @@
 import {
   LATENCY_BUCKETS,
   latencyQuantile,
+  PROXY_LEASE_MS,
   TRAFFIC_COUNTS,
   type TrafficReport,
   type TrafficSeries,
+  type TrafficStanding,
 } from '#libs/agent-protocol';
 import type { AppId, ProxyId } from '#libs/model';
 
@@ -26,6 +28,14 @@ export interface MeasuredTraffic {
   /** Ended without a whole answer. */
   readonly broken: number;
   readonly retries: number;
+  /** Times that a proxy process left a target out for failing. */
+  readonly ejections: number;
+  /** Requests and connections at the moment, by the last reports. */
+  readonly inFlight: number;
+  /** Requests that wait for a target; they are of no version yet. */
+  readonly waiting: number;
+  /** By how many proxy processes targets are left out at the moment. */
+  readonly leftOut: number;
   readonly bytesPerSecond: number;
   /** ms; null: no request has ended. */
   readonly p50Ms: number | null;
@@ -46,26 +56,41 @@ export interface MeasuredApp extends MeasuredTraffic {
   readonly versions: readonly MeasuredVersion[];
 }
 
+type Names = Pick<TrafficSeries, 'appId' | 'portIndex' | 'version' | 'taskId'>;
+
 interface Sums {
   readonly counts: Float64Array;
   readonly latency: Float64Array;
 }
 interface Kept {
-  readonly series: Omit<TrafficSeries, 'counts' | 'latency'>;
+  readonly series: Names;
   now: Sums;
   before: Sums | null;
 }
+type Standing = Pick<TrafficStanding, 'inFlight' | 'waiting' | 'leftOut'>;
 
 export class TrafficMeter {
   readonly #apps = new Map<string, Map<string, Kept>>();
   readonly #heard = new Map<ProxyId, number>();
+  readonly #standing = new Map<ProxyId, { readonly at: number; readonly list: readonly TrafficStanding[] }>();
   #size = 0;
   #since = -Infinity;
   #hasBefore = false;
 
-  /** `now`: ms of any clock that does not go back. Series of apps that do not exist are none of ours. */
-  note(proxy: ProxyId, { series }: TrafficReport, now: number, isKnown: (app: AppId) => boolean): void {
+  /** Of each report, also of one without figures. `now`: ms of any clock that does not go back. Series of apps that do not exist are none of ours. */
+  note(
+    proxy: ProxyId,
+    report: TrafficReport | undefined,
+    now: number,
+    isKnown: (app: AppId) => boolean,
+  ): void {
     this.#turn(now);
+    const { series = [], standing = [] } = report ?? {};
+    const list = standing.filter(({ appId }) => isKnown(appId as AppId));
+    if (list.length > 0) this.#standing.set(proxy, { at: now, list });
+    else this.#standing.delete(proxy);
+    for (const each of list) this.#find(each);
+    if (!report) return;
     this.#heard.set(proxy, now);
     for (const each of series) {
       if (!isKnown(each.appId as AppId)) continue;
@@ -99,30 +124,51 @@ export class TrafficMeter {
   app(appId: string, now: number): MeasuredApp {
     const seconds = this.windowSeconds(now);
     const kept = [...(this.#apps.get(appId)?.values() ?? [])];
+    const standing = this.#standingOf(appId, now);
+    const summary = (of: readonly Kept[]): MeasuredTraffic => summed(of, { seconds, standing });
     const versions = [...new Set(kept.map(({ series }) => series.version ?? null))].sort(newestFirst);
     return {
       appId,
-      ...summary(kept, seconds),
+      ...summary(kept),
       versions: versions.map((version) => {
         const own = kept.filter(({ series }) => (series.version ?? null) === version);
         return {
           version,
-          ...summary(own, seconds),
+          ...summary(own),
           targets: own.map((each) => ({
             taskId: each.series.taskId ?? null,
             portIndex: each.series.portIndex,
-            ...summary([each], seconds),
+            ...summary([each]),
           })),
         };
       }),
     };
   }
 
-  #find({ appId, portIndex, version, taskId }: TrafficSeries): Kept {
+  /** By the key of their series; those of proxies that are not heard any more are none. */
+  #standingOf(appId: string, now: number): ReadonlyMap<string, Standing> {
+    const sums = new Map<string, Standing>();
+    for (const { at, list } of this.#standing.values()) {
+      if (now - at > PROXY_LEASE_MS || now < at) continue;
+      for (const each of list) {
+        if (each.appId !== appId) continue;
+        const key = keyOf(each);
+        const sum = sums.get(key) ?? NOTHING_STANDS;
+        sums.set(key, {
+          inFlight: sum.inFlight + each.inFlight,
+          waiting: sum.waiting + each.waiting,
+          leftOut: sum.leftOut + each.leftOut,
+        });
+      }
+    }
+    return sums;
+  }
+
+  #find({ appId, portIndex, version, taskId }: Names): Kept {
     let ofApp = this.#apps.get(appId);
     if (!ofApp) this.#apps.set(appId, (ofApp = new Map()));
     const task = this.#size < SERIES_MAX ? taskId : undefined;
-    const key = `${portIndex} ${version ?? ''} ${task ?? ''}`;
+    const key = keyOf({ portIndex, version, taskId: task });
     let kept = ofApp.get(key);
     if (!kept) {
       const series = {
@@ -146,6 +192,8 @@ export class TrafficMeter {
     this.#since = now;
     for (const [proxy, at] of this.#heard)
       if (now - at > 2 * TRAFFIC_GENERATION_MS || now < at) this.#heard.delete(proxy);
+    for (const [proxy, { at }] of this.#standing)
+      if (now - at > PROXY_LEASE_MS || now < at) this.#standing.delete(proxy);
     for (const [appId, ofApp] of this.#apps) {
       for (const [key, kept] of ofApp) {
         const isIdle = !kept.now.counts[0];
@@ -160,6 +208,14 @@ export class TrafficMeter {
   }
 }
 
+const NOTHING_STANDS: Standing = { inFlight: 0, waiting: 0, leftOut: 0 };
+
+const keyOf = (names: {
+  readonly portIndex: number;
+  readonly version?: string | undefined;
+  readonly taskId?: string | undefined;
+}): string => `${names.portIndex} ${names.version ?? ''} ${names.taskId ?? ''}`;
+
 const noSums = (): Sums => ({
   counts: new Float64Array(TRAFFIC_COUNTS.length),
   latency: new Float64Array(LATENCY_BUCKETS),
@@ -171,7 +227,12 @@ function add(sums: Float64Array, index: number, count: number): void {
 
 const newestFirst = (a: string | null, b: string | null): number => ((a ?? '') < (b ?? '') ? 1 : -1);
 
-function summary(kept: readonly Kept[], seconds: number): MeasuredTraffic {
+function summed(
+  kept: readonly Kept[],
+  { seconds, standing }: { seconds: number; standing: ReadonlyMap<string, Standing> },
+): MeasuredTraffic {
+  const stands = (name: keyof Standing): number =>
+    kept.reduce((all, { series }) => all + (standing.get(keyOf(series))?.[name] ?? 0), 0);
   const { counts, latency } = noSums();
   for (const { now, before } of kept) {
     for (const sums of before ? [now, before] : [now]) {
@@ -196,6 +257,10 @@ function summary(kept: readonly Kept[], seconds: number): MeasuredTraffic {
     },
     broken: of('broken'),
     retries: of('retries'),
+    ejections: of('ejections'),
+    inFlight: stands('inFlight'),
+    waiting: stands('waiting'),
+    leftOut: stands('leftOut'),
     bytesPerSecond: Math.round(of('bytesOut') / seconds),
     p50Ms: quantile(0.5),
     p95Ms: quantile(0.95),

@@ -8,6 +8,10 @@ const measured = (requests: number, more: Partial<TrafficMeasured> = {}): Traffi
   status: { '1xx': 0, '2xx': requests, '3xx': 0, '4xx': 0, '5xx': 0 },
   broken: 0,
   retries: 0,
+  ejections: 0,
+  inFlight: 0,
+  waiting: 0,
+  leftOut: 0,
   bytesPerSecond: 0,
   p50Ms: 1.25,
   p95Ms: 42.4,
@@ -34,22 +38,27 @@ test('shows what is wanted beside what is measured', () => {
     since: '2026-01-01T00:00:00.000Z',
     setBy: 'a person',
     windowSeconds: 50,
-    measured: measured(1_000),
+    measured: measured(1_000, { waiting: 3 }),
     versions: [
       version(
         'v2',
         1,
-        measured(100, { status: { '1xx': 0, '2xx': 95, '3xx': 0, '4xx': 0, '5xx': 4 }, broken: 1 }),
+        measured(100, {
+          status: { '1xx': 0, '2xx': 95, '3xx': 0, '4xx': 0, '5xx': 4 },
+          broken: 1,
+          ejections: 2,
+          inFlight: 5,
+        }),
       ),
       version('v1', 9, measured(900)),
       version('v0', null, null),
     ],
   };
   expect(trafficLines(answer).join('\n'))
-    .toBe(`/web: 20/s in the last 50 s; shares set 2026-01-01T00:00:00.000Z by a person
-VERSION       ROUTED  WEIGHT    GETS  RATE  ERRORS  RETRIES  P50     P95    P99
-v2 (current)  2/3     1 (10 %)  10 %  2/s   5 %     0        1.3 ms  42 ms  1.5 s
-v1            2/3     9 (90 %)  90 %  18/s  0 %     0        1.3 ms  42 ms  1.5 s
-v0            2/3     -         0 %   -     -       -        -       -      -
+    .toBe(`/web: 20/s in the last 50 s, 3 wait for a target; shares set 2026-01-01T00:00:00.000Z by a person
+VERSION       ROUTED  WEIGHT    GETS  RATE  IN FLIGHT  ERRORS  RETRIES  EJECTED  P50     P95    P99
+v2 (current)  2/3     1 (10 %)  10 %  2/s   5          5 %     0        2        1.3 ms  42 ms  1.5 s
+v1            2/3     9 (90 %)  90 %  18/s  0          0 %     0        0        1.3 ms  42 ms  1.5 s
+v0            2/3     -         0 %   -     -          -       -        -        -       -      -
 pin: cookie canary=1 goes to v2`);
 });

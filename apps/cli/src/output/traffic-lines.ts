@@ -14,22 +14,25 @@ export function trafficLines(traffic: TrafficAnswer): readonly string[] {
   ]);
   const head = ['VERSION', 'ROUTED', 'WEIGHT', 'GETS', ...MEASURED_HEAD];
   const set = since === undefined ? '' : `; shares set ${since}${setBy === undefined ? '' : ` by ${setBy}`}`;
+  const waits = measured.waiting > 0 ? `, ${measured.waiting} wait for a target` : '';
   return [
-    `${traffic.appId}: ${rate(measured.perSecond)} in the last ${windowSeconds} s${set}`,
+    `${traffic.appId}: ${rate(measured.perSecond)} in the last ${windowSeconds} s${waits}${set}`,
     ...(rows.length ? [table(head, rows)] : []),
     ...pins.map(({ by, name, value, version }) => `pin: ${by} ${name}=${value} goes to ${version}`),
   ];
 }
 
-const MEASURED_HEAD = ['RATE', 'ERRORS', 'RETRIES', 'P50', 'P95', 'P99'] as const;
+const MEASURED_HEAD = ['RATE', 'IN FLIGHT', 'ERRORS', 'RETRIES', 'EJECTED', 'P50', 'P95', 'P99'] as const;
 
 function measuredCells(measured: TrafficMeasured | null): readonly string[] {
-  if (!measured?.requests) return ['-', '-', '-', '-', '-', '-'];
-  const { perSecond, status, broken, requests, retries, p50Ms, p95Ms, p99Ms } = measured;
+  if (!measured) return MEASURED_HEAD.map(() => '-');
+  const { perSecond, inFlight, status, broken, requests, retries, ejections, p50Ms, p95Ms, p99Ms } = measured;
   return [
     rate(perSecond),
+    String(inFlight),
     percent(status['5xx'] + broken, requests),
     String(retries),
+    String(ejections),
     ...[p50Ms, p95Ms, p99Ms].map(duration),
   ];
 }

@@ -106,6 +106,22 @@ const isTraffic = shape({
       }),
     ),
   ),
+  standing: optional(
+    atMost(
+      TRAFFIC_SERIES_MAX,
+      listOf(
+        shape({
+          appId: isName,
+          portIndex: isCount,
+          version: optional(isName),
+          taskId: optional(isName),
+          inFlight: isCount,
+          waiting: isCount,
+          leftOut: isCount,
+        }),
+      ),
+    ),
+  ),
 });
 
 const isReport = shape({
