@@ -27,7 +27,7 @@ describe('compression', () => {
       'Accept-Ranges',
       'bytes',
     ];
-    expect(compressorFor('gzip', 200, headers)).toBeDefined();
+    expect(compressorFor('gzip', 200, headers)?.constructor.name).toBe('Gzip');
     expect(headers).toEqual([
       'Content-Type',
       'text/html; charset=utf-8',
