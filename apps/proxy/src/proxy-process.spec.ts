@@ -406,8 +406,11 @@ describe('the proxy process', () => {
     'with HAProxy: serves on after a kill -9 of itself, and takes over again with the newest table',
     async () => {
       controlPlane.table = aTable(1, [backendPort]);
-      const first = start('--engine', 'haproxy', '--workers', '2');
+      const first = start('--engine', 'haproxy', '--workers', '2', '--connections-per-client', '500');
       await until('the table to be confirmed', () => controlPlane.confirmed(1).length === 1);
+      expect(controlPlane.reports.at(-1)?.report.warnings).toEqual([
+        expect.stringMatching(/^--connections-per-client has no effect with --engine haproxy/),
+      ]);
       expect(await get()).toBe('200 hello');
       const failures: string[] = [];
       let asked = 0;
