@@ -135,6 +135,31 @@ it('a canary: held, shared, measured, over kill -9, and finished', async () => {
   ]);
   expect(await get('/v3/traffic')).toMatchObject({ proxies: 1, apps: [{ appId: '/web', requests: 11 }] });
   expect(await report({ series: [{ ...series, counts: [-1] }] as never })).toMatchObject({ status: 422 });
+  // ejections are the tenth count; how targets stand is told anew with each report
+  const stands = {
+    appId: '/web',
+    portIndex: 0,
+    inFlight: 3,
+    waiting: 0,
+    leftOut: 1,
+    version: old,
+    taskId: 't1',
+  };
+  const ejected = {
+    ...series,
+    version: old,
+    taskId: 't1',
+    counts: [0, 0, 0, 0, 0, 0, 0, 0, 0, 2],
+    latency: [],
+  };
+  const line = { appId: '/web', portIndex: 0, inFlight: 0, waiting: 4, leftOut: 0 };
+  expect(await report({ series: [ejected], standing: [stands, line] } as never)).toMatchObject({
+    status: 200,
+  });
+  const standing = async (): Promise<unknown> => (await get<{ apps: unknown[] }>('/v3/traffic')).apps[0];
+  expect(await standing()).toMatchObject({ requests: 11, ejections: 2, inFlight: 3, waiting: 4, leftOut: 1 });
+  expect((await report(undefined)).status).toBe(200);
+  expect(await standing()).toMatchObject({ ejections: 2, inFlight: 0, waiting: 0, leftOut: 0 });
 
   await plane.end('SIGKILL');
   await plane.start();
