@@ -61,10 +61,10 @@ export class ControlPlaneProcess {
     });
     this.#child = child;
     child.stderr.on('data', (chunk: Buffer) => (this.#log = (this.#log + String(chunk)).slice(-100_000)));
-    await until('the API', async () => {
-      if (child.exitCode !== null) throw new Error(`the control plane ended: ${this.#log}`);
-      return (await fetch(`${this.url}/v2/apps`)).ok;
-    });
+    const answers = async (): Promise<boolean> => (await fetch(`${this.url}/v2/apps`)).ok;
+    // long, for a machine that does much besides starts it in half a minute
+    await until('the API', () => child.exitCode !== null || answers(), { withinMs: 120_000 });
+    if (child.exitCode !== null) throw new Error(`the control plane ended: ${this.#log}`);
   }
 
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
