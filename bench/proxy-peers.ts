@@ -113,15 +113,30 @@ proxy_set_header Host $host; proxy_set_header Connection ""; proxy_set_header X-
   return pem ? { ...started, tlsPort } : started;
 }
 
-/** One thread. With `apps` each has a backend of ten servers, found by a map of hosts. */
+/** What the HAProxy engine adds, and when it repeats a request, in a configuration by hand. */
+const AS_OURS = {
+  defaults: '  retries 2\n  retry-on conn-failure empty-response\n',
+  frontend: (port: number): string =>
+    [
+      'add-header x-forwarded-proto %[ssl_fc,iif(https,http)] if !{ req.hdr(x-forwarded-proto) -m found }',
+      `add-header x-forwarded-port ${port} if !{ req.hdr(x-forwarded-port) -m found }`,
+      'add-header x-forwarded-host %[req.hdr(host)] if !{ req.hdr(x-forwarded-host) -m found }',
+      'add-header forwarded for=%ci;host=%[req.hdr(host)];proto=%[ssl_fc,iif(https,http)]',
+      'add-header x-request-id %[uuid()] if !{ req.hdr(x-request-id) -m found }',
+    ]
+      .map((rule) => `  http-request ${rule}\n`)
+      .join(''),
+};
+
+/** One thread. With `apps` each has a backend of ten servers, found by a map of hosts. `asOurs`: see there; else X-Forwarded-For only. */
 export async function startHaproxy(
   folder: string,
   backends: readonly number[],
-  { apps, pem }: { apps: number; pem?: string },
+  { apps, pem, asOurs = false }: { apps: number; pem?: string; asOurs?: boolean },
 ): Promise<Running> {
   const port = await freePort();
   const tlsPort = await freePort();
-  const name = `haproxy-${apps}`;
+  const name = `haproxy-${apps}${asOurs ? '-as-ours' : ''}`;
   const map = join(folder, `${name}.map`);
   const nth = Array.from({ length: apps }, (_, app) => app);
   writeFileSync(map, nth.map((app) => `app-${app}.example app-${app}\n`).join(''));
@@ -143,13 +158,18 @@ defaults
   timeout http-request 15s
   option forwardfor
   http-reuse always
-frontend main
+${asOurs ? AS_OURS.defaults : ''}frontend main
   bind 127.0.0.1:${port} backlog 4096
-${pem ? `  bind 127.0.0.1:${tlsPort} backlog 4096 ssl crt ${pem} alpn h2,http/1.1\n` : ''}  use_backend %[req.hdr(host),lower,map(${map})]
+${pem ? `  bind 127.0.0.1:${tlsPort} backlog 4096 ssl crt ${pem} alpn h2,http/1.1\n` : ''}${asOurs ? AS_OURS.frontend(port) : ''}  use_backend %[req.hdr(host),lower,map(${map})]
 ${nth.map((app) => `backend app-${app}\n  balance random(2)\n${servers}`).join('\n')}
 `,
   );
-  const started = await run('HAProxy', 'haproxy', ['-db', '-f', config], port);
+  const started = await run(
+    asOurs ? 'HAProxy with headers' : 'HAProxy',
+    'haproxy',
+    ['-db', '-f', config],
+    port,
+  );
   return pem ? { ...started, tlsPort } : started;
 }
 

@@ -202,6 +202,10 @@ if (missing.length > 0) {
       if (hasHaproxy)
         await start('HAProxy', () => startHaproxy(folder, ports, { apps: large ? APPS : 1, ...tls }));
       if (hasHaproxy)
+        await start('HAProxy with headers', () =>
+          startHaproxy(folder, ports, { apps: large ? APPS : 1, asOurs: true, ...tls }),
+        );
+      if (hasHaproxy)
         await start('haproxy-engine', () =>
           startNode('haproxy-engine', ports, { apps: large ? APPS : 1, ...tls }),
         );

@@ -7,6 +7,7 @@ import {
   type Balance,
   type HeaderEdit,
   type RouteCors,
+  type RouteRetries,
   type RouteService,
 } from '#libs/routing';
 import { escapePattern, JSON_ANSWER, messageBody, quote, quoteFormat } from './config-text.js';
@@ -101,10 +102,17 @@ function timeRules({ policy }: RouteService): string[] {
     ...(silenceMs === undefined ? [] : [`timeout server ${silenceMs}ms`]),
     ...(tunnelMs === undefined ? [] : [`timeout tunnel ${tunnelMs}ms`]),
     ...(queueMs === undefined ? [] : [`timeout queue ${queueMs}ms`]),
-    ...(policy?.retries?.attempts === undefined ? [] : [`retries ${policy.retries.attempts - 1}`]),
-    ...(policy?.retries?.on?.length
-      ? [`retry-on conn-failure empty-response ${policy.retries.on.join(' ')}`]
-      : []),
+    ...retryRules(policy?.retries),
+  ];
+}
+
+/** With one attempt only what no target has seen goes on to another one; that also saves HAProxy the copy of each request. */
+function retryRules(retries: RouteRetries | undefined): string[] {
+  const { attempts, on = [] } = retries ?? {};
+  if (attempts === 1) return ['retry-on conn-failure'];
+  return [
+    ...(attempts === undefined ? [] : [`retries ${attempts - 1}`]),
+    ...(on.length > 0 ? [`retry-on conn-failure empty-response ${on.join(' ')}`] : []),
   ];
 }
 
