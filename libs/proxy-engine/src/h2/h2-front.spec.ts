@@ -282,6 +282,26 @@ describe('HTTP/2 from clients', () => {
     await until('the claims to be released', () => engine.inFlight().size === 0);
   });
 
+  it.each([
+    ['PINGs', 500, (sent: ClientHttp2Session) => void sent.ping(() => undefined)],
+    ['SETTINGS', 50, (sent: ClientHttp2Session) => void sent.settings({ initialWindowSize: 70_000 })],
+  ] as const)('calms a client that sends %s without end, beyond %i of them', async (_name, bound, send) => {
+    let goaway: number | undefined;
+    let sent = 0;
+    client.on('goaway', (code) => (goaway = code));
+    await new Promise((resolve) => client.once('connect', resolve));
+    await until('the end of the session', () => {
+      // a client holds back what was not acknowledged: some at a time
+      for (let each = 0; each < 8 && !client.destroyed && !client.closed; each += 1) {
+        send(client);
+        sent += 1;
+      }
+      return client.destroyed;
+    });
+    expect(goaway).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    expect(sent).toBeGreaterThan(bound);
+  });
+
   it('declines a CONNECT with words', async () => {
     const answer = await new Promise<Answered>((resolve) => {
       const stream = client.request({ ':method': 'CONNECT', ':authority': 'web.example:80' });
