@@ -13,6 +13,7 @@ import { ProxyEngine } from '#libs/proxy-engine';
 import type { RouteService } from '#libs/routing';
 import { freePort } from '#libs/testkit';
 import { SystemClock } from '#libs/time';
+import { SUITE } from './proxy-peers.js';
 
 /** `apps` services of ten targets each, which are the backends in turn; their hosts are `app-N.example`. */
 function services(apps: number, backends: readonly number[]): RouteService[] {
@@ -106,7 +107,9 @@ async function bareHttpProxy({ backends, pem }: Ask): Promise<number[]> {
   const ports = [await listen(createServer(serve))];
   if (pem) {
     const text = readFileSync(pem);
-    ports.push(await listen(createTlsServer({ key: text, cert: text }, serve)));
+    ports.push(
+      await listen(createTlsServer({ key: text, cert: text, ciphers: SUITE, minVersion: 'TLSv1.3' }, serve)),
+    );
   }
   return ports;
 }
