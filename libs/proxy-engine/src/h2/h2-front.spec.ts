@@ -283,8 +283,8 @@ describe('HTTP/2 from clients', () => {
   });
 
   it.each([
-    ['PINGs', 500, (sent: ClientHttp2Session) => void sent.ping(() => undefined)],
-    ['SETTINGS', 50, (sent: ClientHttp2Session) => void sent.settings({ initialWindowSize: 70_000 })],
+    ['PINGs', 500, (sent: ClientHttp2Session): void => void sent.ping(() => undefined)],
+    ['SETTINGS', 50, (sent: ClientHttp2Session): void => void sent.settings({ initialWindowSize: 70_000 })],
   ] as const)('calms a client that sends %s without end, beyond %i of them', async (_name, bound, send) => {
     let goaway: number | undefined;
     let sent = 0;
