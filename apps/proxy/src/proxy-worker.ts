@@ -78,6 +78,7 @@ export class ProxyWorker implements AdminSource {
       },
       traffic: observing.source(() => this.#standing()),
       proxyId: folder.identity(randomIds),
+      run: randomIds.uuid(),
       address: `${settings.bind === '127.0.0.1' ? settings.bind : hostname()}:${settings.port}`,
       listens: {
         ...(settings.tls ? { httpsPort: settings.tls.port } : {}),

@@ -27,6 +27,8 @@ export interface ProxyListens {
 export interface ProxyReport {
   readonly cluster: string | null;
   readonly address: string;
+  /** Differs for each start of the process, so that a copied data folder is noticed. Absent: a proxy of an older release. */
+  readonly run?: string;
   /** Absent: a proxy of an older release. */
   readonly listens?: ProxyListens;
   /** Highest epoch seen, kept on disk. */

@@ -4,6 +4,7 @@ import { failures } from '#libs/api-contract';
 import { PROXY_LEASE_MS, type ProxyReport, type ProxyReportAnswer } from '#libs/agent-protocol';
 import type { ClusterId, ProxyId, ProxyNode } from '#libs/model';
 import type { Lane } from './lane.js';
+import { ProxyRuns } from './proxy-runs.js';
 import { TrafficMeter } from './traffic-meter.js';
 import type { WorkingSet } from './working-set.js';
 
@@ -18,6 +19,7 @@ export class ProxyRegistry {
   /** What they measured. */
   readonly traffic = new TrafficMeter();
   readonly #parts: ProxyRegistryParts;
+  readonly #runs = new ProxyRuns();
 
   constructor(parts: ProxyRegistryParts) {
     this.#parts = parts;
@@ -28,6 +30,7 @@ export class ProxyRegistry {
    * within one office (`before`: loaded anew after a conflict) they go on.
    */
   takeOffice(workingSet: WorkingSet, now: number, before: WorkingSet | null): void {
+    if (!before) this.#runs.clear();
     for (const proxy of workingSet.proxies.values()) {
       const known = before?.proxies.get(proxy.id);
       workingSet.noteProxy(
@@ -52,13 +55,13 @@ export class ProxyRegistry {
     return this.#parts.lane.submit((workingSet, now) => {
       this.#check(report, workingSet);
       const known = workingSet.proxies.get(id);
+      const standing = this.#runs.standing(id, report, now);
       const proxy: ProxyNode = {
         id,
         address: report.address,
         ...(report.listens ? { listens: report.listens } : {}),
-        leaseUntil: report.leaving ? now : now + PROXY_LEASE_MS,
-        confirmed: report.confirmed,
-        inFlight: report.inFlight,
+        leaseUntil: now + PROXY_LEASE_MS,
+        ...(standing ?? { confirmed: report.confirmed, inFlight: {} }),
         warnings: report.warnings,
       };
       const answer = {
@@ -68,10 +71,11 @@ export class ProxyRegistry {
       };
       const note = (): void => {
         const traffic = report.leaving ? undefined : report.traffic;
+        this.#runs.note(id, report, now);
         this.traffic.note(id, traffic, now, (app) => workingSet.apps.has(app));
       };
       const value = { value: answer, note };
-      if (report.leaving) return { writes: known ? [{ kind: 'remove-proxy', id }] : [], value };
+      if (!standing) return { writes: known ? [{ kind: 'remove-proxy', id }] : [], value };
       if (!known || isNews(known, proxy)) return { writes: [{ kind: 'put-proxy', proxy }], value };
       workingSet.noteProxy(proxy);
       const isMoved = JSON.stringify(known.inFlight) !== JSON.stringify(proxy.inFlight);
@@ -84,6 +88,7 @@ export class ProxyRegistry {
   remove(id: ProxyId): Promise<boolean> {
     return this.#parts.lane.submit((workingSet) => {
       const known = workingSet.proxies.has(id);
+      this.#runs.forget(id);
       return { writes: known ? [{ kind: 'remove-proxy', id }] : [], value: known };
     });
   }

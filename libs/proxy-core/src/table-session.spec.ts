@@ -88,6 +88,7 @@ class World {
         warnings: () => ['port 1 is taken'],
       },
       proxyId: asProxyId('p1'),
+      run: 'r1',
       address: '127.0.0.1:8000',
       controlPlanes: ['http://a:8080'],
       memory,

@@ -27,6 +27,8 @@ export interface TableSessionParts {
   /** Absent: nothing is measured. */
   readonly traffic?: TrafficSource;
   readonly proxyId: ProxyId;
+  /** Another one for each start of the process. */
+  readonly run: string;
   /** Where clients reach this proxy, for people. */
   readonly address: string;
   /** What else they must know of it. */
@@ -238,6 +240,7 @@ export class TableSession {
     return {
       cluster: this.#memory.cluster,
       address: this.#parts.address,
+      run: this.#parts.run,
       ...(this.#parts.listens ? { listens: this.#parts.listens } : {}),
       epoch: this.#memory.epoch,
       confirmed: this.#confirmed,

@@ -126,6 +126,7 @@ const isTraffic = shape({
 
 const isReport = shape({
   address: isName,
+  run: optional(isName),
   listens: optional(shape({ httpsPort: optional(isPort), appPaths: isFlag })),
   cluster: optional(either(isText, isNull)),
   epoch: isCount,

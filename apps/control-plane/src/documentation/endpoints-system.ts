@@ -453,6 +453,7 @@ const listens = object({ httpsPort: count, appPaths: flag }, 'httpsPort');
 const report = object(
   {
     address: text,
+    run: text,
     listens,
     cluster: { type: ['string', 'null'] },
     epoch: count,
@@ -461,6 +462,7 @@ const report = object(
     warnings: texts,
     leaving: flag,
   },
+  'run',
   'listens',
   'cluster',
   'leaving',

@@ -205,6 +205,7 @@ export class SimulatedProxy {
       journal: this.#disk.journal(process),
       user: path,
       proxyId: this.id,
+      run: process.ids.uuid(),
       address: `${this.id}:8000`,
       controlPlanes: [this.#controlPlane],
       memory: this.#disk.memory,
