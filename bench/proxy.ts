@@ -66,6 +66,7 @@ const LOADS: readonly Load[] = [
   },
   { name: 'GET 200 B, 1,000 connections', connections: 1_000, path: '/', goal: 1.6 },
   { name: 'GET 200 B, TLS, keep-alive', connections: 64, path: '/', over: 'tls', goal: 1.6 },
+  { name: 'GET 64 KiB, TLS, keep-alive', connections: 64, path: '/64k', over: 'tls', goal: 1.6 },
   { name: 'GET 200 B, HTTP/2, 8 streams each', connections: 8, path: '/', over: 'h2', goal: Infinity },
   {
     name: `GET 200 B, ${APPS} apps x 10 targets`,
