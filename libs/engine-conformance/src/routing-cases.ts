@@ -38,6 +38,30 @@ export function routingCases(bench: EngineBench, timeoutMs: number): void {
   );
 
   it(
+    'gives a host and path to the one that has asked for it the longest, whatever the order of the table',
+    async () => {
+      const [first, second, third] = [
+        await bench.backend('first'),
+        await bench.backend('second'),
+        await bench.backend('third'),
+      ];
+      const outrankedBy = (by: number) => ({ outranked: [{ host: 'web.example', path: '/api', by }] });
+      const paths = { path: '/api', paths: ['/api', '/v1'] };
+      const services = [
+        aService([third], { appId: asAppId('/a'), ...paths, ...outrankedBy(2) }),
+        aService([second], { appId: asAppId('/b'), path: '/api', ...outrankedBy(1) }),
+        aService([first], { appId: asAppId('/c'), path: '/api' }),
+      ] as const;
+      const who = async (path: string) => (await bench.ask({ path, headers: { host: 'web.example' } })).text;
+      await bench.route(...services);
+      expect([await who('/api'), await who('/v1')]).toEqual(['first', 'third']);
+      await bench.route(services[0], services[1]);
+      expect(await who('/api')).toBe('second');
+    },
+    timeoutMs,
+  );
+
+  it(
     'routes by app id and cuts it off, the longest id first',
     async () => {
       const [shop, web] = [await bench.backend('shop'), await bench.backend('web')];

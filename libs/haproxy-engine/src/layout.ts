@@ -1,6 +1,6 @@
 // What HAProxy has to be, from a route table: listeners, and for each service the backends with room for targets that come later.
 // Everything in here but the targets and the reasons is fixed once HAProxy runs; when it differs, HAProxy is reloaded.
-import { pathsOf, type RouteService, type RouteTable } from '#libs/routing';
+import { hostClaims, type HostClaim, type RouteService, type RouteTable } from '#libs/routing';
 import { nameOf } from './config-text.js';
 
 export interface BackendPlan {
@@ -51,31 +51,13 @@ function fixedPart(service: RouteService): unknown {
   return fixed;
 }
 
-/** Routes of the main port in the order of asking: hosts with their path prefixes. */
-export interface HostRoute {
-  readonly host: string;
-  /** '' = all paths. Ends on a segment border unless `open`. */
-  readonly prefix: string;
-  readonly open: boolean;
-  readonly ignoreCase: boolean;
-  readonly weight: number;
+/** Routes of the main port: hosts with their path prefixes. Of two for the same requests the first counts. */
+export interface HostRoute extends Omit<HostClaim, 'service'> {
   readonly backend: string;
 }
 
-export function hostRoutes(table: RouteTable): HostRoute[] {
-  return table.services
-    .filter(({ mode }) => mode !== 'tcp')
-    .flatMap((service) => {
-      const paths = pathsOf(service);
-      return service.hosts.flatMap((host) =>
-        (paths.length > 0 ? paths : ['*']).map((path) => ({
-          host,
-          prefix: path.endsWith('*') ? path.slice(0, -1) : path,
-          open: path.endsWith('*'),
-          ignoreCase: service.pathIgnoreCase === true,
-          weight: service.matchWeight ?? (service.path === undefined ? 0 : 1),
-          backend: httpBackendOf(service),
-        })),
-      );
-    });
-}
+export const hostRoutes = (table: RouteTable): HostRoute[] =>
+  hostClaims(table.services.filter(({ mode }) => mode !== 'tcp')).map(({ service, ...claim }) => ({
+    ...claim,
+    backend: httpBackendOf(service),
+  }));

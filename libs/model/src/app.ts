@@ -55,6 +55,13 @@ export interface App {
    * (libs/routing). Absent in rows of earlier releases: since the last change of the config.
    */
   readonly servicePortsSince?: Readonly<Record<string, Timestamp>>;
+  /**
+   * Since which version it has asked for each virtual host and path without a break, by host, path, match weight and whether case counts:
+   * of two apps that ask for one, the first has it (libs/routing). Absent in rows of earlier releases: since the last change of the config.
+   */
+  readonly hostsSince?: Readonly<Record<string, Timestamp>>;
+  /** What its last change left off of these, with their ages: when that change is taken back, they come back with it. */
+  readonly hostsLeft?: Readonly<Record<string, Timestamp>>;
   /** Absent: off. */
   readonly brake?: AppBrake;
   /** Absent: none. They outlive changes of the definition, and go with the app. */

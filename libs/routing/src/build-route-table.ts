@@ -14,6 +14,7 @@ import {
   type Timestamp,
 } from '#libs/model';
 import { explainEmpty } from './empty-reason.js';
+import { rankHosts } from './host-owners.js';
 import { clashingGroups } from './labels/deployment-groups.js';
 import { withDeploymentGroups } from './labels/group-services.js';
 import { readPortLabels } from './port-labels.js';
@@ -51,7 +52,7 @@ export function buildRouteTable(input: RouteTableInput): RouteTable {
     input.servicePortRange,
   );
   const ofApps = apps.flatMap((each) => servicesOf(each, granted, input.agentOf));
-  const services = withDeploymentGroups(apps, ofApps);
+  const services = rankHosts(withDeploymentGroups(apps, ofApps), apps);
   return {
     cluster: input.cluster,
     epoch: input.epoch,

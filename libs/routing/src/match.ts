@@ -1,6 +1,7 @@
 // Finds the service a request is for: by virtual host and path, by app id under /_app/, or by service port. Built once per table and
 // asked on every request, hence the maps: what a lookup costs depends on the lengths of paths that there are, not on the number of
-// services. Where two services claim the same host, path and weight, the first one of the table keeps it.
+// services. Where two services claim the same host, path and weight, the one that has asked for it the longer keeps it (host-claims.ts).
+import { hostClaims, pathsOf, type HostClaim } from './host-claims.js';
 import type { RouteService, RouteTable } from './route-table.js';
 
 export interface AppPathMatch {
@@ -52,10 +53,6 @@ export function match(table: RouteTable): RouteMatcher {
 
 const identityOf = ({ portIndex, appId }: RouteService): string => `${portIndex} ${appId}`;
 
-/** All paths of a service; none: it takes every path. */
-export const pathsOf = ({ path, paths }: Pick<RouteService, 'path' | 'paths'>): readonly string[] =>
-  paths ?? (path === undefined ? [] : [path]);
-
 /** The longest of the service's prefixes that this path is under, as the client wrote it; '' when it takes every path. */
 export function matchedPrefix(service: RouteService, path: string): string {
   let longest = 0;
@@ -87,24 +84,22 @@ type HostIndex = ReadonlyMap<string, readonly PathKind[]>;
 
 function indexHosts(table: RouteTable): HostIndex {
   const hosts = new Map<string, PathKind[]>();
-  for (const service of table.services) {
-    for (const host of service.hosts) {
-      const kinds = hosts.get(host) ?? [];
-      hosts.set(host, kinds);
-      const paths = pathsOf(service);
-      for (const path of paths.length > 0 ? paths : ['*']) addPath(kinds, service, path);
-    }
+  for (const claim of hostClaims(table.services)) {
+    const kinds = hosts.get(claim.host) ?? [];
+    hosts.set(claim.host, kinds);
+    addPath(kinds, claim);
   }
-  for (const kinds of hosts.values())
-    kinds.sort((a, b) => b.weight - a.weight || b.length - a.length || Number(a.open) - Number(b.open));
+  for (const kinds of hosts.values()) if (kinds.length > 1) kinds.sort(inOrderOfAsking);
   return hosts;
 }
 
-function addPath(kinds: PathKind[], service: RouteService, path: string): void {
-  const open = path.endsWith('*');
-  const prefix = open ? path.slice(0, -1) : path;
-  const weight = service.matchWeight ?? (service.path === undefined ? 0 : 1);
-  const ignoreCase = service.pathIgnoreCase === true;
+const inOrderOfAsking = (a: PathKind, b: PathKind): number =>
+  b.weight - a.weight ||
+  b.length - a.length ||
+  Number(a.open) - Number(b.open) ||
+  Number(a.ignoreCase) - Number(b.ignoreCase);
+
+function addPath(kinds: PathKind[], { service, prefix, open, ignoreCase, weight }: HostClaim): void {
   let kind = kinds.find(
     (each) =>
       each.weight === weight &&

@@ -25,6 +25,15 @@ export interface RouteTarget {
 /** `auto`: HTTP when the first bytes of a connection look like it, else TCP; the label HAPROXY_{n}_MODE pins it. */
 export type RouteMode = 'auto' | 'http' | 'tcp';
 
+/** A host and path as in `hosts` and `paths`. */
+export interface OutrankedHost {
+  readonly host: string;
+  /** Absent: every path. */
+  readonly path?: string;
+  /** At least 1. */
+  readonly by: number;
+}
+
 /** One port of one app, or of all apps of a deployment group (HAPROXY_DEPLOYMENT_GROUP). */
 export interface RouteService {
   /** Of a deployment group: the group with a slash before it; no app of the table has this id. */
@@ -45,6 +54,11 @@ export interface RouteService {
   readonly pathIgnoreCase?: boolean;
   /** Among services of one host the greater one is asked first (HAPROXY_{n}_BACKEND_WEIGHT). Default 1 with a path, 0 without. */
   readonly matchWeight?: number;
+  /**
+   * Of its hosts and paths those that other services have asked for longer, each with how many of them have: of those that a proxy
+   * serves the one with the fewest has it. Absent: none, or the control plane is older, whose first of the table has it.
+   */
+  readonly outranked?: readonly OutrankedHost[];
   /** Proxies that serve only some groups serve it if one of these is theirs (HAPROXY_GROUP). */
   readonly groups?: readonly string[];
   readonly sticky: boolean;

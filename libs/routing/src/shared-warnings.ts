@@ -2,6 +2,8 @@
 // and what belongs to a deployment group when there is none.
 import { portsOf, timestampOf, type App } from '#libs/model';
 import type { RoutedApp } from './build-route-table.js';
+import { hostsAndPaths, type HostAndPath } from './host-claims.js';
+import { rankHosts } from './host-owners.js';
 import { deploymentGroups } from './labels/deployment-groups.js';
 import { withDeploymentGroups } from './labels/group-services.js';
 import { match, type RouteMatcher } from './match.js';
@@ -10,12 +12,15 @@ import { readPortLabels } from './port-labels.js';
 import type { RouteService } from './route-table.js';
 import type { RouteWarning } from './service-ports.js';
 import { servesTcp } from './targets.js';
-import { hostsAndPaths, ownerOf, type HostAndPath } from './ways-in.js';
+import { ownerOf } from './ways-in.js';
 
-/** `routed`: in the order of the table. Two services that ask for the same host and path: the first of them has it. */
+/** `routed`: in the order of the table. */
 export function hostWarnings(routed: readonly RoutedApp[]): RouteWarning[] {
   const services = withDeploymentGroups(routed, routed.flatMap(hostedServices));
-  const hosted = services.filter(({ hosts }) => hosts.length > 0);
+  const hosted = rankHosts(
+    services.filter(({ hosts }) => hosts.length > 0),
+    routed,
+  );
   if (hosted.length < 2) return [];
   const matcher = match({ cluster: '', epoch: 0, number: 0, madeAt: timestampOf(0), services: hosted });
   const memberOf = new Map<string, App['id'][]>(
@@ -60,7 +65,7 @@ function hostText(service: RouteService, owner: RouteService, lost: readonly Hos
   const whose = `port ${owner.portIndex} of ${owner.appId}`;
   return (
     `no request by ${names.join(', ')}${more} comes to port ${service.portIndex}: ${whose} has that host and path; ` +
-    'give one of them another host or path, or another longrun.io/match-weight'
+    'remove it there, or give one of them another host or path, or another longrun.io/match-weight'
   );
 }
 

@@ -2,8 +2,9 @@
 // another service has, a service port that went to another app, a port that is switched off are no ways.
 import type { AppId } from '#libs/model';
 import type { RoutedApp } from './build-route-table.js';
+import { hostsAndPaths, type HostAndPath } from './host-claims.js';
 import { deploymentGroups } from './labels/deployment-groups.js';
-import { match, pathsOf, type RouteMatcher } from './match.js';
+import { match, type RouteMatcher } from './match.js';
 import type { RouteMode, RouteService, RouteTable } from './route-table.js';
 
 /** On the main ports, by name. */
@@ -76,20 +77,9 @@ function byHost(service: RouteService, matcher: RouteMatcher): WayByHost[] {
   }));
 }
 
-export interface HostAndPath {
-  readonly host: string;
-  /** Absent: every path. */
-  readonly path?: string;
-}
-
 /** Its hosts and paths for which this service is asked, not another one. */
 export const reachedHosts = (service: RouteService, matcher: RouteMatcher): readonly HostAndPath[] =>
   hostsAndPaths(service).filter((each) => ownerOf(each, matcher) === service);
-
-export const hostsAndPaths = (service: RouteService): readonly HostAndPath[] => {
-  const paths = pathsOf(service);
-  return service.hosts.flatMap((host) => (paths.length ? paths.map((path) => ({ host, path })) : [{ host }]));
-};
 
 /** A wildcard is looked up as it is written; a path without what may follow it. */
 export const ownerOf = ({ host, path }: HostAndPath, matcher: RouteMatcher): RouteService | undefined =>

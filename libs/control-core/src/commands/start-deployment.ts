@@ -15,7 +15,7 @@ import {
   type Timestamp,
 } from '#libs/model';
 import { conflictsWith, planSteps, replacedApps, type Wanted } from '#libs/planner';
-import { servicePortsSince } from '#libs/routing';
+import { hostAges, servicePortsSince } from '#libs/routing';
 import type { Write } from '#libs/store';
 import type { Foreseeable } from '../foresight/foresight.js';
 import type { Proposal } from '../lane.js';
@@ -106,9 +106,7 @@ export function startDeployment(
     writes: [
       ...(takesBack ? [{ kind: 'put-deployment', deployment: takesBack } as const] : []),
       ...conflicting.flatMap((id) => endWrites(workingSet.deployments.get(id), request.id, now)),
-      ...changes.flatMap((change) =>
-        appWrites(change, workingSet, takesBack !== undefined || request.goesBack === true),
-      ),
+      ...changes.flatMap((change) => appWrites(change, workingSet, request)),
       ...groups.writes,
       { kind: 'put-deployment', deployment },
     ],
@@ -149,17 +147,26 @@ function wantedAfter(
 function appWrites(
   { appId, before, after }: AppChange,
   workingSet: WorkingSet,
-  isTakenBack: boolean,
+  { takesBack, goesBack = false }: DeploymentRequest,
 ): Write[] {
+  const isTakenBack = takesBack !== undefined || goesBack;
   const stored = workingSet.apps.get(appId);
   // what a person set for it went with the app, unless its removal is taken back
   const kept = stored?.removing && !isTakenBack ? withoutSettings(stored) : stored;
   // going back is no rollout that shares may hold: the version that is left would keep its share
   const app = kept && isTakenBack ? withoutTraffic(kept) : kept;
   if (after) {
-    const now = { current: after, removing: false, servicePortsSince: servicePortsSince(app, after) };
+    // one that is being removed asks for nothing: it comes anew, unless its removal is taken back
+    const asking = app?.removing && !isTakenBack ? undefined : app;
+    const now = {
+      ...{ current: after, removing: false, servicePortsSince: servicePortsSince(asking, after) },
+      ...hostAges(asking, after, {
+        others: workingSet.apps.values(),
+        isTakenBack: takesBack !== undefined,
+      }),
+    };
     const next: App = app
-      ? { ...app, ...now, revision: app.revision + 1 }
+      ? { ...withoutHostAges(app), ...now, revision: app.revision + 1 }
       : { id: appId, ...now, revision: 1 };
     return [
       { kind: 'add-version', version: after },
@@ -172,6 +179,9 @@ function appWrites(
 }
 
 function withoutSettings({ settings: _, traffic: _shares, ...app }: App): App {
+  return app;
+}
+function withoutHostAges({ hostsSince: _, hostsLeft: _left, ...app }: App): App {
   return app;
 }
 function withoutTraffic({ traffic: _, ...app }: App): App {
