@@ -217,7 +217,33 @@ describe('labels of a port', () => {
       expect(routing.policy?.allow).toEqual(['10.0.0.1']);
       expect(warnings).toEqual([expect.stringMatching(/"office" lets nobody in/)]);
       expect(policyOf(own('allow', 'office'))).toEqual({ allow: [] });
-      expect(policyOf(own('allow', ' '))).toBeUndefined();
+    });
+
+    it('texts that are empty, as a template leaves them whose variable was not set', () => {
+      const allow = read(own('allow', ' '));
+      expect(allow.routing.policy).toEqual({ allow: [] });
+      expect(allow.warnings).toEqual([
+        'longrun.io/allow is empty, so nobody is let in; to let everybody in leave the label away, or write 0.0.0.0/0 ::/0',
+      ]);
+      const users = read(own('auth-users', ''));
+      expect(users.routing).toMatchObject({ mode: 'http', policy: { auth: { users: [] } } });
+      expect(users.warnings).toEqual([
+        'longrun.io/auth-users is empty, so nobody is let in; to ask for no password leave the label away',
+      ]);
+      expect(policyOf(own('allow', '0.0.0.0/0 ::/0'))).toEqual({ allow: ['0.0.0.0/0', '::/0'] });
+      // there an empty one is none
+      expect(policyOf(theirs('AUTH', ''))).toBeUndefined();
+      expect(policyOf(theirs('BACKEND_NETWORK_ALLOWED_ACL', ''))).toBeUndefined();
+    });
+
+    it('also where the label of marathon-lb is there, which does not count beside an empty one', () => {
+      const { routing, warnings } = read({
+        ...{ ...own('allow', ''), ...theirs('BACKEND_NETWORK_ALLOWED_ACL', '10.0.0.1') },
+        ...{ ...own('auth-users', ''), ...theirs('AUTH', `realm:ann:${HASH}`) },
+      });
+      expect(routing.policy).toMatchObject({ allow: [], auth: { users: [] } });
+      for (const label of ['HAPROXY_0_BACKEND_NETWORK_ALLOWED_ACL', 'HAPROXY_0_AUTH'])
+        expect(warnings).toContainEqual(expect.stringMatching(`^${label} has no effect: longrun.io/`));
     });
 
     it('passwords, which no warning shows', () => {

@@ -1,4 +1,5 @@
-// Who may ask: allow lists and passwords. Whatever of these cannot be read keeps people out instead of letting them in.
+// Who may ask: allow lists and passwords. Whatever of these cannot be read keeps people out instead of letting them in, also a text that
+// is empty, as a variable of a template may leave it; in marathon-lb's own labels that is none, as there.
 import type { BasicAuth } from '../route-policy.js';
 import type { LabelText, LabelTexts } from './label-texts.js';
 import { parseNetwork } from './network.js';
@@ -13,7 +14,14 @@ const ROUNDS_MAX = 50_000;
 
 /** Undefined: everybody. An empty list: nobody. */
 export function readAllow(texts: LabelTexts): readonly string[] | undefined {
-  const found = texts.own('allow') ?? texts.haproxy('BACKEND_NETWORK_ALLOWED_ACL');
+  const own = texts.own('allow');
+  if (own?.text === '') {
+    texts.warn(
+      `${own.label} is empty, so nobody is let in; to let everybody in leave the label away, or write 0.0.0.0/0 ::/0`,
+    );
+    return [];
+  }
+  const found = own ?? texts.haproxy('BACKEND_NETWORK_ALLOWED_ACL');
   if (!found || found.text === '') return undefined;
   const networks: string[] = [];
   for (const each of itemsOf(found.text)) {
@@ -35,7 +43,7 @@ export function readAllow(texts: LabelTexts): readonly string[] | undefined {
 /** Undefined: nobody is asked for a password. Without users: nobody is let in. */
 export function readAuth(texts: LabelTexts, defaultRealm: string): BasicAuth | undefined {
   const users = texts.own('auth-users');
-  if (users && users.text !== '') return readOwnAuth(texts, users, defaultRealm);
+  if (users) return readOwnAuth(texts, users, defaultRealm);
   const combined = texts.haproxy('AUTH');
   if (combined && combined.text !== '') return readHaproxyAuth(texts, combined);
   if (texts.own('auth-realm'))
@@ -58,7 +66,9 @@ function readOwnAuth(texts: LabelTexts, found: LabelText, defaultRealm: string):
       );
     if (user) users.push(user);
   }
-  if (users.length === 0) texts.warn(`${found.label} names nobody who can be let in, so nobody is`);
+  if (found.text === '')
+    texts.warn(`${found.label} is empty, so nobody is let in; to ask for no password leave the label away`);
+  else if (users.length === 0) texts.warn(`${found.label} names nobody who can be let in, so nobody is`);
   return { realm: realmOf(texts.own('auth-realm')?.text ?? defaultRealm), users };
 }
 

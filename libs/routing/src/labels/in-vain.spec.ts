@@ -66,7 +66,7 @@ describe('labels that change nothing are named', () => {
     [
       'an empty list of who may ask',
       { 'longrun.io/allow': ' ' },
-      /^longrun\.io\/allow is empty, so it keeps nobody out/,
+      /^longrun\.io\/allow is empty, so nobody is let in/,
     ],
     [
       'what needs HTTP in mode tcp',
@@ -88,6 +88,12 @@ describe('labels that change nothing are named', () => {
   ])('%s', (_, labels, text) => {
     const others = /in the definition for everyone to read/;
     expect(warnings(labels).filter((each) => !others.test(each))).toEqual([expect.stringMatching(text)]);
+  });
+
+  it('an empty list of passwords in mode tcp like a full one', () => {
+    expect(warnings({ HAPROXY_0_MODE: 'tcp', 'longrun.io/auth-users': '' })).toContainEqual(
+      expect.stringMatching(/mode tcp.*: longrun\.io\/auth-users$/),
+    );
   });
 
   it('not those that do what they say', () => {

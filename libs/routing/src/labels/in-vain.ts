@@ -81,12 +81,16 @@ export function warnInVain(texts: LabelTexts, port: ServicePort, served: Served)
   if (served.place.mode === 'tcp') warnTcp(texts, port, served);
 }
 
-const isThere = (texts: LabelTexts, name: string): boolean => (texts.own(name)?.text ?? '') !== '';
+/** Empty is as good as none, but for those that then let nobody in. */
+const isThere = (texts: LabelTexts, name: string): boolean =>
+  CLOSED_WHEN_EMPTY.has(name) ? texts.own(name) !== undefined : (texts.own(name)?.text ?? '') !== '';
+
+const CLOSED_WHEN_EMPTY: ReadonlySet<string> = new Set(['allow', 'auth-users']);
 
 function warnOverridden(texts: LabelTexts, { policy }: Served): void {
   for (const [own, theirs] of SAME) {
     const [first, second] = [texts.own(own), texts.haproxy(theirs)];
-    const isSaid = first && second && first.text !== '' && second.text !== '';
+    const isSaid = first && second && isThere(texts, own) && second.text !== '';
     // one that could not be read has been named, and then the other one may count
     if (!isSaid || first.text === second.text || texts.isRefused(first.label)) continue;
     texts.warn(`${second.label} has no effect: ${first.label} is there, and wins`);
@@ -111,11 +115,6 @@ function warnLonely(texts: LabelTexts, { policy }: Served): void {
     if (given.length > 0)
       texts.warn(`${given.join(', ')}: no effect without longrun.io/${needed} that can be used`);
   }
-  for (const name of ['allow', 'auth-users'])
-    if (texts.own(name)?.text === '')
-      texts.warn(
-        `${texts.own(name)?.label} is empty, so it keeps nobody out; leave the label away to say so`,
-      );
 }
 
 function warnRetries(texts: LabelTexts, { policy }: Served): void {
@@ -161,7 +160,7 @@ function warnTcp(texts: LabelTexts, port: ServicePort, { place, policy }: Served
       : theirs === undefined
         ? undefined
         : texts.haproxy(theirs);
-    return found && found.text !== '' && isOn(own) ? [found.label] : [];
+    return found && (found.text !== '' || isThere(texts, own)) && isOn(own) ? [found.label] : [];
   });
   const balance = texts.own('balance') ?? texts.haproxy('BALANCE');
   if (balance && HTTP_KEYS.has(policy?.balance?.by ?? '')) given.push(balance.label);
