@@ -83,6 +83,30 @@ describe.each(PATHS)('policies on the $path path', ({ fastPath }) => {
     expect(Number(headers['retry-after'])).toBeGreaterThan(90);
   });
 
+  it('promise TLS in what the proxy answers itself, too, where the request came by it', async () => {
+    const hsts = { maxAgeSeconds: 60 };
+    const auth = { realm: 'r', users: [] };
+    const text = 'max-age=60';
+    const asked = async (more: Record<string, string> = {}): Promise<readonly unknown[]> => {
+      const { status, headers } = await ask({ port, headers: { 'x-forwarded-proto': 'https', ...more } });
+      return [status, headers['strict-transport-security']];
+    };
+    await serve({ hsts, allow: [] }, (_req, res) => res.end());
+    expect(await asked()).toEqual([403, text]);
+    expect(await asked({ 'x-forwarded-proto': 'http' })).toEqual([403, undefined]);
+    await serve({ hsts, auth }, (_req, res) => res.end());
+    expect(await asked()).toEqual([401, text]);
+    await serve({ hsts }, (_req, res) => res.destroy());
+    expect(await asked()).toEqual([502, text]);
+    await engine.swap(aTable((tables += 1), aService({}, { policy: { hsts } })));
+    expect(await asked()).toEqual([503, text]);
+    const webSocket = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
+    expect(await asked({ ...webSocket, 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' })).toEqual([
+      503,
+      text,
+    ]);
+  });
+
   it('limit bodies: by their length before a target sees anything, else while they come', async () => {
     let taken = 0;
     await serve({ limits: { bodyBytes: 100_000 } }, (req, res) => {

@@ -27,6 +27,8 @@ export interface AdmittedRequest {
   readonly requestEdits: readonly HeaderEdit[];
   /** Of the head of the answer, after everything else. */
   readonly responseEdits: readonly HeaderEdit[];
+  /** Stands in whatever the proxy answers itself from here on. */
+  readonly ownHeaders?: OwnAnswer['headers'];
   /** A body of unknown length may have at most this many bytes (`limitBody`); beyond: 413. Only the full path counts. */
   readonly bodyLimit?: number;
   /** The client takes this encoding and the service wants it (`answerTransformOf`). Only the full path compresses. */
@@ -66,7 +68,8 @@ function admitByPolicy(
   { gates }: FindOptions,
 ): Verdict {
   const own = (gates ?? gatesOfProcess()).refuse(facts, service, url, prefix !== undefined);
-  if (own) return { ...own, service };
+  const hsts = hstsOf(facts, policy);
+  if (own) return { ...own, service, ...(hsts ? { headers: [...own.headers, hsts] } : {}) };
   const { limits, locationPrefix } = policy;
   const encoding = policy.compress === true ? encodingFor(facts.header('accept-encoding')) : undefined;
   return {
@@ -75,7 +78,8 @@ function admitByPolicy(
     ...targetUrlOf(service, url, prefix),
     wish: wishFor(facts, service, url),
     requestEdits: policy.requestHeaders ?? NO_EDITS,
-    responseEdits: responseEditsOf(facts, policy),
+    responseEdits: responseEditsOf(facts, policy, hsts),
+    ...(hsts ? { ownHeaders: [hsts] } : {}),
     ...(limits?.bodyBytes !== undefined && facts.bodyBytes === undefined
       ? { bodyLimit: limits.bodyBytes }
       : {}),
@@ -89,17 +93,25 @@ function wishFor(facts: RequestFacts, service: RouteService, url: string): Omit<
   return wishOf(facts, service, url, sticky);
 }
 
-function responseEditsOf(facts: RequestFacts, policy: RoutePolicy): readonly HeaderEdit[] {
-  const fixed = policy.responseHeaders ?? NO_EDITS;
-  const { cors, hsts } = policy;
-  // a promise about TLS means nothing where it did not come by it (RFC 6797 7.2)
-  const secure = hsts !== undefined && (facts.secure || facts.header('x-forwarded-proto') === 'https');
-  if (!cors && !secure) return fixed;
+function responseEditsOf(
+  facts: RequestFacts,
+  { responseHeaders: fixed = NO_EDITS, cors }: RoutePolicy,
+  hsts: HstsHeader | undefined,
+): readonly HeaderEdit[] {
+  if (!cors && !hsts) return fixed;
   return [
     ...(cors ? corsEdits(cors, facts) : NO_EDITS),
-    ...(secure ? [{ do: 'set', name: 'strict-transport-security', value: hstsText(hsts) } as const] : []),
+    ...(hsts ? [{ do: 'set', name: hsts[0], value: hsts[1] } as const] : []),
     ...fixed,
   ];
+}
+
+type HstsHeader = readonly [name: string, value: string];
+
+/** A promise about TLS means nothing where it did not come by it (RFC 6797 7.2); where it did, it is in every answer (7.1). */
+function hstsOf(facts: RequestFacts, { hsts }: RoutePolicy): HstsHeader | undefined {
+  if (!hsts || !(facts.secure || facts.header('x-forwarded-proto') === 'https')) return undefined;
+  return ['strict-transport-security', hstsText(hsts)];
 }
 
 const hstsText = ({ maxAgeSeconds, includeSubDomains, preload }: NonNullable<RoutePolicy['hsts']>): string =>

@@ -559,8 +559,10 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     this.#ownAnswer({ kind: 'answer', status, message, headers: [] }, outcome);
   }
 
-  #ownAnswer(own: OwnAnswer, outcome: Outcome | undefined): void {
+  #ownAnswer(answer: OwnAnswer, outcome: Outcome | undefined): void {
     if (this.#over) return;
+    const { ownHeaders } = this.#route;
+    const own = ownHeaders ? { ...answer, headers: [...answer.headers, ...ownHeaders] } : answer;
     const stays = this.#requestDone && this.#head.keepAlive && !this.#world.isStopping();
     const text = ownAnswerText(own, this.method, stays, this.#world.deadlines.now);
     this.#client.socket.write(text);

@@ -270,7 +270,8 @@ export class Exchange {
   }
 
   #answerOwn(status: number, message: string, headers: readonly (readonly [string, string])[] = []): void {
-    const own: OwnAnswer = { kind: 'answer', status, message, headers };
+    const { ownHeaders = [] } = this.#route;
+    const own: OwnAnswer = { kind: 'answer', status, message, headers: [...headers, ...ownHeaders] };
     if (!this.#client.answered) {
       this.#status = status;
       this.#bytesOut = bodyBytesOf(own, this.#client.method);

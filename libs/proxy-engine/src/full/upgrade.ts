@@ -217,7 +217,7 @@ class Upgrade {
   #refuse(dialled: Pick<TunnelEnd, 'asked'>, status: number, why: string, closedBy: ClosedBy): void {
     const { client, route } = this.#ask;
     const message = `app ${route.service.appId} ${why}`;
-    const own = { kind: 'answer', status, message, headers: [] } as const;
+    const own = { kind: 'answer', status, message, headers: route.ownHeaders ?? [] } as const;
     client.refuse(own);
     this.#tell(dialled, { status, bytesOut: bodyBytesOf(own, 'GET'), closedBy });
   }

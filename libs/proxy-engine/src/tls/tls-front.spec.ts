@@ -96,6 +96,33 @@ describe('the HTTPS port', () => {
     client.destroy();
   });
 
+  it.each(['h2', 'http/1.1'])('promises TLS over %s in its own answers, too', async (protocol) => {
+    await start();
+    const policy = { hsts: { maxAgeSeconds: 60 } };
+    const answered = (): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        if (protocol === 'h2') {
+          const client = connectHttp2(`https://127.0.0.1:${https}`, { rejectUnauthorized: false });
+          const stream = client.request({ ':path': '/', ':authority': 'web.example' });
+          stream.once('response', (head) => {
+            resolve([head[':status'], head['strict-transport-security']]);
+            client.destroy();
+          });
+          return stream.once('error', reject);
+        }
+        const options = { port: https, rejectUnauthorized: false, headers: { host: 'web.example' } };
+        return request(options, ({ statusCode, headers }) =>
+          resolve([statusCode, headers['strict-transport-security']]),
+        )
+          .once('error', reject)
+          .end();
+      });
+    await engine.swap(aTable(2, aService({}, { policy })));
+    expect(await answered()).toEqual([503, 'max-age=60']);
+    await engine.swap(aTable(3, aService({ a: target }, { policy: { ...policy, allow: [] } })));
+    expect(await answered()).toEqual([403, 'max-age=60']);
+  });
+
   it('chooses by name: exact before wildcard, one label deep, else the first file', async () => {
     put('admin.pem', selfSigned(['admin.web.example']).pem);
     put('zz.pem', selfSigned(['zz.example']).pem);
