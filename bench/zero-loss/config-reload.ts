@@ -21,6 +21,7 @@ export class ConfigReload {
   #seen = 0;
   #config = '';
   #busy: Promise<void> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
 
   private constructor(
     readonly up: LongrunUp,
@@ -49,8 +50,14 @@ export class ConfigReload {
     }
   }
 
-  /** `force`: also when nothing differs, e.g. for a new certificate. */
-  async reload(force = false): Promise<void> {
+  /** `force`: also when nothing differs, e.g. for a new certificate. One at a time: each hands its sockets to the next. */
+  reload(force = false): Promise<void> {
+    const reloaded = this.#last.then(() => this.#reload(force));
+    this.#last = reloaded.catch(() => undefined);
+    return reloaded;
+  }
+
+  async #reload(force: boolean): Promise<void> {
     const { apps } = await this.up.api.get<{ apps: AppAnswer[] }>('/v2/apps?embed=apps.tasks');
     const config = this.#configOf(apps);
     if (config === this.#config && !force) return;
