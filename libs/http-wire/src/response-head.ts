@@ -80,7 +80,9 @@ function statusLineFault(data: Buffer, from: number, stop: number): string {
 }
 
 function wantMore(from: number, stop: number, limits: HeadLimits): Verdict {
-  return stop === from + limits.headBytes ? bad('the head is longer than allowed') : WANT_MORE;
+  return stop === from + limits.headBytes
+    ? bad(`the head is longer than ${limits.headBytes} bytes`)
+    : WANT_MORE;
 }
 
 function judge(status: number, reason: string, isModern: boolean, end: number, to: AnswerTo): Verdict {

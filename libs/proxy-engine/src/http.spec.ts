@@ -186,6 +186,40 @@ describe.each(PATHS)('HTTP through the engine, $path path', ({ fastPath }) => {
     expect(await ask({ port, path: '/_app/nobody/' })).toMatchObject({ status: 404 });
   });
 
+  it('takes 32 KiB of head from a task, and names the limit when there is more', async () => {
+    const { server, port: target } = await backend((req, res) => {
+      res.writeHead(200, { 'x-long': 'x'.repeat(Number(req.url?.slice(1))) }).end('whole');
+    });
+    server.on('upgrade', (req, socket) => {
+      socket.end(`HTTP/1.1 200 OK\r\nx-long: ${'x'.repeat(Number(req.url?.slice(1)))}\r\n\r\nwhole`);
+    });
+    await engine.swap(aTable(1, aService({ a: target })));
+    const answer = (bytes: number, more = ''): Promise<string> =>
+      new Promise((resolve, reject) => {
+        // node's own client would stop at 16 KiB
+        const client = connect(port, '127.0.0.1', () =>
+          client.write(
+            `GET /${bytes} HTTP/1.1\r\nHost: web.example\r\n${more || 'Connection: close\r\n'}\r\n`,
+          ),
+        );
+        let text = '';
+        client.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
+        client.once('error', reject).once('close', () => resolve(text));
+      });
+    const webSocket = [
+      ...['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'],
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n',
+    ].join('\r\n');
+    for (const more of ['', webSocket]) {
+      expect(await answer(31_000, more)).toMatch(/^HTTP\/1.1 200 .*x{31000}.*whole/s);
+      const refused = await answer(34_000, more);
+      expect(refused).toMatch(/^HTTP\/1.1 502 /);
+      expect(refused).toContain(
+        'app /web gave an answer that is not valid HTTP (the head is longer than 32768 bytes)',
+      );
+    }
+  });
+
   it('answers 502 when a task dies before it answers, and cuts the client off when it dies in the middle', async () => {
     const target = await rawBackend((socket) =>
       socket.on('data', (data) => {

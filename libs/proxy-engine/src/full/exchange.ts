@@ -22,7 +22,7 @@ import type { Cancel, NoTarget, Outcome, Pick } from '../targets/pick.js';
 import type { ClientSide, HeaderMap } from './client-side.js';
 import { editFlat, editMap } from './header-edits.js';
 import { watchPace } from './watch-pace.js';
-import type { StartCall, UpstreamAnswer, UpstreamCall } from './upstream-call.js';
+import { InvalidAnswer, type StartCall, type UpstreamAnswer, type UpstreamCall } from './upstream-call.js';
 
 /** RFC 9110 9.2.2. */
 const IDEMPOTENT = new Set(METHODS.filter((each) => !['POST', 'PATCH', 'CONNECT'].includes(each)));
@@ -258,6 +258,8 @@ export class Exchange {
     const silenceMs = this.#service.policy?.timeouts?.silenceMs ?? this.#parts.silenceMs;
     if (call.timedOut)
       return this.#answerOwn(504, `${this.#app} did not answer within ${silenceMs / 1000} s`);
+    if (error instanceof InvalidAnswer)
+      return this.#answerOwn(502, `${this.#app} gave an answer that is not valid HTTP (${error.message})`);
     const code = 'code' in error ? String(error.code) : error.message;
     this.#answerOwn(
       502,

@@ -5,10 +5,12 @@ import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node
 import type { Socket } from 'node:net';
 import type ProxyServer from 'http-proxy';
 import type { Clock } from '#libs/time';
+import { HEAD_LIMITS } from '../fast/limits.js';
 import { endToEnd } from './forwarded-headers.js';
 import { faultOfAnswer } from './strict-screen.js';
 import {
   cleanTrailers,
+  InvalidAnswer,
   type StartCall,
   type UpstreamAnswer,
   type UpstreamAsk,
@@ -50,6 +52,8 @@ class Http1Call implements UpstreamCall {
         target: { protocol: 'http:', host: target.host, port: target.port },
         // without an agent http-proxy opens a connection for this request alone
         ...(fresh || hello ? {} : { agent: parts.agent }),
+        // what http-proxy begins its request with; without a limit Node's is 16 KiB
+        ssl: { maxHeaderSize: HEAD_LIMITS.headBytes },
         buffer: new Gate((upstream) => this.#prepare(upstream)),
         selfHandleResponse: true,
         toProxy: true,
@@ -130,7 +134,7 @@ class Http1Call implements UpstreamCall {
     const fault = faultOfAnswer(response, this.#ask.method);
     if (fault !== undefined) {
       upstream.destroy();
-      this.#fail(new Error(fault));
+      this.#fail(new InvalidAnswer(fault));
       return;
     }
     this.#over = true;
@@ -148,9 +152,15 @@ class Http1Call implements UpstreamCall {
   #fail(error: Error): void {
     if (this.#over) return;
     this.#over = true;
-    this.#events.failed(error);
+    this.#events.failed(isHeadTooLong(error) ? new InvalidAnswer(HEAD_TOO_LONG) : error);
   }
 }
+
+/** As the fast path says it. */
+export const HEAD_TOO_LONG = `the head is longer than ${HEAD_LIMITS.headBytes} bytes`;
+
+export const isHeadTooLong = (error: Error): boolean =>
+  'code' in error && error.code === 'HPE_HEADER_OVERFLOW';
 
 /** Handed to http-proxy as its `buffer`: the thing it pipes into the request it made. */
 class Gate extends Stream {

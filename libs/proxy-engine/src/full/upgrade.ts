@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import type { AdmittedRequest } from '../admission/admit.js';
 import { stickyCookie } from '../admission/sticky-cookie.js';
 import { bodyBytesOf } from '../answers.js';
+import { HEAD_LIMITS } from '../fast/limits.js';
 import type { Origin } from '../fronts/origin.js';
 import { isUsableRequestId, makeRequestId } from '../fast/request-id.js';
 import type { ClosedBy, Observer } from '../observe/request-record.js';
@@ -18,6 +19,7 @@ import { relayWebSocket } from '../drain/websocket-relay.js';
 import type { HeaderMap } from './client-side.js';
 import { editFlat, editMap } from './header-edits.js';
 import { addForwarded, endToEnd } from './forwarded-headers.js';
+import { HEAD_TOO_LONG, isHeadTooLong } from './http1-call.js';
 import type { HandshakeAnswer, UpgradeClient } from './upgrade-client.js';
 
 export const isWebSocket = (req: IncomingMessage): boolean =>
@@ -143,7 +145,15 @@ class Upgrade {
       stream.off('close', gone);
       this.#pass(dialled, response);
     });
-    asked.once('error', () => refuse(502, 'closed the connection during the handshake', 'target'));
+    asked.once('error', (error) =>
+      refuse(
+        502,
+        isHeadTooLong(error)
+          ? `gave an answer that is not valid HTTP (${HEAD_TOO_LONG})`
+          : 'closed the connection during the handshake',
+        'target',
+      ),
+    );
     asked.end();
   }
 
@@ -152,6 +162,7 @@ class Upgrade {
       createConnection: () => upstream,
       method: 'GET',
       path: this.#ask.route.url,
+      maxHeaderSize: HEAD_LIMITS.headBytes,
       headers: { ...this.#headers, connection: 'Upgrade', upgrade: 'websocket' },
     });
   }

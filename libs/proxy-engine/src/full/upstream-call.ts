@@ -59,6 +59,9 @@ export interface UpstreamCall {
   abandon(): void;
 }
 
+/** What came is no answer that may be passed on; the message says why. */
+export class InvalidAnswer extends Error {}
+
 export type StartCall = (ask: UpstreamAsk, events: UpstreamEvents) => UpstreamCall;
 
 /** Names that no trailer may have: they frame, route or authenticate, and a receiver could take them for headers (RFC 9110 6.5.1). */
