@@ -68,6 +68,8 @@ export function answerQuery(
   return fit(packet, limit, sendsOptions(query));
 }
 
+const TRANSFERS: ReadonlySet<string> = new Set(['AXFR', 'IXFR']);
+
 interface Found {
   readonly rcode: number;
   readonly answers: Answer[];
@@ -89,6 +91,8 @@ function resolve(question: Question, options: AnswerOptions, most: number): Foun
     return found(RCODE.refused);
   const named = options.names.find(question.name);
   if (named.kind === 'foreign') return found(RCODE.refused);
+  // a whole zone goes to nobody; an empty answer would look like an empty zone (RFC 5936 2.2.1, RFC 1995 4)
+  if (TRANSFERS.has(question.type)) return found(RCODE.refused);
   const soa = soaOf(question.name, options);
   if (named.kind === 'nothing') return found(RCODE.noSuchName, { authorities: [soa] });
   const isApex = options.names.zoneOf(question.name) === question.name.toLowerCase();

@@ -74,7 +74,11 @@ async function start(table: RouteTable): Promise<{ server: DnsServer; port: numb
   return { server, port, resolver };
 }
 
-const query = (name: string, type: RecordType | 'ANY', more: Partial<Packet> = {}): Buffer =>
+const query = (
+  name: string,
+  type: RecordType | 'ANY' | 'AXFR' | 'IXFR',
+  more: Partial<Packet> = {},
+): Buffer =>
   dns.encode({
     type: 'query',
     id: 4711,
@@ -260,6 +264,17 @@ describe('what there is not', () => {
     const any = dns.decode(await askUdp(port, query('web.shop.longrun', 'ANY')));
     expect(any.answers).toEqual([expect.objectContaining({ type: 'HINFO' })]);
   });
+
+  it.each(['AXFR', 'IXFR'] as const)(
+    'give the zone to nobody: %s is refused by UDP and TCP',
+    async (type) => {
+      const { port } = await start(SHOP);
+      const queries = ['longrun', 'web.shop.longrun', 'none.longrun'].map((name) => query(name, type));
+      for (const each of queries) expect(rcodeOf(await askUdp(port, each))).toBe(5);
+      for (const { flags, answers, authorities } of await askTcp(port, queries))
+        expect([(flags ?? 0) & 0xf, answers, authorities]).toEqual([5, [], []]);
+    },
+  );
 });
 
 describe('size', () => {
