@@ -3,7 +3,7 @@
 // A file that is broken or gone meanwhile leaves its old certificate in use and is a warning, for a port without a certificate is an
 // outage; nothing of a file's content is ever shown.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { SecureContext } from 'node:tls';
 import type { Clock, Timer } from '#libs/time';
 import { CertificateError, readCertificate, type Certificate } from './certificate.js';
@@ -161,7 +161,7 @@ export class CertificateStore {
       return false;
     }
     this.#entries.delete(file);
-    this.#note(`${basename(file)} is gone; its certificate is not used any more`);
+    this.#note(`${file} is gone; its certificate is not used any more`);
     return true;
   }
 

@@ -219,6 +219,16 @@ describe('the HTTPS port', () => {
     await until('the renewal', () => engine.warnings().length === 0);
   });
 
+  it('names the whole path of a file that is gone and whose certificate is left out', async () => {
+    put('admin.pem', selfSigned(['admin.web.example']).pem);
+    await start();
+    rmSync(join(folder, 'admin.pem'));
+    const text = `${join(folder, 'admin.pem')} is gone; its certificate is not used any more`;
+    await until('the notice', () => notices.length > 0);
+    expect(notices).toEqual([text]);
+    expect(await servedName('admin.web.example')).toBe('web.example');
+  });
+
   it('does not open without a certificate that can be used, and says why', async () => {
     await expect(start([join(folder, 'none')])).rejects.toThrow(/none cannot be read: ENOENT/);
     put('web.pem', 'x');
