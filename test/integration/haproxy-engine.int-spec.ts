@@ -1,8 +1,9 @@
 // HAProxy as the data path, through the suite that every engine passes; and what is particular to it: a process beside ours, which
 // may die alone or outlive us.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, get, type Server } from 'node:http';
+import { get as getSecurely } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,8 +11,8 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/glo
 import { engineConformance } from '#libs/engine-conformance';
 import { HaproxyEngine, type HaproxyEngineOptions } from '#libs/haproxy-engine';
 import { asAppId, asInstanceId, asTaskId, timestampOf } from '#libs/model';
-import type { RouteTable } from '#libs/routing';
-import { freePort, until } from '#libs/testkit';
+import type { RoutePolicy, RouteTable } from '#libs/routing';
+import { freePort, selfSigned, until } from '#libs/testkit';
 import { SystemClock } from '#libs/time';
 
 const folder = mkdtempSync(join(tmpdir(), 'longrun-haproxy-'));
@@ -106,6 +107,38 @@ describeHere('the process of HAProxy', () => {
       .trim()
       .split('\n')
       .map(Number);
+
+  it('promises TLS in its own answers, too, over TLS alone', async () => {
+    const tls = { port: await freePort(), certificates: [join(folder, `${at}.pem`)] };
+    writeFileSync(join(folder, `${at}.pem`), selfSigned(['web.example']).pem);
+    const engine = await engineAt({ tls });
+    const promised = (secure: boolean): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        const options = { host: '127.0.0.1', headers: { host: 'web.example' }, agent: false as const };
+        const asked = secure
+          ? getSecurely({ ...options, port: tls.port, rejectUnauthorized: false })
+          : get({ ...options, port });
+        asked.once('error', reject).once('response', ({ statusCode, headers }) => {
+          resolve([statusCode, headers['strict-transport-security']]);
+          asked.destroy();
+        });
+      });
+    const routed = (number: number, ports: readonly number[], policy: RoutePolicy): RouteTable => {
+      const table = aTable(number, ports);
+      return { ...table, services: table.services.map((each) => ({ ...each, policy })) };
+    };
+    const hsts = { maxAgeSeconds: 60 };
+    const rounds = [
+      [200, [target], { hsts }],
+      [403, [target], { hsts, allow: [] }],
+      [503, [], { hsts }],
+    ] as const;
+    for (const [nth, [status, ports, policy]] of rounds.entries()) {
+      await engine.swap(routed(nth + 1, ports, policy));
+      expect(await promised(true)).toEqual([status, 'max-age=60']);
+      expect(await promised(false)).toEqual([status, undefined]);
+    }
+  });
 
   /** Who answered 30 requests, one after the other. */
   const answers = async (host?: string): Promise<string[]> => {

@@ -155,7 +155,8 @@ function httpRules(name: string, service: RouteService, place: RulePlace): strin
   if (policy?.hsts) {
     const { maxAgeSeconds, includeSubDomains, preload } = policy.hsts;
     const value = `max-age=${maxAgeSeconds}${includeSubDomains ? '; includeSubDomains' : ''}${preload ? '; preload' : ''}`;
-    rules.push(`http-response set-header strict-transport-security ${quote(value)} if { ssl_fc }`);
+    // also in HAProxy's own answers
+    rules.push(`http-after-response set-header strict-transport-security ${quote(value)} if { ssl_fc }`);
   }
   if (policy?.compress)
     rules.push(
