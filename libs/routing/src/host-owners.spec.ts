@@ -5,6 +5,7 @@ import { anAppSpec, aPortDefinition, aVersion } from '#libs/testkit';
 import { buildRouteTable, routeWarnings, type RoutedApp } from './build-route-table.js';
 import { servedBy } from './groups.js';
 import { hostAges, REMEMBERED_HOSTS_MAX } from './host-owners.js';
+import { siblingsAmong } from './labels/deployment-groups.js';
 import { match } from './match.js';
 import type { RouteTable } from './route-table.js';
 
@@ -22,7 +23,8 @@ interface Change {
 }
 
 function changed(before: App | undefined, current: AppVersion, change: Change = {}): App {
-  const ages = hostAges(before, current, { others: [], isTakenBack: false, ...change });
+  const { others = [], isTakenBack = false } = change;
+  const ages = hostAges(before, current, { siblings: siblingsAmong(others)(current.spec), isTakenBack });
   return { ...{ id: current.spec.id, current, removing: false, revision: 1 }, ...ages };
 }
 const created = (id: string, labels: Labels, at: number, change?: Change): App =>

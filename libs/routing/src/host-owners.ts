@@ -5,7 +5,6 @@
 import { portsOf, type App, type AppSpec, type AppVersion, type Timestamp } from '#libs/model';
 import { hostsAndPaths, matchWeightOf, type HostAndPath } from './host-claims.js';
 import { deploymentGroups, type Member } from './labels/deployment-groups.js';
-import { deploymentGroupOf } from './labels/place.js';
 import { readPortLabels } from './port-labels.js';
 import type { RouteService } from './route-table.js';
 import { servesTcp } from './targets.js';
@@ -17,8 +16,8 @@ export const REMEMBERED_HOSTS_MAX = 1_000;
 export type HostAges = Pick<App, 'hostsSince' | 'hostsLeft'>;
 
 export interface AgeSources {
-  /** Every other app; one that joins a deployment group shares the ages of the members that are there. */
-  readonly others: Iterable<App>;
+  /** Of the app's deployment group (`siblingsAmong`); who joins one shares the ages of the members that are there. */
+  readonly siblings: readonly App[];
   /** A running deployment is taken back: what it left off is asked for as if it never had. */
   readonly isTakenBack: boolean;
 }
@@ -28,7 +27,7 @@ export function hostAges(before: App | undefined, next: AppVersion, sources: Age
   const asked = keysOf(next.spec).slice(0, REMEMBERED_HOSTS_MAX);
   const had = before ? agesOf(before) : new Map<string, Timestamp>();
   const left = sources.isTakenBack ? before?.hostsLeft : undefined;
-  const shared = asked.length > 0 ? membersOf(next.spec, sources.others).map(agesOf) : [];
+  const shared = asked.length > 0 ? sources.siblings.map(agesOf) : [];
   const sinceOf = (key: string): Timestamp => {
     const own = had.get(key) ?? left?.[key] ?? next.lastConfigChangeAt;
     return oldest([own, ...shared.flatMap((ages) => ages.get(key) ?? [])]);
@@ -137,14 +136,6 @@ function keysOf(spec: AppSpec): readonly string[] {
 /** Since when it asks for each; rows of earlier releases, and what is beyond the limit, count from the last change of the config. */
 const agesOf = ({ current, hostsSince }: App): ReadonlyMap<string, Timestamp> =>
   new Map(keysOf(current.spec).map((key) => [key, hostsSince?.[key] ?? current.lastConfigChangeAt]));
-
-function membersOf(spec: AppSpec, others: Iterable<App>): readonly App[] {
-  const group = deploymentGroupOf(spec);
-  if (group === undefined) return [];
-  return [...others].filter(
-    ({ id, removing, current }) => id !== spec.id && !removing && deploymentGroupOf(current.spec) === group,
-  );
-}
 
 const oldestOrNone = (times: readonly Timestamp[]): Timestamp | undefined =>
   times.reduce<Timestamp | undefined>((a, b) => (a === undefined || b < a ? b : a), undefined);

@@ -22,6 +22,8 @@ export { servicePortsSince } from './service-ports.js';
 export type { RouteWarning } from './service-ports.js';
 export { hostClaims } from './host-claims.js';
 export type { HostClaim } from './host-claims.js';
+export { siblingsAmong } from './labels/deployment-groups.js';
+export type { SiblingsOf } from './labels/deployment-groups.js';
 export { hostAges } from './host-owners.js';
 export { match, matchedPrefix } from './match.js';
 export { servedBy } from './groups.js';

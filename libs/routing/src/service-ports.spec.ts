@@ -2,6 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { asAppId, timestampOf, type App, type AppVersion } from '#libs/model';
 import { anAppSpec, aPortDefinition, aVersion } from '#libs/testkit';
+import { siblingsAmong } from './labels/deployment-groups.js';
 import { grantServicePorts, servicePortsSince } from './service-ports.js';
 
 const RANGE = { from: 10_000, to: 10_010 };
@@ -46,6 +47,18 @@ describe('a service port', () => {
       versionOf(OLD, [10_001], 30),
     );
     expect(ownerOf(young, old)).toEqual([YOUNG]);
+  });
+
+  it('of a deployment group stays with those that joined it when the oldest member goes', () => {
+    const labels = { HAPROXY_DEPLOYMENT_GROUP: 'g' };
+    const blue = changed(versionOf(asAppId('/blue'), [10_001], 10, { labels }));
+    const joining = versionOf(asAppId('/green'), [10_001], 30, { labels });
+    const green = (others: readonly App[]): App => ({
+      ...changed(joining),
+      servicePortsSince: servicePortsSince(undefined, joining, siblingsAmong(others)(joining.spec)),
+    });
+    expect(ownerOf(young, green([blue, young]))).toEqual([asAppId('/green')]);
+    expect(ownerOf(young, green([{ ...blue, removing: true }, young]))).toEqual([YOUNG]);
   });
 
   it('counts from the last change of the config where a release before this one stored the row', () => {

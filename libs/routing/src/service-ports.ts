@@ -43,16 +43,28 @@ export function grantServicePorts(apps: readonly App[], range: PortRange): Grant
   return { has: (app, portIndex) => granted.has(keyOf(app, portIndex)), warnings };
 }
 
-/** What an app is to remember when `next` becomes its version (`App.servicePortsSince`); `before`: its row until then. */
-export function servicePortsSince(before: App | undefined, next: AppVersion): Record<string, Timestamp> {
-  const had = before ? new Map(claimsOf(before).map((each) => [each.servicePort, each.since])) : null;
+/**
+ * What an app is to remember when `next` becomes its version (`App.servicePortsSince`); `before`: its row until then; `siblings`:
+ * of its deployment group (`siblingsAmong`), for who joins one shares the ages of the members that are there.
+ */
+export function servicePortsSince(
+  before: App | undefined,
+  next: AppVersion,
+  siblings: readonly App[] = [],
+): Record<string, Timestamp> {
+  const had = before ? agesOf(before) : undefined;
+  const shared = siblings.map(agesOf);
   return Object.fromEntries(
-    askedFor(next.spec).map(({ servicePort }) => [
-      String(servicePort),
-      had?.get(servicePort) ?? next.lastConfigChangeAt,
-    ]),
+    askedFor(next.spec).map(({ servicePort }) => {
+      const own = had?.get(servicePort) ?? next.lastConfigChangeAt;
+      const ages = shared.flatMap((each) => each.get(servicePort) ?? []);
+      return [String(servicePort), ages.reduce((a, b) => (b < a ? b : a), own)];
+    }),
   );
 }
+
+const agesOf = (app: App): ReadonlyMap<number, Timestamp> =>
+  new Map(claimsOf(app).map((each) => [each.servicePort, each.since]));
 
 interface Claim {
   readonly app: App;

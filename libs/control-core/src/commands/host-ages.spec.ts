@@ -47,6 +47,22 @@ describe('a virtual host that two apps ask for', () => {
     expect(ownerOf(cluster)).toBe(FAR);
   });
 
+  it('and a service port stay with a deployment group whose oldest app is removed', async () => {
+    const blue = {
+      labels: { ...labels, HAPROXY_DEPLOYMENT_GROUP: 'shop' },
+      portDefinitions: [{ port: 10_005 }],
+    };
+    const cluster = await ScriptedCluster.serving(body(WEB, blue), 20_000);
+    await cluster.core.apps.create(body(FAR, { portDefinitions: blue.portDefinitions }), false, CALL);
+    await cluster.advance(20_000);
+    await cluster.core.apps.create(body(asAppId('/green'), blue), false, CALL);
+    await cluster.advance(20_000);
+    await cluster.core.apps.remove(WEB, false);
+    expect(ownerOf(cluster)).toBe('/shop');
+    const table = match(cluster.core.routes.table(cluster.core.state));
+    expect(table.byServicePort(10_005)?.appId).toBe('/shop');
+  });
+
   it.each([
     ['removal', (cluster: ScriptedCluster) => cluster.core.apps.remove(WEB, false)],
     ['change', (cluster: ScriptedCluster) => cluster.core.apps.update(WEB, { labels: {} }, FORCED, CALL)],

@@ -15,7 +15,7 @@ import {
   type Timestamp,
 } from '#libs/model';
 import { conflictsWith, planSteps, replacedApps, type Wanted } from '#libs/planner';
-import { hostAges, servicePortsSince } from '#libs/routing';
+import { hostAges, servicePortsSince, siblingsAmong, type SiblingsOf } from '#libs/routing';
 import type { Write } from '#libs/store';
 import type { Foreseeable } from '../foresight/foresight.js';
 import type { Proposal } from '../lane.js';
@@ -85,6 +85,7 @@ export function startDeployment(
   const conflicting = conflictsWith(planned.steps, others);
   if (conflicting.length && !request.force) throw failures.locked(conflicting);
   const done = planned.steps.length === 0;
+  const siblingsOf = siblingsAmong(workingSet.apps.values());
   const deployment: Deployment = {
     id: request.id,
     version: request.version,
@@ -106,7 +107,7 @@ export function startDeployment(
     writes: [
       ...(takesBack ? [{ kind: 'put-deployment', deployment: takesBack } as const] : []),
       ...conflicting.flatMap((id) => endWrites(workingSet.deployments.get(id), request.id, now)),
-      ...changes.flatMap((change) => appWrites(change, workingSet, request)),
+      ...changes.flatMap((change) => appWrites(change, workingSet, request, siblingsOf)),
       ...groups.writes,
       { kind: 'put-deployment', deployment },
     ],
@@ -148,6 +149,7 @@ function appWrites(
   { appId, before, after }: AppChange,
   workingSet: WorkingSet,
   { takesBack, goesBack = false }: DeploymentRequest,
+  siblingsOf: SiblingsOf,
 ): Write[] {
   const isTakenBack = takesBack !== undefined || goesBack;
   const stored = workingSet.apps.get(appId);
@@ -158,12 +160,11 @@ function appWrites(
   if (after) {
     // one that is being removed asks for nothing: it comes anew, unless its removal is taken back
     const asking = app?.removing && !isTakenBack ? undefined : app;
+    const siblings = siblingsOf(after.spec);
     const now = {
-      ...{ current: after, removing: false, servicePortsSince: servicePortsSince(asking, after) },
-      ...hostAges(asking, after, {
-        others: workingSet.apps.values(),
-        isTakenBack: takesBack !== undefined,
-      }),
+      ...{ current: after, removing: false },
+      servicePortsSince: servicePortsSince(asking, after, siblings),
+      ...hostAges(asking, after, { siblings, isTakenBack: takesBack !== undefined }),
     };
     const next: App = app
       ? { ...withoutHostAges(app), ...now, revision: app.revision + 1 }

@@ -1,7 +1,7 @@
 // Blue and green: apps with the same HAPROXY_DEPLOYMENT_GROUP answer for one service, as marathon_lb.py merges them. The older app's
 // labels and port count while both are there; for each healthy instance of the newest one an older one gets no new requests.
 // Nothing is decided here: the table only shows the apps as one.
-import type { App, Instance } from '#libs/model';
+import type { App, AppSpec, Instance } from '#libs/model';
 import type { RouteTarget } from '../route-table.js';
 import { deploymentGroupOf } from './place.js';
 
@@ -35,6 +35,31 @@ export function deploymentGroups<M extends Member>(apps: readonly M[]): Deployme
       const [first, ...rest] = members.sort(byAge);
       return first ? [{ id, members: inDirection([first, ...rest]) }] : [];
     });
+}
+
+export type SiblingsOf = (spec: AppSpec) => readonly App[];
+
+/** Tells the other apps of the deployment group that an app with a definition is in, without those that are being removed. */
+export function siblingsAmong(apps: Iterable<App>): SiblingsOf {
+  let groups: Map<string, App[]> | undefined;
+  return (spec) => {
+    const group = deploymentGroupOf(spec);
+    if (group === undefined) return [];
+    groups ??= byGroup(apps);
+    return (groups.get(group) ?? []).filter(({ id }) => id !== spec.id);
+  };
+}
+
+function byGroup(apps: Iterable<App>): Map<string, App[]> {
+  const groups = new Map<string, App[]>();
+  for (const app of apps) {
+    const group = app.removing ? undefined : deploymentGroupOf(app.current.spec);
+    if (group === undefined) continue;
+    const members = groups.get(group) ?? [];
+    groups.set(group, members);
+    members.push(app);
+  }
+  return groups;
 }
 
 /** Groups that are not merged, with the app whose id is in the way. */
