@@ -1,5 +1,5 @@
 // `npm run bench:zero-loss [-- OPTIONS]`: the zero-loss gate in its long form, then the same load and the same changes before
-// `--engine haproxy`, HAProxy told by reloads, and a Longrun that does not wait for confirmations. The first must lose nothing, the last
+// `--engine haproxy`, HAProxy and nginx told by reloads, and a Longrun that does not wait for confirmations. The first must lose nothing, the last
 // must lose something: a gate that cannot fail proves nothing.
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -74,6 +74,10 @@ const ROWS: Readonly<Record<string, { title: string; run: () => Promise<GateResu
     title: 'HAProxy with config reload',
     run: () => zeroLossGate({ ...form, front: 'config-reload' }),
   },
+  'nginx-reload': {
+    title: 'nginx with config reload',
+    run: () => zeroLossGate({ ...form, front: 'nginx-reload' }),
+  },
   'without-confirmation': { title: 'Longrun without confirmation (planted)', run: withoutConfirmation },
 };
 
@@ -83,8 +87,9 @@ const chosen = values['without-confirmation']
 for (const name of chosen) {
   const row = ROWS[name];
   if (!row) throw new Error(`--only takes ${Object.keys(ROWS).join(', ')}, not "${name}"`);
-  if (/haproxy|reload/.test(name) && !isInstalled('haproxy')) {
-    say(`${row.title}: left out, HAProxy is not installed`);
+  const needed = name === 'nginx-reload' ? 'nginx' : /haproxy|reload/.test(name) ? 'haproxy' : undefined;
+  if (needed !== undefined && !isInstalled(needed)) {
+    say(`${row.title}: left out, ${needed} is not installed`);
     continue;
   }
   say(`${row.title} …`);

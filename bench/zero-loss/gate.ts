@@ -19,14 +19,16 @@ import {
   writeCertificate,
   type Amounts,
 } from './changes.js';
-import { ConfigReload } from './config-reload.js';
+import { ConfigReload, type PeerName } from './config-reload.js';
 import { Load } from './load.js';
 import { childrenOf, clientPortsOf, crashWorker, type Crash } from './proxy-processes.js';
 import type { Front } from './requests.js';
 import { reasons, type Failure, type Tally } from './tally.js';
 
-/** Each with `--workers 2`. The last is HAProxy, told by reloads. */
-export type FrontKind = 'builtin' | 'haproxy' | 'config-reload';
+/** The first two with `--workers 2`; the others are told by reloads. */
+export type FrontKind = 'builtin' | 'haproxy' | 'config-reload' | 'nginx-reload';
+
+const PEERS: Partial<Record<FrontKind, PeerName>> = { 'config-reload': 'haproxy', 'nginx-reload': 'nginx' };
 
 export interface GateOptions {
   readonly front: FrontKind;
@@ -116,9 +118,9 @@ class Gate {
       [UPDATED, SCALED].map((id) => appOf(id, service, options.amounts)),
     );
     for (const id of [UPDATED, SCALED]) await up.settled(id, options.amounts.instances);
-    const isPeer = options.front === 'config-reload';
-    const front = isPeer ? { http: own[0] ?? 0, https: own[1] ?? 0 } : { http: up.ports.proxy, https };
-    const driver = isPeer ? await ConfigReload.start(up, front, folder, pem) : undefined;
+    const peer = PEERS[options.front];
+    const front = peer ? { http: own[0] ?? 0, https: own[1] ?? 0 } : { http: up.ports.proxy, https };
+    const driver = peer ? await ConfigReload.start(up, peer, { front, folder, pem }) : undefined;
     return new Gate(options, up, await EventTail.open(up.url), folder, front, driver);
   }
 
