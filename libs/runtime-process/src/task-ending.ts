@@ -174,9 +174,7 @@ export class TaskEnding {
     const { records, processes, clock } = this.parts;
     const { taskId } = task.launch;
     const isFirst = !task.requested || task.stops === 1;
-    // one that was over before nobody's request ended, also while its end is still being settled
-    const isOver = task.started !== undefined && this.#seemsOver(task);
-    if (!task.requested && !isOver) {
+    if (!task.requested && records.exitStatusOf(taskId) === undefined) {
       task.requested = true;
       await records.write(taskId, 'stop', String(clock.now()));
     }
