@@ -75,6 +75,23 @@ describe.each(PATHS)('connections through the engine, HTTP by the $path path', (
     await expect(once(dial(), 'connect')).rejects.toThrow('ECONNREFUSED');
   });
 
+  it('passes over every target that refuses at once', async () => {
+    const alive = await tcpBackend((socket) => socket.pipe(socket));
+    for (let round = 1; round <= 8; round += 1) {
+      const dead = await Promise.all(
+        Array.from({ length: 9 }, async (_, at) => [`dead-${round}-${at}`, await freePort()]),
+      );
+      const ports = { ...(Object.fromEntries(dead) as Record<string, number>), alive };
+      await engine.swap(aTable(round, aService(ports, { servicePort, mode: 'tcp' })));
+      const client = dial();
+      const seen = collect(client);
+      client.write('hello');
+      await until('the echo or the end', () => seen.text === 'hello' || seen.ended);
+      expect(seen.text).toBe('hello');
+      client.destroy();
+    }
+  });
+
   it('ends the connection to the task when a client that had said its last word breaks off', async () => {
     let closed = false;
     let received = '';

@@ -173,6 +173,20 @@ describe.each(PATHS)('HTTP through the engine, $path path', ({ fastPath }) => {
     await until('nothing in flight', () => engine.inFlight().size === 0);
   });
 
+  it('passes over every target that refuses at once, so that tasks that died together do not hide one that serves', async () => {
+    const { port: alive } = await backend((req, res) => void req.pipe(res));
+    for (let round = 1; round <= 8; round += 1) {
+      const dead = await Promise.all(
+        Array.from({ length: 9 }, async (_, at) => [`dead-${round}-${at}`, await freePort()]),
+      );
+      await engine.swap(
+        aTable(round, aService({ ...(Object.fromEntries(dead) as Record<string, number>), alive })),
+      );
+      const answer = await ask({ port, method: 'POST', body: `pay ${round}` });
+      expect(answer).toMatchObject({ status: 200, text: `pay ${round}` });
+    }
+  });
+
   it('says why nobody can answer', async () => {
     await engine.swap(aTable(1, aService({})));
     const answer = await ask({ port });

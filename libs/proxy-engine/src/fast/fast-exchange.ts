@@ -13,6 +13,7 @@ import type { Origin } from '../fronts/origin.js';
 import { idleMsFor, IDLE_MS_MAX } from '../full/upstream-agent.js';
 import { nobodyWatches } from '../observe/request-record.js';
 import type { Cancel, NoTarget, Outcome, Pick, Placed } from '../targets/pick.js';
+import { Turns } from '../targets/turns.js';
 import { isShortage } from '../tcp/shortage.js';
 import { ownAnswerText, rewriteAnswer, rewriteInterim } from './answer-rewrite.js';
 import { BodyMeter } from './body-meter.js';
@@ -25,7 +26,6 @@ import { isJoined, part, writeMessage, type Piece, type Written } from './wire-w
 
 /** RFC 9110 9.2.2. */
 const IDEMPOTENT = new Set(METHODS.filter((each) => !['POST', 'PATCH', 'CONNECT'].includes(each)));
-const ATTEMPTS_MAX = 3;
 const GATEWAY_FAULTS = new Set([502, 503, 504]);
 
 /** How the client's connection goes on after an exchange. */
@@ -78,7 +78,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
   #heldBytes = 0;
 
   #tried: Set<TaskId> | undefined;
-  #attempts = 0;
+  readonly #turns = new Turns();
   #repeated = false;
   #cancel: Cancel | undefined;
   #pick: Pick | undefined;
@@ -209,8 +209,10 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     const connection = this.#connection;
     this.#connection = undefined;
     if (this.#over || !connection) return;
-    if (!connection.connected) this.#refused(isShortage(error) ? undefined : 'refused');
-    else if (!this.#answer) this.#broken(connection, error);
+    if (!connection.connected) {
+      this.#turns.noteRefusal(error);
+      this.#refused(isShortage(error) ? undefined : 'refused');
+    } else if (!this.#answer) this.#broken(connection, error);
     else if (this.#answerDone) this.#finishUnread();
     else if (this.#unframed && !error) this.#endUnframed();
     else this.#tear();
@@ -234,7 +236,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
   #place(fresh: boolean): void {
     const { routes } = this.#world;
     const { service, wish } = this.#route;
-    if (this.#attempts >= (service.policy?.retries?.attempts ?? ATTEMPTS_MAX)) {
+    if (this.#turns.areOver(service.policy?.retries?.attempts)) {
       this.#refuse(routes.explain(service, { ...wish, ...this.#exceptTried() }));
       return;
     }
@@ -252,7 +254,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     const { pick } = placed;
     const { service } = this.#route;
     const { pools, connectTimeoutMs } = this.#world;
-    this.#attempts += 1;
+    this.#turns.take();
     this.#pick = pick;
     this.#target = pick.target;
     const pool = pools.of(service, pick.target);
@@ -500,7 +502,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     const { service } = this.#route;
     const retries = service.policy?.retries;
     if (!retries?.on?.includes(status) || this.#consumed || !IDEMPOTENT.has(this.method)) return false;
-    if (this.#attempts >= (retries.attempts ?? ATTEMPTS_MAX)) return false;
+    if (this.#turns.areOver(retries.attempts)) return false;
     this.#triedNow();
     if (!this.#hasUntried() || !this.#world.routes.mayRetry(service)) return false;
     this.#dropConnection();
@@ -631,7 +633,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
       requestId: this.#requestId,
       status: this.#status,
       durationMs: performance.now() - this.#startedAt,
-      retries: Math.max(0, this.#attempts - 1),
+      retries: Math.max(0, this.#turns.taken - 1),
       bytesOut: this.#ownBytes || (this.#answerBody?.bytes ?? 0),
     });
   }

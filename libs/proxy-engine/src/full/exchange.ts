@@ -19,6 +19,7 @@ import type { LiveRoutes } from '../targets/live-routes.js';
 import { writeProxyHeader } from '../tcp/proxy-header.js';
 import { isShortage } from '../tcp/shortage.js';
 import type { Cancel, NoTarget, Outcome, Pick } from '../targets/pick.js';
+import { Turns } from '../targets/turns.js';
 import type { ClientSide, HeaderMap } from './client-side.js';
 import { editFlat, editMap } from './header-edits.js';
 import { watchPace } from './watch-pace.js';
@@ -26,7 +27,6 @@ import { InvalidAnswer, type StartCall, type UpstreamAnswer, type UpstreamCall }
 
 /** RFC 9110 9.2.2. */
 const IDEMPOTENT = new Set(METHODS.filter((each) => !['POST', 'PATCH', 'CONNECT'].includes(each)));
-const TARGETS_MAX = 3;
 const GATEWAY_FAILURES = new Set([502, 503, 504]);
 
 export interface ExchangeParts {
@@ -71,6 +71,7 @@ export class Exchange {
   readonly #headers: HeaderMap;
   readonly #requestId: string;
   readonly #tried = new Set<TaskId>();
+  readonly #turns = new Turns();
   #asked = 0;
   #repeated = false;
   #status = 0;
@@ -116,8 +117,7 @@ export class Exchange {
   }
 
   #next(fresh: boolean): void {
-    const attempts = this.#service.policy?.retries?.attempts ?? TARGETS_MAX;
-    if (this.#tried.size >= attempts)
+    if (this.#turns.areOver(this.#service.policy?.retries?.attempts))
       return this.#refuse(
         this.#parts.routes.explain(this.#service, { ...this.#route.wish, tried: this.#tried }),
       );
@@ -128,6 +128,7 @@ export class Exchange {
         this.#queued = undefined;
         if (placed.kind === 'none') return this.#refuse(placed.why);
         if (this.#client.gone) return placed.pick.release();
+        this.#turns.take();
         this.#tried.add(placed.pick.target.taskId);
         this.#forward(placed.pick, fresh);
       },
@@ -228,12 +229,16 @@ export class Exchange {
     // the call may fail before it is known here: nothing was connected then
     if (call?.connected !== true) {
       this.#over(attempt, isShortage(error) ? undefined : 'refused');
+      this.#turns.noteRefusal(error);
       return this.#next(false);
     }
     this.#over(attempt, call.unseen ? undefined : 'failed');
     if (this.#mayRepeat(call)) {
       this.#repeated = true;
-      if (!this.#hasUntried()) this.#tried.delete(attempt.pick.target.taskId);
+      if (!this.#hasUntried()) {
+        this.#tried.delete(attempt.pick.target.taskId);
+        this.#turns.takeBack();
+      }
       return this.#next(true);
     }
     this.#giveUp(call, error);

@@ -1,4 +1,4 @@
-// Opens a connection of its own to one of a service's targets (TCP, WebSocket): up to three are tried, each claimed while it is
+// Opens a connection of its own to one of a service's targets (TCP, WebSocket): some are tried, each claimed while it is
 // tried; one that does not accept is left out for a while.
 import { connect, type Socket } from 'node:net';
 import type { TaskId } from '#libs/model';
@@ -6,11 +6,11 @@ import type { RouteService, RouteTarget } from '#libs/routing';
 import type { Clock } from '#libs/time';
 import type { LiveRoutes } from '../targets/live-routes.js';
 import type { Pick } from '../targets/pick.js';
+import { Turns } from '../targets/turns.js';
 import type { TargetWish } from '../targets/wish.js';
 import { writeProxyHeader, type Endpoints } from './proxy-header.js';
 import { isShortage } from './shortage.js';
 
-const TARGETS_MAX = 3;
 /** Finds peers that vanished without a word. */
 export const PROBE_AFTER_MS = 60_000;
 
@@ -43,9 +43,11 @@ export async function dial(
   { wish, endpoints }: DialAsk,
 ): Promise<Dialled | NotDialled> {
   const tried = new Set<TaskId>();
-  while (tried.size < TARGETS_MAX) {
+  const turns = new Turns();
+  while (!turns.areOver()) {
     const pick = await place(routes, service, { ...wish, tried });
     if (!pick) break;
+    turns.take();
     tried.add(pick.target.taskId);
     const policy = (routes.matcher.counterpartOf(service) ?? service).policy;
     const opened = await open(pick.target, clock, policy?.timeouts?.connectMs ?? connectTimeoutMs);
@@ -56,6 +58,7 @@ export async function dial(
       if (send) upstream.write(writeProxyHeader(send, endpoints));
       return { upstream, target: pick.target, release: () => pick.release(), asked: tried.size };
     }
+    turns.noteRefusal(opened.problem);
     pick.release(opened.kind);
   }
   return { asked: tried.size };
@@ -68,7 +71,9 @@ function place(routes: LiveRoutes, service: RouteService, wish: TargetWish): Pro
   });
 }
 
-type Opened = { readonly kind: 'open'; readonly upstream: Socket } | { readonly kind: 'refused' | undefined };
+type Opened =
+  | { readonly kind: 'open'; readonly upstream: Socket }
+  | { readonly kind: 'refused' | undefined; readonly problem: Error | undefined };
 
 /** Not `refused`: this process could not even ask. */
 function open(target: RouteTarget, clock: Clock, timeoutMs: number): Promise<Opened> {
@@ -78,7 +83,7 @@ function open(target: RouteTarget, clock: Clock, timeoutMs: number): Promise<Ope
     let problem: Error | undefined;
     const failed = (): void => {
       timer.cancel();
-      resolve({ kind: isShortage(problem) ? undefined : 'refused' });
+      resolve({ kind: isShortage(problem) ? undefined : 'refused', problem });
     };
     // stays: an error without a listener would end the process; whoever relays the connection adds its own
     socket.on('error', (error) => {
