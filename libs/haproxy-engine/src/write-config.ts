@@ -109,6 +109,8 @@ function globalLines({ folder, socketFolder, threads }: ConfigOptions): string[]
     '  timeout tunnel 24d',
     '  timeout queue 10s',
     '  option http-keep-alive',
+    // also for the first request of a client, as the built-in engine does: else each client that asks once costs a connection to a task
+    '  http-reuse always',
     // an idle connection of a process that is replaced is ended with an answer, not before a request that is under way
     '  option idle-close-on-response',
     '  option redispatch 1',
