@@ -64,7 +64,7 @@ export const LAYERS = {
   // HAProxy as the data path, behind the same interface
   'haproxy-engine': {
     kind: 'edge',
-    libs: ['routing', 'model', 'time', 'telemetry', 'proxy-core', 'process-identity'],
+    libs: ['routing', 'model', 'time', 'telemetry', 'agent-protocol', 'proxy-core', 'process-identity'],
     packages: ['node'],
   },
   // answers names from the route table

@@ -397,6 +397,36 @@ describeHere('the process of HAProxy', () => {
     expect(await ask()).toBe('hello');
   }, 60_000);
 
+  it('tells what is in flight, what waits for room, and whom it leaves out, how often', async () => {
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const slow = createServer((_req, res) => void released.then(() => res.end('hello')));
+    servers.push(slow);
+    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+    const [service] = aTable(1, [(slow.address() as AddressInfo).port]).services;
+    if (!service) throw new Error('no service');
+    let ejections = 0;
+    const engine = await engineAt({ onCounted: (_s, _t, sums) => (ejections += sums.ejections) });
+    const policy: RoutePolicy = { limits: { connectionsPerTarget: 1, queue: 10 } };
+    await engine.swap({ ...aTable(1, []), services: [{ ...service, policy }] });
+    const asked = [ask(), ask(), ask()];
+    const stand = () => engine.standings();
+    const sum = (what: 'inFlight' | 'waiting') => stand().reduce((all, each) => all + each[what], 0);
+    await until('one in flight and two waiting', () => sum('inFlight') === 1 && sum('waiting') === 2);
+    expect(stand()).toContainEqual(
+      expect.objectContaining({ appId: '/web', taskId: service.targets[0]?.taskId, inFlight: 1, leftOut: 0 }),
+    );
+    release();
+    expect(await Promise.all(asked)).toEqual(['hello', 'hello', 'hello']);
+    await until('nothing', () => stand().length === 0);
+    slow.closeAllConnections();
+    slow.close();
+    await until('the target to be left out', () => stand().some(({ leftOut }) => leftOut === 1), {
+      withinMs: 45_000,
+    });
+    expect(ejections).toBe(1);
+  }, 90_000);
+
   it('tells what went to whom, over a reload too', async () => {
     const told: Record<string, number> = {};
     const engine = await engineAt({

@@ -3,7 +3,6 @@
 // that nobody stops those tasks), then it leaves.
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { TrafficStanding } from '#libs/agent-protocol';
 import { DnsServer } from '#libs/dns-server';
 import { HaproxyEngine } from '#libs/haproxy-engine';
 import { ProxyEngine, type ProcessSnapshot, type ProxyEngineOptions } from '#libs/proxy-engine';
@@ -76,7 +75,7 @@ export class ProxyWorker implements AdminSource {
         inFlight: () => engine.inFlight(),
         warnings: () => [...engine.warnings(), ...this.#notices, ...fromStart],
       },
-      traffic: observing.source(() => this.#standing()),
+      traffic: observing.source(() => this.#engine.standings()),
       proxyId: folder.identity(randomIds),
       run: randomIds.uuid(),
       address: `${settings.bind === '127.0.0.1' ? settings.bind : hostname()}:${settings.port}`,
@@ -123,12 +122,8 @@ export class ProxyWorker implements AdminSource {
       ...this.#session.state(),
       confirmed,
       inFlight: this.#engine.inFlight(),
-      standing: this.#standing(),
+      standing: this.#engine.standings(),
     });
-  }
-
-  #standing(): readonly TrafficStanding[] {
-    return this.#engine instanceof ProxyEngine ? this.#engine.standings() : [];
   }
 
   snapshots(): Promise<readonly ProcessSnapshot[]> {

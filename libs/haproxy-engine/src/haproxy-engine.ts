@@ -6,7 +6,8 @@ import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TaskId } from '#libs/model';
-import type { ServingEngine, TrafficSums } from '#libs/proxy-core';
+import type { TrafficStanding } from '#libs/agent-protocol';
+import { byBusiness, standingOf, type ServingEngine, type TrafficSums } from '#libs/proxy-core';
 import { EMPTY_TABLE, type RouteService, type RouteTable, type RouteTarget } from '#libs/routing';
 import type { Clock, Timer } from '#libs/time';
 import { unsupported } from './backend-rules.js';
@@ -26,7 +27,7 @@ import { ServicePorts, whyNotOpenable } from './service-ports.js';
 import { Slots } from './slots.js';
 import { TargetAddresses, type LookUp } from './target-addresses.js';
 import { batchesOf } from './runtime-socket.js';
-import { TrafficCounter } from './traffic-counter.js';
+import { standingServers, TrafficCounter } from './traffic-counter.js';
 import { writeConfig, type ConfigOptions } from './write-config.js';
 
 export interface HaproxyEngineOptions extends ConfigOptions {
@@ -58,7 +59,7 @@ const NOTHING_USED: UsedServers = new Map();
 const RESTART_MS = 500;
 /** Shorter than the reports to the control plane are apart. */
 const MEASURE_MS = 2_000;
-const SHOW_SERVERS = 'show stat -1 4 -1';
+const SHOW_SERVERS = 'show stat -1 6 -1';
 const SHOW_FRONTENDS = 'show stat -1 1 -1';
 const CERTIFICATES_MS = 2_000;
 /** How often names of targets and ports that could not be opened are looked at again, while there are any. */
@@ -87,6 +88,7 @@ export class HaproxyEngine implements ServingEngine {
   /** The one that takes new connections is the last. */
   #generations: Generation[] = [];
   #counts: ReadonlyMap<TaskId, number> = new Map();
+  #standings: readonly TrafficStanding[] = [];
   #reasons = new Map<string, string>();
   /** By what they are for. */
   readonly #timers = new Map<TimerName, Timer>();
@@ -146,6 +148,11 @@ export class HaproxyEngine implements ServingEngine {
 
   inFlight(): ReadonlyMap<TaskId, number> {
     return this.#counts;
+  }
+
+  /** As of the last look at HAProxy's counters, at most MEASURE_MS ago. */
+  standings(): readonly TrafficStanding[] {
+    return this.#standings;
   }
 
   warnings(): readonly string[] {
@@ -465,15 +472,26 @@ export class HaproxyEngine implements ServingEngine {
   async #countTraffic(): Promise<void> {
     if (!this.#running) return;
     const targets = targetsOf(this.#table);
+    const services = new Map(this.#table.services.map((service) => [nameOf(service), service]));
+    const standings: TrafficStanding[] = [];
     for (const { worker, slots, traffic } of this.#generations) {
-      for (const { backend, server, sums } of traffic.grown(
-        await this.#process.command(worker, [SHOW_SERVERS]),
-      )) {
+      const targetAt = (backend: string, server: string): Found | undefined => {
         const task = slots.get(backend)?.taskAt(server);
-        const found = task === undefined ? undefined : targets.get(`${backend.replace(/:tcp$/, '')} ${task}`);
+        return task === undefined ? undefined : targets.get(`${serviceName(backend)} ${task}`);
+      };
+      const csv = await this.#process.command(worker, [SHOW_SERVERS]);
+      for (const { backend, server, sums } of traffic.grown(csv)) {
+        const found = targetAt(backend, server);
         if (found) this.#options.onCounted?.(found.service, found.target, sums);
       }
+      for (const { backend, server, ...counts } of standingServers(csv)) {
+        const found = server === undefined ? undefined : targetAt(backend, server);
+        const service = found?.service ?? services.get(serviceName(backend));
+        if (service && (found || server === undefined))
+          standings.push(standingOf(service, found?.target, counts));
+      }
     }
+    this.#standings = standings.sort(byBusiness);
   }
 
   /** Files that changed are read again by a reload; broken ones are refused, and the old ones stay. */
@@ -551,6 +569,8 @@ interface Found {
   readonly service: RouteService;
   readonly target: RouteTarget;
 }
+
+const serviceName = (backend: string): string => backend.replace(/:tcp$/, '');
 
 function targetsOf({ services }: RouteTable): ReadonlyMap<string, Found> {
   return new Map(

@@ -1,6 +1,6 @@
 // What went to which target, from HAProxy's own counters: they only grow, and begin anew with each worker, so what is told is how
 // much they grew since the last look.
-import type { TrafficSums } from '#libs/proxy-core';
+import type { StandingCounts, TrafficSums } from '#libs/proxy-core';
 
 /** One line of `show stat`, for servers. */
 interface Counters {
@@ -9,6 +9,8 @@ interface Counters {
   readonly errors: number;
   readonly retries: number;
   readonly bytesOut: number;
+  /** Times that it was found down. */
+  readonly downs: number;
 }
 
 export interface Grown {
@@ -23,19 +25,10 @@ const CLASSES = ['hrsp_1xx', 'hrsp_2xx', 'hrsp_3xx', 'hrsp_4xx', 'hrsp_5xx'] as 
 export class TrafficCounter {
   readonly #before = new Map<string, Counters>();
 
-  /** `csv` is the answer to `show stat -1 4 -1`. Only servers that something went to. */
+  /** `csv` is the answer to `show stat -1 6 -1`. Only servers that something went to. */
   grown(csv: string): Grown[] {
-    const [head = '', ...lines] = csv.trim().split('\n');
-    const columns = new Map(
-      head
-        .replace(/^# /, '')
-        .split(',')
-        .map((name, at) => [name, at]),
-    );
     const grown: Grown[] = [];
-    for (const line of lines) {
-      const fields = line.split(',');
-      const text = (name: string): string => fields[columns.get(name) ?? -1] ?? '';
+    for (const text of rowsOf(csv)) {
       const server = text('svname');
       if (server === '' || server === 'FRONTEND' || server === 'BACKEND') continue;
       const key = `${text('pxname')}/${server}`;
@@ -49,6 +42,42 @@ export class TrafficCounter {
   }
 }
 
+export interface StandingServer extends StandingCounts {
+  readonly backend: string;
+  /** Undefined: the backend's own line, in which requests wait for any of its servers. */
+  readonly server: string | undefined;
+}
+
+/** From the answer to `show stat -1 6 -1`; what is all zero is left away. */
+export function standingServers(csv: string): StandingServer[] {
+  return [...rowsOf(csv)].flatMap((text) => {
+    const server = text('svname') === 'BACKEND' ? undefined : text('svname');
+    if (server === '' || server === 'FRONTEND') return [];
+    const waiting = Number(text('qcur')) || 0;
+    // sessions and downs of a backend are those of its servers
+    const inFlight = server === undefined ? 0 : Number(text('scur')) || 0;
+    const leftOut = server !== undefined && text('status').startsWith('DOWN') ? 1 : 0;
+    return waiting + inFlight + leftOut > 0
+      ? [{ backend: text('pxname'), server, inFlight, waiting, leftOut }]
+      : [];
+  });
+}
+
+/** Each row as a lookup by the name of the column. */
+function* rowsOf(csv: string): Iterable<(name: string) => string> {
+  const [head = '', ...lines] = csv.trim().split('\n');
+  const columns = new Map(
+    head
+      .replace(/^# /, '')
+      .split(',')
+      .map((name, at) => [name, at]),
+  );
+  for (const line of lines) {
+    const fields = line.split(',');
+    yield (name) => fields[columns.get(name) ?? -1] ?? '';
+  }
+}
+
 function readCounters(text: (name: string) => string): Counters {
   const count = (name: string): number => Number(text(name)) || 0;
   return {
@@ -57,6 +86,7 @@ function readCounters(text: (name: string) => string): Counters {
     errors: count('econ') + count('eresp'),
     retries: count('wretr') + count('wredis'),
     bytesOut: count('bout'),
+    downs: count('chkdown'),
   };
 }
 
@@ -66,8 +96,9 @@ function difference(
   isHttp: boolean,
   averageMs: number,
 ): TrafficSums | undefined {
-  if (now.connections === (before?.connections ?? 0) && now.errors === (before?.errors ?? 0))
-    return undefined;
+  const ejections = now.downs - (before?.downs ?? 0);
+  const isQuiet = now.connections === (before?.connections ?? 0) && now.errors === (before?.errors ?? 0);
+  if (isQuiet && ejections === 0) return undefined;
   return {
     byClass: now.byClass.map((count, at) => count - (before?.byClass[at] ?? 0)) as [
       number,
@@ -79,6 +110,7 @@ function difference(
     broken: isHttp ? now.errors - (before?.errors ?? 0) : 0,
     connections: isHttp ? 0 : now.connections - (before?.connections ?? 0),
     retries: now.retries - (before?.retries ?? 0),
+    ejections,
     bytesOut: now.bytesOut - (before?.bytesOut ?? 0),
     averageMs,
   };

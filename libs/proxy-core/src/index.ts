@@ -1,6 +1,8 @@
 // Table of contents: a proxy's conversation with the control plane.
 export { TableSession } from './table-session.js';
 export type { TableSessionParts } from './table-session.js';
+export { byBusiness, standingOf } from './standing.js';
+export type { StandingCounts } from './standing.js';
 export { judgeTable } from './judge-table.js';
 export type { TableVerdict } from './judge-table.js';
 export type {

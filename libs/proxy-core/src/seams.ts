@@ -1,6 +1,6 @@
 // What a table session needs from the world: the network to the control plane, a memory that survives restarts, and the data path
 // it feeds. Implementations may be real (apps/proxy) or simulated; none of them may throw where a value is promised.
-import type { ProxyReport, ProxyReportAnswer, TrafficReport } from '#libs/agent-protocol';
+import type { ProxyReport, ProxyReportAnswer, TrafficReport, TrafficStanding } from '#libs/agent-protocol';
 import type { ProxyId, TaskId } from '#libs/model';
 import type { RouteTable } from '#libs/routing';
 
@@ -76,6 +76,8 @@ export interface TrafficSums {
   readonly broken: number;
   readonly connections: number;
   readonly retries: number;
+  /** Times that the target was left out for failing. */
+  readonly ejections: number;
   /** To clients. */
   readonly bytesOut: number;
   /** Of the newest ones, ms. */
@@ -88,4 +90,6 @@ export interface ServingEngine extends TableUser {
   start(): Promise<number>;
   /** Stops accepting, lets what is in flight finish for at most so long, then cuts it. */
   stop(graceMs: number): Promise<void>;
+  /** What is in flight, waits and is left out right now, the busiest first. */
+  standings(): readonly TrafficStanding[];
 }

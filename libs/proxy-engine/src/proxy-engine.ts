@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import type { TrafficStanding } from '#libs/agent-protocol';
 import type { TaskId } from '#libs/model';
+import { byBusiness, standingOf } from '#libs/proxy-core';
 import type { RouteTable } from '#libs/routing';
 import type { Clock } from '#libs/time';
 import type { FindOptions } from './admission/find-route.js';
@@ -26,7 +27,7 @@ import { http1Calls } from './full/http1-call.js';
 import { UpstreamAgent } from './full/upstream-agent.js';
 import { tellOwn } from './observe/own-record.js';
 import { nobodyWatches, type Observer } from './observe/request-record.js';
-import { LiveRoutes, type Standing } from './targets/live-routes.js';
+import { LiveRoutes } from './targets/live-routes.js';
 import { TargetClaims } from './targets/target-claims.js';
 import { TlsFront, type TlsOptions } from './tls/tls-front.js';
 import { BACKLOG, ServiceListeners } from './tcp/service-listeners.js';
@@ -202,8 +203,8 @@ export class ProxyEngine {
   standings(): TrafficStanding[] {
     return this.#routes
       .standings()
-      .sort((a, b) => b.waiting + b.inFlight - a.waiting - a.inFlight)
-      .map(standingOf);
+      .sort(byBusiness)
+      .map(({ service, target, ...counts }) => standingOf(service, target, counts));
   }
 
   warnings(): string[] {
@@ -307,16 +308,6 @@ export class ProxyEngine {
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => void this.#options.clock.after(ms, resolve));
   }
-}
-
-function standingOf({ service, target, ...counts }: Standing): TrafficStanding {
-  return {
-    appId: service.appId,
-    portIndex: service.portIndex,
-    ...(target?.version === undefined ? {} : { version: target.version }),
-    ...(target ? { taskId: target.taskId } : {}),
-    ...counts,
-  };
 }
 
 function explainListen(error: Error, bind: string, port: number): Error {

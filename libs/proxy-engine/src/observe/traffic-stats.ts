@@ -83,6 +83,7 @@ export class TrafficStats implements Observer {
     sums.byClass.forEach((count, at) => add(counts, at + 1, count));
     add(counts, BROKEN, sums.broken);
     add(counts, RETRIES, sums.retries);
+    add(counts, EJECTIONS, sums.ejections);
     add(counts, BYTES, sums.bytesOut);
     if (answers > 0) add(series.latency, latencyBucket(sums.averageMs), answers);
   }
