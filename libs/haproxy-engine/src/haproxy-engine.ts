@@ -27,7 +27,7 @@ import { ServicePorts, whyNotOpenable } from './service-ports.js';
 import { Slots } from './slots.js';
 import { TargetAddresses, type LookUp } from './target-addresses.js';
 import { batchesOf } from './runtime-socket.js';
-import { standingServers, TrafficCounter } from './traffic-counter.js';
+import { standingServers, statRows, TrafficCounter } from './traffic-counter.js';
 import { writeConfig, type ConfigOptions } from './write-config.js';
 
 export interface HaproxyEngineOptions extends ConfigOptions {
@@ -479,12 +479,12 @@ export class HaproxyEngine implements ServingEngine {
         const task = slots.get(backend)?.taskAt(server);
         return task === undefined ? undefined : targets.get(`${serviceName(backend)} ${task}`);
       };
-      const csv = await this.#process.command(worker, [SHOW_SERVERS]);
-      for (const { backend, server, sums } of traffic.grown(csv)) {
+      const rows = statRows(await this.#process.command(worker, [SHOW_SERVERS]));
+      for (const { backend, server, sums } of traffic.grown(rows)) {
         const found = targetAt(backend, server);
         if (found) this.#options.onCounted?.(found.service, found.target, sums);
       }
-      for (const { backend, server, ...counts } of standingServers(csv)) {
+      for (const { backend, server, ...counts } of standingServers(rows)) {
         const found = server === undefined ? undefined : targetAt(backend, server);
         const service = found?.service ?? services.get(serviceName(backend));
         if (service && (found || server === undefined))

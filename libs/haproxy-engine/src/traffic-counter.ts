@@ -25,10 +25,10 @@ const CLASSES = ['hrsp_1xx', 'hrsp_2xx', 'hrsp_3xx', 'hrsp_4xx', 'hrsp_5xx'] as 
 export class TrafficCounter {
   readonly #before = new Map<string, Counters>();
 
-  /** `csv` is the answer to `show stat -1 6 -1`. Only servers that something went to. */
-  grown(csv: string): Grown[] {
+  /** Only servers that something went to. */
+  grown(rows: readonly StatRow[]): Grown[] {
     const grown: Grown[] = [];
-    for (const text of rowsOf(csv)) {
+    for (const text of rows) {
       const server = text('svname');
       if (server === '' || server === 'FRONTEND' || server === 'BACKEND') continue;
       const key = `${text('pxname')}/${server}`;
@@ -48,9 +48,9 @@ export interface StandingServer extends StandingCounts {
   readonly server: string | undefined;
 }
 
-/** From the answer to `show stat -1 6 -1`; what is all zero is left away. */
-export function standingServers(csv: string): StandingServer[] {
-  return [...rowsOf(csv)].flatMap((text) => {
+/** What is all zero is left away. */
+export function standingServers(rows: readonly StatRow[]): StandingServer[] {
+  return rows.flatMap((text) => {
     const server = text('svname') === 'BACKEND' ? undefined : text('svname');
     if (server === '' || server === 'FRONTEND') return [];
     const waiting = Number(text('qcur')) || 0;
@@ -63,8 +63,11 @@ export function standingServers(csv: string): StandingServer[] {
   });
 }
 
-/** Each row as a lookup by the name of the column. */
-function* rowsOf(csv: string): Iterable<(name: string) => string> {
+/** A line of `show stat`: gives the text of the column of that name, '' where there is none. */
+export type StatRow = (column: string) => string;
+
+/** `csv` is the answer to `show stat -1 6 -1`: servers and backends. */
+export function statRows(csv: string): StatRow[] {
   const [head = '', ...lines] = csv.trim().split('\n');
   const columns = new Map(
     head
@@ -72,10 +75,10 @@ function* rowsOf(csv: string): Iterable<(name: string) => string> {
       .split(',')
       .map((name, at) => [name, at]),
   );
-  for (const line of lines) {
+  return lines.map((line) => {
     const fields = line.split(',');
-    yield (name) => fields[columns.get(name) ?? -1] ?? '';
-  }
+    return (column) => fields[columns.get(column) ?? -1] ?? '';
+  });
 }
 
 function readCounters(text: (name: string) => string): Counters {
