@@ -15,7 +15,6 @@ export type RoutesLine<Table> =
   | { readonly type: 'table'; readonly table: Table }
   | { readonly type: 'heartbeat'; readonly epoch: number; readonly number: number };
 
-/** Body of `POST /v3/proxies/ID`. */
 /** What people must know of a proxy, beside its main port, to reach apps. */
 export interface ProxyListens {
   /** Absent: it has no certificates. */
@@ -24,6 +23,7 @@ export interface ProxyListens {
   readonly appPaths: boolean;
 }
 
+/** Body of `POST /v3/proxies/ID`. */
 export interface ProxyReport {
   readonly cluster: string | null;
   readonly address: string;

@@ -92,15 +92,19 @@ const atMost =
   (length: number, check: Check): Check =>
   (value) =>
     Array.isArray(value) && value.length <= length && check(value);
+/** Whom a line of a report is about. */
+const WHOSE = {
+  appId: isName,
+  portIndex: isCount,
+  version: optional(isName),
+  taskId: optional(isName),
+};
 const isTraffic = shape({
   series: atMost(
     TRAFFIC_SERIES_MAX,
     listOf(
       shape({
-        appId: isName,
-        portIndex: isCount,
-        version: optional(isName),
-        taskId: optional(isName),
+        ...WHOSE,
         counts: atMost(TRAFFIC_COUNTS.length, listOf(isCount)),
         latency: atMost(2 * LATENCY_BUCKETS, listOf(isCount)),
       }),
@@ -111,10 +115,7 @@ const isTraffic = shape({
       TRAFFIC_SERIES_MAX,
       listOf(
         shape({
-          appId: isName,
-          portIndex: isCount,
-          version: optional(isName),
-          taskId: optional(isName),
+          ...WHOSE,
           inFlight: isCount,
           waiting: isCount,
           leftOut: isCount,
