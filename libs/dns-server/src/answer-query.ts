@@ -254,10 +254,9 @@ function fit(packet: Packet, limit: number, withOptions: boolean): Buffer {
     : [];
   const { answers = [], additionals = [] } = packet;
   const bare = dns.encodingLength({ ...packet, answers: [], additionals: option });
-  const fitting = prefixWithin(answers, limit - bare);
+  const { count: fitting, left } = prefixWithin(answers, limit - bare);
   const truncated = fitting < answers.length;
-  const all = [...answers.slice(0, fitting), ...(truncated ? [] : additionals)];
-  const withAll = !truncated && prefixWithin(all, limit - bare) === all.length;
+  const withAll = !truncated && prefixWithin(additionals, left).count === additionals.length;
   return dns.encode({
     ...packet,
     flags: (packet.flags ?? 0) | (truncated ? TRUNCATED : 0),
@@ -266,14 +265,18 @@ function fit(packet: Packet, limit: number, withOptions: boolean): Buffer {
   });
 }
 
-/** How many of the first ones fit; names are written in full, so lengths add up. */
-function prefixWithin(records: readonly Answer[], bytes: number): number {
+/** How many of the first ones fit, and how many bytes that leaves; names are written in full, so lengths add up. */
+function prefixWithin(
+  records: readonly Answer[],
+  bytes: number,
+): { readonly count: number; readonly left: number } {
   let left = bytes;
   for (const [count, record] of records.entries()) {
-    left -= dns.encodingLength({ answers: [record] }) - HEAD_BYTES;
-    if (left < 0) return count;
+    const after = left - (dns.encodingLength({ answers: [record] }) - HEAD_BYTES);
+    if (after < 0) return { count, left };
+    left = after;
   }
-  return records.length;
+  return { count: records.length, left };
 }
 
 function shuffled<T>(items: T[], random: () => number): T[] {
