@@ -15,7 +15,7 @@ import type { FailedDeployment } from './commands/deployment-commands.js';
 import type { Committed, Lane, Proposal } from './lane.js';
 import type { Log } from './log.js';
 import { OfferLog } from './offer-log.js';
-import type { WorkingSet } from './working-set.js';
+import { affectedApps, type WorkingSet } from './working-set.js';
 
 /** Only a net below: everything that changes something marks its apps dirty. */
 const SAFETY_MS = 5_000;
@@ -114,8 +114,12 @@ export class ReconcileLoop {
     for (const app of apps) this.#dirty.add(app);
     if (this.#dirty.size) this.#wake();
   }
+  /** Apps, and what running deployments act on: an app that they removed has no row any more, and only they remember it. */
   markAll(): void {
-    this.mark(this.#workingSet?.apps.keys() ?? []);
+    const workingSet = this.#workingSet;
+    if (!workingSet) return;
+    this.mark(workingSet.apps.keys());
+    for (const deployment of workingSet.deployments.values()) this.mark(affectedApps(deployment));
   }
   /** Proxies confirmed, left, or finished requests: only stops under way care. */
   markStopping(): void {
