@@ -1,8 +1,9 @@
 // Every deployment ends, with a reason (promise 4), also where nothing can move: no agents, no room, no instance wanted, the brake on, an
 // app that somebody takes out of it, a dependency that never works. And until then it is said when.
 import { describe, expect, it } from '@jest/globals';
-import { asAppId, type Deployment, type DeploymentId } from '#libs/model';
+import { asAppId, resolveId, type Deployment, type DeploymentId } from '#libs/model';
 import { outlookOf } from '#libs/reconciler';
+import { MemoryStore, StoreUnavailable, type Commit, type CommitResult } from '#libs/store';
 import { ScriptedCluster } from '../scripted-cluster.js';
 
 const [WEB, API] = [asAppId('/shop/web'), asAppId('/shop/api')];
@@ -21,6 +22,19 @@ async function withAgent(): Promise<ScriptedCluster> {
   await cluster.agent.connect();
   await cluster.startProxy();
   return cluster;
+}
+
+/** The handle of a process that dies once so many of its commits took effect: from then on it changes nothing and learns nothing. */
+class DyingStore extends MemoryStore {
+  commitsLeft = Infinity;
+
+  override async commit(commit: Commit): Promise<CommitResult> {
+    const result = await super.commit(commit);
+    this.commitsLeft -= 1;
+    if (this.commitsLeft > 0) return result;
+    this.setReachable(false);
+    throw new StoreUnavailable('its process is dead');
+  }
 }
 
 /** All that run have ended, within their deadlines. */
@@ -133,6 +147,79 @@ describe('a deployment ends', () => {
       status: 'failed',
       reason: expect.stringContaining(`${API} is not done`),
     });
+  });
+});
+
+// A process may die between any two of its commits; what it had begun is found again in the rows alone.
+describe('a deployment whose control plane is killed after any of its commits', () => {
+  type Change = (cluster: ScriptedCluster) => Promise<{ readonly deploymentId: DeploymentId }>;
+  const GROUP = resolveId('/shop');
+  const PLAIN = { force: false };
+  const app = (id: string, more: object = {}): object => ({ ...BODY, id, ...more });
+  const putGroup =
+    (body: object): Change =>
+    ({ core }) =>
+      core.groups.update(GROUP, body, PLAIN, core.state);
+  const both = { apps: [app('web', { dependencies: ['api'] }), app('api')] };
+  const none = { apps: [app('web', { instances: 0 }), app('api', { instances: 0 })] };
+
+  async function restart(cluster: ScriptedCluster, store: MemoryStore): Promise<void> {
+    await cluster.boot(store);
+    while (!cluster.core.leads) await cluster.advance(1_000);
+    await cluster.startProxy();
+    await cluster.agent.connect();
+    await cluster.advance(1_000);
+  }
+
+  /** Does the change on a cluster of this group, its process dying after that many commits, and goes on with a new one. */
+  async function killedAfter(
+    commits: number,
+    group: object,
+    change: Change,
+  ): Promise<{ readonly cluster: ScriptedCluster; readonly died: boolean }> {
+    const cluster = await withAgent();
+    await putGroup(group)(cluster);
+    await allEnded(cluster, '' as DeploymentId);
+    const store = new DyingStore(cluster.store);
+    await restart(cluster, store);
+    store.commitsLeft = commits;
+    // of a process that died nothing is ever heard again
+    change(cluster).catch(() => undefined);
+    await cluster.settle();
+    for (let waited = 0; waited < PATIENCE_MS && store.commitsLeft > 0; waited += 500) {
+      if (!cluster.core.state.deployments.size) return { cluster, died: false };
+      await cluster.advance(500);
+    }
+    expect(store.commitsLeft).toBe(0);
+    await restart(cluster, cluster.store);
+    await allEnded(cluster, '' as DeploymentId);
+    return { cluster, died: true };
+  }
+
+  it.each<[string, object, Change]>([
+    ['the removal of a group without instances', none, ({ core }) => core.groups.remove(GROUP, PLAIN)],
+    ['the removal of a group that runs', both, ({ core }) => core.groups.remove(GROUP, PLAIN)],
+    ['the removal of an app', both, ({ core }) => core.apps.remove(WEB, false)],
+    ['a group update that empties it', both, putGroup({ apps: [] })],
+    [
+      'a release of two apps',
+      both,
+      putGroup({ apps: [app('web', { cmd: 'new' }), app('api', { cmd: 'new' })] }),
+    ],
+    ['a scaling down to nothing', both, putGroup(none)],
+  ])('ends as it would have: %s', async (_, group, change) => {
+    const undisturbed = await killedAfter(Infinity, group, change);
+    const wanted = [...undisturbed.cluster.core.state.apps.values()].map(({ current }) => current.spec);
+    let killed = 0;
+    for (let commits = 1; ; commits += 1) {
+      const { cluster, died } = await killedAfter(commits, group, change);
+      expect([...cluster.core.state.apps.values()].map(({ current }) => current.spec)).toEqual(wanted);
+      const deployments = await cluster.store.history(20);
+      expect(deployments.map(({ status }) => status)).toEqual(deployments.map(() => 'succeeded'));
+      if (!died) break;
+      killed += 1;
+    }
+    expect(killed).toBeGreaterThanOrEqual(3); // the request, a step, the end
   });
 });
 
