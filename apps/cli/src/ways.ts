@@ -2,7 +2,7 @@
 // has registered itself.
 import { ApiError, type AddressesAnswer, type ProxiesAnswer, type WayAnswer } from '#libs/api-client';
 import type { CommandContext } from './command.js';
-import { wayLines, type ProxyPlace } from './output/way-lines.js';
+import { isUnserved, wayLines, type ProxyPlace } from './output/way-lines.js';
 
 type Asking = Pick<CommandContext, 'api' | 'settings'>;
 
@@ -18,15 +18,24 @@ export interface Ways {
 export async function readWays({ api, settings }: Asking, only?: string): Promise<Ways> {
   const query = only === undefined ? '' : `?app=${encodeURIComponent(only)}`;
   const { apps } = await orElse(() => api.get<AddressesAnswer>(`/v3/addresses${query}`), { apps: [] });
-  const proxy = await proxyOf({ api, settings });
+  const { proxies } = await orElse(() => api.get<ProxiesAnswer>('/v3/proxies'), { proxies: [] });
   const byApp = new Map(apps.map(({ appId, ways }) => [appId, ways]));
   const of = (appId: string): readonly WayAnswer[] => byApp.get(appId) ?? [];
-  return { of, lines: (appId) => wayLines(of(appId), proxy) };
+  const placeOf = (way: WayAnswer): ProxyPlace => placeAt(settings, serving(way, proxies));
+  return { of, lines: (appId) => servedFirst(of(appId)).flatMap((way) => wayLines(way, placeOf(way))) };
 }
 
-async function proxyOf({ api, settings }: Asking): Promise<ProxyPlace> {
-  const { proxies } = await orElse(() => api.get<ProxiesAnswer>('/v3/proxies'), { proxies: [] });
-  const proxy = proxies.find(({ live }) => live);
+/** The first line is shown where there is room for one. */
+const servedFirst = (ways: readonly WayAnswer[]): readonly WayAnswer[] =>
+  [...ways].sort((a, b) => Number(isUnserved(a)) - Number(isUnserved(b)));
+
+type Registered = ProxiesAnswer['proxies'][number];
+
+/** Of several it is the first one: they lead to the same app. */
+const serving = ({ proxies: ids }: WayAnswer, proxies: readonly Registered[]): Registered | undefined =>
+  proxies.find(({ id, live }) => live && (ids?.length ? ids.includes(id) : true));
+
+function placeAt(settings: Asking['settings'], proxy: Registered | undefined): ProxyPlace {
   const { httpsPort, appPaths = true } = proxy?.listens ?? {};
   const registered = proxy ? `http://${proxy.address}` : USUAL;
   return {

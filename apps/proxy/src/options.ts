@@ -1,5 +1,6 @@
 // The options of `longrun proxy`, and what they come to.
 import { readFileSync } from 'node:fs';
+import { PROXY_GROUPS_MAX } from '#libs/agent-protocol';
 import {
   ConfigurationError,
   controlPlanesOf,
@@ -13,6 +14,8 @@ import {
 import type { DnsServerOptions } from '#libs/dns-server';
 import type { TlsOptions } from '#libs/proxy-engine';
 import type { AdminAddress } from './admin-server.js';
+
+const GROUP_NAME_MAX = 300;
 
 const PROXY_OPTIONS: readonly Option[] = [
   {
@@ -124,7 +127,7 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
     port: settings.port('proxy-port'),
     servicePorts: settings.portRange('service-ports'),
     appPaths: settings.flag('app-paths'),
-    groups: settings.list('groups'),
+    groups: groupsOf(settings),
     workers: settings.number('workers'),
     ...(settings.has('max-connections') ? { maxConnections: settings.number('max-connections') } : {}),
     connectionsPerClient: settings.number('connections-per-client'),
@@ -139,6 +142,16 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
     ...dnsOf(settings),
     warnings: [...settings.warnings, ...withoutEffect(settings)],
   };
+}
+
+/** They go to the control plane with every report, which is refused as a whole when one of them is too long. */
+function groupsOf(settings: Settings): readonly string[] {
+  const groups = settings.list('groups');
+  if (groups.length > PROXY_GROUPS_MAX || groups.some((name) => name.length > GROUP_NAME_MAX))
+    throw new ConfigurationError(
+      `--groups takes at most ${PROXY_GROUPS_MAX} names of at most ${GROUP_NAME_MAX} characters; * serves all`,
+    );
+  return groups;
 }
 
 /** Options that the chosen engine does not carry out. */

@@ -7,7 +7,7 @@ import { DnsServer } from '#libs/dns-server';
 import { HaproxyEngine } from '#libs/haproxy-engine';
 import { ProxyEngine, type ProcessSnapshot, type ProxyEngineOptions } from '#libs/proxy-engine';
 import { TableSession, type ServingEngine } from '#libs/proxy-core';
-import { servedBy, type RouteTable } from '#libs/routing';
+import { servedBy, withinRange, type RouteTable } from '#libs/routing';
 import type { Logger } from '#libs/telemetry';
 import { randomIds, SystemClock } from '#libs/time';
 import type { AdminSource } from './admin-server.js';
@@ -53,7 +53,6 @@ export class ProxyWorker implements AdminSource {
     this.#engine = engine;
     const dns = settings.dns && new DnsServer(settings.dns);
     this.#dns = dns;
-    const { from, to } = settings.servicePorts;
     const memory = folder.memory();
     const { warning } = roomFor(fileLimit(), settings.maxConnections);
     // what is wrong from the start, so that it stands where people look, not in the log alone
@@ -61,7 +60,7 @@ export class ProxyWorker implements AdminSource {
     const swap = (table: RouteTable): Promise<void> => {
       dns?.swap(table);
       observing.swap(table);
-      return engine.swap(withinRange(servedBy(table, settings.groups), from, to));
+      return engine.swap(withinRange(servedBy(table, settings.groups), settings.servicePorts));
     };
     this.#remembered = async () => {
       if (memory.table) await swap(memory.table);
@@ -82,6 +81,8 @@ export class ProxyWorker implements AdminSource {
       listens: {
         ...(settings.tls ? { httpsPort: settings.tls.port } : {}),
         appPaths: settings.appPaths,
+        ...(settings.groups.length > 0 ? { groups: settings.groups } : {}),
+        servicePorts: settings.servicePorts,
       },
       controlPlanes: settings.controlPlanes,
       memory,
@@ -172,13 +173,4 @@ function connectionLimits({
     ...(most === undefined ? {} : { connectionsMax: most }),
     ...(connectionsPerClient > 0 ? { connectionsPerClient } : {}),
   };
-}
-
-/** The range of this host counts, whatever the control plane thinks it is. */
-function withinRange(table: RouteTable, from: number, to: number): RouteTable {
-  const services = table.services.map((service) => {
-    const { servicePort, ...rest } = service;
-    return servicePort === undefined || (servicePort >= from && servicePort <= to) ? service : rest;
-  });
-  return { ...table, services };
 }

@@ -21,7 +21,13 @@ export interface ProxyListens {
   readonly httpsPort?: number;
   /** `/_app/` is answered for clients on other hosts, too. */
   readonly appPaths: boolean;
+  /** Of the services it serves those of these groups alone, at most `PROXY_GROUPS_MAX`. Absent, none or `*`: all, as with older releases. */
+  readonly groups?: readonly string[];
+  /** Service ports that it may open, both included. Absent: as the control plane's `--service-ports` says, as with older releases. */
+  readonly servicePorts?: { readonly from: number; readonly to: number };
 }
+/** Names of groups that one proxy may be told; each has 1 to 300 characters. */
+export const PROXY_GROUPS_MAX = 1_000;
 
 /** Body of `POST /v3/proxies/ID`. */
 export interface ProxyReport {

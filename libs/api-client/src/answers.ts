@@ -85,6 +85,7 @@ export interface EndedDeployment {
 /** `/v3/proxies` */
 export interface ProxiesAnswer {
   readonly proxies: readonly {
+    readonly id: string;
     /** `HOST:PORT` of the main port. */
     readonly address: string;
     readonly live: boolean;
@@ -99,7 +100,12 @@ export interface AddressesAnswer {
   readonly apps: readonly { readonly appId: string; readonly ways: readonly WayAnswer[] }[];
 }
 
-export type WayAnswer =
+export type WayAnswer = WayPlace & {
+  /** Ids of the live proxies that serve it. Absent: a server of an older release. */
+  readonly proxies?: readonly string[];
+};
+
+export type WayPlace =
   | {
       readonly by: 'host';
       readonly host: string;

@@ -1,14 +1,15 @@
 // The route table as proxies get it: built whole from the working set, once per number, and announced when the number moves. The words
 // that say why an app has no target go stale without a new number; then the same table goes out again with fresh ones, now and then.
-import type { AppId, ClusterId, PortRange, Timestamp } from '#libs/model';
+import type { AppId, ClusterId, PortRange, ProxyNode, Timestamp } from '#libs/model';
 import { timestampOf } from '#libs/model';
 import {
   buildRouteTable,
   routeWarnings,
-  waysIn,
+  waysThrough,
   type RouteTable,
   type RouteWarning,
-  type WayIn,
+  type ServingProxy,
+  type WayThrough,
 } from '#libs/routing';
 import type { Clock, Timer } from '#libs/time';
 import type { Committed } from './lane.js';
@@ -48,9 +49,13 @@ export class RouteFeed {
     return routeWarnings({ apps: routedApps(workingSet), servicePortRange: this.#parts.servicePortRange });
   }
 
-  /** By which addresses people reach each app. */
-  ways(workingSet: WorkingSet): ReadonlyMap<AppId, readonly WayIn[]> {
-    return waysIn(this.table(workingSet), routedApps(workingSet));
+  /** By which addresses people reach each app, and through which of the proxies whose lease lasts. */
+  ways(workingSet: WorkingSet): ReadonlyMap<AppId, readonly WayThrough[]> {
+    const now = this.#parts.clock.now();
+    const live = [...workingSet.proxies.values()]
+      .filter(({ leaseUntil }) => leaseUntil > now)
+      .map((each) => servingProxy(each, this.#parts.servicePortRange));
+    return waysThrough(this.table(workingSet), routedApps(workingSet), live);
   }
 
   /** Called after each new number, and when the words of the same one are new, until the returned function is. */
@@ -97,6 +102,13 @@ export class RouteFeed {
     this.#table = fresh;
     this.announce();
   }
+}
+
+/** `range`: of the table's service ports; nearly every proxy opens them all, and is then as one that says nothing of them. */
+function servingProxy({ id, listens }: ProxyNode, range: PortRange): ServingProxy {
+  const { groups, servicePorts } = listens ?? { appPaths: false };
+  const isNarrower = servicePorts && (servicePorts.from > range.from || servicePorts.to < range.to);
+  return { id, ...(groups ? { groups } : {}), ...(isNarrower ? { servicePorts } : {}) };
 }
 
 const wordsOf = ({ services }: RouteTable): string =>

@@ -52,8 +52,13 @@ export interface AgentNode {
 export interface ProxyNode {
   readonly id: ProxyId;
   readonly address: string;
-  /** Its HTTPS port, if any, and whether `/_app/` is answered for other hosts. Absent: it is of an older release. */
-  readonly listens?: { readonly httpsPort?: number; readonly appPaths: boolean };
+  /** As it reported (ProxyListens of libs/agent-protocol). Absent: it is of an older release. */
+  readonly listens?: {
+    readonly httpsPort?: number;
+    readonly appPaths: boolean;
+    readonly groups?: readonly string[];
+    readonly servicePorts?: PortRange;
+  };
   /** Leases end at this time of the control plane's clock; all start anew when a leader takes office. */
   readonly leaseUntil: number;
   /** Highest table this proxy confirmed: every worker swapped, no new request picks a target that left before it. */

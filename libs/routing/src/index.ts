@@ -17,6 +17,8 @@ export type {
 export { buildRouteTable, routeWarnings } from './build-route-table.js';
 export type { RoutedApp, RouteTableInput } from './build-route-table.js';
 export { waysIn } from './ways-in.js';
+export { waysThrough } from './ways-through.js';
+export type { ServingProxy, WayThrough } from './ways-through.js';
 export type { WayByAppId, WayByHost, WayByServicePort, WayIn } from './ways-in.js';
 export { servicePortsSince } from './service-ports.js';
 export type { RouteWarning } from './service-ports.js';
@@ -26,7 +28,7 @@ export { siblingsAmong } from './labels/deployment-groups.js';
 export type { SiblingsOf } from './labels/deployment-groups.js';
 export { hostAges } from './host-owners.js';
 export { match, matchedPrefix } from './match.js';
-export { servedBy } from './groups.js';
+export { servedBy, withinRange } from './groups.js';
 export { isInside, parseAddress, parseNetwork } from './labels/network.js';
 export type { Network } from './labels/network.js';
 export type { AppPathMatch, RouteMatcher } from './match.js';

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { WayAnswer } from '#libs/api-client';
 import { wayLines, type ProxyPlace } from './way-lines.js';
 
 const place = (more: Partial<ProxyPlace> = {}): ProxyPlace => ({
@@ -7,9 +8,12 @@ const place = (more: Partial<ProxyPlace> = {}): ProxyPlace => ({
   ...more,
 });
 
+const linesOf = (ways: readonly WayAnswer[], proxy: ProxyPlace) =>
+  ways.flatMap((way) => wayLines(way, proxy));
+
 describe('the ways to an app in words', () => {
   it('are URLs, and host and port for TCP', () => {
-    const lines = wayLines(
+    const lines = linesOf(
       [
         { by: 'service-port', servicePort: 10_001, mode: 'auto' },
         { by: 'service-port', servicePort: 10_002, mode: 'tcp' },
@@ -27,7 +31,7 @@ describe('the ways to an app in words', () => {
   it('by host are on HTTPS where the proxy has it, and plain unless that is redirected', () => {
     const plain = { by: 'host', host: 'shop.example', path: '/api' } as const;
     const redirected = { by: 'host', host: 'pay.example', redirectToHttps: true } as const;
-    const lines = (proxy: ProxyPlace) => [plain, redirected].map((way) => wayLines([way], proxy));
+    const lines = (proxy: ProxyPlace) => [plain, redirected].map((way) => wayLines(way, proxy));
     expect(lines(place({ httpsPort: 8443 }))).toEqual([
       ['https://shop.example:8443/api', 'http://shop.example:8000/api'],
       ['https://pay.example:8443/'],
@@ -48,7 +52,7 @@ describe('the ways to an app in words', () => {
 
   it('tell of an own address and of the PROXY header', () => {
     const port = { by: 'service-port', servicePort: 10_001, mode: 'tcp' } as const;
-    const lines = wayLines(
+    const lines = linesOf(
       [
         { ...port, bind: '192.0.2.1' },
         { ...port, mode: 'http', bind: '2001:db8::1' },
@@ -66,7 +70,16 @@ describe('the ways to an app in words', () => {
   it('by id are for the host of the proxy, unless it lets others ask', () => {
     const way = { by: 'app-id', path: '/_app/web/' } as const;
     const url = 'http://edge.internal:8000';
-    expect(wayLines([way], place({ url }))[0]).toMatch(/_app\/web\/ \(from the host of the proxy/);
-    expect(wayLines([way], place({ url, appPaths: true }))).toEqual([`${url}/_app/web/`]);
+    expect(wayLines(way, place({ url }))[0]).toMatch(/_app\/web\/ \(from the host of the proxy/);
+    expect(wayLines(way, place({ url, appPaths: true }))).toEqual([`${url}/_app/web/`]);
+  });
+
+  it('say when no live proxy serves them, and nothing when a server does not tell', () => {
+    const way = { by: 'service-port', servicePort: 10_001, mode: 'tcp' } as const;
+    expect(wayLines({ ...way, proxies: [] }, place())).toEqual([
+      '127.0.0.1:10001 (TCP) (no live proxy serves it: --groups, --service-ports)',
+    ]);
+    for (const served of [way, { ...way, proxies: ['p1'] }])
+      expect(wayLines(served, place())).toEqual(['127.0.0.1:10001 (TCP)']);
   });
 });

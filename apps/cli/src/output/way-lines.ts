@@ -11,12 +11,21 @@ export interface ProxyPlace {
   readonly appPaths: boolean;
 }
 
-/** In the order of the ways. */
-export const wayLines = (ways: readonly WayAnswer[], proxy: ProxyPlace): readonly string[] =>
-  ways.flatMap((way) => {
-    if (way.by === 'host') return byHost(way, proxy);
-    return way.by === 'service-port' ? [byServicePort(way, proxy)] : [byAppId(way.path, proxy)];
-  });
+/** No proxy that is there serves it; a server of an older release does not say. */
+export const isUnserved = ({ proxies }: WayAnswer): boolean => proxies?.length === 0;
+
+/** One, or two where the same host is reached with and without TLS. */
+export function wayLines(way: WayAnswer, proxy: ProxyPlace): readonly string[] {
+  const lines = linesOf(way, proxy);
+  return isUnserved(way)
+    ? lines.map((line) => `${line} (no live proxy serves it: --groups, --service-ports)`)
+    : lines;
+}
+
+function linesOf(way: WayAnswer, proxy: ProxyPlace): readonly string[] {
+  if (way.by === 'host') return byHost(way, proxy);
+  return way.by === 'service-port' ? [byServicePort(way, proxy)] : [byAppId(way.path, proxy)];
+}
 
 /** By HTTPS where the proxy has it; also plain, unless that is redirected. */
 function byHost(way: Extract<WayAnswer, { by: 'host' }>, proxy: ProxyPlace): readonly string[] {

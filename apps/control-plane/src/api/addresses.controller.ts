@@ -1,4 +1,4 @@
-// `GET /v3/addresses`: by which hosts, paths and ports people reach each app, as proxies route.
+// `GET /v3/addresses`: by which hosts, paths and ports people reach each app, and through which proxies, as these route.
 import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { requireApp, type ControlCore } from '#libs/control-core';

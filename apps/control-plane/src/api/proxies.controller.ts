@@ -1,7 +1,13 @@
 // What proxies call (decisions.md 10, 20): a held NDJSON answer with each new route table, and their reports. Both with a token.
 import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { LATENCY_BUCKETS, TRAFFIC_COUNTS, TRAFFIC_SERIES_MAX, type ProxyReport } from '#libs/agent-protocol';
+import {
+  LATENCY_BUCKETS,
+  PROXY_GROUPS_MAX,
+  TRAFFIC_COUNTS,
+  TRAFFIC_SERIES_MAX,
+  type ProxyReport,
+} from '#libs/agent-protocol';
 import { failures } from '#libs/api-contract';
 import { RouteSubscription, type ControlCore } from '#libs/control-core';
 import { asProxyId } from '#libs/model';
@@ -128,7 +134,14 @@ const isTraffic = shape({
 const isReport = shape({
   address: isName,
   run: optional(isName),
-  listens: optional(shape({ httpsPort: optional(isPort), appPaths: isFlag })),
+  listens: optional(
+    shape({
+      httpsPort: optional(isPort),
+      appPaths: isFlag,
+      groups: optional(atMost(PROXY_GROUPS_MAX, listOf(isName))),
+      servicePorts: optional(shape({ from: isPort, to: isPort })),
+    }),
+  ),
   cluster: optional(either(isText, isNull)),
   epoch: isCount,
   confirmed: shape({ epoch: isCount, number: isCount }),

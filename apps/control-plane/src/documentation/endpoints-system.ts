@@ -448,7 +448,15 @@ export const AGENT_ENDPOINTS: readonly Endpoint[] = [
 ];
 
 /** Of a proxy, for people. */
-const listens = object({ httpsPort: count, appPaths: flag }, 'httpsPort');
+const listens = object(
+  {
+    httpsPort: count,
+    appPaths: flag,
+    groups: texts,
+    servicePorts: object({ from: count, to: count }),
+  },
+  ...['httpsPort', 'groups', 'servicePorts'],
+);
 
 const report = object(
   {
@@ -484,6 +492,7 @@ const addresses = object({
             mode: { type: 'string', enum: ['auto', 'http', 'tcp'] },
             bind: text,
             proxyHeader: flag,
+            proxies: texts,
           },
           ...['host', 'path', 'redirectToHttps', 'servicePort', 'mode', 'bind', 'proxyHeader'],
         ),
@@ -533,8 +542,9 @@ export const PROXY_ENDPOINTS: readonly Endpoint[] = [
     tag: 'Proxies',
     summary: 'By which hosts, paths and ports each app is reached',
     detail:
-      'As proxies route: what another app has, or what is outside of `--service-ports`, is not listed (`GET /v3/apps/ID/warnings` says so). `host` is on the main ports of every proxy, ' +
-      '`service-port` at a port of its own (never TLS), `app-id` under `/_app/` of the main port. Where the proxies are: `GET /v3/proxies`.',
+      'As proxies route: what another app has, or what is outside of `--service-ports`, is not listed (`GET /v3/apps/ID/warnings` says so). `host` is on the main ports, ' +
+      '`service-port` at a port of its own (never TLS), `app-id` under `/_app/` of the main port. `proxies` names the live proxies that serve this way, by their `--groups` and `--service-ports`; ' +
+      'none: nothing answers there until a proxy that serves all, or one of the groups of the app, is started. Where the proxies are: `GET /v3/proxies`.',
     parameters: [
       { ...parameters.appOfInstances, meaning: 'Only this app, by its full id.' },
       parameters.limit,
