@@ -16,6 +16,7 @@ import type { Assignment, InstanceStatus } from '#libs/model';
 import { aLaunchSpec, compileProgram, freePort, until } from '#libs/testkit';
 
 const TOKEN = 'the-token-of-this-spec';
+const CGROUPS = '/sys/fs/cgroup';
 const INSTANCE = asInstanceId('spec_sleeper.instance-1');
 
 /** A control plane of one agent. */
@@ -123,6 +124,14 @@ function sleeper(goal: 'run' | 'stop', cmd: string): Assignment {
     cause: { kind: 'deployment', text: 'a spec wants it' },
   };
 }
+/** What is left of this agent where cgroups are; no test leaves a task. */
+function cgroupLevels(): string[] {
+  const identity = join(folder, 'data', 'journal', 'identity.json');
+  if (!existsSync(identity)) return [];
+  const { agentId } = JSON.parse(readFileSync(identity, 'utf8')) as { agentId: string };
+  const trees = ['', ...(existsSync(CGROUPS) ? readdirSync(CGROUPS) : [])];
+  return trees.map((tree) => join(CGROUPS, tree, 'longrun', agentId)).filter((level) => existsSync(level));
+}
 const isAlive = (pid: string | undefined): boolean => existsSync(`/proc/${pid ?? 'none'}/stat`);
 
 beforeAll(() => {
@@ -137,10 +146,12 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const child of children.splice(0)) {
     if (child.exitCode !== null || child.signalCode !== null) continue;
-    child.kill('SIGKILL');
+    // in order, for a killed one leaves its cgroups to the next start
+    child.kill('SIGTERM');
     await once(child, 'exit');
   }
   await controlPlane.close();
+  expect(cgroupLevels()).toEqual([]);
   rmSync(folder, { recursive: true, force: true });
 }, 30_000);
 

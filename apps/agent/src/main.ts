@@ -28,12 +28,15 @@ async function main(argv: readonly string[]): Promise<void> {
   const agent = await runAgent(configuration, logger, versionOf(), (reason, tasks) => {
     logger.error({ event: 'refused', reason, tasks }, `the control plane refuses this agent: ${reason}`);
     // with tasks it stays, for somebody must watch over them
-    if (!tasks) process.exit(1);
+    if (!tasks) end(1);
   });
+  const end = (code: number): void => {
+    setTimeout(() => process.exit(code), STOP_MS_MAX).unref();
+    void agent.stop().finally(() => process.exit(code));
+  };
   const stop = (signal: string): void => {
     logger.info({ event: 'stopping', signal }, 'the agent stops; its tasks run on');
-    setTimeout(() => process.exit(0), STOP_MS_MAX).unref();
-    void agent.stop().finally(() => process.exit(0));
+    end(0);
   };
   process.once('SIGTERM', () => stop('SIGTERM'));
   process.once('SIGINT', () => stop('SIGINT'));

@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { ManualClock } from '#libs/time';
 import { CgroupTree, cgroupMounts } from './cgroups.js';
 
 describe('cgroup mounts', () => {
@@ -42,5 +43,42 @@ describe('cgroup mounts', () => {
     expect(tree.sawOutOfMemory([folder])).toBe(false);
     writeFileSync(join(folder, 'memory.events'), 'low 0\noom 1\noom_kill 2\n');
     expect(tree.sawOutOfMemory([folder])).toBe(true);
+  });
+
+  describe('at the end of the agent', () => {
+    const made = (): { tree: CgroupTree; task: string } => {
+      const tree = new CgroupTree([{ version: 1, controller: 'memory', path: root }], 'agent-1');
+      const [task] = tree.create('task', { cpus: 1, mem: 64 });
+      if (!task) throw new Error('a group was expected');
+      return { tree, task };
+    };
+
+    it('are gone with the level of the agent, also when one is busy for a moment longer', async () => {
+      const { tree, task } = made();
+      // a folder with something in it cannot be removed, as a group with a process in it
+      writeFileSync(join(task, 'busy'), '');
+      tree.remove([task]);
+      const clock = new ManualClock();
+      const closing = tree.close(clock);
+      expect(existsSync(task)).toBe(true);
+      rmSync(join(task, 'busy'));
+      clock.advance(20);
+      await closing;
+      expect(existsSync(join(root, 'longrun'))).toBe(false);
+    });
+
+    it('stay where tasks live on, and nothing is waited for', async () => {
+      const { tree, task } = made();
+      await tree.close(new ManualClock());
+      expect(existsSync(task)).toBe(true);
+    });
+
+    it('are not made again by whoever still asks how the host is', async () => {
+      const { tree, task } = made();
+      tree.remove([task]);
+      await tree.close(new ManualClock());
+      expect(tree.probe()).toBeUndefined();
+      expect(existsSync(join(root, 'longrun'))).toBe(false);
+    });
   });
 });

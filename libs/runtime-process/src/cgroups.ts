@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { ResourceLimits } from '#libs/model';
+import type { Clock } from '#libs/time';
 
 export interface CgroupMount {
   readonly version: 1 | 2;
@@ -37,6 +38,10 @@ export const memoryLimitOf = ({ mem, limits }: Omit<Limits, 'cpus'>): number =>
 const CPU_PERIOD_US = 100_000;
 /** The kernel takes no shorter one. */
 const CPU_QUOTA_US_MIN = 1_000;
+
+/** At the end of an agent, for groups that are still busy. */
+const BUSY_MS_MAX = 2_000;
+const BUSY_LOOK_MS = 20;
 
 /** Mesos's floor: below it not even a shell starts reliably. */
 const MEM_MIB_MIN = 32;
@@ -71,6 +76,8 @@ const reasonOf = (error: unknown): string => (error as NodeJS.ErrnoException).co
 
 export class CgroupTree {
   #warning: string | undefined;
+  /** Whoever still asks how the host is must not make the agent's level again. */
+  #isClosed = false;
   /** Could not be removed yet: a process ends a moment after it left the list. */
   readonly #busy = new Set<string>();
 
@@ -105,6 +112,7 @@ export class CgroupTree {
   /** What health says about limits: undefined when tasks can be limited. */
   probe(): string | undefined {
     if (!this.mounts.length) return this.withoutMounts;
+    if (this.#isClosed) return this.#warning;
     this.#warning = undefined;
     for (const mount of this.mounts) {
       try {
@@ -153,9 +161,17 @@ export class CgroupTree {
     }
   }
 
-  /** Removes the agent's own level when no task is left in it. */
-  close(): void {
+  /**
+   * Removes the agent's own level when no task is left in it, and makes none from now on. Waits, at most 2 s, for groups of tasks that have
+   * ended and are still busy: nobody would come back for them.
+   */
+  async close(clock: Clock): Promise<void> {
+    this.#isClosed = true;
     this.remove([]);
+    for (let waited = 0; this.#busy.size > 0 && waited < BUSY_MS_MAX; waited += BUSY_LOOK_MS) {
+      await new Promise<void>((resolve) => void clock.after(BUSY_LOOK_MS, resolve));
+      this.remove([]);
+    }
     for (const mount of this.mounts) {
       for (const folder of [join(mount.path, 'longrun', this.agent), join(mount.path, 'longrun')]) {
         try {

@@ -229,7 +229,7 @@ export class ProcessRuntime implements Runtime {
     this.#watch.close();
     this.#ending.close();
     await this.#logs.close();
-    this.#cgroups.close();
+    await this.#cgroups.close(this.options.clock);
   }
 
   #open(): Promise<ShimScripts> {
