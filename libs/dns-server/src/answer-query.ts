@@ -33,8 +33,8 @@ const PLAIN_UDP_BYTES = 512;
 /** Fits every path without fragments (DNS flag day 2020). */
 const UDP_BYTES_MAX = 1232;
 export const TCP_BYTES_MAX = 65_535;
-/** An address record with the shortest name: so many fit a message at most. */
-const RECORD_BYTES_MIN = 16;
+/** Of a record, without its name (RFC 1035 4.1.3): its head and an IPv4 address, the shortest data that is given. */
+const RECORD_BYTES_MIN = 10 + 4;
 /** SRV records of suspects come behind all others. */
 const SUSPECT_PRIORITY = 10;
 
@@ -52,7 +52,7 @@ export function answerQuery(
   const [question, ...others] = query.questions ?? [];
   if (!question || others.length > 0) return encodeError(bytes, RCODE.formatError);
   const limit = limitOf(query, transport);
-  const found = resolve(question, options, Math.ceil(limit / RECORD_BYTES_MIN));
+  const found = resolve(question, options, fittingAtMost(question, limit));
   const packet: Packet = {
     type: 'response',
     id: query.id ?? 0,
@@ -67,6 +67,10 @@ export function answerQuery(
   };
   return fit(packet, limit, sendsOptions(query));
 }
+
+/** Each record has the name that was asked, in full: a byte for each label's length stands where its dot did, and two more at the ends. */
+const fittingAtMost = ({ name }: Question, limit: number): number =>
+  Math.ceil(limit / (RECORD_BYTES_MIN + name.length + 2));
 
 const TRANSFERS: ReadonlySet<string> = new Set(['AXFR', 'IXFR']);
 
@@ -113,7 +117,7 @@ function recordsFor(
   if (type === 'A' || type === 'AAAA') {
     // a port has no address of its own (RFC 2782)
     const hosts = named.kind === 'port' ? [] : new Set(preferred(targets).map(({ host }) => host));
-    const drawn = shuffled([...hosts].filter(type === 'A' ? isIPv4 : isIPv6), options.random).slice(0, most);
+    const drawn = drawnFrom([...hosts].filter(type === 'A' ? isIPv4 : isIPv6), most, options.random);
     // a host that is a name of its own has no address here; SRV records point at it
     return {
       answers: drawn.map((data) => ({ type, name, ttl: options.ttl, data })),
@@ -137,7 +141,7 @@ function services(
   const answers: Answer[] = [];
   const additionals = new Map<string, Answer>();
   const targets = asked.flatMap((each) => each.targets);
-  for (const target of shuffled(targets, random).slice(0, most)) {
+  for (const target of drawnFrom(targets, most, random)) {
     const isAddress = isIPv4(target.host) || isIPv6(target.host);
     const at = isAddress ? named.names(target) : target.host;
     answers.push({
@@ -279,13 +283,15 @@ function prefixWithin(
   return { count: records.length, left };
 }
 
-function shuffled<T>(items: T[], random: () => number): T[] {
-  for (let at = items.length - 1; at > 0; at -= 1) {
-    const other = Math.floor(random() * (at + 1));
+/** `most` of them at most, in an order by chance. */
+function drawnFrom<T>(items: T[], most: number, random: () => number): T[] {
+  const count = Math.min(most, items.length);
+  for (let at = 0; at < count; at += 1) {
+    const other = at + Math.floor(random() * (items.length - at));
     const [a, b] = [items[at], items[other]];
     if (a === undefined || b === undefined) continue;
     items[at] = b;
     items[other] = a;
   }
-  return items;
+  return items.slice(0, count);
 }
