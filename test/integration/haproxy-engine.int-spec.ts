@@ -34,7 +34,9 @@ const make = (port: number, at: string, more: Partial<HaproxyEngineOptions> = {}
 const describeHere = spawnSync('haproxy', ['-v']).status === 0 ? describe : describe.skip;
 
 describeHere('HAProxy as engine', () => {
-  engineConformance('HAProxy', ({ port, onIdle }) => make(port, String((count += 1)), { onIdle }));
+  engineConformance('HAProxy', ({ port, zone, onIdle }) =>
+    make(port, String((count += 1)), { zone, onIdle }),
+  );
 });
 
 describeHere('the process of HAProxy', () => {

@@ -158,7 +158,7 @@ function groupsOf(settings: Settings): readonly string[] {
 function withoutEffect(settings: Settings): string[] {
   if (settings.text('engine') !== 'haproxy') return [];
   const isLimited = settings.number('connections-per-client') > 0;
-  return ['access-log', 'proxy-zone', 'max-connections', 'connections-per-client']
+  return ['access-log', 'max-connections', 'connections-per-client']
     .filter((name) => (name === 'connections-per-client' ? isLimited : settings.has(name)))
     .map((name) => `--${name} has no effect with --engine haproxy; the built-in engine carries it out`);
 }

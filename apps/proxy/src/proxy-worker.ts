@@ -161,6 +161,7 @@ function makeEngine(
     folder: join(resolve(folder), 'haproxy'),
     threads: settings.workers,
     program: settings.haproxyProgram,
+    ...(settings.zone === undefined ? {} : { zone: settings.zone }),
   });
 }
 

@@ -7,8 +7,13 @@ import type { ServingEngine } from '#libs/proxy-core';
 import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
 import { ask, freePort, listen, tcpServer, type Answered, type Ask as AskOf } from '#libs/testkit';
 
+/** Where engines under test stand. */
+export const OWN_ZONE = 'zone-a';
+
 export interface EngineWish {
   readonly port: number;
+  /** Of the engine. */
+  readonly zone: string;
   readonly onIdle: (task: TaskId) => void;
 }
 /** An engine that is not started, on loopback. Called for each case. */
@@ -50,7 +55,7 @@ export class EngineBench {
     // another process may take the port between the look and the listening
     for (let attempt = 1; ; attempt += 1) {
       this.#port = await freePort();
-      this.#engine = this.make({ port: this.#port, onIdle: (task) => this.idle.push(task) });
+      this.#engine = this.make({ port: this.#port, zone: OWN_ZONE, onIdle: (task) => this.idle.push(task) });
       try {
         await this.#engine.start();
         return;

@@ -1,6 +1,7 @@
 // The promises of a data path as black-box cases: every engine runs them for real, on loopback.
 import { afterEach, beforeEach, describe } from '@jest/globals';
 import { EngineBench, type EngineMaker } from './engine-bench.js';
+import { choiceCases } from './choice-cases.js';
 import { departureCases } from './departure-cases.js';
 import { policyCases } from './policy-cases.js';
 import { routingCases } from './routing-cases.js';
@@ -11,6 +12,6 @@ export function engineConformance(name: string, make: EngineMaker, { timeoutMs =
     const bench = new EngineBench(make);
     beforeEach(() => bench.open(), timeoutMs);
     afterEach(() => bench.close(), timeoutMs);
-    for (const declare of [routingCases, departureCases, policyCases]) declare(bench, timeoutMs);
+    for (const declare of [routingCases, departureCases, policyCases, choiceCases]) declare(bench, timeoutMs);
   });
 }

@@ -7,10 +7,12 @@ import {
   type Balance,
   type HeaderEdit,
   type RouteCors,
-  type RouteRetries,
   type RouteService,
 } from '#libs/routing';
+import type { BackendPlan } from './layout.js';
 import { escapePattern, JSON_ANSWER, messageBody, quote, quoteFormat } from './config-text.js';
+import { unpinnable } from './pins.js';
+import { brokenBody, refusalsThatCount, retryRules, silentBody, tcpRetryRules } from './retry-rules.js';
 
 export interface BackendRules {
   readonly rules: readonly string[];
@@ -22,16 +24,16 @@ export interface BackendRules {
 export interface RulePlace {
   readonly port: number;
   readonly tls?: { readonly port: number };
+  /** HAProxy runs scripts. */
+  readonly hasLua?: boolean;
 }
 
 const WORDS_PER_LINE = 40;
-/** Of a target, unless the labels say otherwise; as the built-in engine has it. */
-export const SILENCE_MS = 300_000;
 
+/** `name`: of the service, also for a backend of a pinned version, which shares its users and its rate limit. */
 export function backendRules(
   name: string,
-  mode: 'http' | 'tcp',
-  service: RouteService,
+  { mode, service, version }: Pick<BackendPlan, 'mode' | 'service' | 'version'>,
   place: RulePlace,
 ): BackendRules {
   const rules = [
@@ -39,21 +41,27 @@ export function backendRules(
     ...timeRules(service),
     ...(mode === 'tcp' ? tcpRules(service) : httpRules(name, service, place)),
   ];
-  return { rules: rules.map((line) => `  ${line}`), serverOptions: serverOptions(service, mode) };
+  const own = version === undefined ? rules : rules.filter((rule) => !rule.startsWith('stick-table '));
+  return { rules: own.map((line) => `  ${line}`), serverOptions: serverOptions(service, mode) };
 }
 
 /** One sentence per thing that this engine does not carry out. */
-export function unsupported(service: RouteService): string[] {
-  const { policy, traffic } = service;
-  const missing: string[] = [];
-  if (traffic?.pins?.length) missing.push('pins of its traffic shares');
-  if (policy?.preferZone) missing.push('the preference for targets of the own zone');
+export function unsupported(service: RouteService, hasLua: boolean): string[] {
+  const { policy } = service;
+  const missing = unpinnable(service);
   if (policy?.locationPrefix !== undefined) missing.push('HTTP_BACKEND_REVPROXY_PATH');
   if (policy?.retries?.budgetPercent !== undefined) missing.push('the retry budget');
   if (policy?.ejection !== undefined) missing.push('ejection after failed answers');
-  if (missing.length === 0) return [];
+  const refusals = refusalsThatCount(service, hasLua);
   return [
-    `app ${service.appId}: the HAProxy engine does not carry out ${missing.join(', ')}; the built-in engine does`,
+    ...(missing.length > 0
+      ? [
+          `app ${service.appId}: the HAProxy engine does not carry out ${missing.join(', ')}; the built-in engine does`,
+        ]
+      : []),
+    ...(refusals === undefined
+      ? []
+      : [`app ${service.appId}: ${refusals}; the built-in engine passes it over`]),
   ];
 }
 
@@ -102,23 +110,12 @@ function timeRules({ policy }: RouteService): string[] {
     ...(silenceMs === undefined ? [] : [`timeout server ${silenceMs}ms`]),
     ...(tunnelMs === undefined ? [] : [`timeout tunnel ${tunnelMs}ms`]),
     ...(queueMs === undefined ? [] : [`timeout queue ${queueMs}ms`]),
-    ...retryRules(policy?.retries),
-  ];
-}
-
-/** With one attempt only what no target has seen goes on to another one; that also saves HAProxy the copy of each request. */
-function retryRules(retries: RouteRetries | undefined): string[] {
-  const { attempts, on = [] } = retries ?? {};
-  if (attempts === 1) return ['retry-on conn-failure'];
-  return [
-    ...(attempts === undefined ? [] : [`retries ${attempts - 1}`]),
-    ...(on.length > 0 ? [`retry-on conn-failure empty-response ${on.join(' ')}`] : []),
   ];
 }
 
 function tcpRules({ policy }: RouteService): string[] {
   // TCP connections live as long as both sides like
-  const rules = ['timeout server 24d'];
+  const rules = ['timeout server 24d', ...tcpRetryRules()];
   if (policy?.allow)
     rules.push(...oneOf('allowed', 'src', policy.allow), 'tcp-request content reject if !allowed');
   return rules;
@@ -137,7 +134,7 @@ function oneOf(name: string, what: string, values: readonly string[]): string[] 
 
 function httpRules(name: string, service: RouteService, place: RulePlace): string[] {
   const { policy } = service;
-  const rules: string[] = [];
+  const rules = retryRules(service, place.hasLua ?? false);
   if (policy?.allow)
     rules.push(...oneOf('allowed', 'src', policy.allow), refuse(403, NOT_FROM_THIS_ADDRESS, '!allowed'));
   if (service.redirectToHttps) rules.push(...redirectRules(place));
@@ -146,7 +143,7 @@ function httpRules(name: string, service: RouteService, place: RulePlace): strin
     rules.push(
       `http-request return status 401 ${JSON_ANSWER} hdr www-authenticate ${quoteFormat(`Basic realm="${policy.auth.realm}", charset="UTF-8"`)} string ${quote(messageBody(ASKS_FOR_PASSWORD))} unless { http_auth(${name}) }`,
     );
-  rules.push(...limitRules(service));
+  rules.push(...limitRules(name, service));
   if (policy?.redirectRoot !== undefined)
     rules.push(`http-request redirect code 301 location ${quoteFormat(policy.redirectRoot)} if { path / }`);
   rules.push(...pathRules(service));
@@ -168,24 +165,18 @@ function httpRules(name: string, service: RouteService, place: RulePlace): strin
 }
 
 /** Asked only when it comes to it. That of the 503, whose words change, is the same for all backends. */
-function failureRules({ appId, policy }: RouteService): string[] {
-  const silenceMs = policy?.timeouts?.silenceMs ?? SILENCE_MS;
-  const words: readonly (readonly [number, string])[] = [
-    [
-      502,
-      `app ${appId} closed the connection before it answered, or its answer is not valid HTTP; the request may have had an effect`,
-    ],
-    [504, `app ${appId} did not answer within ${silenceMs / 1000} s`],
+function failureRules(service: RouteService): string[] {
+  const bodies: readonly (readonly [number, string])[] = [
+    [502, brokenBody(service)],
+    [504, silentBody(service)],
   ];
-  return words.map(
-    ([status, text]) => `http-error status ${status} ${JSON_ANSWER} string ${quote(messageBody(text))}`,
-  );
+  return bodies.map(([status, body]) => `http-error status ${status} ${JSON_ANSWER} string ${quote(body)}`);
 }
 
 const refuse = (status: number, message: string, condition: string): string =>
   `http-request return status ${status} ${JSON_ANSWER} string ${quote(messageBody(message))} if ${condition}`;
 
-function limitRules({ policy, appId }: RouteService): string[] {
+function limitRules(name: string, { policy, appId }: RouteService): string[] {
   const rules: string[] = [];
   const { rate, bodyBytes } = policy?.limits ?? {};
   if (bodyBytes !== undefined)
@@ -200,7 +191,7 @@ function limitRules({ policy, appId }: RouteService): string[] {
     const isClient = rate.per === 'client';
     rules.push(
       `stick-table type ${isClient ? 'ipv6' : 'integer'} size ${isClient ? '100k' : '1'} expire 10s store http_req_rate(1s)`,
-      `http-request track-sc0 ${isClient ? 'src' : 'int(1)'}`,
+      `http-request track-sc0 ${isClient ? 'src' : 'int(1)'} table ${name}`,
       `http-request return status 429 ${JSON_ANSWER} hdr retry-after 1 string ${quote(messageBody(`app ${appId} takes ${rate.perSecond} requests per second`))} if { sc_http_req_rate(0) gt ${Math.max(1, Math.ceil(rate.perSecond), rate.burst)} }`,
     );
   }
@@ -290,12 +281,13 @@ function corsRules(cors: RouteCors): string[] {
   ];
 }
 
-function serverOptions({ policy, sticky }: RouteService, mode: 'http' | 'tcp'): string {
+function serverOptions({ policy }: RouteService, mode: 'http' | 'tcp'): string {
   const { connectionsPerTarget, queue } = policy?.limits ?? {};
   const send = policy?.proxyProtocol?.send;
   const options = [
-    // what stops answering is left out also while nobody tells us (promise 6)
-    'check inter 10s fastinter 1s downinter 1s fall 3 rise 1 observe layer4 error-limit 3 on-error fastinter',
+    // what stops answering is left out also while nobody tells us (promise 6), and what refuses a connection at once: else requests
+    // would go on to ask it, and by least connections nearly always, for it has none
+    'check inter 10s fastinter 500ms downinter 1s fall 3 rise 1 observe layer4 error-limit 1 on-error mark-down',
     ...(connectionsPerTarget === undefined
       ? []
       : [`maxconn ${connectionsPerTarget} maxqueue ${queue ?? 1024}`]),
@@ -304,7 +296,6 @@ function serverOptions({ policy, sticky }: RouteService, mode: 'http' | 'tcp'): 
     ...(policy?.slowStartMs ? [`slowstart ${policy.slowStartMs}ms`] : []),
     // HAProxy wants it said that a place may keep its name while its address moves
     'pool-purge-delay 4s',
-    ...(sticky && mode === 'http' ? [] : []),
   ];
   return options.join(' ');
 }

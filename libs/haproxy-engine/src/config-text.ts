@@ -29,6 +29,15 @@ export const nameOf = ({ appId, portIndex }: Pick<RouteService, 'appId' | 'portI
   return isPlain ? `${name}:${portIndex}` : `${name.slice(0, 200)}::${hashOf(id)}:${portIndex}`;
 };
 
+/** Of the service that a backend is for; backends beside its first one have an end that no id gives. */
+export const serviceNameOf = (backend: string): string => backend.replace(/:(tcp|pin-[0-9a-f]{16})$/, '');
+
+/** Of the backend that prefers one version (see pins). */
+export const pinBackendOf = (service: Pick<RouteService, 'appId' | 'portIndex'>, version: string): string =>
+  `${nameOf(service)}:pin-${hashOf(version)}`;
+
+export const isPinBackend = (backend: string): boolean => /:pin-[0-9a-f]{16}$/.test(backend);
+
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
 
 /** For use inside a regular expression, whatever quotes and brackets stand around it: what is no plain character is written as bytes. */

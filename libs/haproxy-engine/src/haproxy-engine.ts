@@ -7,27 +7,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TaskId } from '#libs/model';
 import type { TrafficStanding } from '#libs/agent-protocol';
-import { byBusiness, standingOf, type ServingEngine, type TrafficSums } from '#libs/proxy-core';
+import type { ServingEngine, TrafficSums } from '#libs/proxy-core';
 import { EMPTY_TABLE, type RouteService, type RouteTable, type RouteTarget } from '#libs/routing';
 import type { Clock, Timer } from '#libs/time';
 import { unsupported } from './backend-rules.js';
-import { messageBody, nameOf } from './config-text.js';
-import {
-  portsListenedOn,
-  refusalIn,
-  serversOf,
-  usedOf,
-  whatIsWrong,
-  type UsedServers,
-} from './haproxy-answers.js';
+import { isPinBackend, messageBody, nameOf, pinBackendOf, serviceNameOf } from './config-text.js';
+import { hasLeaving, leavingOf, measure, placesOf, settle, type Ask, type Generation } from './generation.js';
+import { portsListenedOn, refusalIn, serversOf, whatIsWrong } from './haproxy-answers.js';
 import { HaproxyProcess } from './haproxy-process.js';
 import { layoutOf, type Layout } from './layout.js';
+import { pinnedVersions } from './pins.js';
 import { PlaceJournal, type GivenPlace } from './place-journal.js';
 import { ServicePorts, whyNotOpenable } from './service-ports.js';
-import { Slots } from './slots.js';
+import { Slots, type PlacesFor } from './slots.js';
 import { TargetAddresses, type LookUp } from './target-addresses.js';
 import { batchesOf } from './runtime-socket.js';
-import { standingServers, statRows, TrafficCounter } from './traffic-counter.js';
+import { TrafficCounter } from './traffic-counter.js';
 import { writeConfig, type ConfigOptions } from './write-config.js';
 
 export interface HaproxyEngineOptions extends ConfigOptions {
@@ -42,24 +37,15 @@ export interface HaproxyEngineOptions extends ConfigOptions {
   readonly onNotice?: (text: string) => void;
   /** Default: as the system does. */
   readonly lookUp?: LookUp;
-}
-
-/** One configuration that a worker runs by, and what it was told since. */
-interface Generation {
-  readonly worker: number;
-  readonly slots: ReadonlyMap<string, Slots>;
-  readonly traffic: TrafficCounter;
+  /** Where this host stands, for services that prefer targets of their own zone. Default: nowhere, and none is preferred. */
+  readonly zone?: string;
 }
 
 /** How often what is in flight to tasks that left is asked for, while there are any. */
 const COUNT_MS = 100;
-/** Of more backends than that, what is in use is asked for all there are at once. */
-const ASKED_ONE_BY_ONE_MAX = 50;
-const NOTHING_USED: UsedServers = new Map();
 const RESTART_MS = 500;
 /** Shorter than the reports to the control plane are apart. */
 const MEASURE_MS = 2_000;
-const SHOW_SERVERS = 'show stat -1 6 -1';
 const SHOW_FRONTENDS = 'show stat -1 1 -1';
 const CERTIFICATES_MS = 2_000;
 /** How often names of targets and ports that could not be opened are looked at again, while there are any. */
@@ -74,6 +60,8 @@ type TimerName = 'counts' | 'traffic' | 'certificates' | 'again';
 export class HaproxyEngine implements ServingEngine {
   readonly #options: HaproxyEngineOptions;
   readonly #process: HaproxyProcess;
+  readonly #ask: Ask = (worker, commands) => this.#process.command(worker, commands);
+  #hasLua = false;
   readonly #addresses: TargetAddresses;
   readonly #ports: ServicePorts;
   readonly #journal: PlaceJournal;
@@ -127,6 +115,7 @@ export class HaproxyEngine implements ServingEngine {
   }
 
   async start(): Promise<number> {
+    this.#hasLua = await this.#process.hasLua();
     // one that was left running serves on as it is until there is a table
     if (this.#process.adopt()) this.#running = this.#isAdopted = true;
     else await this.#enqueue(() => this.#startAnew());
@@ -160,7 +149,7 @@ export class HaproxyEngine implements ServingEngine {
       ...(this.#problem === undefined ? [] : [this.#problem]),
       ...this.#addresses.warnings(),
       ...this.#ports.warnings(),
-      ...this.#table.services.flatMap(unsupported),
+      ...this.#table.services.flatMap((service) => unsupported(service, this.#hasLua)),
       ...this.#table.services
         .filter((service) => this.#refused.has(nameOf(service)))
         .map(
@@ -220,7 +209,7 @@ export class HaproxyEngine implements ServingEngine {
     for (const generation of [...this.#generations]) {
       const changes = [...generation.slots].map(([backend, slots]) => ({
         backend,
-        ...slots.change(services.get(backend.replace(/:tcp$/, '')) ?? NOBODY),
+        ...slots.change(services.get(serviceNameOf(backend)) ?? NOBODY),
       }));
       this.#remember(
         changes.flatMap(({ backend, given }) =>
@@ -314,12 +303,27 @@ export class HaproxyEngine implements ServingEngine {
     for (const worker of [...old, ...(current === undefined ? [] : [current])]) {
       const seen = serversOf(await this.#process.command(worker, ['show servers state']));
       const slots = [...seen].map(([backend, servers]) => {
-        const service = services.get(backend.replace(/:tcp$/, '')) ?? NOBODY;
-        return [backend, Slots.seen(backend, servers, service, left(worker, backend))] as const;
+        const places = this.#placesFor(backend, services.get(serviceNameOf(backend)) ?? NOBODY);
+        return [backend, Slots.seen(places, servers, left(worker, backend))] as const;
       });
       generations.push({ worker, slots: new Map(slots), traffic: new TrafficCounter() });
     }
     this.#generations = generations;
+  }
+
+  #placesFor(backend: string, service: RouteService): PlacesFor {
+    const { zone } = this.#options;
+    const pinned = pinnedVersions(service).find((each) => pinBackendOf(service, each) === backend);
+    // one of an earlier table: nobody has that version, and its requests go the usual way
+    const version = pinned ?? (isPinBackend(backend) ? '' : undefined);
+    return {
+      backend,
+      service,
+      preference: {
+        ...(zone === undefined ? {} : { zone }),
+        ...(version === undefined ? {} : { version }),
+      },
+    };
   }
 
   async #tell(generation: Generation, commands: readonly string[]): Promise<void> {
@@ -341,10 +345,11 @@ export class HaproxyEngine implements ServingEngine {
   }
 
   async #configure(how: 'start' | 'reload'): Promise<void> {
-    const { services } = this.#table;
     const layout = layoutOf(this.#table);
-    const slots = new Map(layout.backends.map(({ name, service }) => [name, Slots.planned(name, service)]));
-    this.#reasons = reasonsOf(services);
+    const slots = new Map(
+      layout.backends.map(({ name, service }) => [name, Slots.planned(this.#placesFor(name, service))]),
+    );
+    this.#reasons = reasonsOf(this.#table.services);
     const reasons = [...this.#reasons].map(([backend, body]) => `${backend} ${body}\n`).join('');
     writeFileSync(join(this.#options.folder, 'reasons.map'), reasons, { mode: 0o600 });
     await this.#write(layout, slots);
@@ -362,22 +367,20 @@ export class HaproxyEngine implements ServingEngine {
   async #write(layout: Layout, slots: ReadonlyMap<string, Slots>): Promise<void> {
     const refused = new Set<string>();
     for (;;) {
-      const { text, maps, sectionAt } = writeConfig(
+      const { text, files, sectionAt } = writeConfig(
         layout,
         slots,
         this.#table.services,
-        this.#options,
+        { ...this.#options, hasLua: this.#hasLua },
         refused,
       );
-      for (const [name, content] of maps)
+      for (const [name, content] of files)
         writeFileSync(join(this.#options.folder, name), content, { mode: 0o600 });
       writeFileSync(this.#process.configPath, text, { mode: 0o600 });
       const refusal = await this.#process.check();
       if (refusal === undefined) break;
       const lines = [...refusal.matchAll(/haproxy\.cfg:(\d+)\]/g)].map(([, line]) => sectionAt(Number(line)));
-      const culprits = lines.flatMap((section) =>
-        section === undefined ? [] : [section.replace(/:tcp$/, '')],
-      );
+      const culprits = lines.flatMap((section) => (section === undefined ? [] : [serviceNameOf(section)]));
       if (culprits.every((each) => refused.has(each)))
         throw new Error(`it refuses the configuration: ${whatIsWrong(refusal)}`);
       for (const each of culprits) refused.add(each);
@@ -407,37 +410,14 @@ export class HaproxyEngine implements ServingEngine {
   }
 
   async #count(): Promise<void> {
-    const counts = new Map<TaskId, number>();
     const { current, old } = await this.#process.workers();
     const alive = new Set([current, ...old]);
     const gone = this.#generations.filter(({ worker }) => !alive.has(worker));
     this.#generations = this.#generations.filter(({ worker }) => alive.has(worker));
-    const left = new Set(gone.flatMap(({ slots }) => [...slots.values()].flatMap((each) => each.leaving())));
-    for (const { worker, slots } of this.#generations) {
-      const leaving = [...slots].filter(([, each]) => each.hasLeaving);
-      if (leaving.length === 0) continue;
-      const used = await this.#usedIn(
-        worker,
-        leaving.map(([backend]) => backend),
-      );
-      for (const [backend, each] of leaving) {
-        each.leaving().forEach((task) => left.add(task));
-        for (const [task, count] of each.settle(used.get(backend) ?? NOTHING_USED))
-          counts.set(task, (counts.get(task) ?? 0) + count);
-      }
-    }
+    const counts = await settle(this.#generations, this.#ask);
+    for (const task of gone.flatMap(leavingOf)) if (!counts.has(task)) counts.set(task, 0);
     this.#counts = new Map([...counts].filter(([, count]) => count > 0));
-    for (const task of left) if (!this.#counts.has(task)) this.#options.onIdle?.(task);
-  }
-
-  /** Connections in use by backend and server, of these at least. */
-  async #usedIn(worker: number, backends: readonly string[]): Promise<ReadonlyMap<string, UsedServers>> {
-    const command = 'show servers conn';
-    const commands =
-      backends.length > ASKED_ONE_BY_ONE_MAX ? [command] : backends.map((each) => `${command} ${each}`);
-    const answers: string[] = [];
-    for (const batch of batchesOf(commands)) answers.push(await this.#process.command(worker, batch));
-    return usedOf(answers.join('\n'));
+    for (const [task, count] of counts) if (count === 0) this.#options.onIdle?.(task);
   }
 
   #lost(): void {
@@ -471,27 +451,8 @@ export class HaproxyEngine implements ServingEngine {
 
   async #countTraffic(): Promise<void> {
     if (!this.#running) return;
-    const targets = targetsOf(this.#table);
-    const services = new Map(this.#table.services.map((service) => [nameOf(service), service]));
-    const standings: TrafficStanding[] = [];
-    for (const { worker, slots, traffic } of this.#generations) {
-      const targetAt = (backend: string, server: string): Found | undefined => {
-        const task = slots.get(backend)?.taskAt(server);
-        return task === undefined ? undefined : targets.get(`${serviceName(backend)} ${task}`);
-      };
-      const rows = statRows(await this.#process.command(worker, [SHOW_SERVERS]));
-      for (const { backend, server, sums } of traffic.grown(rows)) {
-        const found = targetAt(backend, server);
-        if (found) this.#options.onCounted?.(found.service, found.target, sums);
-      }
-      for (const { backend, server, ...counts } of standingServers(rows)) {
-        const found = server === undefined ? undefined : targetAt(backend, server);
-        const service = found?.service ?? services.get(serviceName(backend));
-        if (service && (found || server === undefined))
-          standings.push(standingOf(service, found?.target, counts));
-      }
-    }
-    this.#standings = standings.sort(byBusiness);
+    const onCounted = this.#options.onCounted ?? ((): void => undefined);
+    this.#standings = await measure(this.#generations, this.#table, this.#ask, onCounted);
   }
 
   /** Files that changed are read again by a reload; broken ones are refused, and the old ones stay. */
@@ -534,13 +495,6 @@ function shortFolder(folder: string): string {
 /** Stands for a service that has left the table: no targets. */
 const NOBODY = { appId: '/', portIndex: 0, targets: [] } as unknown as RouteService;
 
-const placesOf = ({ worker, slots }: Generation): GivenPlace[] =>
-  [...slots].flatMap(([backend, each]) =>
-    [...each.places()].map(([place, task]) => ({ worker, backend, place, task })),
-  );
-
-const hasLeaving = ({ slots }: Generation): boolean => [...slots.values()].some((each) => each.hasLeaving);
-
 /** Of a service with targets. HAProxy tells by its status only that no connection could be had in time. */
 function unableReason({ policy }: RouteService): string {
   const limit = policy?.limits?.connectionsPerTarget;
@@ -552,30 +506,16 @@ function unableReason({ policy }: RouteService): string {
 
 /** Bodies of the 503 by backend. */
 function reasonsOf(services: readonly RouteService[]): Map<string, string> {
+  const http = services.filter(({ mode }) => mode !== 'tcp');
   return new Map(
-    services
-      .filter(({ mode }) => mode !== 'tcp')
-      .map((service) => {
-        const why = service.emptyReason === '' ? unableReason(service) : service.emptyReason;
-        return [nameOf(service), messageBody(`app ${service.appId} cannot answer now: ${why}`)];
-      }),
+    http.flatMap((service) => {
+      const why = service.emptyReason === '' ? unableReason(service) : service.emptyReason;
+      const body = messageBody(`app ${service.appId} cannot answer now: ${why}`);
+      const pins = pinnedVersions(service).map((version) => pinBackendOf(service, version));
+      return [nameOf(service), ...pins].map((backend) => [backend, body] as const);
+    }),
   );
 }
 
 /** For the command line of HAProxy: blanks, `;` and backslashes are escaped. */
 const escapeWords = (text: string): string => text.replaceAll(/[\\ ;]/g, (each) => `\\${each}`);
-
-interface Found {
-  readonly service: RouteService;
-  readonly target: RouteTarget;
-}
-
-const serviceName = (backend: string): string => backend.replace(/:tcp$/, '');
-
-function targetsOf({ services }: RouteTable): ReadonlyMap<string, Found> {
-  return new Map(
-    services.flatMap((service) =>
-      service.targets.map((target) => [`${nameOf(service)} ${target.taskId}`, { service, target }] as const),
-    ),
-  );
-}

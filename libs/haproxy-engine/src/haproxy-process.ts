@@ -69,6 +69,17 @@ export class HaproxyProcess {
     }
   }
 
+  /** Whether it was built with scripts, as those of the distributions are. */
+  async hasLua(): Promise<boolean> {
+    try {
+      const { stdout } = await run(this.#options.program, ['-vv'], { timeout: 60_000 });
+      return /\+LUA\b/.test(stdout);
+    } catch {
+      // its start says why it cannot be run
+      return false;
+    }
+  }
+
   /** A new master; resolves with its worker's pid. */
   async start(): Promise<number> {
     const { folder, program } = this.#options;

@@ -1,13 +1,19 @@
 // What HAProxy has to be, from a route table: listeners, and for each service the backends with room for targets that come later.
 // Everything in here but the targets and the reasons is fixed once HAProxy runs; when it differs, HAProxy is reloaded.
 import { hostClaims, type HostClaim, type RouteService, type RouteTable } from '#libs/routing';
-import { nameOf } from './config-text.js';
+import { nameOf, pinBackendOf } from './config-text.js';
+import { pinnedVersions } from './pins.js';
 
 export interface BackendPlan {
-  /** `shop:web:0`, with `:tcp` behind it for the TCP half of a service whose mode is found out per connection. */
+  /**
+   * `shop:web:0`, with `:tcp` behind it for the TCP half of a service whose mode is found out per connection, or `:pin-…` for a version
+   * that pins name.
+   */
   readonly name: string;
   readonly mode: 'http' | 'tcp';
   readonly service: RouteService;
+  /** The pinned one. */
+  readonly version?: string;
 }
 
 export interface PortPlan {
@@ -43,12 +49,22 @@ function backendsOf(service: RouteService): BackendPlan[] {
   if (service.mode === 'tcp') return [{ name: nameOf(service), mode: 'tcp', service }];
   const http: BackendPlan = { name: httpBackendOf(service), mode: 'http', service };
   const isSniffed = service.mode === 'auto' && service.servicePort !== undefined;
-  return isSniffed ? [http, { name: tcpBackendOf(service), mode: 'tcp', service }] : [http];
+  return [
+    http,
+    ...pinnedVersions(service).map((version): BackendPlan => ({
+      name: pinBackendOf(service, version),
+      mode: 'http',
+      service,
+      version,
+    })),
+    ...(isSniffed ? [{ name: tcpBackendOf(service), mode: 'tcp', service } as const] : []),
+  ];
 }
 
 function fixedPart(service: RouteService): unknown {
-  const { targets: _targets, emptyReason: _reason, traffic: _shares, portName: _name, ...fixed } = service;
-  return fixed;
+  const { targets: _targets, emptyReason: _reason, traffic, portName: _name, ...fixed } = service;
+  // shares are weights
+  return traffic?.pins?.length ? { ...fixed, pins: traffic.pins } : fixed;
 }
 
 /** Routes of the main port: hosts with their path prefixes. Of two for the same requests the first counts. */

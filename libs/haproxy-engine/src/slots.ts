@@ -1,13 +1,14 @@
 // The places for targets in one backend. HAProxy cannot get new servers that keep sticky cookies, limits and PROXY headers while it
 // runs, but it can give a place another address: so each backend has some to spare. A place is given to another task only after nothing
-// is in flight to the one before.
+// is in flight to the one before. A service that prefers the proxy's own zone has two kinds of places: those in reserve are `backup`.
 import type { RouteTarget, RouteService } from '#libs/routing';
-import { weightsOf } from './target-weights.js';
+import { keepsReserve, standingsOf, type Preference, type Standing } from './target-weights.js';
 
 type TaskId = RouteTarget['taskId'];
 
 interface Slot {
   readonly name: string;
+  readonly isReserve: boolean;
   task?: TaskId;
   /** Who had it before. */
   last?: TaskId;
@@ -30,6 +31,7 @@ export interface SlotChange {
 const SPARE_MIN = 4;
 /** Of places without a task, so that most newcomers need not be given another. */
 const SPARE_WEIGHT = 1;
+const NO_STANDING: Standing = { weight: 0, isReserve: false };
 /** A task that an earlier table had. */
 const UNKNOWN = 'unknown' as TaskId;
 
@@ -43,13 +45,24 @@ export interface SeenServer {
   readonly weight: number;
 }
 
+/** A backend, and whom it is for. */
+export interface PlacesFor {
+  readonly backend: string;
+  readonly preference: Preference;
+  readonly service: RouteService;
+}
+
 export class Slots {
   readonly #slots: Slot[];
 
+  readonly #preference: Preference;
+
   private constructor(
     readonly backend: string,
+    preference: Preference,
     slots: Slot[],
   ) {
+    this.#preference = preference;
     this.#slots = slots;
   }
 
@@ -58,9 +71,8 @@ export class Slots {
    * left before is known by `left`, by place.
    */
   static seen(
-    backend: string,
+    { backend, preference, service }: PlacesFor,
     servers: readonly SeenServer[],
-    service: RouteService,
     left: ReadonlyMap<string, TaskId>,
   ): Slots {
     const tasks = new Map(service.targets.map((target) => [addressOf(target), target.taskId]));
@@ -69,43 +81,43 @@ export class Slots {
       const task = address === undefined ? undefined : (routed ?? left.get(name) ?? UNKNOWN);
       return {
         name,
+        isReserve: name.startsWith(RESERVE_NAME),
         weight,
         leaving: isOut && task !== undefined,
         ...(task === undefined ? {} : { task }),
         ...(address === undefined ? {} : { address }),
       };
     });
-    return new Slots(backend, slots);
+    return new Slots(backend, preference, slots);
   }
 
   /** For a configuration to be written. */
-  static planned(backend: string, service: RouteService): Slots {
-    const count = service.targets.length + Math.max(SPARE_MIN, Math.ceil(service.targets.length / 2));
-    const slots = Array.from({ length: count }, (_, at): Slot => ({
-      name: `s${at + 1}`,
-      weight: SPARE_WEIGHT,
-      leaving: false,
-    }));
-    const weights = weightsOf(service);
-    service.targets.forEach((target, at) => {
-      const slot = slots[at];
-      if (slot) fill(slot, target, weights.get(target.taskId) ?? 0);
-    });
-    return new Slots(backend, slots);
+  static planned({ backend, preference, service }: PlacesFor): Slots {
+    const standings = standingsOf(service, preference);
+    const [usual, reserve] = [false, true].map((isReserve) =>
+      service.targets.filter(({ taskId }) => standings.get(taskId)?.isReserve === isReserve),
+    ) as [RouteTarget[], RouteTarget[]];
+    const slots = [
+      ...placesFor(usual, standings, false),
+      ...(keepsReserve(service, preference) ? placesFor(reserve, standings, true) : []),
+    ];
+    return new Slots(backend, preference, slots);
   }
 
   /** `server` lines of the configuration. */
   lines(options: string): string[] {
-    return this.#slots.map(({ name, address, weight }) =>
-      address === undefined
-        ? `server ${name} 0.0.0.0:1 weight ${weight} disabled ${options}`.trimEnd()
-        : `server ${name} ${address} weight ${weight} ${options}`.trimEnd(),
-    );
+    return this.#slots.map(({ name, address, weight, isReserve }) => {
+      const more = `${isReserve ? 'backup ' : ''}${options}`;
+      return address === undefined
+        ? `server ${name} 0.0.0.0:1 weight ${weight} disabled ${more}`.trimEnd()
+        : `server ${name} ${address} weight ${weight} ${more}`.trimEnd();
+    });
   }
 
   /** To these targets. */
   change(service: RouteService): SlotChange {
-    const weights = weightsOf(service);
+    const standings = standingsOf(service, this.#preference);
+    const standingOf = (task: TaskId): Standing => standings.get(task) ?? NO_STANDING;
     const wanted = new Map(service.targets.map((target) => [target.taskId, target]));
     const open: string[] = [];
     const close: string[] = [];
@@ -113,18 +125,22 @@ export class Slots {
     for (const slot of this.#slots) {
       if (slot.task === undefined || slot.leaving) continue;
       const target = wanted.get(slot.task);
-      if (target && addressOf(target) === slot.address) {
+      const { weight, isReserve } = standingOf(slot.task);
+      // one without a weight gets nothing wherever it is
+      const fits = slot.isReserve === isReserve || weight === 0;
+      if (target && fits && addressOf(target) === slot.address) {
         held.add(slot.task);
-        this.#reweigh(slot, weights.get(slot.task) ?? 0, open);
+        this.#reweigh(slot, weight, open);
       } else this.#close(slot, close);
     }
     let full = false;
     const given = new Map<string, TaskId>();
     for (const target of service.targets) {
       if (held.has(target.taskId)) continue;
-      const slot = this.#slots.find(({ task }) => task === undefined);
+      const { weight, isReserve } = standingOf(target.taskId);
+      const slot = this.#slots.find((each) => each.task === undefined && each.isReserve === isReserve);
       if (slot) {
-        open.push(...this.#open(slot, target, weights.get(target.taskId) ?? 0));
+        open.push(...this.#open(slot, target, weight));
         given.set(slot.name, target.taskId);
       } else full = true;
     }
@@ -186,6 +202,24 @@ export class Slots {
     slot.weight = weight;
     commands.push(`set server ${this.backend}/${slot.name} weight ${weight}`);
   }
+}
+
+const RESERVE_NAME = 'r';
+
+/** With some to spare. */
+function placesFor(
+  targets: readonly RouteTarget[],
+  standings: ReadonlyMap<TaskId, Standing>,
+  isReserve: boolean,
+): Slot[] {
+  const count = targets.length + Math.max(SPARE_MIN, Math.ceil(targets.length / 2));
+  return Array.from({ length: count }, (_, at) => {
+    const name = `${isReserve ? RESERVE_NAME : 's'}${at + 1}`;
+    const slot: Slot = { name, isReserve, weight: SPARE_WEIGHT, leaving: false };
+    const target = targets[at];
+    if (target) fill(slot, target, standings.get(target.taskId)?.weight ?? 0);
+    return slot;
+  });
 }
 
 function fill(slot: Slot, target: RouteTarget, weight: number): void {

@@ -4,9 +4,11 @@
 // each request, so what few need stands behind the point where the others are done.
 import { join } from 'node:path';
 import { EMPTY_TABLE, HOW_TO_REACH, NO_SUCH_APP, type RouteService } from '#libs/routing';
-import { backendRules, SILENCE_MS } from './backend-rules.js';
+import { backendRules } from './backend-rules.js';
 import { JSON_ANSWER, messageBody, nameOf, quote } from './config-text.js';
 import { hostRoutes, httpBackendOf, tcpBackendOf, type HostRoute, type Layout } from './layout.js';
+import { pinEntries, pinLines } from './pins.js';
+import { LUA_FILE, LUA_TEXT, retryDefaults, SILENCE_MS } from './retry-rules.js';
 import type { Slots } from './slots.js';
 
 export interface ConfigOptions {
@@ -18,14 +20,16 @@ export interface ConfigOptions {
   /** Folder of the sockets: their paths must be short. Default: the same. */
   readonly socketFolder?: string;
   readonly threads: number;
+  /** HAProxy runs scripts. Default false. */
+  readonly hasLua?: boolean;
   /** Certificates (PEM files or a folder), and the port they are for. */
   readonly tls?: { readonly port: number; readonly certificates: readonly string[] };
 }
 
 export interface WrittenConfig {
   readonly text: string;
-  /** By file name. */
-  readonly maps: ReadonlyMap<string, string>;
+  /** Maps and scripts by file name. */
+  readonly files: ReadonlyMap<string, string>;
   /** The backend that a line of `text` (counted from 1) was written for, also outside of its section. */
   readonly sectionAt: (line: number) => string | undefined;
 }
@@ -44,18 +48,20 @@ export function writeConfig(
   const routes = hostRoutes({ ...EMPTY_TABLE, services });
   const text = [
     ...globalLines(options),
+    ...defaultLines(options),
     ...userLists(layout, refused),
     ...mainFrontend(
       options,
       routes,
       routes.filter(({ backend }) => !refused.has(backend)),
-      Math.max(1, ...services.map(depthOf)),
+      services,
     ),
     ...layout.ports.flatMap(({ port, service }) => portFrontend(port, service, options)),
-    ...layout.backends.flatMap(({ name, mode, service }) => {
+    ...layout.backends.flatMap((plan) => {
+      const { name, mode, service } = plan;
       if (refused.has(nameOf(service)))
         return [`backend ${name}`, `  mode ${mode}`, ...refusedRules(mode, service)];
-      const { rules, serverOptions } = backendRules(name, mode, service, options);
+      const { rules, serverOptions } = backendRules(nameOf(service), plan, options);
       return [
         `backend ${name}`,
         `  mode ${mode}`,
@@ -68,7 +74,9 @@ export function writeConfig(
     }),
     '',
   ].join('\n');
-  return { text, maps: writeMaps(services, routes), sectionAt: (line) => sectionAt(text, line) };
+  const files = new Map(writeMaps(services, routes));
+  if (options.hasLua) files.set(LUA_FILE, LUA_TEXT);
+  return { text, files, sectionAt: (line) => sectionAt(text, line) };
 }
 
 function refusedRules(mode: 'http' | 'tcp', { appId }: RouteService): string[] {
@@ -86,7 +94,7 @@ function sectionAt(text: string, line: number): string | undefined {
 
 const WEIGHTED_RULE = /^ {2}http-request set-var\(txn\.to\) str\('([^']*)'\)/;
 
-function globalLines({ folder, socketFolder, threads }: ConfigOptions): string[] {
+function globalLines({ folder, socketFolder, threads, hasLua }: ConfigOptions): string[] {
   return [
     'global',
     `  stats socket ${quote(join(socketFolder ?? folder, 'stats.sock'))} mode 600 level admin expose-fd listeners`,
@@ -98,6 +106,12 @@ function globalLines({ folder, socketFolder, threads }: ConfigOptions): string[]
     '  tune.maxrewrite 1024',
     `  tune.http.maxhdr ${HEAD_LINES_MAX}`,
     '  ssl-default-bind-options ssl-min-ver TLSv1.2',
+    ...(hasLua ? [`  lua-load ${quote(join(folder, LUA_FILE))}`] : []),
+  ];
+}
+
+function defaultLines({ folder, hasLua = false }: ConfigOptions): string[] {
+  return [
     'defaults',
     '  mode http',
     '  timeout connect 3s',
@@ -114,8 +128,9 @@ function globalLines({ folder, socketFolder, threads }: ConfigOptions): string[]
     // an idle connection of a process that is replaced is ended with an answer, not before a request that is under way
     '  option idle-close-on-response',
     '  option redispatch 1',
-    '  retries 2',
-    '  retry-on conn-failure empty-response',
+    // of those in reserve all, not the first
+    '  option allbackups',
+    ...indent(retryDefaults(hasLua)),
     ...PROBLEMS.map(
       ([status, words]) => `  http-error status ${status} ${JSON_ANSWER} string ${quote(messageBody(words))}`,
     ),
@@ -189,12 +204,12 @@ function forwardedRules({ address, port, tls }: Listener): string[] {
 /** Segments of an app id. */
 const depthOf = ({ appId }: RouteService): number => Math.min(appId.split('/').length - 1, ID_DEPTH_MAX);
 
-/** `sound`: those of services that HAProxy takes. `depth`: of the deepest id. */
+/** `sound`: those of services that HAProxy takes. */
 function mainFrontend(
   options: ConfigOptions,
   routes: readonly HostRoute[],
   sound: readonly HostRoute[],
-  depth: number,
+  services: readonly RouteService[],
 ): string[] {
   const { bind, port, tls, folder, appPaths } = options;
   const map = (name: string): string => join(folder, `${name}.map`);
@@ -235,13 +250,14 @@ function mainFrontend(
         map('apps'),
         map('depths'),
         map('prefixes'),
-        depth,
+        Math.max(1, ...services.map(depthOf)),
         appPaths ? 'is_app' : 'is_app is_near',
       ),
       ...weightedRules(sound, (weight) => weight > 1),
       ...lookups,
       ...weightedRules(sound, (weight) => weight < 0),
       `http-request return status 404 ${JSON_ANSWER} string ${quote(messageBody(HOW_TO_REACH))} if !{ var(txn.to) -m found }`,
+      ...pinLines(services, map('pins')),
       'use_backend %[var(txn.to)]',
     ]),
   ];
@@ -363,8 +379,14 @@ function portFrontend(port: number, service: RouteService, options: ConfigOption
   // a PROXY header says which port its client came to
   const listener = { address, tls: false, ...(accept === '' ? { port } : {}) };
   if (service.mode === 'tcp') return [...lines, '  mode tcp', `  default_backend ${tcpBackendOf(service)}`];
+  const pins = pinLines([service], join(options.folder, 'pins.map'), service.mode === 'http' ? [] : ['HTTP']);
+  const rules = [
+    ...forwardedRules(listener),
+    ...(pins.length > 0 ? [`http-request set-var(txn.to) str(${quote(httpBackendOf(service))})`] : []),
+    ...pins,
+  ];
   if (service.mode === 'http')
-    return [...lines, ...indent([...forwardedRules(listener), `default_backend ${httpBackendOf(service)}`])];
+    return [...lines, ...indent([...rules, `default_backend ${httpBackendOf(service)}`])];
   return [
     ...lines,
     '  mode tcp',
@@ -373,7 +395,7 @@ function portFrontend(port: number, service: RouteService, options: ConfigOption
       'tcp-request inspect-delay 300ms',
       'tcp-request content switch-mode http if HTTP',
       'tcp-request content accept if WAIT_END',
-      ...forwardedRules(listener),
+      ...rules,
       `use_backend ${httpBackendOf(service)} if HTTP`,
       `default_backend ${tcpBackendOf(service)}`,
     ]),
@@ -403,6 +425,7 @@ function writeMaps(
       'apps',
       'depths',
       'prefixes',
+      'pins',
     ].map((name) => [name, new Map()]),
   );
   const put = (map: string, key: string, value: string): void => {
@@ -425,6 +448,7 @@ function writeMaps(
     put('depths', `${prefix}/`, String(service.appId.split('/').length - 1));
     put('prefixes', `${prefix}/`, prefix);
   }
+  for (const [key, backend] of pinEntries(services)) put('pins', key, backend);
   return new Map(
     [...maps].map(([name, entries]) => [
       `${name}.map`,

@@ -6,11 +6,12 @@ import { ProxyEngine } from './proxy-engine.js';
 for (const fastPath of [true, false]) {
   engineConformance(
     fastPath ? 'built in' : 'built in, without the fast path',
-    ({ port, onIdle }) =>
+    ({ port, zone, onIdle }) =>
       new ProxyEngine({
         clock: new SystemClock(),
         bind: '127.0.0.1',
         port,
+        zone,
         appPaths: false,
         fastPath,
         onIdle,

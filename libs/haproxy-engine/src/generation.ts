@@ -1,0 +1,113 @@
+// One configuration that a worker of HAProxy runs by, with its places and what went to them; and what of it is counted: what is in flight
+// to tasks that left, what went to whom, what waits.
+import type { TrafficStanding } from '#libs/agent-protocol';
+import type { TaskId } from '#libs/model';
+import { byBusiness, standingOf, type TrafficSums } from '#libs/proxy-core';
+import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
+import { nameOf, serviceNameOf } from './config-text.js';
+import { usedOf, type UsedServers } from './haproxy-answers.js';
+import type { GivenPlace } from './place-journal.js';
+import { batchesOf } from './runtime-socket.js';
+import type { Slots } from './slots.js';
+import { standingServers, statRows, type TrafficCounter } from './traffic-counter.js';
+
+export interface Generation {
+  readonly worker: number;
+  /** By backend. */
+  readonly slots: ReadonlyMap<string, Slots>;
+  readonly traffic: TrafficCounter;
+}
+
+/** Asks one worker; resolves with its answers. */
+export type Ask = (worker: number, commands: readonly string[]) => Promise<string>;
+
+/** Of more backends than that, what is in use is asked for all there are at once. */
+const ASKED_ONE_BY_ONE_MAX = 50;
+const SHOW_SERVERS = 'show stat -1 6 -1';
+const NOTHING_USED: UsedServers = new Map();
+
+export const placesOf = ({ worker, slots }: Generation): GivenPlace[] =>
+  [...slots].flatMap(([backend, each]) =>
+    [...each.places()].map(([place, task]) => ({ worker, backend, place, task })),
+  );
+
+export const hasLeaving = ({ slots }: Generation): boolean =>
+  [...slots.values()].some((each) => each.hasLeaving);
+
+export const leavingOf = ({ slots }: Generation): TaskId[] =>
+  [...slots.values()].flatMap((each) => each.leaving());
+
+/** What is in flight to tasks that have left; places of those with nothing are given back. All that had left until now are in it. */
+export async function settle(generations: readonly Generation[], ask: Ask): Promise<Map<TaskId, number>> {
+  const counts = new Map<TaskId, number>();
+  for (const { worker, slots } of generations) {
+    const leaving = [...slots].filter(([, each]) => each.hasLeaving);
+    if (leaving.length === 0) continue;
+    const used = await usedIn(
+      (commands) => ask(worker, commands),
+      leaving.map(([backend]) => backend),
+    );
+    for (const [backend, each] of leaving) {
+      for (const task of each.leaving()) if (!counts.has(task)) counts.set(task, 0);
+      for (const [task, count] of each.settle(used.get(backend) ?? NOTHING_USED))
+        counts.set(task, (counts.get(task) ?? 0) + count);
+    }
+  }
+  return counts;
+}
+
+/** Connections in use by backend and server, of these at least. */
+async function usedIn(
+  ask: (commands: readonly string[]) => Promise<string>,
+  backends: readonly string[],
+): Promise<ReadonlyMap<string, UsedServers>> {
+  const command = 'show servers conn';
+  const commands =
+    backends.length > ASKED_ONE_BY_ONE_MAX ? [command] : backends.map((each) => `${command} ${each}`);
+  const answers: string[] = [];
+  for (const batch of batchesOf(commands)) answers.push(await ask(batch));
+  return usedOf(answers.join('\n'));
+}
+
+interface Found {
+  readonly service: RouteService;
+  readonly target: RouteTarget;
+}
+
+/** Hands over what went to each target since the last time; resolves with what is in flight, waits and is left out, the busiest first. */
+export async function measure(
+  generations: readonly Generation[],
+  table: RouteTable,
+  ask: Ask,
+  onCounted: (service: RouteService, target: RouteTarget, sums: TrafficSums) => void,
+): Promise<TrafficStanding[]> {
+  const targets = targetsOf(table);
+  const services = new Map(table.services.map((service) => [nameOf(service), service]));
+  const standings: TrafficStanding[] = [];
+  for (const { worker, slots, traffic } of generations) {
+    const targetAt = (backend: string, server: string): Found | undefined => {
+      const task = slots.get(backend)?.taskAt(server);
+      return task === undefined ? undefined : targets.get(`${serviceNameOf(backend)} ${task}`);
+    };
+    const rows = statRows(await ask(worker, [SHOW_SERVERS]));
+    for (const { backend, server, sums } of traffic.grown(rows)) {
+      const found = targetAt(backend, server);
+      if (found) onCounted(found.service, found.target, sums);
+    }
+    for (const { backend, server, ...counts } of standingServers(rows)) {
+      const found = server === undefined ? undefined : targetAt(backend, server);
+      const service = found?.service ?? services.get(serviceNameOf(backend));
+      if (service && (found || server === undefined))
+        standings.push(standingOf(service, found?.target, counts));
+    }
+  }
+  return standings.sort(byBusiness);
+}
+
+function targetsOf({ services }: RouteTable): ReadonlyMap<string, Found> {
+  return new Map(
+    services.flatMap((service) =>
+      service.targets.map((target) => [`${nameOf(service)} ${target.taskId}`, { service, target }] as const),
+    ),
+  );
+}

@@ -1,0 +1,98 @@
+// How often a request is tried. HAProxy has one counter (`retries`) for targets that refuse a connection, which have seen nothing, and for
+// those that accept and then close it, which a request may have killed. So it is given enough for both, and those that accepted are
+// counted by rules: at the last one that a request may be given to, HAProxy's Lua answers instead of HAProxy going on to one more.
+import type { RouteRetries, RouteService } from '#libs/routing';
+import { messageBody, quote } from './config-text.js';
+
+/** Of a target, unless the labels say otherwise; as the built-in engine has it. */
+export const SILENCE_MS = 300_000;
+/** Targets that accepted a connection, of one request. As the built-in engine has it. */
+const ATTEMPTS = 3;
+/** Passed over at most, as with the built-in engine. */
+const PASSED_OVER_MAX = 20;
+
+/** What HAProxy does again by itself; the lines of a backend stand only where they differ from those of `defaults`. */
+export const retryDefaults = (hasLua: boolean): string[] => [
+  `retries ${retriesFor(ATTEMPTS, hasLua)}`,
+  'retry-on conn-failure empty-response',
+];
+
+const retriesFor = (attempts: number, passesOver: boolean): number =>
+  attempts - 1 + (passesOver ? PASSED_OVER_MAX : 0);
+
+/** Of HTTP. With one attempt only what no target has seen goes on to another one; that also saves HAProxy the copy of each request. */
+export function retryRules(service: RouteService, hasLua: boolean): string[] {
+  const { attempts = ATTEMPTS, on = [] } = service.policy?.retries ?? {};
+  if (attempts === 1) return [`retries ${retriesFor(1, true)}`, 'retry-on conn-failure'];
+  const passesOver = hasLua && !repeatsByStatus(service.policy?.retries);
+  const retries = retriesFor(attempts, passesOver);
+  return [
+    ...(retries === retriesFor(ATTEMPTS, hasLua) ? [] : [`retries ${retries}`]),
+    ...(on.length > 0 ? [`retry-on conn-failure empty-response ${on.join(' ')}`] : []),
+    ...(passesOver ? limitRules(service, attempts) : []),
+  ];
+}
+
+/** What TCP carries has nothing that could be sent again. */
+export const tcpRetryRules = (): string[] => [`retries ${retriesFor(1, true)}`];
+
+/** The last answer must reach the client then, and Lua could not pass it on. */
+const repeatsByStatus = (retries: RouteRetries | undefined): boolean =>
+  (retries?.attempts ?? ATTEMPTS) > 1 && (retries?.on ?? []).length > 0;
+
+/** Undefined: none. */
+export function refusalsThatCount(service: RouteService, hasLua: boolean): string | undefined {
+  if (service.mode === 'tcp' || service.policy?.retries?.attempts === 1) return undefined;
+  if (hasLua && !repeatsByStatus(service.policy?.retries)) return undefined;
+  const attempts = service.policy?.retries?.attempts ?? ATTEMPTS;
+  const why = hasLua
+    ? 'for it repeats requests by status (longrun.io/retry-on)'
+    : 'for this HAProxy is built without Lua';
+  return `a target that refuses a connection counts as one of its ${attempts} attempts, ${why}`;
+}
+
+/** The first target that accepts costs a request one look at a variable; the others are asked only of requests that come here again. */
+function limitRules(service: RouteService, attempts: number): string[] {
+  const isLast = `{ var(txn.accepted) -m int ge ${attempts - 1} }`;
+  const silenceMs = service.policy?.timeouts?.silenceMs ?? SILENCE_MS;
+  const bodies = [brokenBody(service), silentBody(service)].map((body) => quote(body)).join(' ');
+  return [
+    // the longest that HAProxy takes: the target's own time counts
+    'tcp-response inspect-delay 24d',
+    'tcp-response content accept if !{ var(txn.accepted) -m found } { int(1),set-var(txn.accepted) -m found }',
+    `tcp-response content set-var(txn.since) date(0,ms) if ${isLast} !{ var(txn.since) -m found }`,
+    // waits until there is a status or there can be none
+    `tcp-response content lua.${LUA_ACTION} ${silenceMs} ${bodies} if ${isLast} !{ status ge 100 }`,
+    'tcp-response content set-var(txn.accepted) var(txn.accepted),add(1)',
+  ];
+}
+
+/** Body of the 502. */
+export const brokenBody = ({ appId }: RouteService): string =>
+  messageBody(
+    `app ${appId} closed the connection before it answered, or its answer is not valid HTTP; the request may have had an effect`,
+  );
+
+/** Body of the 504. */
+export const silentBody = ({ appId, policy }: RouteService): string =>
+  messageBody(`app ${appId} did not answer within ${(policy?.timeouts?.silenceMs ?? SILENCE_MS) / 1000} s`);
+
+const LUA_ACTION = 'longrun_enough';
+/** In HAProxy's folder. */
+export const LUA_FILE = 'enough.lua';
+
+/** HAProxy tells a script that a connection ended, not why: one that was silent for the whole time ran into the time-out. */
+export const LUA_TEXT = `-- Answers for a target that took a request and did not answer it, when no further target may be tried.
+core.register_action("${LUA_ACTION}", { "tcp-res" }, function(txn, silence_ms, broken, silent)
+  local now = core.now()
+  local since = txn:get_var("txn.since") or 0
+  local waited = now.sec * 1000 + now.usec / 1000 - since
+  local timed_out = waited >= tonumber(silence_ms) * 0.98
+  local reply = txn:reply()
+  reply:set_status(timed_out and 504 or 502)
+  reply:add_header("content-type", "application/json")
+  reply:add_header("cache-control", "no-store")
+  reply:set_body(timed_out and silent or broken)
+  txn:done(reply)
+end, 3)
+`;
