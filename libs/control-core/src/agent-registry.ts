@@ -14,6 +14,11 @@ import type { WorkingSet } from './working-set.js';
 
 export const AGENT_LOST_MS = 30_000;
 const SWEEP_MS = 1_000;
+/**
+ * A sweep that is so late: this process, or its host, stood still. That is noticed of any standstill that is longer than both times; a
+ * shorter one changes as little as if a task had ended that much later.
+ */
+const STOOD_STILL_MS = 500;
 
 export type HelloAnswer =
   | { readonly kind: 'welcome'; readonly cluster: ClusterId; readonly epoch: number }
@@ -34,6 +39,8 @@ export class AgentRegistry {
   readonly #heardAt = new Map<AgentId, number>();
   readonly #toldUntil = new Map<AgentId, number>();
   #officeSince = 0;
+  /** When the next sweep is due. */
+  #sweepAt = Infinity;
   #timer: Timer | null = null;
 
   constructor(parts: AgentRegistryParts) {
@@ -49,6 +56,7 @@ export class AgentRegistry {
   leaveOffice(): void {
     this.#timer?.cancel();
     this.#timer = null;
+    this.#sweepAt = Infinity;
   }
 
   /** Checks the hello and registers the agent as connected; throws when there is no leader to do it. */
@@ -78,12 +86,14 @@ export class AgentRegistry {
 
   /** Every status that its session brought before this time is stored, and all that it had to say at its beginning was among them. */
   told(id: AgentId, at: number): void {
+    this.#noteStandstill();
     const before = this.toldUntil(id);
     this.#toldUntil.set(id, Math.max(at, before));
     if (at - before > TOLD_ENOUGH_MS) this.#parts.believedAgain?.(id);
   }
-  /** Control plane's clock; 0: not since the beginning of this office. */
+  /** Control plane's clock; 0: not since the beginning of this office, or since this process stood still. */
   toldUntil(id: AgentId): number {
+    this.#noteStandstill();
     return this.#toldUntil.get(id) ?? 0;
   }
 
@@ -119,8 +129,21 @@ export class AgentRegistry {
       .map(({ id, hostname, silentMs }) => ({ id, hostname, silentMs }));
   }
 
+  /**
+   * After a SIGSTOP, or a pause of its machine, timers come before what arrived meanwhile: what agents said before is old by then, however
+   * short ago it seems, and their next heartbeat comes behind what they have to say.
+   */
+  #noteStandstill(): void {
+    const now = this.#parts.clock.now();
+    if (now - this.#sweepAt < STOOD_STILL_MS) return;
+    this.#toldUntil.clear();
+    this.#sweepAt = now;
+  }
+
   #schedule(): void {
     this.#timer?.cancel();
+    this.#noteStandstill();
+    this.#sweepAt = this.#parts.clock.now() + SWEEP_MS;
     this.#timer = this.#parts.clock.after(SWEEP_MS, () => {
       this.#schedule();
       this.#sweep();

@@ -26,6 +26,17 @@ async function underWay(): Promise<ScriptedCluster> {
   return cluster;
 }
 
+/** The same, less than half a second before the new one has served for as long as it must. */
+async function nearlyServed(): Promise<ScriptedCluster> {
+  const tried = await underWay();
+  let ms = 0;
+  for (; commands(tried).includes('old'); ms += 500) await tried.advance(500);
+  const cluster = await underWay();
+  await cluster.advance(ms - 500);
+  expect(commands(cluster)).toEqual(['new', 'old']);
+  return cluster;
+}
+
 describe('a new release whose agent is not heard', () => {
   it('does not get older in a new office, before its agent has told everything', async () => {
     const cluster = await underWay();
@@ -66,6 +77,28 @@ describe('a new release whose agent is not heard', () => {
     await cluster.advance(MIN_READY_MS);
     expect(commands(cluster)).toEqual(['new', 'old']);
     cluster.agent.silent = false;
+    cluster.agent.beat();
+    await cluster.settle();
+    expect(commands(cluster)).toEqual(['new']);
+  });
+
+  // timers come before what arrived meanwhile, so the first thing that it does is to look at its rows
+  it.each([1_500, 2_500, 3_900])('does not get older while the leader stands still for %s ms', async (ms) => {
+    const cluster = await nearlyServed();
+    cluster.clock.standStill(ms);
+    await cluster.settle();
+    expect(commands(cluster)).toEqual(['new', 'old']);
+    const died = running(cluster).find((each) => cluster.core.state.versionOf(each).spec.cmd === 'new');
+    if (!died) throw new Error('no new instance');
+    await cluster.agent.crash(died.id);
+    await cluster.advance(3_000);
+    expect(commands(cluster)).toContain('old');
+  });
+
+  it('goes on with the first heartbeat after such a standstill', async () => {
+    const cluster = await nearlyServed();
+    cluster.clock.standStill(3_500);
+    await cluster.settle();
     cluster.agent.beat();
     await cluster.settle();
     expect(commands(cluster)).toEqual(['new']);

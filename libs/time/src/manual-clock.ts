@@ -42,6 +42,12 @@ export class ManualClock implements Clock {
     this.#now = target;
   }
 
+  /** As a process that stood still for so long: everything that became due meanwhile fires now, late, in its order. */
+  standStill(ms: number): void {
+    this.#now += ms;
+    this.advance(0);
+  }
+
   #earliest(): Pending | undefined {
     return this.#pending.reduce<Pending | undefined>(
       (best, each) =>

@@ -251,6 +251,27 @@ describe('what an agent says', () => {
     expect(link.frames.filter(({ type }) => type === 'statuses-ack')).toHaveLength(64);
   });
 
+  it('is known up to its heartbeat once all that arrived with that, before or behind it, is stored', async () => {
+    const { session } = await welcomed();
+    const toldUntil = (): number => cluster.core.agents.toldUntil(AGENT);
+    const at = cluster.clock.now();
+    store.hold();
+    session.take({ type: 'heartbeat' });
+    // what came behind it may be a crash that is older than the time at which both are read
+    session.take({ type: 'statuses', items: [ended(1)] });
+    expect(toldUntil()).toBe(0);
+    cluster.clock.advance(10);
+    await cluster.settle();
+    expect(toldUntil()).toBe(0);
+    store.letGo();
+    await cluster.settle();
+    expect(toldUntil()).toBe(at);
+    cluster.clock.advance(10);
+    session.take({ type: 'heartbeat' });
+    cluster.clock.advance(0);
+    expect(toldUntil()).toBe(at + 20);
+  });
+
   it('ends its session, unacknowledged, when it cannot be stored', async () => {
     const { link, session } = await welcomed();
     await cluster.core.stop();

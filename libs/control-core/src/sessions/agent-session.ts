@@ -128,15 +128,21 @@ export class AgentSession {
     if (frame.type === 'hello') return this.#hello(frame);
     if (!this.#agent) return undefined;
     if (frame.type === 'statuses') return this.#store(this.#agent, frame);
-    if (frame.type === 'heartbeat') {
-      if (this.#unstored > 0) this.#tellsUntil = this.#heardAt;
-      else this.#told(this.#agent, this.#heardAt);
-    }
+    if (frame.type === 'heartbeat') return this.#takeHeartbeat(this.#agent);
     if (frame.type === 'agent-update') {
       return this.#parts.core.agents.update(this.#agent, frame.agent, frame.diskLow);
     }
     if (frame.type === 'log-chunk') this.#takeLog(frame);
     return undefined;
+  }
+
+  /** After everything else that arrived with it: it may have waited while this process stood still, with a crash right behind it. */
+  #takeHeartbeat(agent: AgentId): void {
+    const until = this.#heardAt;
+    this.#parts.core.clock.after(0, () => {
+      if (this.#unstored > 0) this.#tellsUntil = until;
+      else this.#told(agent, until);
+    });
   }
 
   async #hello(hello: Hello): Promise<void> {
