@@ -2,7 +2,7 @@
 // may die alone or outlive us.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, get, type Server } from 'node:http';
+import { createServer, get, type Server, type ServerResponse } from 'node:http';
 import { get as getSecurely } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ import { engineConformance } from '#libs/engine-conformance';
 import { HaproxyEngine, type HaproxyEngineOptions } from '#libs/haproxy-engine';
 import { asAppId, asInstanceId, asTaskId, timestampOf } from '#libs/model';
 import type { RoutePolicy, RouteTable } from '#libs/routing';
-import { freePort, selfSigned, until } from '#libs/testkit';
+import { ask as askAll, freePort, selfSigned, until } from '#libs/testkit';
 import { SystemClock } from '#libs/time';
 
 const folder = mkdtempSync(join(tmpdir(), 'longrun-haproxy-'));
@@ -445,5 +445,144 @@ describeHere('the process of HAProxy', () => {
     });
     for (let turn = 0; turn < 5; turn += 1) await ask('more.example');
     await until('the others', () => told[`t${target}`] === 15);
+  }, 60_000);
+
+  it('answers itself when the last target that a request may have stays silent or ends it, and passes on what that one says', async () => {
+    let nth = 0;
+    let last: (res: ServerResponse) => unknown = () => undefined;
+    const ports = await Promise.all(
+      Array.from({ length: 5 }, async () => {
+        const server = createServer((req, res) => {
+          nth += 1;
+          if (nth < 3) req.socket.destroy();
+          else last(res);
+        });
+        servers.push(server);
+        await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+        return (server.address() as AddressInfo).port;
+      }),
+    );
+    const engine = await engineAt();
+    const [service] = aTable(1, ports).services;
+    if (!service) throw new Error('no service');
+    await engine.swap({
+      ...aTable(1, []),
+      services: [{ ...service, policy: { timeouts: { silenceMs: 1_500 } } }],
+    });
+    const asked = async (answer: typeof last): Promise<unknown> => {
+      [nth, last] = [0, answer];
+      const { status, headers, text } = await askAll({ port, headers: { host: 'web.example' } });
+      expect(nth).toBe(3);
+      return status === 200 ? text : [status, headers['content-type'], headers['cache-control'], text];
+    };
+    const own = (status: number, words: string) => [
+      status,
+      'application/json',
+      'no-store',
+      expect.stringContaining(words),
+    ];
+    expect(await asked((res) => void res.socket?.destroy())).toEqual(
+      own(502, 'app /web closed the connection before it answered'),
+    );
+    expect(await asked((res) => void res.socket?.end('nonsense'))).toEqual(own(502, 'is not valid HTTP'));
+    expect(await asked(() => undefined)).toEqual(own(504, 'app /web did not answer within 1.5 s'));
+    let waiting: ServerResponse | undefined;
+    const late = asked((res) => (waiting = res));
+    (await until('the last one', () => waiting)).end('x'.repeat(100_000));
+    expect(await late).toBe('x'.repeat(100_000));
+  }, 60_000);
+
+  it('counts refusals among the attempts where its HAProxy has no scripts or repeats by status, and says so', async () => {
+    const without = join(folder, 'haproxy-without-lua');
+    writeFileSync(
+      without,
+      '#!/bin/sh\nif [ "$1" = -vv ]; then haproxy -vv | grep -v LUA; else exec haproxy "$@"; fi\n',
+      {
+        mode: 0o755,
+      },
+    );
+    const engine = await engineAt({ program: without });
+    await engine.swap(aTable(1, [target]));
+    expect(await ask()).toBe('hello');
+    expect(engine.warnings()).toEqual([
+      expect.stringMatching(/^app \/web: a target that refuses .* without Lua; /),
+    ]);
+    const other = make(await freePort(), `own-${(count += 1)}`);
+    engines.push(other);
+    await other.start();
+    await other.swap(withServices(1, { policy: { retries: { on: [503] } } }));
+    expect(other.warnings()).toEqual([expect.stringMatching(/^app \/web: .* 3 attempts.*by status/)]);
+    await other.swap(withServices(2, { policy: { retries: { on: [503], attempts: 1 } } }));
+    expect(other.warnings()).toEqual([]);
+  }, 60_000);
+
+  it('changes shares without a reload, keeps pins and zones over a takeover, and counts what a pin sent', async () => {
+    const held: ServerResponse[] = [];
+    const tasks = await Promise.all(
+      ['old', 'new', 'far'].map(async (name) => {
+        const server = createServer(
+          (req, res) => void (req.url === '/hold' ? held.push(res) : res.end(name)),
+        );
+        servers.push(server);
+        await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+        return { name, port: (server.address() as AddressInfo).port };
+      }),
+    );
+    const [one, two] = [timestampOf(1), timestampOf(2)];
+    const servicePort = await freePort();
+    const targets = tasks.flatMap(({ name, port: at }) =>
+      targetOn('127.0.0.1', at).map((each) => ({
+        ...each,
+        version: name === 'old' ? one : two,
+        zone: name === 'far' ? 'there' : 'here',
+      })),
+    );
+    const routed = (number: number, weights: readonly [number, number], some = targets): RouteTable =>
+      withServices(number, {
+        mode: 'auto',
+        servicePort,
+        targets: some,
+        policy: { preferZone: true },
+        traffic: {
+          shares: [
+            { version: one, weight: weights[0] },
+            { version: two, weight: weights[1] },
+          ],
+          pins: [{ by: 'cookie', name: 'v', value: 'two', version: two }],
+        },
+      });
+    const pinned = { host: 'web.example', cookie: 'v=two' };
+    const says = async (headers: Record<string, string>, at = port, path = '/'): Promise<string> =>
+      (await askAll({ port: at, headers, path })).text;
+    const first = await engineAt({ zone: 'here' });
+    await first.swap(routed(1, [1, 0]));
+    const workers = workerPids();
+    expect([await ask(), await says(pinned), await says(pinned, servicePort)]).toEqual(['old', 'new', 'new']);
+    await first.swap(routed(2, [0, 1]));
+    expect([await ask(), await says(pinned)]).toEqual(['new', 'new']);
+    expect(workerPids()).toEqual(workers);
+    const second = await engineAt({ zone: 'here' });
+    await second.swap(routed(3, [1, 0]));
+    expect([await ask(), await says(pinned), await says(pinned, servicePort)]).toEqual(['old', 'new', 'new']);
+    const answer = says(pinned, servicePort, '/hold');
+    await until('the request', () => held.length === 1);
+    const without = targets.filter(({ port: each }) => each !== tasks[1]?.port);
+    await second.swap(routed(4, [1, 0], without));
+    expect([...second.inFlight()]).toEqual([[`t${tasks[1]?.port}`, 1]]);
+    expect([await ask(), await says(pinned)]).toEqual(['old', 'far']);
+    held[0]?.end('new');
+    expect(await answer).toBe('new');
+    await until('nothing in flight', () => second.inFlight().size === 0);
+    await second.swap(routed(5, [1, 0]));
+    expect(await says(pinned)).toBe('new');
+    expect(second.warnings()).toEqual([]);
+  }, 60_000);
+
+  it('names pins that it cannot carry out', async () => {
+    const engine = await engineAt();
+    const pins = [{ by: 'header', name: "x'y", value: '1', version: timestampOf(1) }] as const;
+    await engine.swap(withServices(1, { traffic: { shares: [], pins } }));
+    expect(await ask()).toBe('hello');
+    expect(engine.warnings()).toEqual([expect.stringMatching(/does not carry out pins by header x'y/)]);
   }, 60_000);
 });

@@ -2,7 +2,7 @@
 // to tasks that left, what went to whom, what waits.
 import type { TrafficStanding } from '#libs/agent-protocol';
 import type { TaskId } from '#libs/model';
-import { byBusiness, standingOf, type TrafficSums } from '#libs/proxy-core';
+import { byBusiness, standingOf, type StandingCounts, type TrafficSums } from '#libs/proxy-core';
 import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
 import { nameOf, serviceNameOf } from './config-text.js';
 import { usedOf, type UsedServers } from './haproxy-answers.js';
@@ -83,7 +83,7 @@ export async function measure(
 ): Promise<TrafficStanding[]> {
   const targets = targetsOf(table);
   const services = new Map(table.services.map((service) => [nameOf(service), service]));
-  const standings: TrafficStanding[] = [];
+  const standings = new Map<string, Sum>();
   for (const { worker, slots, traffic } of generations) {
     const targetAt = (backend: string, server: string): Found | undefined => {
       const task = slots.get(backend)?.taskAt(server);
@@ -97,11 +97,38 @@ export async function measure(
     for (const { backend, server, ...counts } of standingServers(rows)) {
       const found = server === undefined ? undefined : targetAt(backend, server);
       const service = found?.service ?? services.get(serviceNameOf(backend));
-      if (service && (found || server === undefined))
-        standings.push(standingOf(service, found?.target, counts));
+      if (service && (found || server === undefined)) add(standings, service, found?.target, counts);
     }
   }
-  return standings.sort(byBusiness);
+  return [...standings.values()]
+    .map(({ service, target, counts }) => standingOf(service, target, counts))
+    .sort(byBusiness);
+}
+
+interface Sum {
+  readonly service: RouteService;
+  readonly target: RouteTarget | undefined;
+  readonly counts: StandingCounts;
+}
+
+/** A target may have a place in several backends of its service and in several workers; left out by more than one it is left out once. */
+function add(
+  sums: Map<string, Sum>,
+  service: RouteService,
+  target: RouteTarget | undefined,
+  counts: StandingCounts,
+): void {
+  const key = `${nameOf(service)} ${target?.taskId ?? ''}`;
+  const known = sums.get(key)?.counts ?? { inFlight: 0, waiting: 0, leftOut: 0 };
+  sums.set(key, {
+    service,
+    target,
+    counts: {
+      inFlight: known.inFlight + counts.inFlight,
+      waiting: known.waiting + counts.waiting,
+      leftOut: Math.max(known.leftOut, counts.leftOut),
+    },
+  });
 }
 
 function targetsOf({ services }: RouteTable): ReadonlyMap<string, Found> {

@@ -84,9 +84,9 @@ export const LUA_FILE = 'enough.lua';
 /** HAProxy tells a script that a connection ended, not why: one that was silent for the whole time ran into the time-out. */
 export const LUA_TEXT = `-- Answers for a target that took a request and did not answer it, when no further target may be tried.
 core.register_action("${LUA_ACTION}", { "tcp-res" }, function(txn, silence_ms, broken, silent)
-  local now = core.now()
-  local since = txn:get_var("txn.since") or 0
-  local waited = now.sec * 1000 + now.usec / 1000 - since
+  -- core.now is another clock
+  local since = txn:get_var("txn.since")
+  local waited = since and txn.f:date(0, "ms") - since or 0
   local timed_out = waited >= tonumber(silence_ms) * 0.98
   local reply = txn:reply()
   reply:set_status(timed_out and 504 or 502)
