@@ -578,6 +578,22 @@ describeHere('the process of HAProxy', () => {
     expect(second.warnings()).toEqual([]);
   }, 60_000);
 
+  it('serves at once with a newcomer, also in the place of one that was left out', async () => {
+    const engine = await engineAt();
+    // more than there are places
+    for (let turn = 1; turn <= 12; turn += 1) {
+      const server = createServer((_req, res) => res.end(`task ${turn}`));
+      servers.push(server);
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      await engine.swap(aTable(turn, [(server.address() as AddressInfo).port]));
+      expect(await ask()).toBe(`task ${turn}`);
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      expect(await ask()).toContain('none of its instances accepts connections');
+    }
+    expect(workerPids()).toHaveLength(1);
+  }, 60_000);
+
   it('names pins that it cannot carry out', async () => {
     const engine = await engineAt();
     const pins = [{ by: 'header', name: "x'y", value: '1', version: timestampOf(1) }] as const;
