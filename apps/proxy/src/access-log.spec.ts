@@ -55,6 +55,16 @@ it('leaves out what the sample leaves out, and never a failure', async () => {
   for (const status of [200, 404, 500, 503, 0]) log.ended(record(status));
   await log.close();
   expect(lines().map((line) => (JSON.parse(line) as { status: number }).status)).toEqual([500, 503, 0]);
+  rmSync(file);
+  const torn = logOf(0);
+  for (const abortedBy of ['client', 'target', 'silence', 'drain', undefined] as const)
+    torn.ended({ ...record(200), abortedBy });
+  await torn.close();
+  expect(lines().map((line) => (JSON.parse(line) as { abortedBy: string }).abortedBy)).toEqual([
+    'target',
+    'silence',
+    'drain',
+  ]);
   const none = logOf(0, 0);
   none.ended(record(200));
   expect(none.counts).toEqual({ written: 0, dropped: 0 });

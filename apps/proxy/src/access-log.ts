@@ -125,9 +125,14 @@ function openPipe(file: string): number | undefined {
   }
 }
 
-/** No answer, or one of ours or the task's that says so. TCP has no status and is none. */
+/**
+ * No answer, one of ours or the task's that says so, or one that was broken off, unless by its client: readers of event streams and players
+ * of films leave as they like. TCP has no status and is none.
+ */
 const isFailure = (record: RequestRecord): boolean =>
-  record.status >= 500 || (record.status === 0 && isBroken(record));
+  record.status >= 500 ||
+  (record.status === 0 && isBroken(record)) ||
+  (record.abortedBy !== undefined && record.abortedBy !== 'client');
 
 /** Neither query nor cookies nor credentials: a record has none. */
 function lineOf(record: RequestRecord, now: number): string {
@@ -150,5 +155,6 @@ function lineOf(record: RequestRecord, now: number): string {
     bytes: record.bytesOut,
     bytesIn: record.bytesIn,
     closedBy: record.closedBy,
+    abortedBy: record.abortedBy,
   })}\n`;
 }

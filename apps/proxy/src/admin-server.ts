@@ -8,7 +8,13 @@ import {
   prometheusText,
   type ProcessSnapshot,
 } from '#libs/proxy-engine';
-import { latencyQuantile, LATENCY_BUCKETS, TRAFFIC_COUNTS, type TrafficSeries } from '#libs/agent-protocol';
+import {
+  latencyQuantile,
+  LATENCY_BUCKETS,
+  TRAFFIC_ABORTS,
+  TRAFFIC_COUNTS,
+  type TrafficSeries,
+} from '#libs/agent-protocol';
 import type { RoutePolicy, RouteTable } from '#libs/routing';
 
 export interface AdminSource {
@@ -126,13 +132,14 @@ function trafficOf(snapshots: readonly ProcessSnapshot[]): object {
   };
 }
 
-function summary({ counts, latency, ...names }: TrafficSeries): object {
+function summary({ counts, aborted, latency, ...names }: TrafficSeries): object {
   const buckets = new Float64Array(LATENCY_BUCKETS);
   for (let at = 0; at + 1 < latency.length; at += 2) buckets[latency[at] ?? 0] = latency[at + 1] ?? 0;
   const ms = (share: number): number | null => latencyQuantile(buckets, share) ?? null;
   return {
     ...names,
     ...Object.fromEntries(TRAFFIC_COUNTS.map((name, at) => [name, counts[at] ?? 0])),
+    aborted: Object.fromEntries(TRAFFIC_ABORTS.map((by, at) => [by, aborted?.[at] ?? 0])),
     ...{ p50Ms: ms(0.5), p95Ms: ms(0.95), p99Ms: ms(0.99) },
   };
 }

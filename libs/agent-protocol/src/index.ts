@@ -23,7 +23,14 @@ export {
   latencyBound,
   latencyBucket,
   latencyQuantile,
+  TRAFFIC_ABORTS,
   TRAFFIC_COUNTS,
   TRAFFIC_SERIES_MAX,
 } from './traffic-report.js';
-export type { TrafficCount, TrafficReport, TrafficSeries, TrafficStanding } from './traffic-report.js';
+export type {
+  TrafficAbort,
+  TrafficCount,
+  TrafficReport,
+  TrafficSeries,
+  TrafficStanding,
+} from './traffic-report.js';

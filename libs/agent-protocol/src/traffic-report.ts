@@ -1,7 +1,7 @@
 // What a proxy measured, as its reports carry it: counts per task since its last report that was answered, and latencies in buckets that
 // proxy and control plane share. Optional and bounded; nothing depends on it but what people are shown.
 
-/** In this order in `TrafficSeries.counts`. `broken`: ended without a whole answer. TCP connections count as requests of no status. */
+/** In this order in `TrafficSeries.counts`. `broken`: ended without an answer, whole or not. TCP connections count as requests of no status. */
 export const TRAFFIC_COUNTS = [
   'requests',
   'status1xx',
@@ -12,10 +12,18 @@ export const TRAFFIC_COUNTS = [
   'broken',
   'retries',
   'bytesOut',
-  // left out for failing; a control plane of before takes no count behind `bytesOut`, so zeros at the end are not sent
+  // left out for failing; a control plane of before takes no count behind `bytesOut`, so zeros at the end are not sent. What is new from
+  // now on goes into members of its own, which it does not look at
   'ejections',
 ] as const;
 export type TrafficCount = (typeof TRAFFIC_COUNTS)[number];
+
+/**
+ * In this order in `TrafficSeries.aborted`: who broke requests off before their answer was whole. `target`: it broke its answer off, or was
+ * silent in the middle of it; `client`: it left, also before an answer; `drain`: the target's drain time was over, or the proxy stopped.
+ */
+export const TRAFFIC_ABORTS = ['target', 'client', 'drain'] as const;
+export type TrafficAbort = (typeof TRAFFIC_ABORTS)[number];
 
 export interface TrafficSeries {
   readonly appId: string;
@@ -26,6 +34,8 @@ export interface TrafficSeries {
   readonly taskId?: string;
   /** As `TRAFFIC_COUNTS`; zeros at the end may be left out. */
   readonly counts: readonly number[];
+  /** As `TRAFFIC_ABORTS`. Absent: none, or a proxy of an older release. */
+  readonly aborted?: readonly number[];
   /** Pairs of bucket and count, by bucket; requests that ended whole. */
   readonly latency: readonly number[];
 }

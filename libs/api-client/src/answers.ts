@@ -190,6 +190,8 @@ export interface TrafficMeasured {
   readonly perSecond: number;
   readonly status: Readonly<Record<'1xx' | '2xx' | '3xx' | '4xx' | '5xx', number>>;
   readonly broken: number;
+  /** Absent: a control plane of an older release. */
+  readonly aborted?: Readonly<Record<'target' | 'client' | 'drain', number>>;
   readonly retries: number;
   readonly ejections: number;
   readonly inFlight: number;

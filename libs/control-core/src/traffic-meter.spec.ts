@@ -46,6 +46,16 @@ test('sums over proxies, tasks and versions, the newest version first', () => {
   expect(meter.windowSeconds(11_000)).toBe(10);
 });
 
+test('sums what was broken off, by whom', () => {
+  const meter = new TrafficMeter();
+  meter.note(one, { series: [{ ...series('a', 'v1', 9), aborted: [2, 1] }] }, 0, anyone);
+  meter.note(two, { series: [{ ...series('a', 'v1', 9), aborted: [1, 0, 4, 5] }] }, 0, anyone);
+  meter.note(two, { series: [series('b', 'v1', 9)] }, TRAFFIC_GENERATION_MS, anyone);
+  const { aborted, versions } = meter.app('/web', TRAFFIC_GENERATION_MS);
+  expect(aborted).toEqual({ target: 3, client: 1, drain: 4 });
+  expect(versions[0]?.targets.map((each) => each.aborted.target)).toEqual([3, 0]);
+});
+
 test('forgets after two generations, and then holds nothing', () => {
   const meter = new TrafficMeter();
   meter.note(one, { series: [series('a', 'v1', 10)] }, 0, anyone);

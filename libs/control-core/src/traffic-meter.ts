@@ -4,7 +4,9 @@ import {
   LATENCY_BUCKETS,
   latencyQuantile,
   PROXY_LEASE_MS,
+  TRAFFIC_ABORTS,
   TRAFFIC_COUNTS,
+  type TrafficAbort,
   type TrafficReport,
   type TrafficSeries,
   type TrafficStanding,
@@ -25,8 +27,10 @@ export interface MeasuredTraffic {
     readonly '4xx': number;
     readonly '5xx': number;
   };
-  /** Ended without a whole answer. */
+  /** Ended without an answer. */
   readonly broken: number;
+  /** Broken off before the answer was whole, by whom. */
+  readonly aborted: Readonly<Record<TrafficAbort, number>>;
   readonly retries: number;
   /** Times that a proxy process left a target out for failing. */
   readonly ejections: number;
@@ -60,6 +64,7 @@ type Names = Pick<TrafficSeries, 'appId' | 'portIndex' | 'version' | 'taskId'>;
 
 interface Sums {
   readonly counts: Float64Array;
+  readonly aborted: Float64Array;
   readonly latency: Float64Array;
 }
 interface Kept {
@@ -96,6 +101,7 @@ export class TrafficMeter {
       if (!isKnown(each.appId as AppId)) continue;
       const { now: sums } = this.#find(each);
       each.counts.forEach((count, index) => add(sums.counts, index, count));
+      each.aborted?.forEach((count, index) => add(sums.aborted, index, count));
       for (let at = 0; at + 1 < each.latency.length; at += 2)
         add(sums.latency, each.latency[at] ?? 0, each.latency[at + 1] ?? 0);
     }
@@ -218,6 +224,7 @@ const keyOf = (names: {
 
 const noSums = (): Sums => ({
   counts: new Float64Array(TRAFFIC_COUNTS.length),
+  aborted: new Float64Array(TRAFFIC_ABORTS.length),
   latency: new Float64Array(LATENCY_BUCKETS),
 });
 
@@ -233,14 +240,16 @@ function summed(
 ): MeasuredTraffic {
   const stands = (name: keyof Standing): number =>
     kept.reduce((all, { series }) => all + (standing.get(keyOf(series))?.[name] ?? 0), 0);
-  const { counts, latency } = noSums();
+  const { counts, aborted, latency } = noSums();
   for (const { now, before } of kept) {
     for (const sums of before ? [now, before] : [now]) {
       sums.counts.forEach((count, index) => add(counts, index, count));
+      sums.aborted.forEach((count, index) => add(aborted, index, count));
       sums.latency.forEach((count, index) => add(latency, index, count));
     }
   }
   const of = (name: (typeof TRAFFIC_COUNTS)[number]): number => counts[TRAFFIC_COUNTS.indexOf(name)] ?? 0;
+  const brokenOff = (by: TrafficAbort): number => aborted[TRAFFIC_ABORTS.indexOf(by)] ?? 0;
   const quantile = (share: number): number | null => {
     const ms = latencyQuantile(latency, share);
     return ms === undefined ? null : Math.round(ms * 1_000) / 1_000;
@@ -256,6 +265,7 @@ function summed(
       '5xx': of('status5xx'),
     },
     broken: of('broken'),
+    aborted: { target: brokenOff('target'), client: brokenOff('client'), drain: brokenOff('drain') },
     retries: of('retries'),
     ejections: of('ejections'),
     inFlight: stands('inFlight'),

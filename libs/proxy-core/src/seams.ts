@@ -1,6 +1,12 @@
 // What a table session needs from the world: the network to the control plane, a memory that survives restarts, and the data path
 // it feeds. Implementations may be real (apps/proxy) or simulated; none of them may throw where a value is promised.
-import type { ProxyReport, ProxyReportAnswer, TrafficReport, TrafficStanding } from '#libs/agent-protocol';
+import type {
+  ProxyReport,
+  ProxyReportAnswer,
+  TrafficAbort,
+  TrafficReport,
+  TrafficStanding,
+} from '#libs/agent-protocol';
 import type { ProxyId, TaskId } from '#libs/model';
 import type { RouteTable } from '#libs/routing';
 
@@ -78,6 +84,8 @@ export interface TrafficSums {
   readonly retries: number;
   /** Times that the target was left out for failing. */
   readonly ejections: number;
+  /** Broken off before the answer was whole, by whom, as far as the engine tells. */
+  readonly aborted?: Readonly<Partial<Record<TrafficAbort, number>>>;
   /** To clients. */
   readonly bytesOut: number;
   /** Of the newest ones, ms. */

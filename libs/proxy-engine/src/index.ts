@@ -8,7 +8,7 @@ export type { LiveRoutesOptions } from './targets/live-routes.js';
 export type { Cancel, NoTarget, NoTargetKind, Outcome, Pick, Placed } from './targets/pick.js';
 export { TargetClaims } from './targets/target-claims.js';
 // what is measured of it
-export type { ClosedBy, Observer, RequestRecord } from './observe/request-record.js';
+export type { AbortedBy, ClosedBy, Observer, RequestRecord } from './observe/request-record.js';
 export { versionOf } from './observe/version-of.js';
 export { isBroken, TrafficStats } from './observe/traffic-stats.js';
 export { mergeInFlight, mergeStanding, mergeTotals, prometheusText } from './observe/snapshot.js';

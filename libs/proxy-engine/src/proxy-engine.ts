@@ -94,6 +94,7 @@ export class ProxyEngine {
   #ports: Pick<FindOptions, 'ports'> = {};
   #listeners: ServiceListeners | undefined;
   #stopping = false;
+  #cutting = false;
 
   constructor(options: ProxyEngineOptions) {
     this.#options = options;
@@ -128,6 +129,7 @@ export class ProxyEngine {
       silenceMs: options.silenceMs ?? SILENCE_MS,
       bodyPace: options.bodyPace ?? BODY_PACE,
       isStopping: () => this.#stopping,
+      isCutting: () => this.#cutting,
       findOptions: () => ({
         matcher: this.#routes.matcher,
         appPaths: options.appPaths,
@@ -233,6 +235,7 @@ export class ProxyEngine {
     // of a few workers the primary may have sent one a connection just now: two looks let it arrive, and be handed back
     for (let look = 0; this.#options.clock.now() < until && (this.#closeIdle() || look < 2); look += 1)
       await this.#pause(STOP_POLL_MS);
+    this.#cutting = true;
     this.#full.close();
     this.#h2.close();
     this.#fast?.close();

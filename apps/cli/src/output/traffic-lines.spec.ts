@@ -46,6 +46,7 @@ test('shows what is wanted beside what is measured', () => {
         measured(100, {
           status: { '1xx': 0, '2xx': 95, '3xx': 0, '4xx': 0, '5xx': 4 },
           broken: 1,
+          aborted: { target: 2, client: 9, drain: 1 },
           ejections: 2,
           inFlight: 5,
         }),
@@ -57,7 +58,7 @@ test('shows what is wanted beside what is measured', () => {
   expect(trafficLines(answer).join('\n'))
     .toBe(`/web: 20/s in the last 50 s, 3 wait for a target; shares set 2026-01-01T00:00:00.000Z by a person
 VERSION       ROUTED  WEIGHT    GETS  RATE  IN FLIGHT  ERRORS  RETRIES  EJECTED  P50     P95    P99
-v2 (current)  2/3     1 (10 %)  10 %  2/s   5          5 %     0        2        1.3 ms  42 ms  1.5 s
+v2 (current)  2/3     1 (10 %)  10 %  2/s   5          8 %     0        2        1.3 ms  42 ms  1.5 s
 v1            2/3     9 (90 %)  90 %  18/s  0          0 %     0        0        1.3 ms  42 ms  1.5 s
 v0            2/3     -         0 %   -     -          -       -        -        -       -      -
 pin: cookie canary=1 goes to v2`);

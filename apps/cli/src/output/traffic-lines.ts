@@ -26,15 +26,20 @@ const MEASURED_HEAD = ['RATE', 'IN FLIGHT', 'ERRORS', 'RETRIES', 'EJECTED', 'P50
 
 function measuredCells(measured: TrafficMeasured | null): readonly string[] {
   if (!measured) return MEASURED_HEAD.map(() => '-');
-  const { perSecond, inFlight, status, broken, requests, retries, ejections, p50Ms, p95Ms, p99Ms } = measured;
+  const { perSecond, inFlight, requests, retries, ejections, p50Ms, p95Ms, p99Ms } = measured;
   return [
     rate(perSecond),
     String(inFlight),
-    percent(status['5xx'] + broken, requests),
+    percent(errorsOf(measured), requests),
     String(retries),
     String(ejections),
     ...[p50Ms, p95Ms, p99Ms].map(duration),
   ];
+}
+
+/** What the client did not get whole from the app; one that left in the middle wanted it so. A torn 5xx is told twice, hence the bound. */
+function errorsOf({ status, broken, aborted, requests }: TrafficMeasured): number {
+  return Math.min(requests, status['5xx'] + broken + (aborted?.target ?? 0) + (aborted?.drain ?? 0));
 }
 
 const rate = (perSecond: number): string => `${perSecond}/s`;

@@ -4,7 +4,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   LATENCY_BUCKETS,
   PROXY_GROUPS_MAX,
-  TRAFFIC_COUNTS,
   TRAFFIC_SERIES_MAX,
   type ProxyReport,
 } from '#libs/agent-protocol';
@@ -98,6 +97,8 @@ const atMost =
   (length: number, check: Check): Check =>
   (value) =>
     Array.isArray(value) && value.length <= length && check(value);
+/** Of one kind. A proxy of a later release may know more of them than is looked at here. */
+const FIGURES_MAX = 32;
 /** Whom a line of a report is about. */
 const WHOSE = {
   appId: isName,
@@ -111,7 +112,8 @@ const isTraffic = shape({
     listOf(
       shape({
         ...WHOSE,
-        counts: atMost(TRAFFIC_COUNTS.length, listOf(isCount)),
+        counts: atMost(FIGURES_MAX, listOf(isCount)),
+        aborted: optional(atMost(FIGURES_MAX, listOf(isCount))),
         latency: atMost(2 * LATENCY_BUCKETS, listOf(isCount)),
       }),
     ),

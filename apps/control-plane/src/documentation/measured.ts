@@ -12,6 +12,7 @@ export const MEASURED: Readonly<Record<string, Schema>> = {
   perSecond: amount,
   status: object({ '1xx': count, '2xx': count, '3xx': count, '4xx': count, '5xx': count }),
   broken: count,
+  aborted: object({ target: count, client: count, drain: count }),
   retries: count,
   ejections: count,
   inFlight: count,

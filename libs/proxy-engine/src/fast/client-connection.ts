@@ -124,7 +124,9 @@ export class ClientConnection implements Watched, ExchangeClient {
     this.#exchange?.watchDeparture(all);
   }
 
+  /** Whatever is under way. */
   destroy(): void {
+    this.#exchange?.abandon('drain');
     this.socket.destroy();
   }
 

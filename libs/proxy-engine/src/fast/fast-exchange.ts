@@ -11,7 +11,7 @@ import { stickyCookie } from '../admission/sticky-cookie.js';
 import { bodyBytesOf } from '../answers.js';
 import type { Origin } from '../fronts/origin.js';
 import { idleMsFor, IDLE_MS_MAX } from '../full/upstream-agent.js';
-import { nobodyWatches } from '../observe/request-record.js';
+import { nobodyWatches, type AbortedBy } from '../observe/request-record.js';
 import type { Cancel, NoTarget, Outcome, Pick, Placed } from '../targets/pick.js';
 import { Turns } from '../targets/turns.js';
 import { isShortage } from '../tcp/shortage.js';
@@ -98,6 +98,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
   #stays = false;
   #status = 0;
   #ownBytes = 0;
+  #abortedBy: AbortedBy | undefined;
   #over = false;
 
   constructor(world: FastWorld, client: ExchangeClient, { head, route, startedAt }: ExchangeStart) {
@@ -153,9 +154,10 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     this.#own(408, tooSlow(pace), undefined);
   }
 
-  /** The client has gone, or breaks off. */
-  abandon(): void {
+  /** The client has gone, or breaks off; `drain`: it is we who leave it. */
+  abandon(by: 'client' | 'drain' = 'client'): void {
     if (this.#over) return;
+    if (!this.#answerDone) this.#abortedBy = by;
     this.#cancel?.();
     this.#dropConnection();
     this.#end(undefined);
@@ -215,17 +217,18 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     } else if (!this.#answer) this.#broken(connection, error);
     else if (this.#answerDone) this.#finishUnread();
     else if (this.#unframed && !error) this.#endUnframed();
-    else this.#tear();
+    else this.#tear('target');
   }
 
   silent(): void {
     const connection = this.#connection;
     if (!connection) return;
     const waitsForClient = !this.#requestDone && connection.socket.writableLength === 0;
+    const isHeldUp = connection.paused;
     this.#dropConnection();
     if (!connection.connected) this.#refused();
     else if (this.#answerDone) this.#finishUnread();
-    else if (this.#answer) this.#tear();
+    else if (this.#answer) this.#tear(isHeldUp ? 'client' : 'silence');
     else if (waitsForClient)
       this.#own(408, `the body of the request stopped for ${this.#silenceMs / 1000} s`, undefined);
     else this.#own(504, `${this.#app} did not answer within ${this.#silenceMs / 1000} s`, 'failed');
@@ -433,7 +436,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     body.take(data, 0);
     if (body.fault !== '') {
       this.#dropConnection();
-      this.#tear();
+      this.#tear('target');
       return false;
     }
     if (this.#unframed) this.#writeChunk({ data, from: 0, end: body.end });
@@ -533,8 +536,10 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     this.#client.over('lingers');
   }
 
-  #tear(): void {
-    this.#end('failed');
+  /** In the middle of the answer: the client must see that it is not whole. */
+  #tear(by: AbortedBy): void {
+    this.#abortedBy = by;
+    this.#end(by === 'target' || by === 'silence' ? 'failed' : undefined);
     this.#client.over('torn');
   }
 
@@ -546,8 +551,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
       this.#own(400, `the request is not valid HTTP: ${why}`, undefined);
       return;
     }
-    this.#end(undefined);
-    this.#client.over('torn');
+    this.#tear('client');
   }
 
   #refuse({ message, retryAfterS }: NoTarget): void {
@@ -604,7 +608,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
       this.#write(LAST_CHUNK);
       this.#stays = false;
       this.#complete();
-    } else this.#tear();
+    } else this.#tear('drain');
   }
 
   #release(outcome: Outcome | undefined): void {
@@ -635,6 +639,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
       durationMs: performance.now() - this.#startedAt,
       retries: Math.max(0, this.#turns.taken - 1),
       bytesOut: this.#ownBytes || (this.#answerBody?.bytes ?? 0),
+      abortedBy: this.#abortedBy,
     });
   }
 

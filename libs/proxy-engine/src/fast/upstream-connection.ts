@@ -61,6 +61,11 @@ export class UpstreamConnection implements Watched {
     this.deadline = this.#deadlines.now + ms;
   }
 
+  /** Its user does not want to hear more for now. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;

@@ -3,7 +3,7 @@
 // once more if the request is idempotent and its body untouched, on another target, or on a fresh connection to the same one when only
 // the reused connection was bad (ADR 6). Else 502.
 import { METHODS } from 'node:http';
-import type { Transform } from 'node:stream';
+import type { Transform, Writable } from 'node:stream';
 import type { TaskId } from '#libs/model';
 import type { RouteService } from '#libs/routing';
 import type { Clock } from '#libs/time';
@@ -14,13 +14,13 @@ import type { Departures } from '../drain/departures.js';
 import { tooSlow, type BodyPace } from '../fast/body-pace.js';
 import type { Origin } from '../fronts/origin.js';
 import { isUsableRequestId, makeRequestId } from '../fast/request-id.js';
-import type { Observer, RequestRecord } from '../observe/request-record.js';
+import type { AbortedBy, Observer, RequestRecord } from '../observe/request-record.js';
 import type { LiveRoutes } from '../targets/live-routes.js';
 import { writeProxyHeader } from '../tcp/proxy-header.js';
 import { isShortage } from '../tcp/shortage.js';
 import type { Cancel, NoTarget, Outcome, Pick } from '../targets/pick.js';
 import { Turns } from '../targets/turns.js';
-import type { ClientSide, HeaderMap } from './client-side.js';
+import type { ClientSide, FlatHeaders, HeaderMap } from './client-side.js';
 import { editFlat, editMap } from './header-edits.js';
 import { watchPace } from './watch-pace.js';
 import { InvalidAnswer, type StartCall, type UpstreamAnswer, type UpstreamCall } from './upstream-call.js';
@@ -40,6 +40,8 @@ export interface ExchangeParts {
   readonly connectTimeoutMs: number;
   readonly silenceMs: number;
   readonly bodyPace: BodyPace;
+  /** True once this process cuts what is left, so that it is not the clients who leave. */
+  readonly isCutting: () => boolean;
 }
 
 export interface ExchangeAsk {
@@ -76,6 +78,11 @@ export class Exchange {
   #repeated = false;
   #status = 0;
   #bytesOut = 0;
+  /** The answer is one of ours. */
+  #isOwn = false;
+  /** All of the target's answer is on its way to the client. */
+  #isWhole = false;
+  #abortedBy: AbortedBy | undefined;
   #attempt: Attempt | undefined;
   #queued: Cancel | undefined;
   #stopWatching = (): void => undefined;
@@ -109,7 +116,7 @@ export class Exchange {
     const attempt = this.#attempt;
     if (attempt && !attempt.over) this.#over(attempt);
     attempt?.call?.abandon();
-    this.#answerOwn(status, message);
+    this.#answerOwn(status, message, { else: 'client' });
   }
 
   get #service(): RouteService {
@@ -198,12 +205,36 @@ export class Exchange {
         this.#bytesOut += chunk.length;
       });
     last.pipe(out, { end: false });
-    last.once('end', () => this.#client.finish(answer.trailers()));
-    body.once('close', () => {
-      // torn in the middle: the client must see that, too
-      if (!answer.isWhole() && !attempt.over) this.#client.cut();
+    last.once('end', () => {
+      // HTTP/2 ends a stream that was reset, too
+      if (answer.isWhole()) this.#finish(answer.trailers());
+      else this.#torn(attempt, out);
     });
-    body.once('error', () => this.#client.cut());
+    body.once('close', () => {
+      if (!answer.isWhole()) this.#torn(attempt, out);
+    });
+    body.once('error', () => this.#torn(attempt, out));
+  }
+
+  #finish(trailers: FlatHeaders): void {
+    this.#isWhole = true;
+    this.#client.finish(trailers);
+  }
+
+  /** In the middle of the answer: the client must see that, too. */
+  #torn(attempt: Attempt, out?: Writable): void {
+    if (attempt.over) return;
+    const by = this.#tornBy(attempt, out);
+    this.#abortedBy ??= by;
+    this.#over(attempt, by === 'target' || by === 'silence' ? 'failed' : undefined);
+    this.#client.cut();
+  }
+
+  #tornBy({ call }: Attempt, out: Writable | undefined): AbortedBy {
+    if (this.#parts.isCutting()) return 'drain';
+    if (call?.timedOut !== true) return 'target';
+    // a client that takes nothing holds the target up
+    return out?.writableNeedDrain ? 'client' : 'silence';
   }
 
   /** The service wants another target asked for an answer like this one. */
@@ -222,10 +253,7 @@ export class Exchange {
     if (attempt.over) return;
     const { call } = attempt;
     if (this.#client.gone) return this.#over(attempt);
-    if (attempt.answer) {
-      this.#over(attempt, 'failed');
-      return this.#client.cut();
-    }
+    if (attempt.answer) return this.#torn(attempt);
     // the call may fail before it is known here: nothing was connected then
     if (call?.connected !== true) {
       this.#over(attempt, isShortage(error) ? undefined : 'refused');
@@ -273,16 +301,22 @@ export class Exchange {
   }
 
   #refuse({ message, retryAfterS }: NoTarget): void {
-    this.#answerOwn(503, message, [['retry-after', String(retryAfterS)]]);
+    this.#answerOwn(503, message, { headers: [['retry-after', String(retryAfterS)]] });
   }
 
-  #answerOwn(status: number, message: string, headers: readonly (readonly [string, string])[] = []): void {
+  /** `else`: whose fault it is when an answer has begun, which is then cut. */
+  #answerOwn(
+    status: number,
+    message: string,
+    { headers = [], else: by }: { headers?: OwnAnswer['headers']; else?: AbortedBy } = {},
+  ): void {
     const { ownHeaders = [] } = this.#route;
     const own: OwnAnswer = { kind: 'answer', status, message, headers: [...headers, ...ownHeaders] };
     if (!this.#client.answered) {
       this.#status = status;
       this.#bytesOut = bodyBytesOf(own, this.#client.method);
-    }
+      this.#isOwn = true;
+    } else if (!this.#isOwn) this.#abortedBy ??= by;
     this.#client.answerOwn(own);
   }
 
@@ -294,14 +328,16 @@ export class Exchange {
       // a stream without an end of its own: its reader reconnects
       this.#over(attempt, 'ok');
       answer.body.unpipe();
-      this.#client.finish([]);
+      this.#finish([]);
       attempt.call?.abandon();
       answer.body.destroy();
       return;
     }
     this.#over(attempt);
     attempt.call?.abandon();
-    this.#answerOwn(503, `${this.#app} was stopped before it answered, after its drain time`);
+    this.#answerOwn(503, `${this.#app} was stopped before it answered, after its drain time`, {
+      else: 'drain',
+    });
   }
 
   /** The attempt is over for the target: its claim ends. */
@@ -316,10 +352,12 @@ export class Exchange {
     this.#stopWatching();
     this.#queued?.();
     const attempt = this.#attempt;
+    if (!this.#isWhole && !this.#isOwn) this.#abortedBy ??= this.#parts.isCutting() ? 'drain' : 'client';
     if (attempt && !attempt.over) {
       const failed = attempt.answer && GATEWAY_FAILURES.has(attempt.answer.status);
-      this.#over(attempt, attempt.answer ? (failed ? 'failed' : 'ok') : undefined);
-      // a client that has gone wants no answer; a whole one has left the connection to the agent already
+      // a client that has gone says nothing about the target
+      this.#over(attempt, attempt.answer && this.#isWhole ? (failed ? 'failed' : 'ok') : undefined);
+      // and wants no answer; a whole one has left the connection to the agent already
       if (!this.#client.finished) {
         attempt.call?.abandon();
         attempt.answer?.body.destroy();
@@ -344,6 +382,7 @@ export class Exchange {
       durationMs: performance.now() - startedAt,
       retries: Math.max(0, this.#asked - 1),
       bytesOut: this.#bytesOut,
+      abortedBy: this.#abortedBy,
     };
   }
 

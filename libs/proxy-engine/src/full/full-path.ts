@@ -10,10 +10,11 @@ import { factsOf, type RequestFacts } from '../admission/request-facts.js';
 import { ownAnswer, rawOwnAnswer } from '../answers.js';
 import type { Origin } from '../fronts/origin.js';
 import { tellOwn } from '../observe/own-record.js';
+import { LINGER_MS } from '../fast/limits.js';
 import { addForwarded, dropHopByHop } from './forwarded-headers.js';
 import { Exchange, type ExchangeParts } from './exchange.js';
 import { Http1Client } from './http1-client.js';
-import { faultOfRequest, type Fault } from './strict-screen.js';
+import { faultOfParser, faultOfRequest, type Fault } from './strict-screen.js';
 import { Http1UpgradeClient } from './upgrade-client.js';
 import { declineUpgrade, forwardUpgrade, isWebSocket } from './upgrade.js';
 
@@ -33,12 +34,21 @@ export interface FullPathParts extends ExchangeParts {
   readonly freshen: () => Promise<void> | undefined;
 }
 
+interface Served {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  /** Once a target is looked for. */
+  exchange?: Exchange;
+}
+
 export class FullPath {
   readonly #parts: FullPathParts;
   readonly #server: Server;
   readonly #origins = new WeakMap<Duplex, Origin>();
   /** Connections on which something was refused. */
   readonly #distrusted = new WeakSet<Duplex>();
+  /** The last request of each connection. */
+  readonly #served = new WeakMap<Duplex, Served>();
 
   constructor(parts: FullPathParts) {
     this.#parts = parts;
@@ -72,7 +82,7 @@ export class FullPath {
       { maxHeaderSize: MAX_HEADER_BYTES, noDelay: true, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
       (req, res) => {
         // an unexpected error costs this connection, not the process
-        this.#exchange(req, res).catch(() => res.destroy());
+        this.#exchange({ req, res }).catch(() => res.destroy());
       },
     );
     server.headersTimeout = HEADERS_TIMEOUT_MS;
@@ -83,6 +93,8 @@ export class FullPath {
       if (!isWebSocket(req)) declineUpgrade(server, req, socket, head);
       else this.#upgrade(req, socket, head).catch(() => socket.destroy());
     });
+    // without a listener node answers with a bare status, and nobody is told
+    server.on('clientError', (error, socket) => this.#cannotRead(error, socket));
     // without a listener node closes the connection and says nothing
     server.on('connect', (req: IncomingMessage, socket: Duplex) => {
       const own = refusalOf(faultOfRequest(req) ?? NO_TUNNELS);
@@ -93,7 +105,9 @@ export class FullPath {
     return server;
   }
 
-  async #exchange(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  async #exchange(served: Served): Promise<void> {
+    const { req, res } = served;
+    this.#served.set(req.socket, served);
     const startedAt = performance.now();
     const wait = this.#parts.freshen();
     if (wait) await wait;
@@ -122,8 +136,39 @@ export class FullPath {
       origin,
       ...(transform ? { transform } : {}),
     });
+    served.exchange = exchange;
     limitBody(verdict, client.body, (status, message) => exchange.refuse(status, message));
     exchange.begin();
+  }
+
+  /** Node's parser found what is no HTTP; nothing behind it is served. May be called again for what comes then. */
+  #cannotRead(error: Error, socket: Duplex): void {
+    if (this.#distrusted.has(socket)) return;
+    this.#distrusted.add(socket);
+    const fault = faultOfParser(error);
+    // a connection that has said nothing asked for nothing
+    const isMute = 'bytesRead' in socket && socket.bytesRead === 0;
+    if (!fault || isMute || !socket.writable) return void socket.destroy();
+    const { req, res, exchange } = this.#served.get(socket) ?? {};
+    if (!res || res.closed) return this.#refuse(socket, fault);
+    res.shouldKeepAlive = false;
+    if (req?.complete === false && exchange)
+      exchange.refuse(fault.status, `the request is not valid HTTP: ${fault.why}`);
+    // the answer of the one before comes first; it may have said already that the connection stays
+    else
+      res.once('close', () => {
+        if (res.writableFinished) this.#refuse(socket, fault);
+      });
+  }
+
+  #refuse(socket: Duplex, fault: Fault): void {
+    const own = refusalOf(fault);
+    const origin = this.#origins.get(socket) ?? UNKNOWN;
+    if (!socket.writableEnded) socket.end(rawOwnAnswer(own));
+    // closing at once would take the answer away from a client that still sends
+    const timer = this.#parts.clock.after(LINGER_MS, () => socket.destroy());
+    socket.once('close', () => timer.cancel());
+    tellOwn(this.#parts.observer, { own, origin, startedAt: performance.now() });
   }
 
   /** What cannot be trusted is answered at once, and nothing behind it on this connection is served, read already or not. */

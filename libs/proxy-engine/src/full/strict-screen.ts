@@ -17,6 +17,17 @@ export function faultOfRequest(req: IncomingMessage): Fault | undefined {
   return verdict.kind === 'bad' ? verdict : undefined;
 }
 
+/** Of a request that node's own parser refuses, in the fast path's words. Undefined: the connection broke, or the client left. */
+export function faultOfParser(error: Error): Fault | undefined {
+  const code = 'code' in error ? String(error.code) : '';
+  if (code === 'HPE_HEADER_OVERFLOW') return { status: 431, why: 'the head is longer than allowed' };
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return { status: 408, why: 'the head of the request came too slowly' };
+  // the other one: an end in the middle
+  if (!code.startsWith('HPE_') || code === 'HPE_INVALID_EOF_STATE') return undefined;
+  return { status: 400, why: 'reason' in error ? String(error.reason) : code };
+}
+
 /** Of an answer to a request with this method. */
 export function faultOfAnswer(response: IncomingMessage, method: string): string | undefined {
   const first = `HTTP/${response.httpVersion} ${statusOf(response)} ${response.statusMessage ?? ''}`;

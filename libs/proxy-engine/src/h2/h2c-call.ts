@@ -7,8 +7,11 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http2';
 import type { Clock } from '#libs/time';
+import { HEAD_LIMITS } from '../fast/limits.js';
+import { HEAD_TOO_LONG } from '../full/http1-call.js';
 import {
   cleanTrailers,
+  InvalidAnswer,
   type StartCall,
   type UpstreamAsk,
   type UpstreamCall,
@@ -117,12 +120,17 @@ class H2cCall implements UpstreamCall {
   #listen(stream: ClientHttp2Stream): void {
     stream.on('headers', (headers, _flags, raw?: string[]) => {
       const status = Number(headers[':status']);
-      if (!this.#over && status !== 101) this.#events.informed(status, raw ?? []);
+      if (this.#over || this.#isRefused(stream, raw ?? [])) return;
+      if (status !== 101) this.#events.informed(status, raw ?? []);
     });
     stream.once('response', (headers: IncomingHttpHeaders, flags: number, raw?: string[]) =>
       this.#respond(stream, Number(headers[':status']), { raw: raw ?? [], flags }),
     );
-    stream.on('trailers', (_headers, _flags, raw?: string[]) => (this.#trailers = raw ?? []));
+    stream.on('trailers', (_headers, _flags, raw?: string[]) => {
+      const fault = faultOfHead(raw ?? []);
+      if (fault === undefined) this.#trailers = raw ?? [];
+      else stream.destroy(new InvalidAnswer(fault));
+    });
     stream.once(
       'end',
       () => (this.#whole = stream.rstCode === constants.NGHTTP2_NO_ERROR && !stream.aborted),
@@ -136,7 +144,7 @@ class H2cCall implements UpstreamCall {
     status: number,
     { raw, flags }: { raw: string[]; flags: number },
   ): void {
-    if (this.#over) return;
+    if (this.#over || this.#isRefused(stream, raw)) return;
     this.#over = true;
     const ends = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     this.#events.answered({
@@ -149,14 +157,40 @@ class H2cCall implements UpstreamCall {
       mayHaveTrailers: !ends,
       ends,
       trailers: () => cleanTrailers(this.#trailers),
-      isWhole: () => this.#whole || stream.readableEnded,
+      isWhole: () => this.#whole,
     });
+  }
+
+  /** A head beyond what one of HTTP/1.1 may have. */
+  #isRefused(stream: ClientHttp2Stream, raw: readonly string[]): boolean {
+    const fault = faultOfHead(raw);
+    if (fault === undefined) return false;
+    this.#fail(new InvalidAnswer(fault));
+    stream.close(constants.NGHTTP2_CANCEL);
+    return true;
   }
 
   #fail(error: Error): void {
     if (this.#over) return;
     this.#over = true;
-    this.unseen = this.#stream?.rstCode === constants.NGHTTP2_REFUSED_STREAM;
-    this.#events.failed(error);
+    const code = this.#stream?.rstCode;
+    this.unseen = code === constants.NGHTTP2_REFUSED_STREAM;
+    this.#events.failed(isBeyondNode(error, code) ? new InvalidAnswer(BEYOND_NODE) : error);
   }
 }
+
+/** As long as it would be in HTTP/1.1. */
+function faultOfHead(raw: readonly string[]): string | undefined {
+  if (raw.length / 2 > HEAD_LIMITS.lines) return `more than ${HEAD_LIMITS.lines} header lines`;
+  let bytes = 0;
+  for (let at = 0; at + 1 < raw.length; at += 2)
+    bytes += (raw[at]?.length ?? 0) + (raw[at + 1]?.length ?? 0) + LINE_FRAME;
+  return bytes > HEAD_LIMITS.headBytes ? HEAD_TOO_LONG : undefined;
+}
+/** Colon, blank and line end. */
+const LINE_FRAME = 4;
+
+/** A head so long that node does not hand it over: it resets the stream, or ends a session for too many frames of one head. */
+const isBeyondNode = (error: Error, code: number | undefined): boolean =>
+  code === constants.NGHTTP2_ENHANCE_YOUR_CALM || error.message.includes('CONTINUATION');
+const BEYOND_NODE = `${HEAD_TOO_LONG}, or it refused the request with ENHANCE_YOUR_CALM`;

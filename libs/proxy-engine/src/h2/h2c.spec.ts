@@ -8,9 +8,11 @@ import {
 } from 'node:http2';
 import type { IncomingHttpHeaders } from 'node:http2';
 import { request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { until } from '#libs/testkit';
-import { aService, aTable, ask, listen, startEngine } from '../fixtures/engine-bed.js';
+import { aService, aTable, ask, listen, startEngine, tcpServer } from '../fixtures/engine-bed.js';
+import type { RequestRecord } from '../observe/request-record.js';
 import type { ProxyEngine } from '../proxy-engine.js';
 
 // generous: machines are shared
@@ -21,11 +23,14 @@ describe('targets that speak HTTP/2 (h2c)', () => {
   let port: number;
   let servers: Http2Server[];
   let sessions: ServerHttp2Session[];
+  let records: RequestRecord[];
 
   beforeEach(async () => {
     servers = [];
     sessions = [];
-    ({ engine, port } = await startEngine());
+    records = [];
+    const told = records;
+    ({ engine, port } = await startEngine({ observer: { ended: (record) => void told.push(record) } }));
   });
   afterEach(async () => {
     await engine.stop(0);
@@ -37,7 +42,7 @@ describe('targets that speak HTTP/2 (h2c)', () => {
     onStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void,
     settings = {},
   ): Promise<number> => {
-    const server = createServer({ settings });
+    const server = createServer({ settings, maxSendHeaderBlockLength: 2 ** 20 });
     server.on('session', (session) => sessions.push(session));
     server.on('stream', (stream, headers) => {
       stream.on('error', () => undefined);
@@ -207,13 +212,58 @@ describe('targets that speak HTTP/2 (h2c)', () => {
     await until('the session to be closed', () => sessions.every((each) => each.destroyed || each.closed));
   });
 
-  it('tears the answer that a target tore', async () => {
+  it.each<[string, (stream: ServerHttp2Stream, connection: Socket | undefined) => void]>([
+    ['a stream with an error', (stream) => stream.destroy(new Error('crash'))],
+    ['its session', (stream) => stream.session?.destroy()],
+    ['its connection', (_stream, connection) => connection?.destroy()],
+  ])('tears the answer of a target that ends %s, and says who did it', async (_what, end) => {
+    let connection: Socket | undefined;
+    let passed = '';
     const target = await h2Backend((stream) => {
       stream.respond({ ':status': 200 });
-      stream.write('half', () => stream.destroy(new Error('crash')));
+      stream.write('half', () => {
+        void until('it to go on', () => passed.includes('half')).then(() => end(stream, connection));
+      });
+    });
+    // what dies with a process: its end of the connection, without a word of HTTP/2
+    const relay = await tcpServer((socket) => {
+      const onward = connect(target, '127.0.0.1');
+      onward.on('error', () => undefined).on('data', (data) => (passed += data.toString('latin1')));
+      socket.on('close', () => onward.destroy());
+      socket.pipe(onward).pipe(socket);
+      connection = socket;
+    });
+    await route({ a: relay.port });
+    await expect(ask({ port })).rejects.toThrow();
+    await until('the record', () => records.length > 0);
+    expect(records).toMatchObject([{ status: 200, abortedBy: 'target', target: { taskId: 'a' } }]);
+    expect(engine.inFlight().size).toBe(0);
+    await relay.close();
+  });
+
+  it.each([
+    ['as long as one of HTTP/1.1 may be', 30, 1_000, 200, /^ok$/],
+    ['of as many lines', 250, 10, 200, /^ok$/],
+    ['longer', 33, 1_000, 502, /the head is longer than 32768 bytes/],
+    ['of more lines', 260, 10, 502, /more than 256 header lines/],
+    ['that node does not hand over', 1_100, 1, 502, /the head is longer than 32768 bytes, or it refused/],
+    ['of more frames than one may have', 200, 1_000, 502, /the head is longer than 32768 bytes/],
+  ])('gets a head %s', async (_what, lines, bytes, status, text) => {
+    const target = await h2Backend((stream, { ':path': path }) => {
+      const head: Record<string, string> = { ':status': '200' };
+      for (let line = 0; path !== '/short' && line < lines; line += 1) head[`x-${line}`] = 'v'.repeat(bytes);
+      stream.respond(head);
+      stream.end('ok');
     });
     await route({ a: target });
-    await expect(ask({ port })).rejects.toThrow();
-    expect(engine.inFlight().size).toBe(0);
+    // on a session of its own and on a kept one
+    for (let turn = 0; turn < 2; turn += 1) {
+      const answer = await ask({ port });
+      expect({ status: answer.status, text: answer.text }).toMatchObject({
+        status,
+        text: expect.stringMatching(text),
+      });
+      expect((await ask({ port, path: '/short' })).text).toBe('ok');
+    }
   });
 });

@@ -10,6 +10,8 @@ const STREAMS_MAX = 100;
 /** An idle session may live so long: unlike in HTTP/1.1 a target says when it goes, and says what it has not looked at. */
 const IDLE_MS = 30_000;
 const WINDOW_BYTES = 256 * 1024;
+/** Above what is let pass (h2c-call.ts), so that the reason can be told; Node's own 128 are fewer than HTTP/1.1 may have. */
+const PAIRS_MAX = 1_024;
 
 export interface PooledSession {
   readonly session: ClientHttp2Session;
@@ -74,6 +76,7 @@ export class SessionPool {
       ...(hello ? { createConnection: () => openWith(target, hello) } : {}),
       settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
       maxSessionMemory: 16,
+      maxHeaderListPairs: PAIRS_MAX,
       peerMaxConcurrentStreams: STREAMS_MAX,
     });
     const pooled: PooledSession = {

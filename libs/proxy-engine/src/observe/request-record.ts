@@ -7,6 +7,17 @@ import type { RouteService, RouteTarget } from '#libs/routing';
  */
 export type ClosedBy = 'client' | 'target' | 'drain' | 'silence' | 'no-target' | 'forbidden';
 
+/**
+ * Who broke a request off before its answer was whole, as HAProxy's termination states (CD, SD, sD, K) and Envoy's response flags (DC, UC, SI)
+ * tell it:
+ * - `client`: it left, before the answer or in the middle of it; it took none of it for longer than the silence that is allowed; or the body
+ *   of its request turned out to be none when the answer had begun.
+ * - `target`: it closed or reset the connection or the stream in the middle of its answer, or went on with what is no HTTP.
+ * - `silence`: it said nothing for too long in the middle of its answer.
+ * - `drain`: it left, or the proxy stops, and the time for what is in flight was over.
+ */
+export type AbortedBy = Extract<ClosedBy, 'client' | 'target' | 'silence' | 'drain'>;
+
 export interface RequestRecord {
   /** Which way it went; `own`: no target was asked. */
   readonly path: 'fast' | 'full' | 'h2' | 'websocket' | 'tcp' | 'own';
@@ -31,6 +42,8 @@ export interface RequestRecord {
   readonly bytesIn?: number;
   /** Of connections that were relayed. */
   readonly closedBy?: ClosedBy;
+  /** Of requests whose answer did not leave whole. Answers of the proxy's own always count as whole. */
+  readonly abortedBy?: AbortedBy | undefined;
 }
 
 /** Called once per request, in the turn in which it ends: must not throw or block. */

@@ -1,6 +1,12 @@
 // What one proxy process measured and holds at a moment, as plain data: it goes from workers to their primary. Sums over workers, and the
 // text that Prometheus reads (exposition format 0.0.4).
-import { latencyBound, TRAFFIC_COUNTS, type TrafficSeries, type TrafficStanding } from '#libs/agent-protocol';
+import {
+  latencyBound,
+  TRAFFIC_ABORTS,
+  TRAFFIC_COUNTS,
+  type TrafficSeries,
+  type TrafficStanding,
+} from '#libs/agent-protocol';
 
 export interface ProcessSnapshot {
   readonly totals: readonly TrafficSeries[];
@@ -63,7 +69,13 @@ export function prometheusText(snapshots: readonly ProcessSnapshot[]): string {
     'Requests that ended, by class of the answer; TCP connections and requests without an answer have none.',
     totals.flatMap((each) => byClass(each)),
   );
-  counter('broken_total', 'Requests that ended without a whole answer.', at('broken'));
+  counter('broken_total', 'Requests that ended without an answer.', at('broken'));
+  metric(
+    'aborted_total',
+    'counter',
+    'Requests that were broken off before their answer was whole, by whom.',
+    totals.flatMap((each) => byWhom(each)),
+  );
   counter('retries_total', 'Tasks asked after the first one.', at('retries'));
   counter('response_bytes_total', 'Bytes to clients.', at('bytesOut'));
   metric(
@@ -161,6 +173,13 @@ function byClass(series: TrafficSeries): readonly string[] {
   return without > 0 ? [...samples, `${labels(series, 'code=""')} ${without}`] : samples;
 }
 
+function byWhom(series: TrafficSeries): readonly string[] {
+  return TRAFFIC_ABORTS.flatMap((by, index) => {
+    const count = series.aborted?.[index] ?? 0;
+    return count > 0 ? [`${labels(series, `by="${by}"`)} ${count}`] : [];
+  });
+}
+
 function durations(series: TrafficSeries): readonly string[] {
   const { taskId: _, ...group } = series;
   const sums = BOUNDS_S.map(() => 0);
@@ -195,25 +214,40 @@ function labels({ appId, portIndex, version, taskId }: Names, more?: string): st
 const escaped = (text: string): string =>
   text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 
+interface Merged {
+  readonly series: TrafficSeries;
+  readonly counts: number[];
+  readonly aborted: number[];
+  readonly latency: Map<number, number>;
+}
+const emptyMerged = (series: TrafficSeries): Merged => ({
+  series,
+  counts: TRAFFIC_COUNTS.map(() => 0),
+  aborted: TRAFFIC_ABORTS.map(() => 0),
+  latency: new Map(),
+});
+
 function merged(
   all: readonly TrafficSeries[],
   keyOf: (series: TrafficSeries) => string,
 ): readonly TrafficSeries[] {
-  const sums = new Map<string, { series: TrafficSeries; counts: number[]; latency: Map<number, number> }>();
+  const sums = new Map<string, Merged>();
   for (const series of all) {
     const key = keyOf(series);
     let sum = sums.get(key);
-    if (!sum) sums.set(key, (sum = { series, counts: TRAFFIC_COUNTS.map(() => 0), latency: new Map() }));
-    const { counts, latency } = sum;
+    if (!sum) sums.set(key, (sum = emptyMerged(series)));
+    const { counts, aborted, latency } = sum;
     series.counts.forEach((count, index) => (counts[index] = (counts[index] ?? 0) + count));
+    series.aborted?.forEach((count, index) => (aborted[index] = (aborted[index] ?? 0) + count));
     for (let index = 0; index + 1 < series.latency.length; index += 2) {
       const bucket = series.latency[index] ?? 0;
       latency.set(bucket, (latency.get(bucket) ?? 0) + (series.latency[index + 1] ?? 0));
     }
   }
-  return [...sums.values()].map(({ series, counts, latency }) => ({
+  return [...sums.values()].map(({ series, counts, aborted, latency }) => ({
     ...series,
     counts,
+    aborted,
     latency: [...latency].sort(([a], [b]) => a - b).flat(),
   }));
 }

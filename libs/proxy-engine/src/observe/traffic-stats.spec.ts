@@ -60,6 +60,44 @@ const snapshot = (stats: TrafficStats): ProcessSnapshot => ({
   },
 });
 
+describe('what was broken off', () => {
+  const torn = (): TrafficStats => {
+    const stats = new TrafficStats();
+    for (const abortedBy of ['target', 'silence', 'client', 'drain', undefined] as const)
+      stats.ended(record({ abortedBy }));
+    stats.ended(record({ status: 0, abortedBy: 'client' }));
+    return stats;
+  };
+
+  it('is counted by whom, beside its status, and its time counts for none', () => {
+    const [series] = torn().totals();
+    expect(series).toMatchObject({ counts: [6, 0, 5, 0, 0, 0, 1, 0, 600], aborted: [2, 2, 1] });
+    expect(series?.latency).toEqual([expect.any(Number), 1]);
+    const [both] = mergeTotals([snapshot(torn()), snapshot(torn())]);
+    expect(both?.aborted).toEqual([4, 4, 2]);
+  });
+
+  it('is told once, and only where there is some: the control plane of an older release knows no such member', () => {
+    const stats = torn();
+    stats.ended(record({ target: target('b') }));
+    expect(stats.take()?.series.map(({ taskId, aborted }) => [taskId, aborted])).toEqual([
+      ['a', [2, 2, 1]],
+      ['b', undefined],
+    ]);
+    stats.answered();
+    stats.ended(record({ abortedBy: 'target' }));
+    expect(stats.take()?.series).toMatchObject([{ taskId: 'a', aborted: [1, 0, 0] }]);
+  });
+
+  it('is a metric', () => {
+    expect(prometheusText([snapshot(torn())]).match(/^longrun_proxy_aborted_total.*$/gm)).toEqual([
+      'longrun_proxy_aborted_total{app="/web",port="0",version="v1",task="a",by="target"} 2',
+      'longrun_proxy_aborted_total{app="/web",port="0",version="v1",task="a",by="client"} 2',
+      'longrun_proxy_aborted_total{app="/web",port="0",version="v1",task="a",by="drain"} 1',
+    ]);
+  });
+});
+
 describe('counts', () => {
   it('are kept by task and port, with requests of no task and of no app beside them', () => {
     const stats = new TrafficStats();

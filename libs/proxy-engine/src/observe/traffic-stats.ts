@@ -3,15 +3,17 @@
 import {
   LATENCY_BUCKETS,
   latencyBucket,
+  TRAFFIC_ABORTS,
   TRAFFIC_COUNTS,
   TRAFFIC_SERIES_MAX,
+  type TrafficAbort,
   type TrafficReport,
   type TrafficSeries,
 } from '#libs/agent-protocol';
 import type { TaskId } from '#libs/model';
 import type { TrafficSums } from '#libs/proxy-core';
 import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
-import type { Observer, RequestRecord } from './request-record.js';
+import type { AbortedBy, Observer, RequestRecord } from './request-record.js';
 import { versionOf } from './version-of.js';
 
 /** Tasks and ports beyond it are counted with others of their app and version. About 4 KB each. */
@@ -21,23 +23,33 @@ const [REQUESTS, BROKEN, RETRIES, BYTES, EJECTIONS] = (
   ['requests', 'broken', 'retries', 'bytesOut', 'ejections'] as const
 ).map((name) => TRAFFIC_COUNTS.indexOf(name)) as [number, number, number, number, number];
 
-interface Series {
+/** A target that stays silent in the middle of its answer has broken it off, too. */
+const ABORT_OF: Readonly<Record<AbortedBy, number>> = {
+  target: abortAt('target'),
+  silence: abortAt('target'),
+  client: abortAt('client'),
+  drain: abortAt('drain'),
+};
+
+interface Sums {
+  readonly counts: Float64Array;
+  readonly aborted: Float64Array;
+  readonly latency: Float64Array;
+}
+
+interface Series extends Sums {
   /** Empty: the request was for no app. */
   readonly appId: string;
   readonly portIndex: number;
   readonly version: string | undefined;
   readonly taskId: TaskId | undefined;
-  readonly counts: Float64Array;
-  readonly latency: Float64Array;
   /** As the control plane has them. */
-  readonly told: { readonly counts: Float64Array; readonly latency: Float64Array };
+  readonly told: Sums;
   isTouched: boolean;
 }
 
-interface Taken {
+interface Taken extends Sums {
   readonly series: Series;
-  readonly counts: Float64Array;
-  readonly latency: Float64Array;
 }
 
 export class TrafficStats implements Observer {
@@ -49,7 +61,7 @@ export class TrafficStats implements Observer {
   #taken: readonly Taken[] = [];
 
   ended(record: RequestRecord): void {
-    const { service, target, path, status, retries, bytesOut, durationMs } = record;
+    const { service, target, path, status, retries, bytesOut, durationMs, abortedBy } = record;
     const known = target && this.#byTask.get(target.taskId);
     const isPort = known?.portIndex === service?.portIndex;
     const series = known && isPort ? known : this.#find(service, target);
@@ -60,6 +72,7 @@ export class TrafficStats implements Observer {
     else if (isBroken(record)) add(counts, BROKEN, 1);
     if (retries > 0) add(counts, RETRIES, retries);
     add(counts, BYTES, bytesOut);
+    if (abortedBy !== undefined) return add(series.aborted, ABORT_OF[abortedBy], 1);
     // how long people keep a connection says nothing about a task
     if (status > 0 && path !== 'tcp' && path !== 'websocket')
       add(series.latency, latencyBucket(durationMs), 1);
@@ -85,6 +98,7 @@ export class TrafficStats implements Observer {
     add(counts, RETRIES, sums.retries);
     add(counts, EJECTIONS, sums.ejections);
     add(counts, BYTES, sums.bytesOut);
+    for (const by of TRAFFIC_ABORTS) add(series.aborted, abortAt(by), sums.aborted?.[by] ?? 0);
     if (answers > 0) add(series.latency, latencyBucket(sums.averageMs), answers);
   }
 
@@ -95,7 +109,7 @@ export class TrafficStats implements Observer {
 
   /** Totals since the start; a task that has left may be missing. */
   totals(): readonly TrafficSeries[] {
-    return [...this.#all()].map((series) => shown(series, series.counts, series.latency));
+    return [...this.#all()].map((series) => shown(series, series));
   }
 
   /** What came since the last report that was answered, the busiest first; what has no room goes with the next one. */
@@ -106,20 +120,26 @@ export class TrafficStats implements Observer {
     this.#taken = moved.slice(0, TRAFFIC_SERIES_MAX).map((series) => ({
       series,
       counts: series.counts.slice(),
+      aborted: series.aborted.slice(),
       latency: series.latency.slice(),
     }));
     if (this.#taken.length === 0) return undefined;
     return {
-      series: this.#taken.map(({ series, counts, latency }) =>
-        shown(series, less(counts, series.told.counts), less(latency, series.told.latency)),
+      series: this.#taken.map(({ series, counts, aborted, latency }) =>
+        shown(series, {
+          counts: less(counts, series.told.counts),
+          aborted: less(aborted, series.told.aborted),
+          latency: less(latency, series.told.latency),
+        }),
       ),
     };
   }
 
   /** The control plane has what was taken last. */
   answered(): void {
-    for (const { series, counts, latency } of this.#taken) {
+    for (const { series, counts, aborted, latency } of this.#taken) {
       series.told.counts.set(counts);
+      series.told.aborted.set(aborted);
       series.told.latency.set(latency);
       series.isTouched = untold(series) > 0;
     }
@@ -170,11 +190,16 @@ function newSeries(
   version: string | undefined,
   taskId: TaskId | undefined,
 ): Series {
-  const sums = (): { counts: Float64Array; latency: Float64Array } => ({
+  const sums = (): Sums => ({
     counts: new Float64Array(TRAFFIC_COUNTS.length),
+    aborted: new Float64Array(TRAFFIC_ABORTS.length),
     latency: new Float64Array(LATENCY_BUCKETS),
   });
   return { appId, portIndex, version, taskId, ...sums(), told: sums(), isTouched: false };
+}
+
+function abortAt(name: TrafficAbort): number {
+  return TRAFFIC_ABORTS.indexOf(name);
 }
 
 function add(sums: Float64Array, index: number, count: number): void {
@@ -191,7 +216,7 @@ function withoutZerosAtEnd(counts: Float64Array): number[] {
   return [...counts.subarray(0, last + 1)];
 }
 
-function shown(series: Series, counts: Float64Array, latency: Float64Array): TrafficSeries {
+function shown(series: Series, { counts, aborted, latency }: Sums): TrafficSeries {
   const { appId, portIndex, version, taskId } = series;
   const pairs: number[] = [];
   latency.forEach((count, bucket) => {
@@ -203,6 +228,7 @@ function shown(series: Series, counts: Float64Array, latency: Float64Array): Tra
     ...(version === undefined ? {} : { version }),
     ...(taskId === undefined ? {} : { taskId }),
     counts: withoutZerosAtEnd(counts),
+    ...(aborted.some((count) => count > 0) ? { aborted: [...aborted] } : {}),
     latency: pairs,
   };
 }
