@@ -202,7 +202,7 @@ const EVERYWHERE = [
   ),
 ];
 const SPECS = ['**/*.spec.ts', '**/*-spec.ts'];
-const specFree = { ignores: [...SPECS, 'libs/*/src/**/fixtures/**'] };
+const specFree = { ignores: [...SPECS, '{apps,libs}/*/src/**/fixtures/**'] };
 
 const libRules = Object.entries(LAYERS).map(([lib, { kind, libs, packages }]) => ({
   files: [`libs/${lib}/src/**/*.ts`],

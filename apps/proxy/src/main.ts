@@ -1,5 +1,6 @@
 // `longrun proxy`: configuration, wiring, signals. SIGTERM and SIGINT end it in order, with exit status 0.
 import cluster from 'node:cluster';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { ConfigurationError, listenersOf } from '#libs/configuration';
 import { lockFolder } from '#libs/folder-lock';
@@ -7,6 +8,8 @@ import { createLogger } from '#libs/telemetry';
 import { AdminServer } from './admin-server.js';
 import { DataFolder } from './data-folder.js';
 import { fileLimit, roomFor } from './file-limit.js';
+import { isPortAnswer, type PortAnswer } from './port-messages.js';
+import { PortsOfPrimary } from './ports-of-primary.js';
 import { proxyUsage, readSettings, type ProxySettings } from './options.js';
 import { ProxyWorker } from './proxy-worker.js';
 import {
@@ -87,12 +90,15 @@ function reopenOnSignals(reopen: () => void): void {
 async function runWorker(index: string): Promise<void> {
   const settings = readSettings(process.argv.slice(2), process.env);
   const folder = new DataFolder(join(settings.dataDir, `worker-${index}`));
-  const worker = new ProxyWorker({ settings, folder, logger });
+  const ports = new PortsOfPrimary((request) => process.send?.(request, undefined, {}, () => undefined));
+  const worker = new ProxyWorker({ settings, folder, logger, listen: ports.listen });
   // Ctrl-C and systemd signal every process of the group, and then the primary says it again; when that is forced we go with it
   stopOnSignals(() => worker.stop(), { insist: false });
   // the primary passes it on; a signal to the whole group must not end a worker
   reopenOnSignals(() => undefined);
-  process.on('message', ({ type, question, notices }: WorkerQuestion) => {
+  process.on('message', (message: WorkerQuestion | PortAnswer, socket?: Socket) => {
+    if (isPortAnswer(message)) return ports.take(message, socket);
+    const { type, question, notices } = message;
     if (type === 'reopen-log') return worker.reopenLog();
     if (type === 'notices') return worker.setNotices(notices ?? []);
     const tell = (answer: unknown): void => {

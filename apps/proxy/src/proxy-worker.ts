@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DnsServer } from '#libs/dns-server';
 import { HaproxyEngine } from '#libs/haproxy-engine';
-import { ProxyEngine, type ProcessSnapshot, type ProxyEngineOptions } from '#libs/proxy-engine';
+import { ProxyEngine, type Listen, type ProcessSnapshot, type ProxyEngineOptions } from '#libs/proxy-engine';
 import { TableSession, type ServingEngine } from '#libs/proxy-core';
 import { servedBy, withinRange, type RouteTable } from '#libs/routing';
 import type { Logger } from '#libs/telemetry';
@@ -22,6 +22,8 @@ export interface ProxyWorkerParts {
   /** Of this worker alone. */
   readonly folder: DataFolder;
   readonly logger: Logger;
+  /** Of one of several workers. Absent: it listens itself. */
+  readonly listen?: Listen;
 }
 
 /** In flight requests get this long when the proxy is stopped. */
@@ -35,7 +37,7 @@ export class ProxyWorker implements AdminSource {
   readonly #remembered: () => Promise<void>;
   #notices: readonly string[] = [];
 
-  constructor({ settings, folder, logger }: ProxyWorkerParts) {
+  constructor({ settings, folder, logger, listen }: ProxyWorkerParts) {
     const clock = new SystemClock();
     const observing = new Observing({
       ...(settings.accessLog ? { accessLog: settings.accessLog } : {}),
@@ -46,12 +48,13 @@ export class ProxyWorker implements AdminSource {
       clock,
       observer: observing,
       folder: folder.path,
+      ...(listen ? { listen } : {}),
       onNotice: (text) => logger.warn({}, text),
       freshen: () => this.#session.freshen(),
       onIdle: (task) => this.#session.taskIdle(task),
     });
     this.#engine = engine;
-    const dns = settings.dns && new DnsServer(settings.dns);
+    const dns = settings.dns && new DnsServer({ ...settings.dns, ...(listen ? { listen } : {}) });
     this.#dns = dns;
     const memory = folder.memory();
     const { warning } = roomFor(fileLimit(), settings.maxConnections);
@@ -138,6 +141,7 @@ export class ProxyWorker implements AdminSource {
 
 type Hooks = Required<Pick<ProxyEngineOptions, 'clock' | 'freshen' | 'onIdle' | 'onNotice'>> & {
   readonly observer: Observing;
+  readonly listen?: Listen;
 };
 
 function makeEngine(

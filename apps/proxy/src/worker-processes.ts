@@ -1,5 +1,5 @@
-// `--workers N`: the primary holds the listeners (node:cluster) and keeps N workers running, nothing else. Each worker is a proxy of
-// its own towards the control plane, with its own identity and table on disk: a table counts as confirmed when every registered
+// `--workers N`: the primary keeps the ports (port-keeper.ts) and N workers running, nothing else. Each worker is a proxy of its
+// own towards the control plane, with its own identity and table on disk: a table counts as confirmed when every registered
 // proxy has confirmed it, which is exactly "swapped in every worker", with no second protocol between workers.
 import cluster, { type Worker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
@@ -7,8 +7,10 @@ import type { ProcessSnapshot } from '#libs/proxy-engine';
 import type { RouteTable } from '#libs/routing';
 import type { Logger } from '#libs/telemetry';
 import type { AdminSource } from './admin-server.js';
+import { PortKeeper } from './port-keeper.js';
+import { isPortRequest, type PortRequest } from './port-messages.js';
 
-/** A worker that dies at once would otherwise burn a core: doubled each time in a row, at most the other. */
+/** A worker that dies is started again at once. One that dies soon again would burn a core: this, doubled each time, at most the other. */
 const RESTART_MS = 500;
 const RESTART_MS_MAX = 30_000;
 /** One that lived for so long starts a new row. */
@@ -34,6 +36,8 @@ export interface WorkerAnswer {
   readonly answer: unknown;
 }
 
+/** The end of a process is often seen before that of its channel, by less than this. */
+const CHANNEL_POLL_MS = 5;
 /** A worker that is busy for so long is left out. */
 const ANSWER_MS = 2_000;
 
@@ -41,6 +45,7 @@ export class WorkerProcesses implements AdminSource {
   readonly #logger: Logger;
   readonly #workers = new Map<number, Worker>();
   readonly #ready = new Set<number>();
+  readonly #ports = new PortKeeper();
   /** Deaths in a row, by worker. */
   readonly #deaths = new Map<number, { count: number; notice: string }>();
   readonly #startedAt = new Map<number, number>();
@@ -101,7 +106,7 @@ export class WorkerProcesses implements AdminSource {
   #countDeath(index: number, how: string): number {
     const lived = performance.now() - (this.#startedAt.get(index) ?? 0);
     const count = lived < LIVED_MS ? (this.#deaths.get(index)?.count ?? 0) + 1 : 1;
-    const waitMs = Math.min(RESTART_MS * 2 ** (count - 1), RESTART_MS_MAX);
+    const waitMs = count === 1 ? 0 : Math.min(RESTART_MS * 2 ** (count - 2), RESTART_MS_MAX);
     const notice =
       count < TOLD_AT
         ? ''
@@ -155,6 +160,8 @@ export class WorkerProcesses implements AdminSource {
           }),
       ),
     );
+    // of workers that died before
+    this.#ports.stop();
   }
 
   #fork(
@@ -166,8 +173,9 @@ export class WorkerProcesses implements AdminSource {
     const worker = cluster.fork({ LONGRUN_WORKER_INDEX: String(index) });
     this.#workers.set(index, worker);
     this.#startedAt.set(index, performance.now());
-    worker.on('message', (message: WorkerReady | WorkerAnswer) => {
-      if (message.type === 'ready') {
+    worker.on('message', (message: WorkerReady | WorkerAnswer | PortRequest) => {
+      if (isPortRequest(message)) this.#ports.take(worker, message);
+      else if (message.type === 'ready') {
         onReady(index, message.port);
         // what was said of its deaths is over once it has lived for a while
         if (this.#deaths.has(index)) setTimeout(() => this.#tell(), LIVED_MS).unref();
@@ -175,8 +183,19 @@ export class WorkerProcesses implements AdminSource {
     });
     // a process that could not be made, or a channel that broke: its exit follows
     worker.on('error', (error) => this.#logger.error({ worker: index }, error.message));
-    worker.once('exit', (code, signal: string | null) =>
-      onExit(index, signal === null ? `exit status ${code}` : `signal ${signal}`),
-    );
+    worker.once('exit', (code, signal: string | null) => {
+      this.#forget(worker);
+      onExit(index, signal === null ? `exit status ${code}` : `signal ${signal}`);
+    });
+  }
+
+  /**
+   * When the last that it said has been read. Its `disconnect` is no sign of that: node never emits it for a channel on which a handle
+   * was sent whose receipt the other end did not confirm, and such a one is what this is about.
+   */
+  #forget(worker: Worker): void {
+    if (worker.isConnected()) setTimeout(() => this.#forget(worker), CHANNEL_POLL_MS);
+    // messages are handed out a tick after they were read
+    else setImmediate(() => this.#ports.gone(worker));
   }
 }

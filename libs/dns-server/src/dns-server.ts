@@ -14,6 +14,12 @@ export interface DnsServerOptions extends ZoneNamesOptions {
   readonly port: number;
   /** Seconds that resolvers may keep an answer, 0 to 3600. */
   readonly ttl: number;
+  /** How the server of TCP comes to its connections. Absent: it listens itself. */
+  readonly listen?: (
+    server: Server,
+    at: { readonly port: number; readonly host: string },
+    onListening: () => void,
+  ) => void;
 }
 
 const CONNECTIONS_MAX = 256;
@@ -85,7 +91,7 @@ export class DnsServer {
   }
 
   async #open(): Promise<number> {
-    const { bind, port } = this.#options;
+    const { bind, port, listen } = this.#options;
     const udp = createSocket(bind.includes(':') ? 'udp6' : 'udp4');
     this.#udp = udp;
     await new Promise<void>((resolve, reject) => {
@@ -106,7 +112,8 @@ export class DnsServer {
     const bound = udp.address().port;
     await new Promise<void>((resolve, reject) => {
       tcp.once('error', reject);
-      tcp.listen({ port: bound, host: bind }, resolve);
+      if (listen) listen(tcp, { port: bound, host: bind }, resolve);
+      else tcp.listen({ port: bound, host: bind }, resolve);
     });
     return bound;
   }

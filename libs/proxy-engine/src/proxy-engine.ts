@@ -30,6 +30,7 @@ import { nobodyWatches, type Observer } from './observe/request-record.js';
 import { LiveRoutes } from './targets/live-routes.js';
 import { TargetClaims } from './targets/target-claims.js';
 import { TlsFront, type TlsOptions } from './tls/tls-front.js';
+import { listenHere, type Listen } from './tcp/listen.js';
 import { BACKLOG, ServiceListeners } from './tcp/service-listeners.js';
 
 export interface ProxyEngineOptions {
@@ -40,6 +41,8 @@ export interface ProxyEngineOptions {
   readonly port: number;
   /** Answer /_app/ also for clients that are not on this host. */
   readonly appPaths: boolean;
+  /** Absent: its servers listen themselves. */
+  readonly listen?: Listen;
   /** Asked before each request: a promise while the table may be out of date, to wait for (decisions.md 10). */
   readonly freshen?: () => Promise<void> | undefined;
   /** Nothing is in flight to this task any more. */
@@ -178,6 +181,7 @@ export class ProxyEngine {
         [port, 'it is the main port of the proxy'],
         ...(https === undefined ? [] : ([[https, 'it is the HTTPS port of the proxy']] as const)),
       ]),
+      listen: this.#options.listen ?? listenHere,
       onConnection: (socket, servicePort) => {
         if (this.#gate.enter(socket)) acceptService(service, socket, servicePort);
         else socket.destroy();
@@ -244,14 +248,14 @@ export class ProxyEngine {
   }
 
   #listen(): Promise<number> {
-    const { bind, port } = this.#options;
+    const { bind, port, listen = listenHere } = this.#options;
     return new Promise((resolve, reject) => {
       const failed = (error: Error): void => {
         this.#tls?.stop();
         reject(explainListen(error, bind, port));
       };
       this.#main.once('error', failed);
-      this.#main.listen({ port, host: bind, backlog: BACKLOG }, () => {
+      listen(this.#main, { port, host: bind, backlog: BACKLOG, allowHalfOpen: true }, () => {
         this.#main.off('error', failed);
         // an accept that failed (no file descriptor left): the connection waits or is lost, the listener goes on
         this.#main.on('error', () => undefined);

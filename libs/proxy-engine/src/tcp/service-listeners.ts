@@ -2,6 +2,7 @@
 // warning; it never holds the table back (decisions.md 23). A port that left the table stops accepting; what is in flight goes on.
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Timer } from '#libs/time';
+import type { Listen } from './listen.js';
 
 const RETRY_MS = 1_000;
 /** Connections that may wait for their accept; the system has a bound of its own (net.core.somaxconn, 4096 by default). */
@@ -20,6 +21,7 @@ export interface ListenerParts {
   readonly bind: string;
   /** Ports that are never opened here, with the reason: the proxy's own. */
   readonly reserved: ReadonlyMap<number, string>;
+  readonly listen: Listen;
   readonly onConnection: (socket: Socket, port: number) => void;
 }
 
@@ -60,7 +62,7 @@ export class ServiceListeners {
   }
 
   #try(port: number, listener: Listener): Promise<void> {
-    const { clock, onConnection } = this.#parts;
+    const { clock, listen, onConnection } = this.#parts;
     const { bind } = listener;
     return new Promise((resolve) => {
       const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
@@ -77,7 +79,7 @@ export class ServiceListeners {
           listener.timer = clock.after(RETRY_MS, () => void this.#try(port, listener));
         resolve();
       });
-      server.listen({ port, host: bind, backlog: BACKLOG }, () => {
+      listen(server, { port, host: bind, backlog: BACKLOG, allowHalfOpen: true }, () => {
         isOpen = true;
         delete listener.problem;
         resolve();

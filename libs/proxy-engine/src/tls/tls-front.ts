@@ -6,6 +6,7 @@ import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '#libs/time';
 import { originOf, type Origin } from '../fronts/origin.js';
+import { listenHere, type Listen } from '../tcp/listen.js';
 import { BACKLOG } from '../tcp/service-listeners.js';
 import { CIPHERS, MIN_VERSION } from './certificate.js';
 import { CertificateStore } from './certificate-store.js';
@@ -20,6 +21,8 @@ export interface TlsOptions {
 export interface TlsFrontParts extends TlsOptions {
   readonly clock: Clock;
   readonly bind: string;
+  /** Absent: it listens itself. */
+  readonly listen?: Listen;
   readonly onNotice?: (text: string) => void;
   /** Counts the connection; false: there is no room for it. */
   readonly mayConnect: (socket: Socket) => boolean;
@@ -72,11 +75,11 @@ export class TlsFront {
     this.#store.start(() => this.#renew());
     this.#renew();
     this.#rotate();
-    const { bind, port } = this.#parts;
+    const { bind, port, listen = listenHere } = this.#parts;
     await new Promise<void>((resolve, reject) => {
       const failed = (error: Error): void => reject(explain(error, bind, port));
       this.#server.once('error', failed);
-      this.#server.listen({ port, host: bind, backlog: BACKLOG }, () => {
+      listen(this.#server, { port, host: bind, backlog: BACKLOG, allowHalfOpen: true }, () => {
         this.#server.off('error', failed);
         // an accept that failed (no file descriptor left)
         this.#server.on('error', () => undefined);

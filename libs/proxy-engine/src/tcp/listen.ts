@@ -1,0 +1,16 @@
+// How a server comes to its connections: by listening itself, or, in a worker of several, from a process that listens for all of them.
+import type { Server } from 'node:net';
+
+export interface ListenAt {
+  readonly host: string;
+  readonly port: number;
+  /** Connections that may wait for their accept. */
+  readonly backlog?: number;
+  /** As the server was made with it. */
+  readonly allowHalfOpen?: boolean;
+}
+
+/** As `server.listen(at, onListening)`: what fails is the server's `error` event, `server.close()` ends it. */
+export type Listen = (server: Server, at: ListenAt, onListening: () => void) => void;
+
+export const listenHere: Listen = (server, at, onListening) => void server.listen(at, onListening);
