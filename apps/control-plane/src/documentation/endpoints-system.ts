@@ -509,7 +509,8 @@ export const PROXY_ENDPOINTS: readonly Endpoint[] = [
     summary: 'What goes to which app, version and task, by all proxies',
     detail:
       'Of the last `windowSeconds` (30 to 60), by what proxies report every 3 s; not stored. `version` or `taskId` null: the proxy answered itself, or the tasks were summed for size. ' +
-      'Apps without traffic are not listed. A proxy itself tells more: `--proxy-admin-port`.',
+      'Apps without traffic are not listed. `broken`: without an answer; `aborted`: broken off before the answer was whole, by whom (see [the figures](proxy-figures.md)). ' +
+      'A proxy itself tells more: `--proxy-admin-port`.',
     parameters: [parameters.limit, parameters.cursor],
     errors: ['invalid-argument'],
     answers: [
