@@ -1,6 +1,11 @@
 // `GET /v3/apps/ID/explain`: why an app is as it is, agent by agent and predicate by predicate, and what would let its next instance run.
 // Amounts are numbers: cpus in cores, mem and disk in MiB, ports counted. Texts are sentences for people, without a full stop.
 
+// Written out beside the reconciler's own form (its `AppExplanation`) on purpose. That one is made of a snapshot: epoch times, branded ids,
+// whole agents, closed unions of kinds. This one is what a client reads, maybe of another release: texts, ISO times, open kinds. Neither lib
+// may know the other (LAYERS), and `apps/control-plane/src/api/explanation.ts`, which makes the one of the other, does not compile when
+// a member that is promised here is missing there.
+
 export interface ExplainPlace {
   readonly agentId: string;
   readonly hostname: string;

@@ -2,10 +2,22 @@
 // short, and a client that hides nothing.
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { asAppId, asInstanceId, asTaskId, timestampOf, type TaskId } from '#libs/model';
+import type { TaskId } from '#libs/model';
 import type { ServingEngine } from '#libs/proxy-core';
-import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
-import { ask, freePort, listen, tcpServer, type Answered, type Ask as AskOf } from '#libs/testkit';
+import type { RouteService, RouteTable } from '#libs/routing';
+import {
+  aService as aServiceOf,
+  ask,
+  aTable,
+  freePort,
+  listen,
+  tcpServer,
+  type Answered,
+  type Ask as AskOf,
+  type TargetAt,
+} from '#libs/testkit';
+
+export { aTarget } from '#libs/testkit';
 
 /** Where engines under test stand. */
 export const OWN_ZONE = 'zone-a';
@@ -74,7 +86,7 @@ export class EngineBench {
   /** A table with the next number, swapped in. */
   async route(...services: RouteService[]): Promise<RouteTable> {
     this.#number += 1;
-    const table = { cluster: 'c', epoch: 1, number: this.#number, madeAt: timestampOf(0), services };
+    const table = aTable(this.#number, ...services);
     await this.engine.swap(table);
     return table;
   }
@@ -145,28 +157,6 @@ export class EngineBench {
   }
 }
 
-export function aService(
-  targets: readonly { readonly task: string; readonly port: number }[],
-  more: Partial<RouteService> = {},
-): RouteService {
-  return {
-    appId: asAppId('/web'),
-    portIndex: 0,
-    mode: 'http',
-    hosts: ['web.example'],
-    sticky: false,
-    redirectToHttps: false,
-    emptyReason: targets.length > 0 ? '' : '2 instances are starting; "quoted"',
-    targets: targets.map(({ task, port }) => aTarget(task, port)),
-    ...more,
-  };
-}
-
-export const aTarget = (task: string, port: number, more: Partial<RouteTarget> = {}): RouteTarget => ({
-  taskId: asTaskId(task),
-  instanceId: asInstanceId(`web.instance-${task}`),
-  host: '127.0.0.1',
-  port,
-  suspect: false,
-  ...more,
-});
+/** Of HTTP alone: what the first bytes of a connection decide is not what these cases are about. */
+export const aService = (targets: readonly TargetAt[], more: Partial<RouteService> = {}): RouteService =>
+  aServiceOf(targets, { mode: 'http', ...more });

@@ -192,7 +192,7 @@ describe.each(PATHS)('HTTP through the engine, $path path', ({ fastPath }) => {
     const answer = await ask({ port });
     expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
     expect(JSON.parse(answer.text)).toEqual({
-      message: 'app /web cannot answer now: 2 instances are starting',
+      message: 'app /web cannot answer now: 2 instances are starting; "quoted"',
     });
     await engine.swap(aTable(2, aService({ dead: await freePort() })));
     expect((await ask({ port })).text).toContain('none accepted a connection');

@@ -9,9 +9,13 @@ export {
   anInstance,
   aPortDefinition,
   aReadinessCheck,
+  aService,
   aStatus,
+  aTable,
+  aTarget,
   aVersion,
 } from './builders/index.js';
+export type { TargetAt } from './builders/index.js';
 export { compileProgram } from './compile-program.js';
 export type { ProgramOptions } from './compile-program.js';
 export {

@@ -3,3 +3,4 @@ export { anAgentInfo, anAgentNode } from './agent-node.js';
 export { aHealthCheck, anAppSpec, aPortDefinition, aReadinessCheck, aVersion } from './app.js';
 export { anInstance, aStatus } from './instance.js';
 export { aLaunchSpec } from './launch.js';
+export { aService, aTable, aTarget, type TargetAt } from './route.js';
