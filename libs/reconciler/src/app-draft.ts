@@ -14,12 +14,6 @@ import type { LedgerOverlay } from './ledger-overlay.js';
 import { toldIn } from './settled.js';
 import type { ClusterSnapshot } from './snapshot.js';
 
-/**
- * Instances that one pass creates, and that it launches, of one app: some 50 ms, so that heartbeats and requests get their turns in
- * between. The commit marks the app, so the next pass goes on at once.
- */
-export const CHANGED_PER_PASS = 1_000;
-
 /** What all apps of a pass share. */
 export interface PassContext {
   readonly snapshot: ClusterSnapshot;

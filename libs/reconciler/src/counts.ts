@@ -5,7 +5,7 @@ import { rollingWindow, scaleNeeds, victimOrder } from '#libs/planner';
 import type { RollingWindow, VictimCandidate, VictimState } from '#libs/planner';
 import { fieldValue } from '#libs/placement';
 import type { Cause, Deployment, Instance, InstanceId } from '#libs/model';
-import { CHANGED_PER_PASS, type AppDraft } from './app-draft.js';
+import type { AppDraft } from './app-draft.js';
 import type { AppWork } from './app-work.js';
 import { classify, isAvailable, isOutdated } from './classify.js';
 import type { AppSituation } from './classify.js';
@@ -52,8 +52,8 @@ function scale(draft: AppDraft, deployment: Deployment | undefined): void {
   if (missing <= 0) return;
   const cause = scaleCause(deployment, target, counted.length);
   const vacancies = vacanciesOf(draft, deployment);
-  for (let place = 0; place < Math.min(missing, CHANGED_PER_PASS); place += 1)
-    draft.create(vacancies[place] ?? cause);
+  const now = sliceOf(missing, draft);
+  for (let place = 0; place < now; place += 1) draft.create(vacancies[place] ?? cause);
 }
 
 /** The two sets of a replacement, and what may be started and stopped now. */
@@ -184,8 +184,13 @@ function stopUpTo(
 }
 
 function start(draft: AppDraft, count: number, cause: Cause): void {
-  for (let started = 0; started < Math.min(count, CHANGED_PER_PASS); started += 1) draft.create(cause);
+  const now = sliceOf(count, draft);
+  for (let started = 0; started < now; started += 1) draft.create(cause);
 }
+
+/** What this pass does of so many; the next one goes on. */
+const sliceOf = (count: number, { context }: AppDraft): number =>
+  Math.min(count, context.snapshot.settings.changedPerPass);
 
 function candidateOf(draft: AppDraft, instance: Instance, situation: AppSituation): VictimCandidate {
   const groupBy = draft.app.current.spec.constraints.find((each) => each.operator === 'GROUP_BY');

@@ -5,7 +5,7 @@ import { newTaskId } from '#libs/model';
 import type { Cause, Instance } from '#libs/model';
 import { place } from '#libs/placement';
 import type { AgentExplanation, PlacementVerdict } from '#libs/placement';
-import { CHANGED_PER_PASS, type AppDraft } from './app-draft.js';
+import type { AppDraft } from './app-draft.js';
 import { PeersOfPass, placementRequest } from './placement-request.js';
 import type { PlacementView } from './placement-request.js';
 import type { ClusterSnapshot } from './snapshot.js';
@@ -17,10 +17,11 @@ import type { ClusterSnapshot } from './snapshot.js';
 export function launchWaiting(draft: AppDraft, asksReadiness: boolean): void {
   const delayed = draft.app;
   const known = { refused: new Refusals(), peers: new PeersOfPass() };
+  const { changedPerPass } = draft.context.snapshot.settings;
   let launched = 0;
   for (const instance of draft.instances) {
     if (instance.placed || instance.goal === 'stopped') continue;
-    if (launched >= CHANGED_PER_PASS) return draft.wake(draft.now);
+    if (launched >= changedPerPass) return draft.wake(draft.now);
     const at = launchableAt(delayed, instance, draft.versionOf(instance), draft.now);
     if (at > draft.now) draft.wake(at);
     else if (!isAgentPausing(instance, draft.context.snapshot))

@@ -81,6 +81,34 @@ describe('a crash', () => {
   });
 });
 
+describe('a large app', () => {
+  class Sliced extends SimulatedCluster {
+    override readonly settings = { ...DEFAULT_RECONCILE_SETTINGS, changedPerPass: 3 };
+  }
+  /** Of the lines from there on, how many of this kind come one after another. */
+  const slices = (cluster: SimulatedCluster, kind: string, mark = 0): readonly number[] =>
+    kindsSince(cluster, mark)
+      .map((each) => (each === kind ? 'x' : ' '))
+      .join('')
+      .split(' ')
+      .map(({ length }) => length)
+      .filter((length) => length > 0);
+
+  test.each(['create-instance', 'place-instance'])('has its %s in slices, and all of it is done', (kind) => {
+    const cluster = new Sliced({ agents: 3, proxies: 1, seed: 11 });
+    cluster.deploy(WEB, aSpec({ instances: 8, cpus: 0.1, healthChecks: [] }));
+    ticks(cluster, 40);
+    expect(slices(cluster, kind)).toEqual([3, 3, 2]);
+    expect(cluster.unsettled()).toBe('');
+    const mark = cluster.log.length;
+    cluster.deploy(WEB, aSpec({ instances: 8, cpus: 0.1, healthChecks: [], cmd: 'exec ./other' }));
+    until(cluster, () => cluster.unsettled() === '');
+    const again = slices(cluster, kind, mark);
+    expect(again.reduce((sum, each) => sum + each, 0)).toBe(8);
+    expect(Math.max(...again)).toBe(3);
+  });
+});
+
 describe('a failing health check', () => {
   test('unroutes at the first failure, kills at the fourth, relaunches without delay and says so', () => {
     const cluster = aCluster();

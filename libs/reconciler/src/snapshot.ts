@@ -38,6 +38,11 @@ export interface ReconcileSettings {
   readonly minReadyMs: number;
   /** How often an app that found no place asks again, should nothing else wake it. */
   readonly placementRetryMs: number;
+  /**
+   * Instances that one pass creates, and that it launches, of one app, at least 1: by default some 50 ms, so that heartbeats and requests
+   * get their turns in between. The commit marks the app, so the next pass goes on at once.
+   */
+  readonly changedPerPass: number;
   readonly brake: BrakeSettings;
 }
 
@@ -48,6 +53,7 @@ export const DEFAULT_RECONCILE_SETTINGS: ReconcileSettings = {
   acceptHoldMs: 30_000,
   minReadyMs: 10_000,
   placementRetryMs: 5_000,
+  changedPerPass: 1_000,
   brake: { minimumInstances: 4, share: 0.5, windowMs: 60_000 },
 };
 
