@@ -9,6 +9,10 @@ interface Counters {
   readonly errors: number;
   readonly retries: number;
   readonly bytesOut: number;
+  /** Answers that the server broke off, or stopped sending; those that were broken off by closing are among the errors, too. */
+  readonly torn: number;
+  /** Transfers that the client broke off. */
+  readonly left: number;
   /** Times that it was found down. */
   readonly downs: number;
 }
@@ -89,6 +93,8 @@ function readCounters(text: (name: string) => string): Counters {
     errors: count('econ') + count('eresp'),
     retries: count('wretr') + count('wredis'),
     bytesOut: count('bout'),
+    torn: count('srv_abrt'),
+    left: count('cli_abrt'),
     downs: count('chkdown'),
   };
 }
@@ -100,8 +106,10 @@ function difference(
   averageMs: number,
 ): TrafficSums | undefined {
   const ejections = now.downs - (before?.downs ?? 0);
+  const [target, client] = [now.torn - (before?.torn ?? 0), now.left - (before?.left ?? 0)];
   const isQuiet = now.connections === (before?.connections ?? 0) && now.errors === (before?.errors ?? 0);
-  if (isQuiet && ejections === 0) return undefined;
+  // what began before the last look may break off after it
+  if (isQuiet && ejections + target + client === 0) return undefined;
   return {
     byClass: now.byClass.map((count, at) => count - (before?.byClass[at] ?? 0)) as [
       number,
@@ -114,6 +122,7 @@ function difference(
     connections: isHttp ? 0 : now.connections - (before?.connections ?? 0),
     retries: now.retries - (before?.retries ?? 0),
     ejections,
+    ...(isHttp ? { aborted: { target, client } } : {}),
     bytesOut: now.bytesOut - (before?.bytesOut ?? 0),
     averageMs,
   };
