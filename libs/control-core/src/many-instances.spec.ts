@@ -33,6 +33,32 @@ describe('an app of thousands of instances', () => {
   });
 });
 
+describe('a pass that takes long', () => {
+  it('is followed by a rest of the same length, so that others get half of the time', async () => {
+    const cluster = await ScriptedCluster.started();
+    const uuid = cluster.ids.uuid.bind(cluster.ids);
+    let asked = 0;
+    cluster.ids.uuid = () => {
+      // each instance that is created takes a millisecond
+      asked += 1;
+      cluster.clock.spend(1);
+      return uuid();
+    };
+    const sizes = { instances: WANTED, cpus: 0.001, mem: 1, disk: 0, portDefinitions: [] };
+    await cluster.core.apps.create({ id: WEB, cmd: 'sleep 1000', ...sizes }, false, CALL);
+    await cluster.settle();
+    const created = (): number => cluster.core.state.instancesOf(WEB).length;
+    expect(created()).toBe(PER_PASS);
+    expect(asked).toBeGreaterThanOrEqual(PER_PASS);
+    cluster.clock.advance(PER_PASS / 2);
+    await cluster.settle();
+    expect(created()).toBe(PER_PASS);
+    cluster.clock.advance(PER_PASS / 2 + 10);
+    await cluster.settle();
+    expect(created()).toBe(2 * PER_PASS);
+  });
+});
+
 function recordedCommits(cluster: ScriptedCluster): readonly Commit[] {
   const commits: Commit[] = [];
   const commit = cluster.store.commit.bind(cluster.store);

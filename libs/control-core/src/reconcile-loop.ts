@@ -21,6 +21,12 @@ import { affectedApps, type WorkingSet } from './working-set.js';
 const SAFETY_MS = 5_000;
 /** Apps that one pass looks at: some 20 ms, so that heartbeats and requests get their turns in between. */
 const PASS_APPS_MAX = 500;
+/**
+ * A pass that takes longer, as of an app with thousands of instances, is followed by a rest of the same length: what asked for twenty passes
+ * meanwhile gets one, and half of the time belongs to heartbeats and requests.
+ */
+const LONG_PASS_MS = 50;
+const REST_MS_MAX = 1_000;
 /** After a pass that could not be committed. */
 const RETRY_MS = 500;
 
@@ -58,6 +64,8 @@ export class ReconcileLoop {
   #timer: Timer | null = null;
   #safety: Timer | null = null;
   #running = false;
+  /** Of the clock: no pass before. */
+  #restsUntil = 0;
   #passesDone: Promise<void> = Promise.resolve();
   /** Of the pass under way. */
   #taken: readonly AppId[] = [];
@@ -153,6 +161,11 @@ export class ReconcileLoop {
   async #passes(): Promise<void> {
     try {
       while (this.#dirty.size && this.#workingSet) {
+        const restMs = this.#restsUntil - this.#parts.clock.now();
+        if (restMs > 0) {
+          await this.#breath(restMs);
+          continue;
+        }
         await this.#pass();
         if (this.#dirty.size >= PASS_APPS_MAX) await this.#breath();
       }
@@ -166,8 +179,15 @@ export class ReconcileLoop {
     }
   }
 
-  #breath(): Promise<void> {
-    return new Promise((resolve) => this.#parts.clock.after(0, resolve));
+  #breath(ms = 0): Promise<void> {
+    return new Promise((resolve) => this.#parts.clock.after(ms, resolve));
+  }
+
+  /** `since`: when it began to decide. */
+  #restAfter(since: number): void {
+    const now = this.#parts.clock.now();
+    const tookMs = now - since;
+    if (tookMs > LONG_PASS_MS) this.#restsUntil = now + Math.min(tookMs, REST_MS_MAX);
   }
 
   async #pass(): Promise<void> {
@@ -205,6 +225,7 @@ export class ReconcileLoop {
   async #reconcile(apps: readonly AppId[]): Promise<void> {
     const result = await this.#parts.lane.submit((workingSet, now) => {
       const pass = reconcile(workingSet, apps, now, this.#parts.ids);
+      this.#restAfter(now);
       const undone = this.#undone(pass.decisions, workingSet, now);
       if (undone) return { ...undone, value: null };
       const decisions = this.#allowed(pass.decisions);
