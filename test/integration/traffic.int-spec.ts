@@ -17,7 +17,10 @@ const TRAFFIC = '/v3/apps/web/traffic';
 interface Shown {
   readonly shares: readonly { readonly version: string; readonly weight: number }[];
   readonly setBy?: string;
+  readonly group?: { readonly id: string; readonly apps: readonly string[] };
+  readonly measured: { readonly requests: number };
   readonly versions: readonly {
+    readonly appId?: string;
     readonly version: string;
     readonly current: boolean;
     readonly routed: number;
@@ -116,6 +119,10 @@ it('a canary: held, shared, measured, over kill -9, and finished', async () => {
     status: 200,
     body: { shares, setBy: 'PUT /v3/apps/web/traffic from 127.0.0.1' },
   });
+  const { waiting } = await get<{ waiting: string[] }>('/v3/apps/web/waiting');
+  expect(waiting).toEqual([
+    expect.stringMatching(/is held by the shares .* goes on .* after DELETE \/v3\/apps\/web\/traffic/),
+  ]);
   const before = await table();
   expect(before.services[0]).toMatchObject({
     traffic: { shares, pins: [{ name: 'x-canary', version: fresh }] },
@@ -175,6 +182,72 @@ it('a canary: held, shared, measured, over kill -9, and finished', async () => {
   await until('the rollout to end', async () => (await get<unknown[]>('/v2/deployments')).length === 0);
   await until('the shares to go', async () => (await shown()).shares.length === 0);
   expect((await shown()).versions).toMatchObject([{ version: fresh, routed: 2, weight: null }]);
+});
+
+it('a third version beside a canary: that it cannot start is told, with the ways out', async () => {
+  const [{ version: old } = { version: '' }] = (await shown()).versions;
+  await plane.send('PUT', TRAFFIC, { shares: [{ version: 'current', weight: 1 }] });
+  await plane.send('PUT', '/v2/apps/web', { cmd: 'serve 2' });
+  const fresh = (await routedBoth()).versions.find(({ current }) => current)?.version;
+  const shares = [
+    { version: old, weight: 50 },
+    { version: fresh, weight: 50 },
+  ];
+  expect((await plane.send('PUT', TRAFFIC, { shares })).status).toBe(200);
+  expect((await plane.send('PUT', '/v2/apps/web?force=true', { cmd: 'serve 3' })).status).toBe(200);
+  const words = /no instance of version .* runs yet.* all 4 of .* the weight 0.* raise maximumOverCapacity/;
+  const { waiting } = await get<{ waiting: string[] }>('/v3/apps/web/waiting');
+  expect(waiting[0]).toMatch(words);
+  await until('it to be explained', async () => {
+    const { holds } = await get<{ holds: { text: string }[] }>('/v3/apps/web/explain');
+    return holds.some(({ text }) => words.test(text));
+  });
+  // that way does lead out
+  const way = [
+    { version: old, weight: 100 },
+    { version: fresh, weight: 0 },
+  ];
+  expect((await plane.send('PUT', TRAFFIC, { shares: way })).status).toBe(200);
+  await until('the third version to be routed', async () =>
+    (await shown()).versions.some(({ current, routed }) => current && routed === 2),
+  );
+});
+
+it('after a rollback the instances that stayed are of the current version', async () => {
+  const [{ version: old } = { version: '' }] = (await shown()).versions;
+  await plane.send('PUT', TRAFFIC, { shares: [{ version: 'current', weight: 1 }] });
+  await plane.send('PUT', '/v2/apps/web', { cmd: 'serve 2' });
+  await routedBoth();
+  expect((await plane.send('POST', '/v3/apps/web/rollback')).status).toBe(200);
+  await until('the new ones to go', async () => (await shown()).versions.length === 1);
+  expect((await shown()).versions).toMatchObject([{ version: old, current: true, routed: 2 }]);
+});
+
+it('a deployment group: its traffic is told by its id, that of its apps as theirs, and shares are refused', async () => {
+  const labels = { HAPROXY_DEPLOYMENT_GROUP: 'shop' };
+  for (const id of ['/blue', '/green'])
+    expect((await plane.send('POST', '/v2/apps', { id, cmd: 'serve 1', instances: 0, labels })).status).toBe(
+      201,
+    );
+  const series = { appId: '/shop', portIndex: 0, latency: [], version: 'v' };
+  const sent = [
+    { ...series, taskId: 'blue.1', counts: [7, 0, 7] },
+    { ...series, taskId: 'green.1', counts: [3, 0, 3] },
+    { ...series, appId: '/none', counts: [9, 0, 9] },
+  ];
+  expect((await report({ series: sent as never })).status).toBe(200);
+  const { apps } = await get<{ apps: { appId: string; requests: number }[] }>('/v3/traffic');
+  expect(apps.map(({ appId, requests }) => [appId, requests])).toEqual([['/shop', 10]]);
+  const group = { id: '/shop', apps: ['/blue', '/green'] };
+  expect(await get('/v3/apps/shop/traffic')).toMatchObject({
+    ...{ appId: '/shop', group, shares: [], measured: { requests: 10 } },
+  });
+  expect(await get('/v3/apps/blue/traffic')).toMatchObject({ group, measured: { requests: 7 } });
+  expect((await shown()).group).toBeUndefined();
+  const put = await plane.send('PUT', '/v3/apps/shop/traffic', {
+    shares: [{ version: 'current', weight: 1 }],
+  });
+  expect(put).toMatchObject({ status: 409, body: { message: expect.stringMatching(/deployment group of/) } });
 });
 
 it('refuses by the name of the member, with the remedy', async () => {

@@ -206,6 +206,8 @@ export interface TrafficMeasured {
 /** Of `/v3/apps/ID/traffic`. */
 export interface TrafficAnswer {
   readonly appId: string;
+  /** The deployment group that the app is in, or that was asked for by its own id. */
+  readonly group?: { readonly id: string; readonly apps: readonly string[] };
   readonly shares: readonly { readonly version: string; readonly weight: number }[];
   readonly pins: readonly {
     readonly by: string;
@@ -218,6 +220,8 @@ export interface TrafficAnswer {
   readonly windowSeconds: number;
   readonly measured: TrafficMeasured;
   readonly versions: readonly {
+    /** Of a deployment group that was asked for. */
+    readonly appId?: string;
     readonly version: string;
     readonly current: boolean;
     readonly instances: number;

@@ -167,7 +167,11 @@ export class ControlCore {
       undo: (failed, workingSet, now) => this.deployments.undoFailed(failed, workingSet, now),
       ...(parts.safetyMs === undefined ? {} : { safetyMs: parts.safetyMs }),
     });
-    this.proxies = new ProxyRegistry({ lane, cluster, moved: () => this.loop.markStopping() });
+    this.proxies = new ProxyRegistry({
+      ...{ lane, cluster },
+      moved: () => this.loop.markStopping(),
+      hasGroup: (workingSet, id) => this.routes.groups(workingSet).some((group) => group.id === id),
+    });
     // state first, events last: who reacts to an event by reading sees the change
     lane.follow((committed) => this.assignments.committed(committed));
     lane.follow((committed) => this.routes.committed(committed));

@@ -16,8 +16,16 @@ export { AssignmentFeed } from './assignment-feed.js';
 export type { SendFrame } from './assignment-feed.js';
 export { ProxyRegistry } from './proxy-registry.js';
 export { RouteFeed } from './route-feed.js';
+export type { ServedGroup } from './route-feed.js';
 export { TrafficMeter } from './traffic-meter.js';
-export type { MeasuredApp, MeasuredTarget, MeasuredTraffic, MeasuredVersion } from './traffic-meter.js';
+export type {
+  MeasuredApp,
+  MeasuredNames,
+  MeasuredService,
+  MeasuredTarget,
+  MeasuredTraffic,
+  MeasuredVersion,
+} from './traffic-meter.js';
 export { AgentSession } from './sessions/agent-session.js';
 export type { AgentLink, AgentSessionParts } from './sessions/agent-session.js';
 export { AgentSessions } from './sessions/agent-sessions.js';

@@ -2,7 +2,7 @@
 // that the proxy exists, where, and which table it confirmed; leases and in-flight counts move in memory alone.
 import { failures } from '#libs/api-contract';
 import { PROXY_LEASE_MS, type ProxyReport, type ProxyReportAnswer } from '#libs/agent-protocol';
-import type { ClusterId, ProxyId, ProxyNode } from '#libs/model';
+import type { AppId, ClusterId, ProxyId, ProxyNode } from '#libs/model';
 import type { Lane } from './lane.js';
 import { ProxyRuns } from './proxy-runs.js';
 import { TrafficMeter } from './traffic-meter.js';
@@ -13,6 +13,8 @@ export interface ProxyRegistryParts {
   readonly cluster: ClusterId;
   /** Leases or in-flight counts moved: stops may go on. */
   readonly moved: () => void;
+  /** Is there a service of this id that is no app's own: a deployment group? Absent: there is none. */
+  readonly hasGroup?: (workingSet: WorkingSet, id: string) => boolean;
 }
 
 export class ProxyRegistry {
@@ -72,7 +74,10 @@ export class ProxyRegistry {
       const note = (): void => {
         const traffic = report.leaving ? undefined : report.traffic;
         this.#runs.note(id, report, now);
-        this.traffic.note(id, traffic, now, (app) => workingSet.apps.has(app));
+        const hasGroup = this.#parts.hasGroup ?? (() => false);
+        const isKnown = (service: AppId): boolean =>
+          workingSet.apps.has(service) || hasGroup(workingSet, service);
+        this.traffic.note(id, traffic, now, isKnown);
       };
       const value = { value: answer, note };
       if (!standing) return { writes: known ? [{ kind: 'remove-proxy', id }] : [], value };

@@ -4,6 +4,7 @@ import type { AppId, ClusterId, PortRange, ProxyNode, Timestamp } from '#libs/mo
 import { timestampOf } from '#libs/model';
 import {
   buildRouteTable,
+  deploymentGroups,
   routeWarnings,
   waysThrough,
   type RouteTable,
@@ -20,6 +21,14 @@ export type TableListener = () => void;
 /** Fresh words at most this often: a crash loop must not send whole tables all the time. */
 const REWORD_MS = 1_000;
 
+/** Apps that answer for one service (HAPROXY_DEPLOYMENT_GROUP). */
+export interface ServedGroup {
+  /** Of the service in the table. */
+  readonly id: string;
+  /** The oldest first. */
+  readonly apps: readonly AppId[];
+}
+
 export interface RouteFeedParts {
   readonly cluster: ClusterId;
   readonly servicePortRange: PortRange;
@@ -32,6 +41,8 @@ export class RouteFeed {
   readonly #parts: RouteFeedParts;
   readonly #listeners = new Set<TableListener>();
   #table: RouteTable | null = null;
+  /** Of the table with this number: they change with definitions only, and each report of a proxy may ask for them. */
+  #groups: { readonly table: RouteTable; readonly list: readonly ServedGroup[] } | null = null;
   #rewording: Timer | null = null;
 
   constructor(parts: RouteFeedParts) {
@@ -47,6 +58,17 @@ export class RouteFeed {
 
   warnings(workingSet: WorkingSet): readonly RouteWarning[] {
     return routeWarnings({ apps: routedApps(workingSet), servicePortRange: this.#parts.servicePortRange });
+  }
+
+  /** The deployment groups of the table, in order of id. */
+  groups(workingSet: WorkingSet): readonly ServedGroup[] {
+    const table = this.table(workingSet);
+    if (this.#groups?.table === table) return this.#groups.list;
+    const list = deploymentGroups(routedApps(workingSet).filter(({ app }) => !app.removing)).map(
+      ({ id, members }) => ({ id, apps: members.map(({ app }) => app.id) }),
+    );
+    this.#groups = { table, list };
+    return list;
   }
 
   /** By which addresses people reach each app, and through which of the proxies whose lease lasts. */

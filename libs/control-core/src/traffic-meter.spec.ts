@@ -120,3 +120,23 @@ test('takes nothing of apps that do not exist, and does not tell tasks apart bey
   expect(sum).toBe(5_100);
   expect(versions[0]?.targets).toHaveLength(5_001);
 });
+
+test('of a service of several apps, what went to one of them counts as its own, with what stands there', () => {
+  const meter = new TrafficMeter();
+  const standing = [
+    { appId: '/web', portIndex: 0, version: 'v1', taskId: 'blue.1', inFlight: 2, waiting: 0, leftOut: 0 },
+    { appId: '/blue', portIndex: 0, version: 'v1', taskId: 'blue.1', inFlight: 1, waiting: 0, leftOut: 0 },
+  ];
+  const sent = [
+    series('blue.1', 'v1', 30),
+    series('green.1', 'v1', 10),
+    series('blue.1', 'v1', 5, 10, '/blue'),
+  ];
+  meter.note(one, { series: sent, standing }, 0, anyone);
+  const isOf = ({ taskId }: { readonly taskId?: string }): boolean => taskId === 'blue.1';
+  const blue = meter.app('/blue', 0, [{ id: '/blue' }, { id: '/web', isOf }]);
+  expect(blue).toMatchObject({ appId: '/blue', requests: 35, inFlight: 3 });
+  expect(blue.versions).toMatchObject([{ version: 'v1', requests: 35 }]);
+  expect(meter.app('/blue', 0)).toMatchObject({ requests: 5, inFlight: 1 });
+  expect(meter.app('/web', 0)).toMatchObject({ requests: 40, inFlight: 2 });
+});

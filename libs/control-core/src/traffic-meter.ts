@@ -60,7 +60,15 @@ export interface MeasuredApp extends MeasuredTraffic {
   readonly versions: readonly MeasuredVersion[];
 }
 
-type Names = Pick<TrafficSeries, 'appId' | 'portIndex' | 'version' | 'taskId'>;
+/** Whom a figure is about. */
+export type MeasuredNames = Pick<TrafficSeries, 'appId' | 'portIndex' | 'version' | 'taskId'>;
+/** A service by its id: of an app, or of a deployment group. */
+export interface MeasuredService {
+  readonly id: string;
+  /** Of its figures only these; absent: all. */
+  readonly isOf?: (names: MeasuredNames) => boolean;
+}
+type Names = MeasuredNames;
 
 interface Sums {
   readonly counts: Float64Array;
@@ -82,12 +90,12 @@ export class TrafficMeter {
   #since = -Infinity;
   #hasBefore = false;
 
-  /** Of each report, also of one without figures. `now`: ms of any clock that does not go back. Series of apps that do not exist are none of ours. */
+  /** Of each report, also of one without figures. `now`: ms of any clock that does not go back. Series of apps and deployment groups that do not exist are none of ours. */
   note(
     proxy: ProxyId,
     report: TrafficReport | undefined,
     now: number,
-    isKnown: (app: AppId) => boolean,
+    isKnown: (service: AppId) => boolean,
   ): void {
     this.#turn(now);
     const { series = [], standing = [] } = report ?? {};
@@ -126,11 +134,13 @@ export class TrafficMeter {
     return [...this.#apps.keys()].sort();
   }
 
-  /** All zeros when it had none. */
-  app(appId: string, now: number): MeasuredApp {
+  /** All zeros when it had none. `services`: what counts as its own; absent: the service that has its id. */
+  app(appId: string, now: number, services: readonly MeasuredService[] = [{ id: appId }]): MeasuredApp {
     const seconds = this.windowSeconds(now);
-    const kept = [...(this.#apps.get(appId)?.values() ?? [])];
-    const standing = this.#standingOf(appId, now);
+    const kept = services.flatMap(({ id, isOf = isAny }) =>
+      [...(this.#apps.get(id)?.values() ?? [])].filter(({ series }) => isOf(series)),
+    );
+    const standing = this.#standingOf(new Set(services.map(({ id }) => id)), now);
     const summary = (of: readonly Kept[]): MeasuredTraffic => summed(of, { seconds, standing });
     const versions = [...new Set(kept.map(({ series }) => series.version ?? null))].sort(newestFirst);
     return {
@@ -152,13 +162,13 @@ export class TrafficMeter {
   }
 
   /** By the key of their series; those of proxies that are not heard any more are none. */
-  #standingOf(appId: string, now: number): ReadonlyMap<string, Standing> {
+  #standingOf(ids: ReadonlySet<string>, now: number): ReadonlyMap<string, Standing> {
     const sums = new Map<string, Standing>();
     for (const { at, list } of this.#standing.values()) {
       if (now - at > PROXY_LEASE_MS || now < at) continue;
       for (const each of list) {
-        if (each.appId !== appId) continue;
-        const key = keyOf(each);
+        if (!ids.has(each.appId)) continue;
+        const key = standingKeyOf(each);
         const sum = sums.get(key) ?? NOTHING_STANDS;
         sums.set(key, {
           inFlight: sum.inFlight + each.inFlight,
@@ -216,6 +226,10 @@ export class TrafficMeter {
 
 const NOTHING_STANDS: Standing = { inFlight: 0, waiting: 0, leftOut: 0 };
 
+const isAny = (): boolean => true;
+
+const standingKeyOf = (names: Names): string => `${names.appId} ${keyOf(names)}`;
+
 const keyOf = (names: {
   readonly portIndex: number;
   readonly version?: string | undefined;
@@ -239,7 +253,7 @@ function summed(
   { seconds, standing }: { seconds: number; standing: ReadonlyMap<string, Standing> },
 ): MeasuredTraffic {
   const stands = (name: keyof Standing): number =>
-    kept.reduce((all, { series }) => all + (standing.get(keyOf(series))?.[name] ?? 0), 0);
+    kept.reduce((all, { series }) => all + (standing.get(standingKeyOf(series))?.[name] ?? 0), 0);
   const { counts, aborted, latency } = noSums();
   for (const { now, before } of kept) {
     for (const sums of before ? [now, before] : [now]) {

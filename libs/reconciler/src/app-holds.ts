@@ -77,7 +77,7 @@ function ofTheApp({ app, sets, situation, work, missing }: HoldQuestion): readon
   }
   if (work.kind === 'replace') {
     const old = situation.instances.filter((each) => isOutdated(each, app) && !sets.leaving.includes(each));
-    const text = rolloutText(work.deployment, old, situation);
+    const text = rolloutText(work.deployment, situation);
     if (old.length) holds.push({ ...hold('rollout', old, text), deploymentId: work.deployment.id });
   }
   if (app.brake) {
@@ -88,14 +88,30 @@ function ofTheApp({ app, sets, situation, work, missing }: HoldQuestion): readon
   return holds;
 }
 
-function rolloutText({ id }: Deployment, old: readonly Instance[], situation: AppSituation): string {
-  const { id: appId, traffic } = situation.app;
-  if (!traffic || !old.some((each) => isHeldByTraffic(each, situation)))
-    return `deployment ${id} replaces them step by step under upgradeStrategy`;
+const rolloutText = (deployment: Deployment, situation: AppSituation): string =>
+  trafficHoldText(deployment, situation) ??
+  `deployment ${deployment.id} replaces them step by step under upgradeStrategy`;
+
+/** Why a rollout waits for a person, and how it goes on, without a full stop. Null: no share of the traffic holds it. */
+export function trafficHoldText(
+  { id }: Pick<Deployment, 'id'>,
+  situation: Pick<AppSituation, 'app' | 'instances' | 'versionOf'>,
+): string | null {
+  const { app, instances, versionOf } = situation;
+  const { id: appId, traffic } = app;
+  const wanted = instances.filter(({ goal, stop }) => goal === 'running' && !stop);
+  const held = wanted.filter((each) => isHeldByTraffic(each, situation));
+  if (!traffic || !held.length) return null;
   const shares = traffic.shares.map(({ version, weight }) => `${version} ${weight}`).join(', ');
+  const reset = `after DELETE /v3/apps${appId}/traffic`;
+  const start = `deployment ${id} is held by the shares of the traffic (${shares}; set by ${traffic.cause.text}): `;
+  if (wanted.some((each) => !isOutdated(each, app) && isRunning(each)))
+    return `${start}it goes on once the new version has all of it, or ${reset}, and is taken back by a rollback`;
+  const names = [...new Set(held.map((each) => versionOf(each).version))].sort().join(' and ');
   return (
-    `deployment ${id} is held by the shares of the traffic (${shares}; set by ${traffic.cause.text}): it goes on once the new version has ` +
-    `all of it, or after DELETE /v3/apps${appId}/traffic, and is taken back by a rollback`
+    `${start}no instance of version ${app.current.version} runs yet, and none can start while these keep all ${held.length} of ${names} and ` +
+    `upgradeStrategy.maximumOverCapacity leaves no room for more: give one of these versions the weight 0, and its instances are replaced, ` +
+    `or raise maximumOverCapacity; all of them go ${reset}`
   );
 }
 

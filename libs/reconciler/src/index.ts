@@ -47,4 +47,5 @@ export type {
   Place,
   Standing,
 } from './explain-app.js';
+export { trafficHoldText } from './app-holds.js';
 export type { Hold, HoldKind } from './app-holds.js';

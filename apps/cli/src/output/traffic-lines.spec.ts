@@ -63,3 +63,17 @@ v1            2/3     9 (90 %)  90 %  18/s  0          0 %     0        0       
 v0            2/3     -         0 %   -     -          -       -        -        -       -      -
 pin: cookie canary=1 goes to v2`);
 });
+
+test('a deployment group has the rows of its apps, and shares that have no effect there are told', () => {
+  const group = { id: '/shop', apps: ['/blue', '/green'] };
+  const base = { shares: [], pins: [], windowSeconds: 50, measured: measured(100), group };
+  const rows = [{ appId: '/blue', ...version('v2', null, measured(100)) }];
+  expect(trafficLines({ ...base, appId: '/shop', versions: rows }).join('\n')).toMatch(
+    /^APP +VERSION [^]*\n\/blue +v2 \(current\) [^]*the deployment group of \/blue, \/green: HAPROXY_DEPLOYMENT_NEW_INSTANCES/m,
+  );
+  const shares = [{ version: 'v2', weight: 1 }];
+  expect(trafficLines({ ...base, appId: '/blue', shares, versions: [] }).slice(1)).toEqual([
+    'warning: the shares of /blue have no effect in the deployment group /shop, only at /_app/blue/',
+    'in the deployment group /shop: HAPROXY_DEPLOYMENT_NEW_INSTANCES divides its traffic; "longrun traffic /shop" shows all of it',
+  ]);
+});

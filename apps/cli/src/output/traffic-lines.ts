@@ -6,19 +6,37 @@ export function trafficLines(traffic: TrafficAnswer): readonly string[] {
   const { versions, pins, setBy, since, windowSeconds, measured } = traffic;
   const sum = traffic.shares.reduce((all, { weight }) => all + weight, 0);
   const rows = versions.map((each) => [
+    ...(each.appId === undefined ? [] : [each.appId]),
     each.version + (each.current ? ' (current)' : ''),
     `${each.routed}/${each.instances}`,
     each.weight === null ? '-' : `${each.weight} (${percent(each.weight, sum)})`,
     percent(each.measured?.requests ?? 0, measured.requests),
     ...measuredCells(each.measured),
   ]);
-  const head = ['VERSION', 'ROUTED', 'WEIGHT', 'GETS', ...MEASURED_HEAD];
+  const isGroup = versions.some(({ appId }) => appId !== undefined);
+  const head = [...(isGroup ? ['APP'] : []), 'VERSION', 'ROUTED', 'WEIGHT', 'GETS', ...MEASURED_HEAD];
   const set = since === undefined ? '' : `; shares set ${since}${setBy === undefined ? '' : ` by ${setBy}`}`;
   const waits = measured.waiting > 0 ? `, ${measured.waiting} wait for a target` : '';
   return [
     `${traffic.appId}: ${rate(measured.perSecond)} in the last ${windowSeconds} s${waits}${set}`,
     ...(rows.length ? [table(head, rows)] : []),
+    ...groupLines(traffic),
     ...pins.map(({ by, name, value, version }) => `pin: ${by} ${name}=${value} goes to ${version}`),
+  ];
+}
+
+/** What divides the traffic of a deployment group, for the shares of its apps do not. */
+function groupLines({ appId, group, shares }: TrafficAnswer): readonly string[] {
+  if (!group) return [];
+  const divides = 'HAPROXY_DEPLOYMENT_NEW_INSTANCES divides its traffic';
+  if (group.id === appId) return [`the deployment group of ${group.apps.join(', ')}: ${divides}`];
+  return [
+    ...(shares.length
+      ? [
+          `warning: the shares of ${appId} have no effect in the deployment group ${group.id}, only at /_app${appId}/`,
+        ]
+      : []),
+    `in the deployment group ${group.id}: ${divides}; "longrun traffic ${group.id}" shows all of it`,
   ];
 }
 

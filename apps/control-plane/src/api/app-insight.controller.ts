@@ -34,10 +34,10 @@ export class AppInsightController {
       );
     }
     if (what === 'why') return this.#why(appIdOf(id), request, reply);
+    if (what === 'traffic') return trafficAnswer(this.core, appIdOf(id));
     const app = requireApp(this.core.state, appIdOf(id));
     if (what === 'explain') return explainAnswer(this.core, app, request, reply);
     if (what === 'settings') return { appId: app.id, settings: app.settings ?? {} };
-    if (what === 'traffic') return trafficAnswer(this.core, app);
     if (what === 'history') return this.#history(app, request, reply);
     return what === 'warnings' ? this.#warnings(app) : this.#waiting(app);
   }

@@ -4,7 +4,8 @@
 import { Controller, Delete, HttpCode, Inject, Post, Put, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failures } from '#libs/api-contract';
-import { requireApp, type ControlCore } from '#libs/control-core';
+import type { ControlCore } from '#libs/control-core';
+import type { AppId } from '#libs/model';
 import { readJson } from '../http/json-body.js';
 import { flag } from '../http/url-form.js';
 import { CORE } from '../tokens.js';
@@ -24,8 +25,9 @@ export class AppSettingsController {
     const body = readJson(request);
     const shared = appOf('traffic', request);
     if (shared !== null) {
+      this.#refuseGroup(shared);
       await this.core.appTraffic.put(shared, body, requestCause(request));
-      return trafficAnswer(this.core, requireApp(this.core.state, shared));
+      return trafficAnswer(this.core, shared);
     }
     const id = appOf('settings', request);
     if (id !== null) return { appId: id, settings: await this.core.appSettings.put(id, body) };
@@ -33,6 +35,16 @@ export class AppSettingsController {
     const options = { ...changeOptions(request), force: true, partial, mayCreate: true };
     const app = await this.core.apps.update(appIdOf(restOf(request)), body, options, callOf(request));
     return answerChange(reply, app, app.created ? 201 : 200);
+  }
+
+  /** Shares are between versions of one app. */
+  #refuseGroup(id: AppId): void {
+    const { state, routes } = this.core;
+    const group = state.apps.has(id) ? undefined : routes.groups(state).find((each) => each.id === id);
+    if (group)
+      throw failures.conflict(
+        `${id} is the deployment group of ${group.apps.join(', ')}, and no app: HAPROXY_DEPLOYMENT_NEW_INSTANCES divides its traffic`,
+      );
   }
 
   @Post('*')

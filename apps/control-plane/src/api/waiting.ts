@@ -9,7 +9,7 @@ import {
   isReady,
 } from '#libs/lifecycle';
 import type { AgentNode, AgentResources, App, AppVersion, Instance } from '#libs/model';
-import type { WaitingExplanation } from '#libs/reconciler';
+import { trafficHoldText, type WaitingExplanation } from '#libs/reconciler';
 
 /** Wanted, and not running because they were never launched, ended, or have not been heard of. */
 export const instancesToLaunch = ({ id }: App, state: WorkingSet): readonly Instance[] =>
@@ -26,6 +26,8 @@ export function waitingWords(
   now: number,
 ): string[] {
   const words: string[] = [];
+  const held = heldText(app, state);
+  if (held !== null) words.push(held);
   const delay = currentDelay(app, now);
   const waits = state.instancesOf(app.id).some((each) => !each.placed || hasEnded(each));
   if (delay && delay.until > now && waits) {
@@ -49,6 +51,15 @@ export function waitingWords(
     else words.push(`${task} is ${condition.toLowerCase()}`);
   }
   return words;
+}
+
+/** Its rollout waits for a person, who has shared the traffic between versions. */
+function heldText(app: App, state: WorkingSet): string | null {
+  const deployment = state.deploymentOf(app.id);
+  const versionOf = (each: Instance): AppVersion => state.versionOf(each);
+  return deployment
+    ? trafficHoldText(deployment, { app, instances: state.instancesOf(app.id), versionOf })
+    : null;
 }
 
 /** Of one that runs and may not be routed: what it is waited for. */

@@ -56,6 +56,7 @@ const shares = object({ shares: listOf(share), pins: listOf(object(pinned)) }, '
 const trafficShown = object(
   {
     appId: text,
+    group: object({ id: text, apps: shapes.texts }),
     shares: listOf(share),
     pins: listOf(object(pinned)),
     since: time,
@@ -63,16 +64,21 @@ const trafficShown = object(
     windowSeconds: shapes.count,
     measured: object({ appId: text, ...MEASURED }),
     versions: listOf(
-      object({
-        version: time,
-        current: shapes.flag,
-        instances: shapes.count,
-        routed: shapes.count,
-        weight: { type: ['integer', 'null'] },
-        measured: { anyOf: [measuredVersion, { type: 'null' }] },
-      }),
+      object(
+        {
+          appId: text,
+          version: time,
+          current: shapes.flag,
+          instances: shapes.count,
+          routed: shapes.count,
+          weight: { type: ['integer', 'null'] },
+          measured: { anyOf: [measuredVersion, { type: 'null' }] },
+        },
+        'appId',
+      ),
     ),
   },
+  'group',
   'since',
   'setBy',
 );
@@ -287,7 +293,8 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
     summary: 'How the traffic of an app is shared between its versions, and what proxies measured',
     detail:
       'Per version: how many instances it has, how many of them are routed, its weight (null: not named), and what went to it within the last ' +
-      '`windowSeconds` by all proxies; null: nothing was told.',
+      '`windowSeconds` by all proxies; null: nothing was told. `current`: of the config of the current version, whatever its name. An app of a deployment group names it (`group`), and what ' +
+      'came to its tasks by the group counts as its own. With the id of a deployment group: the rows of all its apps, each with its `appId`.',
     answers: [{ status: 200, meaning: 'Wanted and measured.', schema: trafficShown }],
     errors: ['not-found'],
     example: { target: '/v3/apps/shop/web/traffic' },
@@ -304,7 +311,7 @@ export const APP_ENDPOINTS: readonly Endpoint[] = [
       'current one has all of it, or after DELETE. The shares end with the rollout, and with a rollback.',
     body: { schema: shares, meaning: 'Shares, and pins if there are any.', required: true },
     answers: [{ status: 200, meaning: 'They are in the route table.', schema: trafficShown }],
-    errors: ['not-found', ...ERRORS_OF_DEFINITIONS],
+    errors: ['not-found', 'conflict', ...ERRORS_OF_DEFINITIONS],
     example: {
       target: '/v3/apps/shop/web/traffic',
       body: {
