@@ -172,4 +172,28 @@ export const MUTANTS = [
     replace: 'const pinned = wish.version !== null ? undefined : this.#byVersion?.get(wish.version);',
     says: 'a pinned request goes to its version while that answers, whatever the weights',
   },
+  {
+    // with the leader that removed the last app of a deployment and died before it could end the deployment
+    name: 'forgets-what-a-deployment-removed',
+    file: 'libs/control-core/src/reconcile-loop.ts',
+    find: 'for (const deployment of workingSet.deployments.values()) this.mark(affectedApps(deployment));',
+    replace:
+      'for (const deployment of workingSet.deployments.values()) this.mark([...affectedApps(deployment)].filter((app) => workingSet.apps.has(app)));',
+    says: 'every deployment ends, whenever its leader dies: also when all that it acts on is gone',
+  },
+  {
+    name: 'gives-no-target-to-shared-apps',
+    file: 'libs/proxy-engine/src/targets/service-pool.ts',
+    find: 'return byVersion ?? this.#chooseFrom(this.#tiers, wish, exclusions, random);',
+    replace:
+      'return this.#byVersion ? undefined : (byVersion ?? this.#chooseFrom(this.#tiers, wish, exclusions, random));',
+    says: 'a request is answered while a target serves: also where traffic is shared',
+  },
+  {
+    name: 'refusals-count-as-attempts',
+    file: 'libs/proxy-engine/src/targets/turns.ts',
+    find: 'if (isAtOnce && this.#passedOver < PASSED_OVER_MAX) this.#passedOver += 1;',
+    replace: 'if (isAtOnce && this.#passedOver < 0) this.#passedOver += 1;',
+    says: 'a request is answered while a target serves: those that refuse at once are passed over',
+  },
 ];

@@ -8,6 +8,7 @@ export { LiveRoutes } from './targets/live-routes.js';
 export type { LiveRoutesOptions } from './targets/live-routes.js';
 export type { Cancel, NoTarget, NoTargetKind, Outcome, Pick, Placed } from './targets/pick.js';
 export { TargetClaims } from './targets/target-claims.js';
+export { Turns } from './targets/turns.js';
 // what is measured of it
 export type { AbortedBy, ClosedBy, Observer, RequestRecord } from './observe/request-record.js';
 export { versionOf } from './observe/version-of.js';

@@ -2,8 +2,8 @@
 // each thing that happens. What is real in it is the product's own code (control-core, agent-core, proxy-core and all pure libs);
 // what is played is the world around it.
 import { WorkingSet } from '#libs/control-core';
-import type { AppId, TaskId } from '#libs/model';
-import { DEFAULT_RECONCILE_SETTINGS } from '#libs/reconciler';
+import { asAppId, type AppId, type TaskId } from '#libs/model';
+import { DEFAULT_RECONCILE_SETTINGS, type ReconcileSettings } from '#libs/reconciler';
 import type { RouteTable } from '#libs/routing';
 import type { Commit, CommitResult, StoredState } from '#libs/store';
 import { SimControlPlane } from './control/control-plane.js';
@@ -63,6 +63,7 @@ export class Cluster implements World {
   leaderlessMs = 0;
   ledSince: number | null = null;
   readonly #scenario: Scenario;
+  readonly #settings: ReconcileSettings;
   readonly #watchers: readonly Watcher[];
   readonly #heardAt = new Map<string, number>();
   #newestEpoch = 0;
@@ -79,7 +80,9 @@ export class Cluster implements World {
     this.#sweptAt = this.startedAt;
     this.log = new EventLog(this.startedAt, keepLog);
     this.network = new SimNetwork(this.timeline, this.random);
-    this.stored = new WorkingSet(EMPTY, { epoch: 0, now: 0, settings: DEFAULT_RECONCILE_SETTINGS });
+    const { changedPerPass = DEFAULT_RECONCILE_SETTINGS.changedPerPass } = scenario;
+    this.#settings = { ...DEFAULT_RECONCILE_SETTINGS, changedPerPass };
+    this.stored = new WorkingSet(EMPTY, { epoch: 0, now: 0, settings: this.#settings });
     this.#watchers = [...allWatchers((app) => this.#excuse(app.id)), ...more];
     this.database = new SimDatabase(this.timeline, this.network, this.random, (by, commit, result) =>
       this.#committed(by, commit, result),
@@ -94,6 +97,7 @@ export class Cluster implements World {
       note: (text) => this.note('people', text),
       count: (what) => this.log.count(what),
       acknowledged: (change) => this.#acknowledged(change),
+      apps: appsOf(scenario),
     });
   }
 
@@ -147,6 +151,10 @@ export class Cluster implements World {
     return undefined;
   }
 
+  reaches(proxy: string, host: string): boolean {
+    return !this.#isDark(host) && !this.network.isCut(proxy, host) && !this.network.isCut(host, proxy);
+  }
+
   /** It may have died between a swap and the disk, and then goes on with the table before. */
   crashProxy(proxy: SimulatedProxy): void {
     proxy.crash();
@@ -173,7 +181,7 @@ export class Cluster implements World {
       network,
       database,
       random,
-      settings: DEFAULT_RECONCILE_SETTINGS,
+      settings: this.#settings,
       clockError: () => this.clockError(),
       hooks: {
         note: (process, text) => this.note(process, text),
@@ -236,6 +244,7 @@ export class Cluster implements World {
       clockError: () => this.clockError(),
       listener: (host, port) => this.#listener(host, port),
       hostOf: (address) => this.hosts.find((each) => each.address === address)?.name ?? address,
+      isDark: (host) => this.#isDark(host),
       hooks: {
         note: (who, text) => this.note(who, text),
         onSwap: (proxy, table) => {
@@ -257,6 +266,10 @@ export class Cluster implements World {
         onMiss: ({ id }, task) => this.#tell((each) => each.missed?.(id, task, this)),
       },
     });
+  }
+
+  #isDark(host: string): boolean {
+    return this.hosts.find(({ name }) => name === host)?.isPowered === false;
   }
 
   #listener(address: string, port: number): SimTask | undefined {
@@ -355,6 +368,10 @@ export class Cluster implements World {
 
 const stackOf = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error);
+
+const appsOf = ({ actions }: Scenario): readonly AppId[] => [
+  ...new Set(actions.flatMap((each) => (each.do === 'deploy' ? [asAppId(each.app)] : []))),
+];
 
 const count = (many: number): readonly number[] => Array.from({ length: many }, (_, index) => index);
 

@@ -1,7 +1,8 @@
 // Carries out the actions of a scenario on a cluster. Each fault ends itself.
 import type { Cluster } from './cluster.js';
-import { STORE_HOST } from './control/database.js';
+import { STORE_HOST, type CrashPoint } from './control/database.js';
 import type { SimControlPlane } from './control/control-plane.js';
+import type { SimProcess } from './engine/sim-process.js';
 import type { SimHost, SimTask } from './hosts/index.js';
 import type { SimulatedProxy } from './proxies/index.js';
 import type { Action, Deed, Party, Scenario } from './scenario/scenario.js';
@@ -23,13 +24,14 @@ export function healNetwork(cluster: Cluster): void {
 }
 
 function carryOut(cluster: Cluster, deed: Deed): void {
-  const { people, network, database, timeline } = cluster;
+  const { people, network, timeline, database } = cluster;
   const later = (ms: number, work: () => void): void => void timeline.after(ms, work);
   switch (deed.do) {
     case 'deploy':
     case 'scale':
     case 'restart':
     case 'remove':
+    case 'remove-group':
     case 'roll-back':
     case 'cancel':
     case 'kill':
@@ -37,7 +39,7 @@ function carryOut(cluster: Cluster, deed: Deed): void {
     case 'share-traffic':
       return people.share(deed);
     case 'crash-task':
-      return taskAt(cluster, deed.index)?.crash();
+      return crashTasks(taskAt(cluster, deed.index), deed.siblings ?? 0, cluster);
     case 'sicken':
       return taskAt(cluster, deed.index)?.sicken(deed.forMs);
     case 'hang':
@@ -98,9 +100,7 @@ function carryOut(cluster: Cluster, deed: Deed): void {
     case 'crash-control-plane': {
       const one = controlPlane(cluster, deed.which);
       if (deed.when === 'now') return one.kill(deed.downMs);
-      const { process } = one;
-      if (process) database.arm(process, { when: deed.when, nth: deed.nth });
-      return;
+      return armCrash(cluster, one, { ...deed, when: deed.when });
     }
     case 'freeze-control-plane': {
       const process = controlPlane(cluster, deed.which).process;
@@ -131,6 +131,40 @@ function carryOut(cluster: Cluster, deed: Deed): void {
       return later(deed.downMs, () => proxy.start());
     }
   }
+}
+
+type ControlPlaneCrash = Extract<Deed, { readonly do: 'crash-control-plane' }>;
+
+/** A commit with a certain write comes late, and from whoever leads by then. */
+function armCrash(
+  { controlPlanes, database, timeline, log }: Cluster,
+  one: SimControlPlane,
+  {
+    when,
+    nth,
+    write,
+    withinMs = Infinity,
+    downMs,
+  }: ControlPlaneCrash & { readonly when: CrashPoint['when'] },
+): void {
+  const { process } = one;
+  if (!process && write === undefined) return;
+  const kill = (leader: SimProcess): void => {
+    if (!leader.isAlive) return;
+    log.count(`crashes at ${write ?? 'a commit'}`);
+    controlPlanes.find((each) => each.process === leader)?.kill(downMs);
+  };
+  const of = write === undefined ? process : null;
+  database.arm({ when, nth, write, of, until: timeline.now + withinMs, kill });
+}
+
+/** As when a request comes that the release cannot stand, again and again. */
+function crashTasks(first: SimTask | undefined, siblings: number, { hosts }: Cluster): void {
+  if (!first) return;
+  const others = hosts
+    .flatMap((host) => host.alive)
+    .filter((each) => each !== first && each.appId === first.appId);
+  for (const each of [first, ...others.slice(0, siblings)]) each.crash();
 }
 
 /** The living tasks of all hosts are numbered one after the other. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { scenarioOf } from './scenario/generate.js';
 import type { Outcome } from './scenario/outcome.js';
-import type { Action, Scenario } from './scenario/scenario.js';
+import { endOf, type Action, type Scenario } from './scenario/scenario.js';
 import { shrink, type ShrinkBudget } from './shrink.js';
 
 /** A world that breaks a rule by what a scenario has, not by what happens. */
@@ -128,11 +128,38 @@ describe('shrinking', () => {
       expect(quietFromMs).toBeLessThanOrEqual(durationMs);
       expect(actions.map(({ at }) => at)).toEqual(actions.map(({ at }) => at).sort((a, b) => a - b));
       for (const each of actions) {
-        const ms = 'forMs' in each ? each.forMs : 'downMs' in each ? each.downMs : 0;
         expect(each.at).toBeGreaterThanOrEqual(0);
-        expect(each.at + ms).toBeLessThanOrEqual(quietFromMs);
+        expect(endOf(each)).toBeLessThanOrEqual(quietFromMs);
       }
     }
+  });
+
+  it('makes a crash point plain: no kind of write, the first commit, a short wait; and keeps what is needed of it', async () => {
+    const [first] = failing;
+    if (!first) throw new Error('no scenario');
+    const crash = (more: object): Action => ({
+      ...{ do: 'crash-control-plane', which: 'leader', when: 'after-commit', nth: 3, downMs: 5_000 },
+      ...{ write: 'remove-app', withinMs: 200_000, at: 30_000, ...more },
+    });
+    const scenario: Scenario = { ...first, changedPerPass: 3, actions: [crash({})] };
+    const shrunk = async (rule: (action: Action | undefined) => boolean): Promise<Scenario> => {
+      const run = world(({ actions }) => (rule(actions[0]) ? 'floor' : null));
+      return (await shrink(scenario, BROKEN, run, budget())).scenario;
+    };
+    const isAtCommit = (each: Action | undefined): boolean =>
+      each?.do === 'crash-control-plane' && each.when === 'after-commit';
+    const [plain] = (await shrunk(isAtCommit)).actions;
+    expect(plain).toMatchObject({ nth: 1 });
+    expect(plain).not.toHaveProperty('write');
+    expect(endOf(plain as Action) - (plain?.at ?? 0)).toBeLessThan(3_000);
+    const kept = await shrunk((each) => isAtCommit(each) && each !== undefined && 'write' in each);
+    expect(kept.actions[0]).toMatchObject({ write: 'remove-app', nth: 1 });
+    expect(kept).not.toHaveProperty('changedPerPass');
+    const now = await shrunk((each) => each?.do === 'crash-control-plane');
+    expect(now.actions[0]).toEqual({
+      ...{ do: 'crash-control-plane', which: 'leader', when: 'now', nth: 1 },
+      ...{ downMs: expect.any(Number), at: expect.any(Number) },
+    });
   });
 
   it('runs no scenario twice', async () => {

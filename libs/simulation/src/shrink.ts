@@ -1,7 +1,7 @@
 // Makes a failing scenario small, so that a person can follow it: fewer actions, fewer parties, exact clocks, simpler wishes, shorter
 // times, as long as the same promise breaks. Every step is a run; their number and their CPU time are bounded.
 import type { BrokenPromise, Outcome } from './scenario/outcome.js';
-import type { Action, AppWish, Scenario } from './scenario/scenario.js';
+import { endOf, type Action, type AppWish, type Scenario } from './scenario/scenario.js';
 
 export interface ShrinkBudget {
   /** Most runs. */
@@ -147,6 +147,10 @@ function* exactClocks(scenario: Scenario): Generator<Scenario> {
   yield { ...scenario, clockDrift: 0 };
 }
 
+function* wholePasses({ changedPerPass, ...scenario }: Scenario): Generator<Scenario> {
+  if (changedPerPass !== undefined) yield scenario;
+}
+
 function* fewerParties(scenario: Scenario): Generator<Scenario> {
   const { proxies, controlPlanes, agents } = scenario;
   for (const fewer of [0, 1]) if (fewer < proxies) yield { ...scenario, proxies: fewer };
@@ -217,11 +221,25 @@ function* plainerOf(action: Action): Generator<Action> {
   if (action.do === 'weather') {
     for (const part of [{ extraMs: 0 }, { doubled: 0 }, { spreadMs: 0 }]) yield { ...action, ...part };
   }
-  if (action.do === 'crash-control-plane') {
-    if (action.when !== 'now') yield { ...action, when: 'now', nth: 1 };
-    if (action.nth > 1) yield { ...action, nth: 1 };
+  if (action.do === 'crash-task' && action.siblings) {
+    const { siblings, ...alone } = action;
+    yield alone;
+    yield { ...action, siblings: siblings - 1 };
   }
+  if (action.do === 'crash-control-plane') yield* plainerCrash(action);
   if (action.do === 'store-fails-over' && action.clockStepMs) yield { ...action, clockStepMs: 0 };
+}
+
+type ControlPlaneCrash = Extract<Action, { readonly do: 'crash-control-plane' }>;
+
+/** Now, at any commit, at the first one, and without a long wait for it. */
+function* plainerCrash(crash: ControlPlaneCrash): Generator<ControlPlaneCrash> {
+  const { write, withinMs, ...plain } = crash;
+  if (crash.when === 'now') return;
+  yield { ...plain, when: 'now', nth: 1 };
+  if (write) yield { ...plain, ...(withinMs === undefined ? {} : { withinMs }) };
+  if (crash.nth > 1) yield { ...crash, nth: 1 };
+  if (withinMs !== undefined && withinMs > SECOND) yield { ...crash, withinMs: Math.ceil(withinMs / 2) };
 }
 
 /** Faults last a second, half as long, or a rounder time. */
@@ -260,6 +278,7 @@ function* closerTogether(scenario: Scenario): Generator<Scenario> {
 const PASSES: readonly Pass[] = [
   soonerEnd,
   exactClocks,
+  wholePasses,
   fewerParties,
   simplerWishes,
   plainDeeds,
@@ -274,4 +293,3 @@ const replaced = (scenario: Scenario, index: number, action: Action): Scenario =
 const floorTo = (ms: number, step: number): number => Math.floor(ms / step) * step;
 const lengthOf = (action: Action): number | null =>
   'forMs' in action ? action.forMs : 'downMs' in action ? action.downMs : null;
-const endOf = (action: Action): number => action.at + (lengthOf(action) ?? 0);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { scenarioOf } from './scenario/generate.js';
-import type { Action, Scenario } from './scenario/scenario.js';
+import { CRASH_WRITES, type Action, type Scenario } from './scenario/scenario.js';
 import { decisiveLines, sentenceOf, storyOf } from './story.js';
 
 const scenario: Scenario = {
@@ -77,6 +77,23 @@ describe('the story of a broken promise', () => {
     const crash = (when: 'now' | 'before-commit' | 'after-commit'): string =>
       sentenceOf({ do: 'crash-control-plane', which: 'leader', when, nth: 2, downMs: 3000, at: 0 }, scenario);
     expect(new Set([crash('now'), crash('before-commit'), crash('after-commit')]).size).toBe(3);
+    const kinds = CRASH_WRITES.map((write) =>
+      sentenceOf(
+        {
+          ...{ do: 'crash-control-plane', which: 'leader', when: 'after-commit', nth: 1, downMs: 3000 },
+          ...{ write, withinMs: 60_000, at: 0 },
+        },
+        scenario,
+      ),
+    );
+    expect(new Set(kinds).size).toBe(CRASH_WRITES.length);
+    expect(kinds[1]).toBe(
+      'The control plane that leads is killed once its commit number 1 from now that removes an app took effect, before it learns so, ' +
+        'and starts again after 3 s (if that comes within 60 s).',
+    );
+    expect(sentenceOf({ do: 'crash-task', index: 4, siblings: 2, at: 0 }, scenario)).toBe(
+      'A task crashes (number 4), and with it 2 others of its app.',
+    );
   });
 });
 

@@ -3,7 +3,7 @@
 import { sizeOf } from './shrink.js';
 import { clockOf } from './event-log.js';
 import type { BrokenPromise } from './scenario/outcome.js';
-import type { Action, AppWish, Behaviour, Party, Scenario } from './scenario/scenario.js';
+import type { Action, AppWish, Behaviour, CrashWrite, Party, Scenario } from './scenario/scenario.js';
 
 export interface Failure {
   /** As it was made small; the one of the seed itself, if that was not tried. */
@@ -59,6 +59,7 @@ function clusterOf({
   clockOffsetMs,
   clockDrift,
   durationMs,
+  changedPerPass,
 }: Scenario): string {
   const zones = new Set(agents.map(({ zone }) => zone)).size;
   const clocks =
@@ -69,6 +70,9 @@ function clusterOf({
     `${counted(agents.length, 'agent')} in ${counted(zones, 'zone')} ` +
     `(CPUs: ${agents.map(({ cpus }) => cpus).join(', ')}; host ports: ${agents.map(({ ports }) => ports).join(', ')}), ` +
     `${counted(controlPlanes, 'control plane')}, ${proxies === 1 ? '1 proxy' : `${proxies} proxies`}, ${clocks}, ` +
+    (changedPerPass === undefined
+      ? ''
+      : `passes that change ${counted(changedPerPass, 'instance')} of an app, `) +
     `${minuteOf(durationMs)} minutes`
   );
 }
@@ -93,6 +97,19 @@ const CONSTRAINTS: Record<AppWish['constraint'], string> = {
   unique: ', one per host',
   'max-per-2': ', two per host at most',
   'group-by-zone': ', spread over the zones',
+};
+
+/** What the commit does that a crash point waits for. */
+const CRASHES: Record<CrashWrite, string> = {
+  'put-app': 'writes an app',
+  'remove-app': 'removes an app',
+  'put-group': 'writes a group',
+  'remove-group': 'removes a group',
+  'put-deployment': 'writes a deployment',
+  'remove-instance': 'removes an instance',
+  'put-agent': 'writes an agent',
+  'put-proxy': 'writes a proxy',
+  'set-table-number': 'makes a new table',
 };
 
 const nameOf = (party: Party, { agents, controlPlanes, proxies }: Scenario): string => {
@@ -124,6 +141,8 @@ export function sentenceOf(action: Action, scenario: Scenario): string {
       return `Somebody restarts ${action.app}${forced}.`;
     case 'remove':
       return `Somebody removes ${action.app}${forced}.`;
+    case 'remove-group':
+      return `Somebody removes the group ${action.group}${forced}.`;
     case 'roll-back':
       return `Somebody rolls ${action.app} back to its version before.`;
     case 'cancel':
@@ -135,8 +154,10 @@ export function sentenceOf(action: Action, scenario: Scenario): string {
       const pin = action.pin === 'none' ? '' : `, and pins requests to the ${action.pin} one`;
       return `Somebody gives ${action.current} of the traffic of ${action.app} to its current version${previous}${pin}, for ${secondsOf(action.forMs)}.`;
     }
-    case 'crash-task':
-      return `A task crashes (number ${action.index}).`;
+    case 'crash-task': {
+      const others = action.siblings ? `, and with it ${counted(action.siblings, 'other')} of its app` : '';
+      return `A task crashes (number ${action.index})${others}.`;
+    }
     case 'sicken':
       return `A task (number ${action.index}) answers 500 for ${secondsOf(action.forMs)}.`;
     case 'hang':
@@ -172,12 +193,18 @@ export function sentenceOf(action: Action, scenario: Scenario): string {
       return `What ${nameOf(action.from, scenario)} sends to ${nameOf(action.to, scenario)} arrives ${how} for ${secondsOf(action.forMs)}.`;
     }
     case 'crash-control-plane': {
+      const kind = action.write ? ` that ${CRASHES[action.write]}` : '';
+      const commit = `its commit number ${action.nth} from now${kind}`;
       const when = {
         now: '',
-        'before-commit': ` before its commit number ${action.nth} from now reaches the store`,
-        'after-commit': ` once its commit number ${action.nth} from now took effect, before it learns so`,
+        'before-commit': ` before ${commit} reaches the store`,
+        'after-commit': ` once ${commit} took effect, before it learns so,`,
       }[action.when];
-      return `${role(action.which)} is killed${when} and starts again after ${secondsOf(action.downMs)}.`;
+      const wait =
+        action.when === 'now' || action.withinMs === undefined
+          ? ''
+          : ` (if that comes within ${secondsOf(action.withinMs)})`;
+      return `${role(action.which)} is killed${when} and starts again after ${secondsOf(action.downMs)}${wait}.`;
     }
     case 'freeze-control-plane':
       return `${role(action.which)} is frozen for ${secondsOf(action.forMs)}.`;

@@ -1,7 +1,7 @@
 // The store of the simulated cluster: the memory store of libs/store behind a network. Calls take time, may never come back, and a
 // commit may take effect although its caller is gone or was told that the store is away. What was acknowledged stays.
 import { StoreUnavailable, MemoryStore } from '#libs/store';
-import type { Commit, CommitResult, Store } from '#libs/store';
+import type { Commit, CommitResult, Store, Write } from '#libs/store';
 import type { Clock, Timer } from '#libs/time';
 import { randomUuids, type Random } from '../engine/random.js';
 import type { SimNetwork } from '../engine/network.js';
@@ -16,17 +16,29 @@ const WORK_MS = [0, 3] as const;
 
 export type CommitHook = (by: SimProcess, commit: Commit, result: CommitResult) => void;
 
-/** The process dies at its n-th commit from now: before it reaches the store, or once it took effect. */
+/** A process dies at its n-th commit from now: before it reaches the store, or once it took effect. */
 export interface CrashPoint {
   readonly when: 'before-commit' | 'after-commit';
   readonly nth: number;
+  /** Only commits with such a write count; absent: all do. */
+  readonly write?: Write['kind'] | undefined;
+  /** True time, epoch ms: what has not come by then does not happen. */
+  readonly until: number;
+  /** Only its commits count; null: those of whoever leads. */
+  readonly of: SimProcess | null;
+  /** Kills the one whose commit it was. */
+  readonly kill: (process: SimProcess) => void;
+}
+
+interface ArmedPoint extends CrashPoint {
+  left: number;
 }
 
 export class SimDatabase {
   readonly #memory: MemoryStore;
   readonly #clock: StepClock;
   readonly #random: Random;
-  readonly #crashes = new Map<SimProcess, { readonly when: CrashPoint['when']; left: number }>();
+  #crashes: readonly ArmedPoint[] = [];
   #condition: 'up' | 'refuses' | 'down' = 'up';
   #answersToLose = 0;
 
@@ -57,8 +69,9 @@ export class SimDatabase {
   loseAnswers(count: number): void {
     this.#answersToLose += count;
   }
-  arm(process: SimProcess, { when, nth }: CrashPoint): void {
-    this.#crashes.set(process, { when, left: nth });
+  /** Beside those that are waited for already. */
+  arm(point: CrashPoint): void {
+    this.#crashes = [...this.#crashes, { ...point, left: point.nth }];
   }
 
   connect(process: SimProcess): Store {
@@ -84,25 +97,38 @@ export class SimDatabase {
   }
 
   #commit(process: SimProcess, memory: MemoryStore, commit: Commit): Promise<CommitResult> {
-    const crash = this.#crashes.get(process);
-    if (crash) crash.left -= 1;
-    const isDue = crash?.left === 0;
-    if (isDue) this.#crashes.delete(process);
-    if (isDue && crash.when === 'before-commit') {
-      process.kill();
+    const crash = this.#crashOf(process, commit);
+    if (crash?.when === 'before-commit') {
+      crash.kill(process);
       return new Promise(() => undefined);
     }
     return this.#ask(process, async () => {
       if (this.#condition === 'refuses') throw new StoreUnavailable('the server is read-only');
       const result = await memory.commit(commit);
       this.committed(process, commit, result);
-      if (isDue) process.kill();
+      crash?.kill(process);
       if (this.#answersToLose > 0 && result.kind === 'committed') {
         this.#answersToLose -= 1;
         throw new StoreUnavailable('the connection broke before the answer');
       }
       return result;
     });
+  }
+
+  /** The crash point that this commit has come to. */
+  #crashOf(process: SimProcess, { writes }: Commit): CrashPoint | undefined {
+    if (!this.#crashes.length) return undefined;
+    const { now } = this.timeline;
+    for (const point of this.#crashes) {
+      const isMeant = point.of === null || point.of === process;
+      const isOfKind = point.write === undefined || writes.some(({ kind }) => kind === point.write);
+      if (isMeant && isOfKind) point.left -= 1;
+    }
+    const due = this.#crashes.find(({ left, until }) => left <= 0 && now <= until);
+    this.#crashes = this.#crashes.filter(
+      ({ left, until, of }) => left > 0 && now <= until && (of === null || of.isAlive),
+    );
+    return due;
   }
 
   /** There, work, and back; StoreUnavailable when it takes too long. The work may still happen then. */

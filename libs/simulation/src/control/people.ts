@@ -16,7 +16,9 @@ const ANSWER_MS = 10_000;
 
 export type Wish = Extract<
   Deed,
-  { readonly do: 'deploy' | 'scale' | 'restart' | 'remove' | 'roll-back' | 'cancel' | 'kill' }
+  {
+    readonly do: 'deploy' | 'scale' | 'restart' | 'remove' | 'remove-group' | 'roll-back' | 'cancel' | 'kill';
+  }
 >;
 type SharedTraffic = Extract<Deed, { readonly do: 'share-traffic' }>;
 interface EndOfShares {
@@ -31,6 +33,8 @@ export interface PeopleParts {
   readonly note: (text: string) => void;
   readonly count: (what: string) => void;
   readonly acknowledged: (change: AcknowledgedChange) => void;
+  /** All that anybody deploys in this run. */
+  readonly apps: readonly AppId[];
 }
 
 type Verdict =
@@ -45,10 +49,17 @@ export class People {
   }
 
   ask(wish: Wish): void {
-    // it may take effect although the answer is lost, so from here on the app may be gone
-    const mayRemove = wish.do === 'remove' || wish.do === 'roll-back';
-    if (mayRemove) this.#parts.acknowledged({ app: asAppId(wish.app), version: null });
+    this.#mayRemove(wish);
     void this.#try(wish, Infinity, 1);
+  }
+
+  /** It may take effect although the answer is lost, so from here on the app may be gone. */
+  #mayRemove(wish: Wish): void {
+    const { acknowledged, apps } = this.#parts;
+    if (wish.do === 'remove' || wish.do === 'roll-back')
+      acknowledged({ app: asAppId(wish.app), version: null });
+    if (wish.do !== 'remove-group') return;
+    for (const app of apps) if (app.startsWith(`${wish.group}/`)) acknowledged({ app, version: null });
   }
 
   /** Whoever shares traffic also ends it, however long nobody leads then: shares that are forgotten hold a rollout for good. */
@@ -66,11 +77,13 @@ export class People {
   async #try(wish: Call, until: number, attempt: number): Promise<void> {
     const { note, count, acknowledged, timeline } = this.#parts;
     const verdict = await this.#once(wish);
-    const what = `${wish.do} ${wish.app}`;
+    const what = `${wish.do} ${wish.do === 'remove-group' ? wish.group : wish.app}`;
     if (verdict.kind === 'done') {
       count(`people ${wish.do}`);
       note(`${what}: done${verdict.change?.version ? `, version ${verdict.change.version}` : ''}`);
       if (verdict.change) acknowledged(verdict.change);
+      // what was deployed between two tries went with the rest
+      else if (wish.do === 'remove-group') this.#mayRemove(wish);
     } else {
       note(`${what}: ${verdict.why}`);
       if (verdict.kind === 'again' && attempt < TRIES && timeline.now < until)
@@ -106,6 +119,10 @@ function verdictOf(error: unknown): Verdict {
 }
 
 async function carryOut(core: ControlCore, wish: Call): Promise<AcknowledgedChange | null> {
+  if (wish.do === 'remove-group') {
+    await core.groups.remove(asAppId(wish.group), { force: wish.force });
+    return null;
+  }
   const app = asAppId(wish.app);
   const call = { clientIp: '10.9.9.9', uri: `/v2/apps${app}` };
   switch (wish.do) {

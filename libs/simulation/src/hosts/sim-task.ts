@@ -149,6 +149,9 @@ export class SimTask {
   get accepts(): boolean {
     return this.#listeningSince !== null;
   }
+  get isAnswering(): boolean {
+    return this.accepts && !this.isHung;
+  }
   /** Would pass all its health checks now; without any: takes connections, if it has ports. */
   get isWell(): boolean {
     if (this.#runningAt === null || !this.isAlive) return false;

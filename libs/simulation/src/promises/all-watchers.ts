@@ -28,6 +28,7 @@ import {
   toldIsStored,
 } from './truth.js';
 import { sharesAreObeyed, sharesEnd, sharesHoldRollouts } from './shares.js';
+import { answeredWhileOneServes } from './answers.js';
 import { everythingHasAReason } from './reasons.js';
 import type { Watcher } from './watch.js';
 
@@ -38,6 +39,7 @@ export const allWatchers = (excuse: Excuse): readonly Watcher[] => [
   drained(),
   rightApp(),
   tablesOnlyGrow(),
+  answeredWhileOneServes(),
   floor(),
   capacity(),
   deploymentsEnd(),

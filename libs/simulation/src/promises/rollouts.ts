@@ -105,11 +105,13 @@ export function deploymentsEnd(): Watcher {
   };
 }
 
+/** Apps that are gone hold nothing up. */
 function deadlineMs(apps: readonly AppId[], stored: World['stored']): number {
-  const each = apps.map((id) => {
-    const app = stored.apps.get(id);
-    const label = Number(app?.current.spec.labels['longrun.io/progress-deadline-seconds'] ?? 600);
-    return (label + (app?.current.spec.maxLaunchDelaySeconds ?? 0)) * 1000;
+  const each = apps.flatMap((id) => {
+    const spec = stored.apps.get(id)?.current.spec;
+    if (!spec) return [];
+    const label = Number(spec.labels['longrun.io/progress-deadline-seconds'] ?? 600);
+    return [(label + spec.maxLaunchDelaySeconds) * 1000];
   });
   return Math.max(0, ...each) + DEADLINE_SLACK_MS;
 }

@@ -138,6 +138,7 @@ export function copyIsTrue(): Watcher {
               `instance ${id} ${goalRevision} ${status?.run} ${status?.sequence}`,
           ),
           ...[...of.deployments.values()].map(({ id, revision }) => `deployment ${id} ${revision}`),
+          ...[...of.groups.values()].map(({ id, revision }) => `group ${id} ${revision}`),
           ...[...of.agents.values()].map(({ info, liveness }) => `agent ${info.id} ${liveness}`),
         ]
           .sort()

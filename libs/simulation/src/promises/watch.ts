@@ -30,6 +30,8 @@ export interface TaskFact {
   readonly wasReady: boolean;
   /** Would pass its checks now, if the checker does not lie. */
   readonly isWell: boolean;
+  /** A request that comes now is answered, be it with 500. */
+  readonly isAnswering: boolean;
 }
 
 /** A request in flight to a task. */
@@ -71,6 +73,8 @@ export interface World {
   /** All tasks that run or may, of all hosts. */
   tasks(): readonly TaskFact[];
   task(id: TaskId): TaskFact | undefined;
+  /** What the proxy sends gets to this host, and back. */
+  reaches(proxy: string, host: string): boolean;
   /** How far the clocks of two processes may be apart at the end of the run, ms. */
   readonly clockErrorMs: number;
   /** True time since which some control plane leads; null while none does. */
@@ -132,14 +136,26 @@ export interface ChoiceFact {
   readonly pinned: string | undefined;
 }
 
+/** A target that was asked and did not answer. */
+export interface TryFact {
+  readonly taskId: TaskId;
+  /** No connection, at once or after a wait; or a connection that broke, or on which nothing came for minutes. */
+  readonly how: 'refused' | 'timed-out' | 'broke' | 'silent';
+}
+
 export interface RequestFact {
   readonly proxy: string;
   readonly appId: AppId;
+  readonly portIndex: number;
+  /** Another target may be asked after one has seen it: it may be done twice, and nothing of an answer has come. */
+  readonly mayRepeat: boolean;
   /** Null: no target. */
   readonly taskId: TaskId | null;
   readonly since: number;
   readonly result: 'answered' | 'no-target' | 'refused' | 'reset' | 'wrong-app';
   readonly text: string;
+  /** In order; nobody is asked twice. */
+  readonly missed: readonly TryFact[];
 }
 
 /** What a commit begins to stop. */

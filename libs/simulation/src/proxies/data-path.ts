@@ -8,7 +8,13 @@ import type { Random } from '../engine/random.js';
 import type { SimNetwork } from '../engine/network.js';
 import type { SimProcess } from '../engine/sim-process.js';
 import type { FlightFact } from '../promises/watch.js';
-import { Exchange, type ClientRequest, type ExchangeParts, type ExchangeResult } from './exchange.js';
+import {
+  Exchange,
+  NO_TRIES,
+  type ClientRequest,
+  type ExchangeParts,
+  type ExchangeResult,
+} from './exchange.js';
 import { Flights } from './flight.js';
 import type { FindListener } from './listening-task.js';
 
@@ -18,6 +24,8 @@ export interface DataPathParts {
   readonly random: Random;
   readonly listener: FindListener;
   readonly hostOf: (address: string) => string;
+  /** Nobody is there who could say anything. */
+  readonly isDark: (host: string) => boolean;
   /** As ProxyEngine asks before each request. */
   readonly freshen: () => Promise<void> | undefined;
   /** A request is routed without waiting for a newer table. */
@@ -44,7 +52,7 @@ export class DataPath implements TableUser {
   #drained: (() => void) | null = null;
 
   constructor(parts: DataPathParts) {
-    const { process, network, listener, hostOf } = parts;
+    const { process, network, listener, hostOf, isDark } = parts;
     const chance = parts.random.fork('targets');
     this.#parts = parts;
     this.#claims = new TargetClaims(process.clock, (task) => this.#idle(task));
@@ -56,7 +64,8 @@ export class DataPath implements TableUser {
       flights: this.#flights,
       listener,
       hostOf,
-      isCutFrom: (host) => network.isCut(process.host, host) || network.isCut(host, process.host),
+      isCutFrom: (host) =>
+        isDark(host) || network.isCut(process.host, host) || network.isCut(host, process.host),
       ended: (request, result) => parts.ended(request, result),
       chose: parts.chose,
       missed: parts.missed,
@@ -117,7 +126,8 @@ export class DataPath implements TableUser {
     }
     wait.then(
       () => this.#serve(request),
-      (error: unknown) => this.#parts.ended(request, { result: 'reset', taskId: null, text: String(error) }),
+      (error: unknown) =>
+        this.#parts.ended(request, { result: 'reset', taskId: null, text: String(error), missed: NO_TRIES }),
     );
   }
 
@@ -125,7 +135,7 @@ export class DataPath implements TableUser {
     const service = this.#find(request);
     if (service) return new Exchange(this.#exchange, request, service).begin();
     const text = `no route for port ${request.portIndex} of ${request.appId}`;
-    this.#parts.ended(request, { result: 'no-target', taskId: null, text });
+    this.#parts.ended(request, { result: 'no-target', taskId: null, text, missed: NO_TRIES });
   }
 
   /** The first port of an app by its path, as people reach it; others at their service ports, as long as these are theirs. */

@@ -1,15 +1,14 @@
 // One request through a proxy: targets are picked, claimed and tried as the real data path does it (libs/proxy-engine, http-exchange;
-// decisions.md 13, ADR 6). A connect that fails: the next target, any method, three at most. A connection that breaks before the first
-// byte of an answer: once more on another target, when the request may be repeated.
+// decisions.md 13, ADR 6). A connect that fails: the next target, any method, while turns are left. A connection that breaks before the
+// first byte of an answer: once more on another target, when the request may be repeated and the budget of its service allows it.
 import type { AppId, TaskId } from '#libs/model';
 import type { Clock } from '#libs/time';
-import type { LiveRoutes, Pick } from '#libs/proxy-engine';
+import { Turns, type LiveRoutes, type Pick } from '#libs/proxy-engine';
 import type { RouteService } from '#libs/routing';
-import type { ChoiceFact, RequestFact } from '../promises/watch.js';
+import type { ChoiceFact, RequestFact, TryFact } from '../promises/watch.js';
 import type { FlightEnd, Flights } from './flight.js';
 import type { FindListener, ListeningTask } from './listening-task.js';
 
-const TARGETS_MAX = 3;
 const CONNECT_TIMEOUT_MS = 3_000;
 
 /** What a client asks. */
@@ -36,7 +35,7 @@ export interface ExchangeParts {
   readonly listener: FindListener;
   /** The host behind an address of a target, as partitions know it. */
   readonly hostOf: (address: string) => string;
-  /** Nothing gets from the proxy to this host, or back. */
+  /** Nothing gets from the proxy to this host, or back, or nobody is there: whoever dials it hears nothing. */
   readonly isCutFrom: (host: string) => boolean;
   readonly ended: (request: ClientRequest, result: ExchangeResult) => void;
   /** Told where traffic is shared by weights only. */
@@ -44,7 +43,13 @@ export interface ExchangeParts {
   /** A connect or an answer has failed. */
   readonly missed: (task: TaskId) => void;
 }
-export type ExchangeResult = Omit<RequestFact, 'proxy' | 'appId' | 'since'>;
+export type ExchangeResult = Omit<RequestFact, 'proxy' | 'appId' | 'portIndex' | 'mayRepeat' | 'since'>;
+
+/** Of requests to which nothing happened. */
+export const NO_TRIES: readonly TryFact[] = [];
+
+/** What the kernel says. */
+const problem = (code: 'ECONNREFUSED' | 'ETIMEDOUT'): Error => Object.assign(new Error(code), { code });
 
 interface Attempt {
   readonly pick: Pick;
@@ -57,6 +62,8 @@ export class Exchange {
   readonly #service: RouteService;
   readonly #pinned: string | undefined;
   readonly #tried = new Set<TaskId>();
+  readonly #turns = new Turns();
+  #missed: readonly TryFact[] = NO_TRIES;
   #repeated = false;
 
   constructor(parts: ExchangeParts, request: ClientRequest, service: RouteService) {
@@ -67,9 +74,13 @@ export class Exchange {
   }
 
   begin(): void {
-    const pick = this.#tried.size < TARGETS_MAX && this.#parts.routes.pick(this.#service, this.#wish());
+    const { retries } = this.#service.policy ?? {};
+    const pick = this.#turns.areOver(retries?.attempts)
+      ? undefined
+      : this.#parts.routes.pick(this.#service, this.#wish());
     if (!pick) return this.#refuse();
     this.#noteChoice(pick);
+    this.#turns.take();
     this.#tried.add(pick.target.taskId);
     this.#dial(pick);
   }
@@ -79,11 +90,12 @@ export class Exchange {
     const { host: address, port } = pick.target;
     const host = hostOf(address);
     if (isCutFrom(host)) {
-      clock.after(CONNECT_TIMEOUT_MS, () => this.#refused(pick));
+      clock.after(CONNECT_TIMEOUT_MS, () => this.#refused(pick, 'timed-out'));
       return;
     }
     const task = listener(address, port);
-    if (!task || task === 'foreign' || task.http('/').kind === 'refused') return this.#refused(pick);
+    if (!task || task === 'foreign' || task.http('/').kind === 'refused')
+      return this.#refused(pick, 'refused');
     const attempt: Attempt = { pick, task };
     if (this.#request.streams && !task.isHung) this.#parts.routes.claims.accepted(pick.target);
     this.#parts.flights.begin({
@@ -115,15 +127,16 @@ export class Exchange {
     this.#end('no-target', null, service?.emptyReason ?? 'its app is being removed');
   }
 
-  #refused(pick: Pick): void {
-    this.#parts.missed(pick.target.taskId);
+  #refused(pick: Pick, how: 'refused' | 'timed-out'): void {
+    this.#miss(pick.target.taskId, how);
+    this.#turns.noteRefusal(problem(how === 'refused' ? 'ECONNREFUSED' : 'ETIMEDOUT'));
     pick.release('refused');
     this.begin();
   }
 
   #landed(attempt: Attempt, end: FlightEnd): void {
     if (end.kind === 'answered') return this.#answered(attempt, end.status);
-    this.#parts.missed(attempt.task.taskId);
+    this.#miss(attempt.task.taskId, end.kind === 'reset' ? 'broke' : 'silent');
     attempt.pick.release('failed');
     if (end.kind === 'reset' && this.#mayRepeat()) {
       this.#repeated = true;
@@ -132,6 +145,11 @@ export class Exchange {
     const { taskId, appId } = attempt.task;
     const what = end.kind === 'reset' ? 'ended while it answered' : 'said nothing any more';
     this.#end('reset', taskId, `${taskId} of ${appId} ${what}${this.#history()}`);
+  }
+
+  #miss(taskId: TaskId, how: TryFact['how']): void {
+    this.#missed = [...this.#missed, { taskId, how }];
+    this.#parts.missed(taskId);
   }
 
   #answered({ pick, task }: Attempt, status: number): void {
@@ -143,8 +161,8 @@ export class Exchange {
   }
 
   #mayRepeat(): boolean {
-    const { streams, repeatable } = this.#request;
-    return !streams && repeatable && !this.#repeated && this.#hasUntried();
+    const isAllowed = mayRepeat(this.#request) && !this.#repeated && this.#hasUntried();
+    return isAllowed && this.#parts.routes.mayRetry(this.#service);
   }
 
   #hasUntried(): boolean {
@@ -157,6 +175,9 @@ export class Exchange {
   }
 
   #end(result: RequestFact['result'], taskId: TaskId | null, text: string): void {
-    this.#parts.ended(this.#request, { result, taskId, text });
+    this.#parts.ended(this.#request, { result, taskId, text, missed: this.#missed });
   }
 }
+
+/** Also after a target has seen it: nothing of an answer has come, and twice is as good as once. */
+export const mayRepeat = ({ streams, repeatable }: ClientRequest): boolean => !streams && repeatable;

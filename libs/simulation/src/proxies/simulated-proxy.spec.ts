@@ -53,6 +53,8 @@ class World {
   readonly swapped: string[] = [];
   readonly asked: string[] = [];
   readonly listening = new Map<number, Task>();
+  /** The host has no power. */
+  isDark = false;
   readonly #streams = new Set<Endpoint>();
   readonly proxy: SimulatedProxy;
   #table: RouteTable;
@@ -86,6 +88,7 @@ class World {
       clockError: () => EXACT,
       listener: (address, port) => (address === HOST ? this.listening.get(port) : undefined),
       hostOf: () => 'agent-0',
+      isDark: () => this.isDark,
       hooks: {
         note: () => undefined,
         onSwap: (_proxy, { number }) => this.swapped.push(String(number)),
@@ -227,6 +230,40 @@ describe('a simulated proxy', () => {
     await world.run(100);
     expect(world.mine.at(-1)).toMatchObject({ result: 'refused', taskId: null });
     expect(world.mine.at(-1)?.text).toBe('none accepted; tried t2, t1');
+  });
+
+  it('passes over any number of targets that refuse at once, and tries three that keep it waiting', async () => {
+    await serving();
+    const ports = Array.from({ length: 6 }, (_, index) => 31_010 + index);
+    const tasks = ports.map((port) => world.task(`n${port}`, port));
+    for (const each of tasks.slice(1)) each.isListening = false;
+    world.publish(...ports.map((port) => target(`n${port}`, port)));
+    await world.run(100);
+    expect(world.proxy.table?.number).toBe(world.number);
+    for (let count = 0; count < 5; count += 1) world.ask();
+    await world.run(100);
+    expect(results(world.mine)).toEqual(['answered']);
+    expect(Math.max(...world.mine.map(({ missed }) => missed.length))).toBeGreaterThan(2);
+    world.isDark = true;
+    world.ask();
+    await world.run(8_900);
+    expect(world.mine).toHaveLength(5);
+    await world.run(200);
+    expect(world.mine.at(-1)).toMatchObject({ result: 'refused', taskId: null });
+    expect(world.mine.at(-1)?.missed.map(({ how }) => how)).toEqual(Array(3).fill('timed-out'));
+  });
+
+  it('repeats no more than the budget of the service allows', async () => {
+    const { first, second } = await serving();
+    for (let count = 0; count < 80; count += 1) world.ask({ forMs: 500 });
+    await world.run(100);
+    first.end('crashed');
+    await world.run(1_000);
+    const broke = world.mine.filter(({ missed }) => missed.some(({ how }) => how === 'broke'));
+    const lost = broke.filter(({ result }) => result === 'reset').length;
+    expect(broke.length - lost).toBeGreaterThanOrEqual(10);
+    expect(lost).toBeGreaterThan(5);
+    expect(results(world.mine.filter(({ taskId }) => taskId === second.taskId))).toEqual(['answered']);
   });
 
   it('says in the words of the table why nobody can answer', async () => {

@@ -10,7 +10,7 @@ import type { Timeline } from '../engine/timeline.js';
 import type { ChoiceFact, FlightFact, RequestFact } from '../promises/watch.js';
 import { Clients } from './clients.js';
 import { DataPath } from './data-path.js';
-import type { ClientRequest } from './exchange.js';
+import { mayRepeat, type ClientRequest } from './exchange.js';
 import type { FindListener } from './listening-task.js';
 import { ProxyDisk } from './proxy-disk.js';
 import { ProxyLink } from './proxy-link.js';
@@ -42,6 +42,8 @@ export interface SimulatedProxyParts {
   readonly listener: FindListener;
   /** The name in the network of the host that has this address; absent: partitions never keep a proxy from tasks. */
   readonly hostOf?: (address: string) => string;
+  /** This host has no power; absent: all have. */
+  readonly isDark?: (host: string) => boolean;
   readonly hooks: ProxyHooks;
 }
 
@@ -169,7 +171,7 @@ export class SimulatedProxy {
   }
 
   #begin(): Life {
-    const { timeline, network, listener, hostOf, hooks, clockError } = this.#parts;
+    const { timeline, network, listener, hostOf, isDark, hooks, clockError } = this.#parts;
     const name = `${this.id}#${(this.#lives += 1)}`;
     const random = this.#random.fork(name);
     const process = new SimProcess(timeline, this.id, name, random, clockError());
@@ -180,6 +182,7 @@ export class SimulatedProxy {
       random,
       listener,
       hostOf: hostOf ?? ((address) => address),
+      isDark: isDark ?? (() => false),
       freshen: () => {
         const wait = session.freshen();
         if (wait) asks();
@@ -194,8 +197,11 @@ export class SimulatedProxy {
         this.#clients.learn(table);
         hooks.onSwap(this, table);
       },
-      ended: ({ appId, since }, { result, taskId, text }) =>
-        hooks.onRequest({ proxy: this.id, appId, taskId, since, result, text }),
+      ended: (request, { result, taskId, text, missed }) => {
+        const { appId, portIndex, since } = request;
+        const asked = { proxy: this.id, appId, portIndex, since, mayRepeat: mayRepeat(request) };
+        hooks.onRequest({ ...asked, taskId, result, text, missed });
+      },
       chose: (choice) => hooks.onChoice({ ...choice, proxy: this.id }),
       missed: (task) => hooks.onMiss(this, task),
     });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { FIRST_HOST_PORT } from './definition.js';
 import { moodNameOf, scenarioOf } from './generate.js';
-import type { Action, AppWish, Deed, Scenario } from './scenario.js';
+import { CRASH_WRITES, endOf, type Action, type AppWish, type Deed, type Scenario } from './scenario.js';
 
 const SEEDS = Array.from({ length: 400 }, (_, index) => `spec-${index}`);
 const scenarios = SEEDS.map(scenarioOf);
@@ -10,13 +10,6 @@ const deploysOf = ({ actions }: Scenario): readonly (Action & { readonly do: 'de
 const wishes: readonly AppWish[] = scenarios.flatMap((each) => deploysOf(each).map(({ wish }) => wish));
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
 const average = (numbers: readonly number[]): number => sum(numbers) / numbers.length;
-
-/** When this is over; null: it is not a fault. */
-function endOf(action: Action): number | null {
-  if ('forMs' in action) return action.at + action.forMs;
-  if ('downMs' in action) return action.at + action.downMs;
-  return null;
-}
 
 /** Instances that are wanted once all apps have been asked for. */
 function tasksAtFirst(scenario: Scenario): number {
@@ -53,7 +46,7 @@ describe('a scenario from a seed', () => {
       expect(durationMs - quietFromMs).toBeGreaterThanOrEqual(600_000);
       for (const action of actions) {
         expect(action.at).toBeLessThan(quietFromMs);
-        expect(endOf(action) ?? action.at).toBeLessThanOrEqual(quietFromMs);
+        expect(endOf(action)).toBeLessThanOrEqual(quietFromMs);
       }
     }
     expect(Math.max(...wishes.map((wish) => wish.progressDeadlineSeconds))).toBeLessThanOrEqual(150);
@@ -72,6 +65,7 @@ describe('a scenario from a seed', () => {
       scale: true,
       restart: true,
       remove: true,
+      'remove-group': true,
       'roll-back': true,
       cancel: true,
       kill: true,
@@ -100,6 +94,57 @@ describe('a scenario from a seed', () => {
     const done = new Set<string>(scenarios.flatMap(({ actions }) => actions.map((each) => each.do)));
     expect([...done].sort()).toEqual(Object.keys(kinds).sort());
     expect(new Set(SEEDS.map(moodNameOf)).size).toBe(9);
+  });
+
+  it('kills control planes at commits with each of the rare writes, about as often, and never waits for one into the quiet time', () => {
+    const crashes = scenarios
+      .flatMap(({ actions }) => actions)
+      .filter((each) => each.do === 'crash-control-plane' && each.when !== 'now');
+    const waits = crashes.map((each) => ('withinMs' in each ? each.withinMs : undefined));
+    expect(waits.every((ms) => ms !== undefined && ms > 0)).toBe(true);
+    const writes = crashes.flatMap((each) => ('write' in each && each.write ? [each.write] : []));
+    expect(writes.length / crashes.length).toBeGreaterThan(0.4);
+    expect(writes.length / crashes.length).toBeLessThan(0.8);
+    for (const write of CRASH_WRITES) {
+      const share = writes.filter((each) => each === write).length / writes.length;
+      expect([write, share > 0.4 / CRASH_WRITES.length, share < 2 / CRASH_WRITES.length]).toEqual([
+        write,
+        true,
+        true,
+      ]);
+    }
+  });
+
+  it('removes apps often while a control plane waits for just that to die, and groups of several now and then', () => {
+    const near = scenarios.filter(({ actions }) =>
+      actions.some(
+        (crash) =>
+          crash.do === 'crash-control-plane' &&
+          crash.write === 'remove-app' &&
+          actions.some(
+            (each) =>
+              (each.do === 'remove' || each.do === 'remove-group') &&
+              each.at >= crash.at &&
+              each.at - crash.at < 5_000,
+          ),
+      ),
+    );
+    expect(near.length).toBeGreaterThan(10);
+    const groups = scenarios.flatMap((scenario) =>
+      scenario.actions.flatMap((each) => (each.do === 'remove-group' ? [{ scenario, each }] : [])),
+    );
+    expect(groups.length).toBeGreaterThan(25);
+    for (const { scenario, each } of groups) {
+      const members = deploysOf(scenario).filter(({ app }) => app.startsWith(`${each.group}/`));
+      expect(new Set(members.map(({ app }) => app)).size).toBeGreaterThan(1);
+    }
+  });
+
+  it('has slices of passes in some scenarios, of one and of three instances', () => {
+    const slices = scenarios.map(({ changedPerPass }) => changedPerPass);
+    expect(new Set(slices)).toEqual(new Set([undefined, 1, 3]));
+    expect(slices.filter((each) => each === undefined).length / SEEDS.length).toBeGreaterThan(0.5);
+    expect(slices.filter((each) => each === 3).length / SEEDS.length).toBeGreaterThan(0.15);
   });
 
   it('shares traffic between versions in about one scenario of four: before releases and in the middle of them, changed and pinned', () => {

@@ -3,7 +3,17 @@
 // Each part draws from a stream of its own, so that a change to one of them leaves the others as they were.
 import { Random } from '../engine/random.js';
 import { FIRST_HOST_PORT } from './definition.js';
-import type { Action, AgentSize, AppWish, Behaviour, Deed, Party, Scenario } from './scenario.js';
+import {
+  CRASH_WRITES,
+  type Action,
+  type AgentSize,
+  type AppWish,
+  type Behaviour,
+  type CrashWrite,
+  type Deed,
+  type Party,
+  type Scenario,
+} from './scenario.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -110,10 +120,12 @@ export function scenarioOf(seed: string): Scenario {
   const agentCount = sizes.whole(3, 8);
   const plans = plansOf(random, sizes.whole(3, 10), agentCount);
   const agents = agentsOf(random.fork('agents'), agentCount, plans);
-  const asks = plans.flatMap((plan, index) => asksOf(random.fork(`asks ${index}`), plan, mood));
+  const appAsks = plans.flatMap((plan, index) => asksOf(random.fork(`asks ${index}`), plan, mood));
+  const asks = [...appAsks, ...groupAsksOf(random.fork('groups'), appAsks)];
   const faults = faultsOf(random, mood, asks, agentCount);
   const shares = sharesOf(random.fork('shares'), mood, asks, agentCount);
   const clocks = random.fork('clocks');
+  const slices = random.fork('slices').weighted<{ readonly changedPerPass?: number }>(SLICES);
   return {
     seed,
     durationMs: DURATION_MS,
@@ -131,9 +143,17 @@ export function scenarioOf(seed: string): Scenario {
       [2, 0.0005],
       [1, 0.01],
     ]),
+    ...slices,
     actions: [...asks, ...faults, ...shares].sort((a, b) => a.at - b.at),
   };
 }
+
+/** In the product a pass changes so many of an app that here all would be one slice. */
+const SLICES: readonly (readonly [number, { readonly changedPerPass?: number }])[] = [
+  [5, {}],
+  [1, { changedPerPass: 1 }],
+  [2, { changedPerPass: 3 }],
+];
 
 /** In words, for progress lines and stories. */
 export const moodNameOf = (seed: string): string =>
@@ -314,6 +334,11 @@ function asksOf(random: Random, { app, wish }: Plan, mood: Mood): readonly Actio
   at = SETTLED_MS + random.whole(0, 3 * MINUTE);
   while (asks.length <= most && at < QUIET_FROM_MS - 5 * SECOND) {
     const ask = nextAsk(random, app, standing, mood);
+    // what has no instance any more is gone at once
+    if (ask.deed.do === 'remove' && random.chance(SHUT_DOWN_FIRST)) {
+      asks.push({ do: 'scale', app, instances: 0, force: true, at });
+      at = Math.min(at + MINUTE, QUIET_FROM_MS - 5 * SECOND);
+    }
     asks.push({ ...ask.deed, at });
     standing = ask.standing;
     at +=
@@ -336,7 +361,7 @@ function nextAsk(random: Random, app: string, standing: Standing, mood: Mood): A
     [earlier ? 2 : 0, 'earlier'],
     [4, 'scale'],
     [2, 'restart'],
-    [2, 'remove'],
+    [3, 'remove'],
     [isBad ? 4 : 1, 'roll-back'],
     [2, 'cancel'],
     [3, 'kill'],
@@ -380,6 +405,41 @@ function nextAsk(random: Random, app: string, standing: Standing, mood: Mood): A
         standing,
       };
   }
+}
+
+/** Share of scenarios in which somebody removes a group, if several apps are in it. */
+const GROUP_REMOVED = 0.4;
+/** Share of the removals before which somebody scales all of it down to nothing. */
+const SHUT_DOWN_FIRST = 0.4;
+const GROUPS = ['/shop', '/shop/back'];
+
+/** All apps of a group go in one deployment, whatever else goes on with them; in every other scenario it comes back some minutes later. */
+function groupAsksOf(random: Random, asks: readonly Action[]): readonly Action[] {
+  const deploys = asks.filter((each) => each.do === 'deploy');
+  const membersOf = (group: string): readonly string[] => [
+    ...new Set(deploys.map(({ app }) => app).filter((app) => app.startsWith(`${group}/`))),
+  ];
+  const groups = GROUPS.filter((group) => membersOf(group).length > 1);
+  if (!groups.length || !random.chance(GROUP_REMOVED)) return [];
+  const group = random.pick(groups);
+  const at = SETTLED_MS + random.whole(0, QUIET_FROM_MS - SETTLED_MS - 5 * SECOND);
+  const comesBack = random.chance(0.5);
+  const again = membersOf(group).flatMap((app): Action[] => {
+    const wish = deploys.findLast((each) => each.app === app && each.at < at)?.wish;
+    const later = at + random.whole(20 * SECOND, 4 * MINUTE);
+    if (!wish || !comesBack || later > QUIET_FROM_MS - 5 * SECOND) return [];
+    return [{ do: 'deploy', app, wish, force: true, at: later }];
+  });
+  const down = random.chance(SHUT_DOWN_FIRST)
+    ? membersOf(group).map((app): Action => ({
+        do: 'scale',
+        app,
+        instances: 0,
+        force: true,
+        at: at - MINUTE,
+      }))
+    : [];
+  return [...down, { do: 'remove-group', group, force: random.chance(0.7), at }, ...again];
 }
 
 /** As another release, unless it is one that was there before. */
@@ -498,14 +558,62 @@ function faultsOf(random: Random, mood: Mood, asks: readonly Action[], agents: n
     const own = random.fork(`fault ${index}`);
     const near = own.chance(mood.close) ? own.pick(asks).at + own.skewed(0, 45 * SECOND) : null;
     const at = Math.min(near ?? own.whole(20 * SECOND, QUIET_FROM_MS), QUIET_FROM_MS - 2 * SECOND);
-    return faultAt(own, mood, at, agents);
+    const fault = faultAt(own, mood, at, agents);
+    return fault.do === 'crash-control-plane' ? crashOf(own.fork('crash'), fault, asks) : fault;
   });
+}
+
+/** Of the crashes at a commit: those that wait for one with a certain write. */
+const AT_WRITES = 0.7;
+
+type ControlPlaneCrash = Extract<Action, { readonly do: 'crash-control-plane' }>;
+
+/** Some wait for a commit with a certain write, from just before somebody asks for what needs one. */
+function crashOf(random: Random, crash: ControlPlaneCrash, asks: readonly Action[]): ControlPlaneCrash {
+  if (crash.when === 'now') return crash;
+  const write = random.chance(AT_WRITES) ? random.pick(CRASH_WRITES) : null;
+  if (!write) return crash;
+  const causes = causesOf(write, asks);
+  const asked = causes.length ? random.pick(causes).at - random.whole(0, 3 * SECOND) : crash.at;
+  const at = Math.max(20 * SECOND, Math.min(asked, QUIET_FROM_MS - 2 * SECOND));
+  const nth = random.weighted([
+    [4, 1],
+    // of what an ask makes only one of
+    [write.startsWith('remove-') ? 0 : 1, 2],
+    [write.startsWith('remove-') ? 0 : 1, 3],
+  ]);
+  return within({ ...crash, at, which: 'leader', write, nth }, random.whole(MINUTE, 4 * MINUTE));
+}
+
+/** Waits for its commit, and is over in time: also when that comes as late as it may. */
+function within(crash: ControlPlaneCrash, ms: number): ControlPlaneCrash {
+  if (crash.when === 'now') return crash;
+  const most = QUIET_FROM_MS - crash.at;
+  const withinMs = Math.min(ms, Math.floor(most / 2));
+  return { ...crash, withinMs, downMs: Math.min(crash.downMs, most - withinMs) };
+}
+
+/** Asks after which such a commit comes; of the rest any may, or a fault. */
+function causesOf(write: CrashWrite, asks: readonly Action[]): readonly Action[] {
+  const isGroup = ({ do: what }: Action): boolean => what === 'remove-group';
+  switch (write) {
+    case 'remove-app':
+      // several go at once, and their deployment ends some commits later
+      return asks.some(isGroup) ? asks.filter(isGroup) : asks.filter((each) => each.do === 'remove');
+    case 'remove-group':
+      return asks.filter((each) => isGroup(each) || each.do === 'remove');
+    case 'put-group':
+      return asks.filter((each) => each.do === 'deploy' && each.app.split('/').length > 2);
+    default:
+      return asks;
+  }
 }
 
 function faultAt(random: Random, { troubles }: Mood, at: number, agents: number): Action {
   const most = QUIET_FROM_MS - at;
   const forMs = Math.min(most, lengthOf(random));
-  return { ...faultOf(random, random.weighted(troubles), forMs, most, agents), at };
+  const fault: Action = { ...faultOf(random, random.weighted(troubles), forMs, agents), at };
+  return fault.do === 'crash-control-plane' ? within(fault, MINUTE) : fault;
 }
 
 /** Some are over before anybody notices, most last about as long as leases and time limits, few for minutes. */
@@ -516,7 +624,7 @@ const lengthOf = (random: Random): number =>
     [2, random.whole(45 * SECOND, 4 * MINUTE)],
   ]);
 
-function faultOf(random: Random, trouble: Trouble, forMs: number, mostMs: number, agents: number): Deed {
+function faultOf(random: Random, trouble: Trouble, forMs: number, agents: number): Deed {
   const agent = random.whole(0, agents - 1);
   const index = random.whole(0, 99);
   const proxy = random.whole(0, 1);
@@ -524,7 +632,7 @@ function faultOf(random: Random, trouble: Trouble, forMs: number, mostMs: number
   switch (trouble) {
     case 'tasks':
       return random.weighted<Deed>([
-        [4, { do: 'crash-task', index }],
+        [4, { do: 'crash-task', index, ...siblingsOf(random.fork('siblings')) }],
         [3, { do: 'sicken', index, forMs }],
         [3, { do: 'hang', index, forMs }],
         // a checker that all agents share is what the brake is for
@@ -553,8 +661,7 @@ function faultOf(random: Random, trouble: Trouble, forMs: number, mostMs: number
             which,
             when: random.pick(['now', 'before-commit', 'after-commit'] as const),
             nth: random.whole(1, 5),
-            // at its n-th commit may be a while from now
-            downMs: Math.min(forMs, Math.max(200, mostMs - 30 * SECOND)),
+            downMs: forMs,
           },
         ],
         [3, { do: 'freeze-control-plane', which, forMs }],
@@ -591,6 +698,10 @@ function faultOf(random: Random, trouble: Trouble, forMs: number, mostMs: number
       ]);
   }
 }
+
+/** Now and then something that an app cannot stand comes to several of its tasks. */
+const siblingsOf = (random: Random): { readonly siblings?: number } =>
+  random.chance(0.3) ? { siblings: random.whole(1, 9) } : {};
 
 const aControlPlane = (random: Random): Party => ({ kind: 'control-plane', index: random.whole(0, 1) });
 

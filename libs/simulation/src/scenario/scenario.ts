@@ -1,5 +1,6 @@
 // What happens to a simulated cluster from outside, as data: its size, what people ask of it, and what goes wrong. Every action stands
 // for itself (a fault brings its own end along), so that any of them can be left out when a failing run is made smaller.
+import type { Write } from '#libs/store';
 
 /** What the tasks of a version do once they are started. */
 export type Behaviour =
@@ -53,6 +54,20 @@ export type Party =
   | { readonly kind: 'proxy'; readonly index: number }
   | { readonly kind: 'store' };
 
+/** Writes that a crash point can wait for: those that not every other commit has. */
+export const CRASH_WRITES = [
+  'put-app',
+  'remove-app',
+  'put-group',
+  'remove-group',
+  'put-deployment',
+  'remove-instance',
+  'put-agent',
+  'put-proxy',
+  'set-table-number',
+] as const satisfies readonly Write['kind'][];
+export type CrashWrite = (typeof CRASH_WRITES)[number];
+
 /** Indexes are taken modulo what there is. Times and durations: ms. */
 export type Deed =
   // ---- what people ask; `force` as in the API
@@ -60,6 +75,7 @@ export type Deed =
   | { readonly do: 'scale'; readonly app: string; readonly instances: number; readonly force: boolean }
   | { readonly do: 'restart'; readonly app: string; readonly force: boolean }
   | { readonly do: 'remove'; readonly app: string; readonly force: boolean }
+  | { readonly do: 'remove-group'; readonly group: string; readonly force: boolean } // all apps in it, in one deployment
   | { readonly do: 'roll-back'; readonly app: string }
   | { readonly do: 'cancel'; readonly app: string }
   | { readonly do: 'kill'; readonly app: string; readonly index: number; readonly scale: boolean }
@@ -75,7 +91,7 @@ export type Deed =
       readonly forMs: number;
     }
   // ---- what goes wrong with tasks
-  | { readonly do: 'crash-task'; readonly index: number }
+  | { readonly do: 'crash-task'; readonly index: number; readonly siblings?: number } // and so many others of its app with it
   | { readonly do: 'sicken'; readonly index: number; readonly forMs: number } // answers 500
   | { readonly do: 'hang'; readonly index: number; readonly forMs: number } // answers nothing
   | { readonly do: 'blind-checks'; readonly agent: number; readonly all?: boolean; readonly forMs: number } // its checker lies, or those of all agents
@@ -116,6 +132,10 @@ export type Deed =
       /** `now`, or at its n-th commit from then on: before it reaches the store, or after it took effect and before the answer. */
       readonly when: 'now' | 'before-commit' | 'after-commit';
       readonly nth: number;
+      /** Only commits with such a write count; absent: all do. */
+      readonly write?: CrashWrite;
+      /** When that commit has not come by then it does not happen; absent: it waits for ever. Nothing for `now`. */
+      readonly withinMs?: number;
       readonly downMs: number;
     }
   | { readonly do: 'freeze-control-plane'; readonly which: 'leader' | 'standby'; readonly forMs: number }
@@ -141,5 +161,14 @@ export interface Scenario {
   /** How far the clocks of processes may be off: ms, and share of speed. */
   readonly clockOffsetMs: number;
   readonly clockDrift: number;
+  /** Instances of one app that a pass creates or launches at most (ReconcileSettings); absent: as in the product. */
+  readonly changedPerPass?: number;
   readonly actions: readonly Action[];
+}
+
+/** When it is over, ms from the start of the run; what is no fault, or one without a length, is over at once. */
+export function endOf(action: Action): number {
+  const waitMs = 'withinMs' in action ? (action.withinMs ?? 0) : 0;
+  if ('forMs' in action) return action.at + action.forMs;
+  return 'downMs' in action ? action.at + waitMs + action.downMs : action.at;
 }
