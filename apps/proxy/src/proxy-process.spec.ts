@@ -160,31 +160,21 @@ describe('the proxy process', () => {
         expect.stringMatching(/^--connections-per-client has no effect with --engine haproxy/),
       ]);
       expect(await bed.get()).toBe('200 hello');
-      const failures: string[] = [];
-      let asked = 0;
-      let stop = false;
-      const client = (async () => {
-        while (!stop) {
-          asked += 1;
-          const answer = await bed.get().catch((error: unknown) => String(error));
-          if (answer !== '200 hello') failures.push(answer);
-        }
-      })();
+      const stream = bed.stream(1, () => bed.get().catch((error: unknown) => String(error)));
       first.child.kill('SIGKILL');
       await first.ended;
-      const before = asked;
-      await until('requests without it', () => asked > before + 20);
+      const before = stream.outcomes.length;
+      await until('requests without it', () => stream.outcomes.length > before + 20);
       const otherPort = await bed.serve(createServer((_req, res) => res.end('hello')));
       bed.controlPlane.table = aTable(2, [otherPort]);
       const second = bed.start('--engine', 'haproxy', '--workers', '2');
       await until('the new table to be confirmed', () => bed.controlPlane.confirmed(2).length === 1);
       bed.backend.closeAllConnections();
       bed.backend.close();
-      const then = asked;
-      await until('requests to the new target', () => asked > then + 20);
-      stop = true;
-      await client;
-      expect(failures).toEqual([]);
+      const then = stream.outcomes.length;
+      await until('requests to the new target', () => stream.outcomes.length > then + 20);
+      await stream.stop();
+      expect(new Set(stream.outcomes)).toEqual(new Set(['200 hello']));
       second.child.kill('SIGTERM');
       expect(await second.ended).toBe(0);
       await expect(bed.get()).rejects.toThrow();

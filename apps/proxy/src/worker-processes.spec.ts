@@ -202,12 +202,7 @@ describe('the workers of a proxy', () => {
     bed.controlPlane.table = aTable(1, [bed.backendPort]);
     const proxy = await twoWorkers();
     const [CLIENTS, KILLS] = [6, 6];
-    const outcomes: string[] = [];
-    let stop = false;
-    const client = async (): Promise<void> => {
-      while (!stop) outcomes.push(await connection());
-    };
-    const clients = Array.from({ length: CLIENTS }, client);
+    const { outcomes, stop } = bed.stream(CLIENTS, connection);
     for (let kill = 1; kill <= KILLS; kill += 1) {
       const before = outcomes.length;
       await until('some connections', () => outcomes.length > before + 30);
@@ -223,13 +218,28 @@ describe('the workers of a proxy', () => {
       await until('it to be back', () => proxy.workerPids().size === 2);
       await bothConfirm(kill + 1);
     }
-    stop = true;
-    await Promise.all(clients);
+    await stop();
     const count = (how: string): number => outcomes.filter((each) => each === how).length;
     expect([count('hangs'), count('refused')]).toEqual([0, 0]);
     // one that has just been accepted is its worker's own
     expect(count('broken')).toBeLessThanOrEqual(KILLS * CLIENTS);
     expect(count('hello')).toBeGreaterThan(KILLS * 30);
+  }, 120_000);
+
+  it('a worker that is stopped in order loses not one new connection: what it gets late it hands back', async () => {
+    bed.controlPlane.table = aTable(1, [bed.backendPort]);
+    const proxy = await twoWorkers();
+    const { outcomes, stop } = bed.stream(6, connection);
+    for (const times of [1, 2, 3]) {
+      const before = outcomes.length;
+      await until('some connections', () => outcomes.length > before + 30);
+      proxy.signalWorker(1 + (times % 2), 'SIGTERM');
+      await until('its end', () => proxy.countOf('a worker ended') === times);
+      await until('it to be back', () => proxy.workerPids().size === 2);
+      await bothConfirm(times + 1);
+    }
+    await stop();
+    expect(new Set(outcomes)).toEqual(new Set(['hello']));
   }, 120_000);
 
   it('all workers killed at once: who comes meanwhile waits for the first that is back, on every port', async () => {
@@ -277,7 +287,7 @@ describe('the workers of a proxy', () => {
   it('a port that somebody else held is opened by every worker once it is free, also by one that came later', async () => {
     const servicePort = await freePort();
     const holder = createServer();
-    await new Promise<void>((done) => holder.listen(servicePort, '127.0.0.1', done));
+    await bed.serve(holder, servicePort);
     bed.controlPlane.table = aTable(1, [bed.backendPort], servicePort);
     const proxy = await twoWorkers('--service-ports', `${servicePort}-${servicePort}`);
     /** Of each worker's newest report. */
