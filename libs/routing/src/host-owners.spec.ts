@@ -55,6 +55,14 @@ describe('a virtual host', () => {
     expect(ownerOf([created('/far', HOST, 10), web])).toBe('/far');
   });
 
+  it('stays also when a newcomer asks for it with the path that all others begin with', () => {
+    for (const path of ['/', '/*']) {
+      const root = created('/root', { ...HOST, HAPROXY_0_PATH: path }, 20);
+      expect(ownerOf([root, web])).toBe('/web');
+      expect(ownerOf([root, { ...web, removing: true }])).toBe('/root');
+    }
+  });
+
   it('goes to the next one when the owner is removed or asks no more, and not back when it asks again', () => {
     const far = created('/far', HOST, 20);
     const other = created('/another', HOST, 25);

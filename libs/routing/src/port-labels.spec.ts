@@ -140,13 +140,7 @@ describe('labels of a port', () => {
       paths: ['/multiple', '/paths'],
       pathIgnoreCase: true,
     });
-    expect(path('/')).toEqual({
-      mode: 'auto',
-      hosts: ['x'],
-      sticky: false,
-      redirectToHttps: false,
-      matchWeight: 1,
-    });
+    expect(path('/')).toEqual({ mode: 'auto', hosts: ['x'], sticky: false, redirectToHttps: false });
     expect(read(theirs('ENABLED', 'false')).enabled).toBe(false);
     expect(read(theirs('PORT', '10005'))).toMatchObject({ servicePort: 10_005, warnings: [] });
   });
@@ -184,6 +178,7 @@ describe('labels of a port', () => {
     ['protocol', 'h3', 'http1 or h2c'],
     ['proxy-protocol', 'send-v1 send-v2', 'accept, send-v1, send-v2'],
     ['bind', 'eth0', 'an IP address'],
+    ['bind', 'fe80::1%eth0', 'without a zone'],
     ['hsts', 'forever', 'true, false, or a number of seconds'],
     ['cors-origins', 'shop.example', 'a list of origins'],
     ['request-headers', 'replace X: y', 'set NAME: VALUE'],

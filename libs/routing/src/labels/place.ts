@@ -39,8 +39,8 @@ export function readPlace(texts: LabelTexts, port: ServicePort): Place {
     pathIgnoreCase: paths.ignoreCase && path !== undefined ? true : undefined,
     sticky: texts.read(truth, 'sticky', 'STICKY') ?? false,
     redirectToHttps,
-    // as in marathon-lb, where a path alone weighs 1, also the path / that all others begin with
-    matchWeight: weight ?? (paths.given && path === undefined ? 1 : undefined),
+    // the path / weighs as none does, unlike in marathon-lb: it asks for the same requests, and of two that do so the older one keeps them
+    matchWeight: weight,
     groups: readGroups(texts),
   });
 }

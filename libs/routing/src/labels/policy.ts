@@ -260,9 +260,9 @@ function warnBindOptions(
 }
 
 const ADDRESS: ValueReader<string> = {
-  allowed: 'an IP address of the host of the proxy',
-  // * is everything, which is for the proxy to say (--proxy-bind)
-  read: (text) => (text === '*' || parseAddress(text) ? text : undefined),
+  allowed: 'an IP address of the host of the proxy, without a zone',
+  // * is everything, which is for the proxy to say (--proxy-bind); a zone (::1%lo) is a thing of one host, and HAProxy knows none
+  read: (text) => (text === '*' || (parseAddress(text) && !text.includes('%')) ? text : undefined),
 };
 
 function readBind(texts: LabelTexts): string | undefined {
