@@ -12,6 +12,7 @@ const NOT_A_BENCH = new Set([
   'proxy-node',
   'proxy-peers',
   'simulated-agents',
+  'working-agents',
 ]);
 const all = readdirSync(join(ROOT, 'bench'))
   .filter((file) => file.endsWith('.ts'))
