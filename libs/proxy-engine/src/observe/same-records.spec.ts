@@ -218,6 +218,10 @@ const CASES: readonly Case[] = [
   },
 ];
 
+const EVENTS = { 'content-type': 'text/event-stream' };
+/** For departures; nothing waits for it but these. */
+const DRAIN_MS = 200;
+
 /** Answers that their target ends too early, as they go over the wire, piece by piece. */
 const CHUNKED = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n';
 const TORN: Readonly<Record<string, readonly string[]>> = {
@@ -287,6 +291,7 @@ describe.each(['fast', 'full', 'h2'] as const)('what is told of a request on the
     if (path === '/break') return void req.socket.destroy();
     if (path === '/silent') return;
     if (path === '/begins') return void res.write('some', () => (begun += 1));
+    if (path === '/events') return void res.writeHead(200, EVENTS).write('data: 1\n\n', () => (begun += 1));
     if (path === '/flood') return flood(res);
     if (path !== undefined && path in TORN) return void tear(req.socket, path, () => arrived > 0);
     if (path === '/304') return void res.writeHead(304).end();
@@ -316,6 +321,7 @@ describe.each(['fast', 'full', 'h2'] as const)('what is told of a request on the
     const versioned = made.targets.map((each) => ({
       ...each,
       version: V1 as never,
+      drainMs: DRAIN_MS,
       // asked when the one that refuses has refused
       ...(targets === 'refusing and one' && each.taskId === 'a' ? { weight: 0 } : {}),
     }));
@@ -439,6 +445,19 @@ describe.each(['fast', 'full', 'h2'] as const)('what is told of a request on the
     await first;
     await until('the record', () => records.length > 0);
     expect(records).toMatchObject([{ status: 200, abortedBy: 'drain' }]);
+  });
+
+  it.each([
+    ['an answer is torn', '/begins', 'drain'],
+    ['an event stream ends as if it were whole', '/events', undefined],
+  ] as const)('at the end of a drain %s', async (_what, path, abortedBy) => {
+    await serve({ name: '', told: {} });
+    const first = ask({ path });
+    await until('the answer', () => begun === 1 && arrived > 0);
+    await engine.swap(aTable(2));
+    await first;
+    await until('the record', () => records.length > 0);
+    expect(records).toMatchObject([{ status: 200, abortedBy, target: { taskId: 'a' } }]);
   });
 
   it('answers that a target tears put it out, those that clients leave do not', async () => {

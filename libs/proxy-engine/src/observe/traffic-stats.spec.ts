@@ -89,6 +89,15 @@ describe('what was broken off', () => {
     expect(stats.take()?.series).toMatchObject([{ taskId: 'a', aborted: [1, 0, 0] }]);
   });
 
+  it('is counted as an engine of sums tells it', () => {
+    const stats = new TrafficStats();
+    const sums = { broken: 0, connections: 0, retries: 0, ejections: 0, bytesOut: 0, averageMs: 1 };
+    const byClass = [0, 4, 0, 0, 0] as const;
+    stats.counted(service(), target('a'), { ...sums, byClass, aborted: { target: 2, client: 1 } });
+    stats.counted(service(), target('a'), { ...sums, byClass });
+    expect(stats.totals()).toMatchObject([{ counts: [8, 0, 8], aborted: [2, 1, 0] }]);
+  });
+
   it('is a metric', () => {
     expect(prometheusText([snapshot(torn())]).match(/^longrun_proxy_aborted_total.*$/gm)).toEqual([
       'longrun_proxy_aborted_total{app="/web",port="0",version="v1",task="a",by="target"} 2',
