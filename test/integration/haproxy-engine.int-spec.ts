@@ -589,7 +589,9 @@ describeHere('the process of HAProxy', () => {
       expect(await ask()).toBe(`task ${turn}`);
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
-      expect(await ask()).toContain('none of its instances accepts connections');
+      // one over a connection that ends with the task gets no words from HAProxy
+      const refused = await ask().catch(() => ask());
+      expect(refused).toContain('none of its instances accepts connections');
     }
     expect(workerPids()).toHaveLength(1);
   }, 60_000);

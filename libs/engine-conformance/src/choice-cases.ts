@@ -1,4 +1,5 @@
 // Who gets a request when some targets should or cannot: those that refuse, those of another zone, those of a pinned version.
+import { Agent } from 'node:http';
 import { expect, it } from '@jest/globals';
 import { asAppId, timestampOf } from '#libs/model';
 import { until } from '#libs/testkit';
@@ -72,6 +73,27 @@ export function choiceCases(bench: EngineBench, timeoutMs: number): void {
           expect(seen).toBeLessThanOrEqual(most);
         }
       }
+    },
+    timeoutMs,
+  );
+
+  it(
+    'says that a target broke a request off, also on a kept connection and whatever the method, and never asks another one for a POST',
+    async () => {
+      const all = await backends(['a', 'b', 'c']);
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      await bench.route(aService(all));
+      for (let turn = 0; turn < 3; turn += 1) {
+        expect((await bench.ask({ agent, method: 'POST', body: 'x' })).status).toBe(200);
+        const cut = await bench.ask({ agent, method: 'POST', body: 'x', path: '/cut' });
+        expect(cut).toMatchObject({
+          status: 502,
+          text: expect.stringMatching(/^\{"message":"app \/web closed /),
+        });
+        expect((await bench.ask({ agent, path: '/echo' })).status).toBe(200);
+      }
+      expect(all.flatMap(({ seen }) => seen.filter(({ url }) => url === '/cut'))).toHaveLength(3);
+      agent.destroy();
     },
     timeoutMs,
   );

@@ -8,6 +8,10 @@ import { messageBody, quote } from './config-text.js';
 export const SILENCE_MS = 300_000;
 /** Targets that accepted a connection, of one request. As the built-in engine has it. */
 const ATTEMPTS = 3;
+/** Methods that may be repeated (RFC 9110 9.2.2). */
+export const REPEATED = 'GET HEAD OPTIONS TRACE PUT DELETE';
+/** What labels may ask for. */
+const ATTEMPTS_MAX = 10;
 /** Passed over at most, as with the built-in engine. */
 const PASSED_OVER_MAX = 20;
 
@@ -51,7 +55,10 @@ export function refusalsThatCount(service: RouteService, hasLua: boolean): strin
   return `a target that refuses a connection counts as one of its ${attempts} attempts, ${why}`;
 }
 
-/** The first target that accepts costs a request one look at a variable; the others are asked only of requests that come here again. */
+/**
+ * The first target that accepts costs a request two looks; the others are asked only of requests that come here again, and of those that
+ * are never repeated: when their target breaks them off, HAProxy itself would end a kept connection of the client without a word.
+ */
 function limitRules(service: RouteService, attempts: number): string[] {
   const isLast = `{ var(txn.accepted) -m int ge ${attempts - 1} }`;
   const silenceMs = service.policy?.timeouts?.silenceMs ?? SILENCE_MS;
@@ -59,7 +66,8 @@ function limitRules(service: RouteService, attempts: number): string[] {
   return [
     // the longest that HAProxy takes: the target's own time counts
     'tcp-response inspect-delay 24d',
-    'tcp-response content accept if !{ var(txn.accepted) -m found } { int(1),set-var(txn.accepted) -m found }',
+    `tcp-response content accept if { method ${REPEATED} } !{ var(txn.accepted) -m found } { int(1),set-var(txn.accepted) -m found }`,
+    `tcp-response content set-var(txn.accepted) int(${ATTEMPTS_MAX}) if !{ var(txn.accepted) -m found }`,
     `tcp-response content set-var(txn.since) date(0,ms) if ${isLast} !{ var(txn.since) -m found }`,
     // waits until there is a status or there can be none
     `tcp-response content lua.${LUA_ACTION} ${silenceMs} ${bodies} if ${isLast} !{ status ge 100 }`,

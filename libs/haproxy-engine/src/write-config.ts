@@ -8,7 +8,7 @@ import { backendRules } from './backend-rules.js';
 import { JSON_ANSWER, messageBody, nameOf, quote } from './config-text.js';
 import { hostRoutes, httpBackendOf, tcpBackendOf, type HostRoute, type Layout } from './layout.js';
 import { pinEntries, pinLines } from './pins.js';
-import { LUA_FILE, LUA_TEXT, retryDefaults, SILENCE_MS } from './retry-rules.js';
+import { LUA_FILE, LUA_TEXT, REPEATED, retryDefaults, SILENCE_MS } from './retry-rules.js';
 import type { Slots } from './slots.js';
 
 export interface ConfigOptions {
@@ -182,7 +182,7 @@ function forwardedRules({ address, port, tls }: Listener): string[] {
   return [
     'option forwardfor',
     // said once per client: what must not be repeated after a body was sent is not repeated
-    'acl l7_safe method GET HEAD OPTIONS TRACE PUT DELETE',
+    `acl l7_safe method ${REPEATED}`,
     'acl l7_body req.hdr(content-length) -m int gt 0',
     'acl l7_body req.hdr(transfer-encoding) -m found',
     'http-request disable-l7-retry if !l7_safe or l7_body',
