@@ -140,7 +140,7 @@ describeHere('the process of HAProxy', () => {
       expect(await promised(true)).toEqual([status, 'max-age=60']);
       expect(await promised(false)).toEqual([status, undefined]);
     }
-  });
+  }, 60_000);
 
   /** Who answered 30 requests, one after the other. */
   const answers = async (host?: string): Promise<string[]> => {
