@@ -114,8 +114,6 @@ export class PortKeeper {
         // an accept that failed (no file descriptor left): the connection waits or is lost, the listener goes on
         server.removeAllListeners('error').on('error', () => undefined);
         resolve(undefined);
-        // it was closed while it was being opened, when there was nothing to close yet
-        if (this.#ports.get(name) !== port) server.close();
       });
     });
     const port: KeptPort = { name, server, opened, users: new Map(), waiting: [] };
