@@ -1,6 +1,7 @@
 // One request on its way to a task and its answer on the way back, as bytes. The rules of retrying are the full path's (ADR 6): nothing
 // sent (refused): next target, any method. Broken before the first byte of an answer: once more if the request is idempotent
-// and none of its body was sent, on another target, or on a fresh connection to the same one when only the reused connection was bad.
+// and none of its body was sent, on another target, or on a fresh connection to the same one when only the reused connection was bad
+// and no other may be asked (that one is no further attempt).
 import { METHODS } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { readResponseHead, type AnswerTo, type RequestHead, type ResponseHead } from '#libs/http-wire';
@@ -22,6 +23,7 @@ import type { FastWorld } from './fast-parts.js';
 import { BUFFERED_BYTES_MAX, HEAD_LIMITS } from './limits.js';
 import { rewriteRequest, type ForwardedLines } from './request-rewrite.js';
 import type { UpstreamConnection, UpstreamUser } from './upstream-connection.js';
+import type { TargetPool } from './upstream-pool.js';
 import { isJoined, part, writeMessage, type Piece, type Written } from './wire-write.js';
 
 /** RFC 9110 9.2.2. */
@@ -79,6 +81,8 @@ export class FastExchange implements UpstreamUser, AnswerTo {
 
   #tried: Set<TaskId> | undefined;
   readonly #turns = new Turns();
+  /** How often it was given to a target, the same one included. */
+  #asked = 0;
   #repeated = false;
   #cancel: Cancel | undefined;
   #pick: Pick | undefined;
@@ -255,20 +259,26 @@ export class FastExchange implements UpstreamUser, AnswerTo {
       return;
     }
     const { pick } = placed;
-    const { service } = this.#route;
-    const { pools, connectTimeoutMs } = this.#world;
     this.#turns.take();
     this.#pick = pick;
     this.#target = pick.target;
-    const pool = pools.of(service, pick.target);
+    const pool = this.#world.pools.of(this.#route.service, pick.target);
     const idle = fresh ? undefined : pool.take();
-    if (idle) {
-      this.#connection = idle;
-      idle.user = this;
-      this.#send();
+    if (!idle) {
+      this.#open(pool);
       return;
     }
-    const opened = pool.open(this.#world, service.policy?.timeouts?.connectMs ?? connectTimeoutMs);
+    this.#asked += 1;
+    this.#connection = idle;
+    idle.user = this;
+    this.#send();
+  }
+
+  /** Asks the target that is claimed on a connection of its own. */
+  #open(pool: TargetPool): void {
+    const connectMs = this.#route.service.policy?.timeouts?.connectMs ?? this.#world.connectTimeoutMs;
+    this.#asked += 1;
+    const opened = pool.open(this.#world, connectMs);
     opened.user = this;
     this.#connection = opened;
   }
@@ -277,10 +287,9 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     return this.#tried ? { tried: this.#tried } : {};
   }
 
-  #triedNow(): Set<TaskId> {
+  #triedNow(): void {
     this.#tried ??= new Set();
     if (this.#target) this.#tried.add(this.#target.taskId);
-    return this.#tried;
   }
 
   /** Nothing was sent: the next one, whatever the method. */
@@ -291,7 +300,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
   }
 
   #broken(connection: UpstreamConnection, error: Error | undefined): void {
-    const tried = this.#triedNow();
+    this.#triedNow();
     // a kept connection that the target closed just now says nothing about it
     const outcome = connection.reused ? undefined : 'failed';
     if (!this.#mayRepeat(connection.reused)) {
@@ -304,7 +313,14 @@ export class FastExchange implements UpstreamUser, AnswerTo {
       return;
     }
     this.#repeated = true;
-    if (!this.#hasUntried() && this.#target) tried.delete(this.#target.taskId);
+    if (connection.reused && !this.#mayGoOn()) {
+      if (!connection.pool.gone) {
+        this.#sent = false;
+        this.#open(connection.pool);
+        return;
+      }
+      this.#turns.takeBack();
+    }
     this.#release(outcome);
     this.#again(true);
   }
@@ -315,7 +331,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
       !this.#consumed &&
       !this.#heard &&
       IDEMPOTENT.has(this.method) &&
-      (reused || this.#hasUntried()) &&
+      (reused || this.#mayGoOn()) &&
       this.#world.routes.mayRetry(this.#route.service)
     );
   }
@@ -326,9 +342,12 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     this.#place(fresh);
   }
 
-  #hasUntried(): boolean {
-    const service = this.#world.routes.matcher.counterpartOf(this.#route.service);
-    return service?.targets.some(({ taskId }) => this.#tried?.has(taskId) !== true) ?? false;
+  /** There is another target that may be asked. */
+  #mayGoOn(): boolean {
+    const { service } = this.#route;
+    if (this.#turns.areOver(service.policy?.retries?.attempts)) return false;
+    const targets = this.#world.routes.matcher.counterpartOf(service)?.targets ?? [];
+    return targets.some(({ taskId }) => this.#tried?.has(taskId) !== true);
   }
 
   // --- the request
@@ -505,9 +524,8 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     const { service } = this.#route;
     const retries = service.policy?.retries;
     if (!retries?.on?.includes(status) || this.#consumed || !IDEMPOTENT.has(this.method)) return false;
-    if (this.#turns.areOver(retries.attempts)) return false;
     this.#triedNow();
-    if (!this.#hasUntried() || !this.#world.routes.mayRetry(service)) return false;
+    if (!this.#mayGoOn() || !this.#world.routes.mayRetry(service)) return false;
     this.#dropConnection();
     this.#release(outcomeOf(status));
     this.#again(false);
@@ -637,7 +655,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
       requestId: this.#requestId,
       status: this.#status,
       durationMs: performance.now() - this.#startedAt,
-      retries: Math.max(0, this.#turns.taken - 1),
+      retries: Math.max(0, this.#asked - 1),
       bytesOut: this.#ownBytes || (this.#answerBody?.bytes ?? 0),
       abortedBy: this.#abortedBy,
     });

@@ -1,11 +1,11 @@
 // One HTTP request on its way to a task, whatever client and task speak: choose a target, ask it, and when that fails decide by what was
 // already sent. Nothing sent (connect failed): next target, any method. A connection that breaks before the first byte of an answer:
 // once more if the request is idempotent and its body untouched, on another target, or on a fresh connection to the same one when only
-// the reused connection was bad (ADR 6). Else 502.
+// the reused connection was bad and no other may be asked: that is no further attempt (ADR 6). Else 502.
 import { METHODS } from 'node:http';
 import type { Transform, Writable } from 'node:stream';
 import type { TaskId } from '#libs/model';
-import type { RouteService } from '#libs/routing';
+import type { RouteService, RouteTarget } from '#libs/routing';
 import type { Clock } from '#libs/time';
 import type { AdmittedRequest, OwnAnswer } from '../admission/admit.js';
 import { stickyCookie } from '../admission/sticky-cookie.js';
@@ -178,7 +178,6 @@ export class Exchange {
   #answered(attempt: Attempt, answer: UpstreamAnswer): void {
     if (attempt.over) return answer.body.destroy() as unknown as void;
     if (this.#mayAskAnother(attempt, answer)) {
-      this.#repeated = true;
       this.#over(attempt, GATEWAY_FAILURES.has(answer.status) ? 'failed' : 'ok');
       attempt.call?.abandon();
       answer.body.destroy();
@@ -241,10 +240,9 @@ export class Exchange {
   #mayAskAnother(attempt: Attempt, { status }: UpstreamAnswer): boolean {
     return (
       this.#service.policy?.retries?.on?.includes(status) === true &&
-      !this.#repeated &&
       attempt.call?.consumed !== true &&
       IDEMPOTENT.has(this.#client.method) &&
-      this.#hasUntried() &&
+      this.#mayGoOn() &&
       this.#parts.routes.mayRetry(this.#service)
     );
   }
@@ -260,31 +258,49 @@ export class Exchange {
       this.#turns.noteRefusal(error);
       return this.#next(false);
     }
-    this.#over(attempt, call.unseen ? undefined : 'failed');
-    if (this.#mayRepeat(call)) {
-      this.#repeated = true;
-      if (!this.#hasUntried()) {
-        this.#tried.delete(attempt.pick.target.taskId);
-        this.#turns.takeBack();
-      }
-      return this.#next(true);
-    }
+    if (this.#mayRepeat(call, error)) return this.#repeat(attempt, outcomeOf(call, error));
+    this.#over(attempt, outcomeOf(call, error));
     this.#giveUp(call, error);
   }
 
-  #mayRepeat(call: UpstreamCall): boolean {
-    if (this.#repeated || call.timedOut || call.consumed) return false;
+  #repeat(attempt: Attempt, outcome: Outcome | undefined): void {
+    this.#repeated = true;
+    if (!this.#mayGoOn()) {
+      if (this.#isRouted(attempt.pick.target)) {
+        // the claim stays
+        attempt.over = true;
+        attempt.leave();
+        return this.#forward(attempt.pick, true);
+      }
+      this.#turns.takeBack();
+    }
+    this.#over(attempt, outcome);
+    this.#next(true);
+  }
+
+  #mayRepeat(call: UpstreamCall, error: Error): boolean {
+    if (this.#repeated || call.timedOut || call.consumed || error instanceof InvalidAnswer) return false;
     if (call.unseen) return true;
     return (
       IDEMPOTENT.has(this.#client.method) &&
-      (call.reused || this.#hasUntried()) &&
+      (call.reused || this.#mayGoOn()) &&
       this.#parts.routes.mayRetry(this.#service)
     );
   }
 
-  #hasUntried(): boolean {
-    const service = this.#parts.routes.matcher.counterpartOf(this.#service);
-    return service?.targets.some(({ taskId }) => !this.#tried.has(taskId)) ?? false;
+  /** There is another target that may be asked. */
+  #mayGoOn(): boolean {
+    if (this.#turns.areOver(this.#service.policy?.retries?.attempts)) return false;
+    return this.#targets.some(({ taskId }) => !this.#tried.has(taskId));
+  }
+
+  #isRouted({ taskId }: RouteTarget): boolean {
+    return this.#targets.some((each) => each.taskId === taskId);
+  }
+
+  /** In the table of this moment. */
+  get #targets(): readonly RouteTarget[] {
+    return this.#parts.routes.matcher.counterpartOf(this.#service)?.targets ?? [];
   }
 
   #giveUp(call: UpstreamCall, error: Error): void {
@@ -390,6 +406,15 @@ export class Exchange {
     return `app ${this.#service.appId}`;
   }
 }
+
+/** What a call that ended without an answer says about its target: of a kept connection that was closed just now, nothing. */
+function outcomeOf({ timedOut, unseen, reused }: UpstreamCall, error: Error): Outcome | undefined {
+  if (timedOut || error instanceof InvalidAnswer || isReset(error)) return unseen ? undefined : 'failed';
+  return unseen || reused ? undefined : 'failed';
+}
+
+/** One stream of HTTP/2, by the target. */
+const isReset = (error: Error): boolean => 'code' in error && error.code === 'ERR_HTTP2_STREAM_ERROR';
 
 const isEventStream = (headers: readonly string[]): boolean =>
   headers.some(

@@ -173,6 +173,7 @@ class H2cCall implements UpstreamCall {
   #fail(error: Error): void {
     if (this.#over) return;
     this.#over = true;
+    if (!this.connected) return this.#events.failed(causeOf(error));
     const code = this.#stream?.rstCode;
     this.unseen = code === constants.NGHTTP2_REFUSED_STREAM;
     this.#events.failed(isBeyondNode(error, code) ? new InvalidAnswer(BEYOND_NODE) : error);
@@ -189,6 +190,12 @@ function faultOfHead(raw: readonly string[]): string | undefined {
 }
 /** Colon, blank and line end. */
 const LINE_FRAME = 4;
+
+/** Streams of a session that could not connect are told of a cancel; why is what says whether the target refused, or we could not even ask. */
+const causeOf = (error: Error): Error => (isError(error.cause) ? error.cause : error);
+
+const isError = (value: unknown): value is Error =>
+  typeof value === 'object' && value !== null && 'name' in value && 'message' in value;
 
 /** A head so long that node does not hand it over: it resets the stream, or ends a session for too many frames of one head. */
 const isBeyondNode = (error: Error, code: number | undefined): boolean =>

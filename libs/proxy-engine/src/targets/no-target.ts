@@ -20,7 +20,8 @@ export function whyNoTarget(
   if (seats.length === 0)
     return noTarget(isOnItsWay(now.emptyReason) ? 'starting' : 'empty', cannot(now, now.emptyReason));
   const tried = wish.tried?.size ?? 0;
-  if (tried === 0) return queueRefusal('queue-full', now, 0);
+  if (tried === 0 && now.policy?.limits?.connectionsPerTarget !== undefined)
+    return queueRefusal('queue-full', now, 0);
   const what = `${tried} of its ${seats.length} instances were tried, ${triedResult(pool, wish)}`;
   if (!pool.allOut) return noTarget('all-tried', cannot(now, what));
   return noTarget('all-ejected', cannot(now, `${what}; all of them are left out for a while`));
