@@ -95,7 +95,7 @@ afterAll(async () => {
 beforeEach(async () => {
   const { body } = await plane.send('GET', '/v3/proxies');
   for (const { id } of (body as { proxies: { id: string }[] }).proxies) {
-    expect((await plane.send('DELETE', `/v3/proxies/${id}`)).status).toBe(200);
+    expect((await report(id, {}, { leaving: true })).status).toBe(200);
   }
 });
 
@@ -195,6 +195,56 @@ describe('the proxies of a way', () => {
   });
 });
 
+describe('a registered proxy', () => {
+  it('is listed with what it says of itself, over a change of the leader', async () => {
+    const about = { engine: 'haproxy', host: 'edge-1', worker: { index: 2, of: 4 } };
+    expect((await report('p1', {}, { about })).status).toBe(200);
+    const { body } = await plane.send('GET', '/v3/proxies');
+    expect(body).toMatchObject({
+      newest: { epoch: expect.any(Number), number: expect.any(Number) },
+      proxies: [{ id: 'p1', about, heardAt: expect.stringMatching(/Z$/), confirmed: { number: 0 } }],
+    });
+    await plane.end('SIGKILL');
+    await plane.start();
+    const { proxies: after } = (await plane.send('GET', '/v3/proxies')).body as { proxies: object[] };
+    expect(after).toMatchObject([{ id: 'p1', about }]);
+    // not heard by this leader
+    expect(after[0]).not.toHaveProperty('heardAt');
+    expect((await report('bad', {}, { about: { engine: 1 } as never })).status).toBe(422);
+  });
+
+  it('cannot be removed while it lives', async () => {
+    await proxies({ p1: {} });
+    expect(await plane.send('DELETE', '/v3/proxies/p1')).toMatchObject({
+      status: 409,
+      body: { message: expect.stringMatching(/p1 \(p1:8000\) lives: .* Stop it/) },
+    });
+    expect(await served('/db')).toEqual(['service-port: p1']);
+    const removed = async (): Promise<boolean> =>
+      (await plane.send('DELETE', '/v3/proxies/p1')).status === 200;
+    await until('the lease to end', removed, { withinMs: 4 * PROXY_LEASE_MS });
+    expect((await plane.send('DELETE', '/v3/proxies/p1')).status).toBe(404);
+  });
+
+  it('has its warnings with those of the app that they are about, once however many workers say it', async () => {
+    const own = 'app /shop/web: the HAProxy engine does not carry out this';
+    const port = 'service port 10003 is not opened: another process listens on it';
+    const warnings = [own, port, 'app /shop/web-2: of another one', 'service port 100030 is none of ours'];
+    for (const id of ['p1', 'p2'])
+      expect((await report(id, {}, { address: 'edge:80', warnings })).status).toBe(200);
+    expect((await report('p3', {}, { address: 'edge-3:80', warnings: [port] })).status).toBe(200);
+    const warned = async (app: string): Promise<string[]> =>
+      ((await plane.send('GET', `/v3/apps${app}/warnings`)).body as { warnings: string[] }).warnings.filter(
+        (text) => /^prox/.test(text),
+      );
+    expect(await warned('/shop/web')).toEqual([`proxy edge:80: ${own}`]);
+    expect(await warned('/db')).toEqual([`proxies edge:80, edge-3:80: ${port}`]);
+    expect(await warned('/job')).toEqual([]);
+    for (const id of ['p1', 'p2', 'p3']) await report(id, {}, { leaving: true });
+    expect(await warned('/db')).toEqual([]);
+  });
+});
+
 describe('what is asked or told wrongly', () => {
   it('is an app that is not there, or no id of one', async () => {
     expect(await ask('?app=/none')).toMatchObject({
@@ -232,7 +282,7 @@ describe('what is asked or told wrongly', () => {
         listens,
         422,
       ]);
-    expect((await plane.send('GET', '/v3/proxies')).body).toEqual({ proxies: [] });
+    expect((await plane.send('GET', '/v3/proxies')).body).toMatchObject({ proxies: [] });
     expect((await report('ok', { groups: many.slice(1) })).status).toBe(200);
   });
 });

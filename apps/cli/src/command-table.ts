@@ -7,6 +7,7 @@ import { deployCommand } from './commands/deploy.command.js';
 import { explainCommand } from './commands/explain.command.js';
 import { logsCommand } from './commands/logs.command.js';
 import { planCommand } from './commands/plan.command.js';
+import { proxiesCommand } from './commands/proxies.command.js';
 import { removeCommand } from './commands/remove.command.js';
 import { restartCommand } from './commands/restart.command.js';
 import { rollbackCommand } from './commands/rollback.command.js';
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   restartCommand,
   rollbackCommand,
   trafficCommand,
+  proxiesCommand,
   removeCommand,
 ];
 

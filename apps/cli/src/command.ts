@@ -17,6 +17,8 @@ export interface Command {
   readonly maxOperands: number;
   readonly summary: string;
   readonly options: readonly Option[];
+  /** For the usage: what the operands may be, a line each. */
+  readonly notes?: readonly string[];
   /** For the usage, where they are not those of every command. */
   readonly exitCodes?: string;
   run(context: CommandContext): Promise<number>;

@@ -8,6 +8,7 @@ import {
 } from '#libs/api-client';
 import type { CommandContext } from './command.js';
 import { CommandFailed } from './exit.js';
+import { inCliWords } from './output/cli-words.js';
 import { healthWord } from './output/app-lines.js';
 
 const POLL_MS = 250;
@@ -33,7 +34,7 @@ export async function followDeployment(
       shown = line;
       shownAt = performance.now();
     } else if (performance.now() - shownAt > EXPLAIN_AFTER_MS) {
-      for (const reason of await reasons(context, running)) output.progress(`  ${reason}`);
+      for (const reason of await reasons(context, running)) output.progress(`  ${inCliWords(reason)}`);
       shownAt = Number.POSITIVE_INFINITY;
     }
     if (performance.now() > deadline) {

@@ -4,6 +4,7 @@ import { ConfigurationError } from '#libs/configuration';
 import { COMMANDS, runCommand } from './command-table.js';
 import { CommandFailed } from './exit.js';
 import { fitting } from './output/wrap.js';
+import { inCliWords } from './output/cli-words.js';
 import { inWords } from './output/error-words.js';
 import { usage, usageOf } from './usage.js';
 
@@ -41,9 +42,9 @@ function report(error: unknown): number {
     return 3;
   }
   if (error instanceof ApiError) {
-    process.stderr.write(`longrun: ${error.message}\n`);
+    process.stderr.write(`longrun: ${inCliWords(error.message)}\n`);
     for (const { path, errors } of error.details)
-      process.stderr.write(`  ${path}: ${errors.map(inWords).join('; ')}\n`);
+      process.stderr.write(`  ${path}: ${errors.map((each) => inCliWords(inWords(each))).join('; ')}\n`);
     if (error.message.includes('force=true')) process.stderr.write('--force does that here.\n');
     return 1;
   }

@@ -35,6 +35,7 @@ export function usageOf(command: Command): string {
     '',
     command.summary,
     '',
+    ...(command.notes ? [...command.notes, ''] : []),
     ...describeOptions([...command.options, ...COMMON_OPTIONS]),
     '',
     `Exit codes: ${command.exitCodes ?? EXIT_CODES}.`,

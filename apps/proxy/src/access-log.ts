@@ -29,7 +29,7 @@ export class AccessLog implements Observer {
   #stream: Writable;
   #text = '';
   #timer: NodeJS.Timeout | undefined;
-  #isBroken = false;
+  #problem: string | undefined;
   #written = 0;
   #dropped = 0;
 
@@ -44,10 +44,15 @@ export class AccessLog implements Observer {
     return { written: this.#written, dropped: this.#dropped };
   }
 
+  /** Why nothing is written, until it is opened anew. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
   ended(record: RequestRecord): void {
     const { sample } = this.#options;
     if (!isFailure(record) && (sample <= 0 || (sample < 1 && this.#random() >= sample))) return;
-    if (this.#isBroken || this.#text.length + this.#stream.writableLength > WAITING_MAX) {
+    if (this.#problem !== undefined || this.#text.length + this.#stream.writableLength > WAITING_MAX) {
       this.#dropped += 1;
       return;
     }
@@ -63,7 +68,7 @@ export class AccessLog implements Observer {
     // standard output cannot be opened anew
     if (this.#options.file === '-') return;
     const before = this.#stream;
-    this.#isBroken = false;
+    this.#problem = undefined;
     this.#stream = this.#open();
     before.end();
     // a pipe that nobody reads never ends
@@ -73,7 +78,7 @@ export class AccessLog implements Observer {
   /** Resolves when all is written, or after 2 s. */
   close(): Promise<void> {
     this.#flush();
-    if (this.#stream === process.stdout || this.#isBroken) return Promise.resolve();
+    if (this.#stream === process.stdout || this.#problem !== undefined) return Promise.resolve();
     return new Promise((resolve) => {
       // whoever waits for its end is told by "close", too
       const timer = setTimeout(() => this.#stream.destroy(), CLOSE_MS_MAX);
@@ -89,11 +94,11 @@ export class AccessLog implements Observer {
     const { file, onProblem } = this.#options;
     const stream = openLog(file);
     stream.on('error', (error) => {
-      if (this.#stream !== stream || this.#isBroken) return;
-      this.#isBroken = true;
+      if (this.#stream !== stream || this.#problem !== undefined) return;
       const name = file === '-' ? 'on standard output' : file;
       const remedy = file === '-' ? 'start the proxy anew' : 'SIGHUP opens it again';
-      onProblem(`the access log ${name} cannot be written: ${error.message}; ${remedy}`);
+      this.#problem = `the access log ${name} cannot be written: ${error.message}; ${remedy}`;
+      onProblem(this.#problem);
     });
     return stream;
   }
@@ -101,7 +106,7 @@ export class AccessLog implements Observer {
   #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#text === '' || this.#isBroken) return;
+    if (this.#text === '' || this.#problem !== undefined) return;
     this.#stream.write(this.#text);
     this.#text = '';
   }

@@ -43,7 +43,10 @@ function stopOnSignals(stop: () => Promise<void>, { insist }: { readonly insist:
 
 function fail(error: unknown): never {
   const message = error instanceof Error ? error.message : String(error);
-  logger.error({ event: 'failed' }, message);
+  // a person at a terminal gets words; logs, and who reads them, a line of the log
+  if (error instanceof ConfigurationError && process.stderr.isTTY)
+    process.stderr.write(`longrun proxy: ${message}\n`);
+  else logger.error({ event: 'failed' }, message);
   process.exit(error instanceof ConfigurationError ? 2 : 1);
 }
 
@@ -69,7 +72,10 @@ async function runPrimary(): Promise<void> {
   reopenOnSignals(() => serving.reopenLog());
   const port = await serving.start(settings.workers);
   const opened = await admin?.start();
-  if (opened && 'problem' in opened) logger.warn({}, opened.problem);
+  if (opened && 'problem' in opened) {
+    logger.warn({}, opened.problem);
+    serving.setNotices([opened.problem]);
+  }
   const isOpen = opened !== undefined && 'port' in opened;
   sayListeners({ ...settings, port, admin: { ...settings.admin, port: isOpen ? opened.port : 0 } });
   logger.info({ event: 'ready', port }, `proxy serves at ${settings.bind}:${port}`);
@@ -91,7 +97,7 @@ async function runWorker(index: string): Promise<void> {
   const settings = readSettings(process.argv.slice(2), process.env);
   const folder = new DataFolder(join(settings.dataDir, `worker-${index}`));
   const ports = new PortsOfPrimary((request) => process.send?.(request, undefined, {}, () => undefined));
-  const worker = new ProxyWorker({ settings, folder, logger, listen: ports.listen });
+  const worker = new ProxyWorker({ settings, folder, logger, index: Number(index), listen: ports.listen });
   // Ctrl-C and systemd signal every process of the group, and then the primary says it again; when that is forced we go with it
   stopOnSignals(() => worker.stop(), { insist: false });
   // the primary passes it on; a signal to the whole group must not end a worker

@@ -50,6 +50,11 @@ export class Observing implements Observer {
     this.#tableAt = performance.now();
   }
 
+  /** What is wrong at the moment. */
+  warnings(): readonly string[] {
+    return this.#log?.problem === undefined ? [] : [this.#log.problem];
+  }
+
   reopenLog(): void {
     this.#log?.reopen();
   }

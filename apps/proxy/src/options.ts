@@ -1,5 +1,5 @@
 // The options of `longrun proxy`, and what they come to.
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { PROXY_GROUPS_MAX } from '#libs/agent-protocol';
 import {
   ConfigurationError,
@@ -140,7 +140,7 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
     haproxyProgram: settings.text('haproxy-program'),
     ...tlsOf(settings),
     ...dnsOf(settings),
-    warnings: [...settings.warnings, ...withoutEffect(settings)],
+    warnings: [...settings.warnings, ...withoutEffect(settings), ...openToken(settings)],
   };
 }
 
@@ -152,6 +152,13 @@ function groupsOf(settings: Settings): readonly string[] {
       `--groups takes at most ${PROXY_GROUPS_MAX} names of at most ${GROUP_NAME_MAX} characters; * serves all`,
     );
   return groups;
+}
+
+/** As agents say it. */
+function openToken(settings: Settings): string[] {
+  const file = settings.optional('token-file');
+  const isOpen = file !== undefined && ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0;
+  return isOpen ? [`--token-file ${file} can be read by other users; run chmod 600 on it`] : [];
 }
 
 /** Options that the chosen engine does not carry out. */

@@ -1,7 +1,8 @@
 // The proxy as a process, against a control plane that the test speaks for.
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { freePort, until } from '#libs/testkit';
@@ -147,6 +148,39 @@ describe('the proxy process', () => {
     const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
     expect(lines).toHaveLength(20);
     expect(lines.join()).not.toContain('secret');
+  }, 60_000);
+
+  it('tells the control plane what it is, and of a port and a log that it cannot have, while these last', async () => {
+    const other = createServer();
+    const adminPort = await bed.serve(other);
+    const folder = join(bed.data, 'logs');
+    bed.controlPlane.table = aTable(1, [bed.backendPort]);
+    const proxy = bed.start(
+      ...['--workers', '2', '--proxy-admin-port', String(adminPort)],
+      ...['--access-log', join(folder, 'access.log')],
+    );
+    await proxy.ready();
+    const said = (id: string): string =>
+      bed.controlPlane.reports
+        .filter((each) => each.id === id)
+        .at(-1)
+        ?.report.warnings.join('; ') ?? '';
+    const ids = (): string[] => [...new Set(bed.controlPlane.reports.map(({ id }) => id))];
+    const each = (matches: RegExp): boolean =>
+      ids().length === 2 && ids().every((id) => matches.test(said(id)));
+    await until('both to be told', () =>
+      each(
+        /the access log .* cannot be written.*SIGHUP.*admin endpoint .* choose another --proxy-admin-port/,
+      ),
+    );
+    const workers = bed.controlPlane.reports.map(({ report }) => report.about?.worker?.index);
+    expect([...new Set(workers)].sort()).toEqual([1, 2]);
+    expect(bed.controlPlane.reports[0]?.report.about).toMatchObject({
+      ...{ engine: 'builtin', host: hostname(), worker: { of: 2 } },
+    });
+    mkdirSync(folder);
+    proxy.child.kill('SIGHUP');
+    await until('the log to be no problem any more', () => each(/^(?!.*access log).*admin endpoint/));
   }, 60_000);
 
   const itWithHaproxy = spawnSync('haproxy', ['-v']).status === 0 ? it : it.skip;

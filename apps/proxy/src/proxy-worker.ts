@@ -22,6 +22,8 @@ export interface ProxyWorkerParts {
   /** Of this worker alone. */
   readonly folder: DataFolder;
   readonly logger: Logger;
+  /** Which of several, from 1. Absent: it is the only one. */
+  readonly index?: number;
   /** Of one of several workers. Absent: it listens itself. */
   readonly listen?: Listen;
 }
@@ -37,7 +39,7 @@ export class ProxyWorker implements AdminSource {
   readonly #remembered: () => Promise<void>;
   #notices: readonly string[] = [];
 
-  constructor({ settings, folder, logger, listen }: ProxyWorkerParts) {
+  constructor({ settings, folder, logger, index, listen }: ProxyWorkerParts) {
     const clock = new SystemClock();
     const observing = new Observing({
       ...(settings.accessLog ? { accessLog: settings.accessLog } : {}),
@@ -75,7 +77,7 @@ export class ProxyWorker implements AdminSource {
       user: {
         swap,
         inFlight: () => engine.inFlight(),
-        warnings: () => [...engine.warnings(), ...this.#notices, ...fromStart],
+        warnings: () => [...engine.warnings(), ...observing.warnings(), ...this.#notices, ...fromStart],
       },
       traffic: observing.source(() => this.#engine.standings()),
       proxyId: folder.identity(randomIds),
@@ -86,6 +88,11 @@ export class ProxyWorker implements AdminSource {
         appPaths: settings.appPaths,
         ...(settings.groups.length > 0 ? { groups: settings.groups } : {}),
         servicePorts: settings.servicePorts,
+      },
+      about: {
+        engine: settings.engine,
+        host: hostname(),
+        ...(index === undefined ? {} : { worker: { index, of: settings.workers } }),
       },
       controlPlanes: settings.controlPlanes,
       memory,
@@ -110,7 +117,7 @@ export class ProxyWorker implements AdminSource {
     await this.#observing.close();
   }
 
-  /** What the primary says of the other workers, for the warnings of this one's reports. */
+  /** What the primary says, of the other workers for example, for the warnings of this one's reports. */
   setNotices(notices: readonly string[]): void {
     this.#notices = notices;
   }

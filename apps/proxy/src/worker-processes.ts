@@ -50,6 +50,7 @@ export class WorkerProcesses implements AdminSource {
   readonly #deaths = new Map<number, { count: number; notice: string }>();
   readonly #startedAt = new Map<number, number>();
   readonly #asked = new Map<number, (answer: unknown) => void>();
+  #notices: readonly string[] = [];
   #question = 0;
   #stopping = false;
 
@@ -102,6 +103,12 @@ export class WorkerProcesses implements AdminSource {
       if (worker.isConnected()) worker.send({ type: 'reopen-log', question: 0 } satisfies WorkerQuestion);
   }
 
+  /** What the primary has to say beside the deaths of workers. */
+  setNotices(notices: readonly string[]): void {
+    this.#notices = notices;
+    this.#tell();
+  }
+
   /** How long to wait before it is started again, ms. */
   #countDeath(index: number, how: string): number {
     const lived = performance.now() - (this.#startedAt.get(index) ?? 0);
@@ -120,11 +127,12 @@ export class WorkerProcesses implements AdminSource {
 
   /** Only workers report to the control plane; those that live tell of the others. */
   #tell(): void {
-    const notices = [...this.#deaths].flatMap(([index, { notice }]) => {
+    const deaths = [...this.#deaths].flatMap(([index, { notice }]) => {
       const lives = this.#workers.get(index)?.isConnected() === true;
       const isOver = lives && performance.now() - (this.#startedAt.get(index) ?? 0) >= LIVED_MS;
       return notice === '' || isOver ? [] : [notice];
     });
+    const notices = [...this.#notices, ...deaths];
     for (const worker of this.#workers.values())
       if (worker.isConnected())
         worker.send({ type: 'notices', question: 0, notices } satisfies WorkerQuestion, () => undefined);

@@ -46,6 +46,25 @@ describe('a process under supervision', () => {
     expect(readFileSync(folder.in('records', 'part.json'), 'utf8')).toContain(String(child.pid));
   }, 30_000);
 
+  it('gets a signal that it handles, and runs on', async () => {
+    const listening = join(path, 'listening.mjs');
+    writeFileSync(
+      listening,
+      "process.on('SIGHUP', () => console.log('opened anew'));\nsetInterval(() => undefined, 1_000);\nconsole.log('ready');\n",
+    );
+    const spec = { name: 'listening', script: listening, args: [], env: {} };
+    const part = new Child(spec, folder, silentLogger, () => undefined);
+    part.signal('SIGHUP'); // it does not run yet
+    part.start();
+    const { pid } = part;
+    const log = (): string => readFileSync(folder.logPath('listening'), 'utf8');
+    await until('its start', () => log().includes('ready'));
+    part.signal('SIGHUP');
+    await until('its answer', () => log().includes('opened anew'));
+    expect([part.isRunning, part.pid]).toEqual([true, pid]);
+    await part.stop(0);
+  }, 30_000);
+
   it('is started again with a word why it ended, its own and not that of an earlier one', async () => {
     const failing = join(path, 'failing.mjs');
     const line = (pid: string): string =>

@@ -82,6 +82,11 @@ export class Child {
     this.#watch(performance.now());
   }
 
+  /** For what it does at a signal while it runs on. */
+  signal(signal: NodeJS.Signals): void {
+    if (this.#identity) signalProcess(this.#identity, signal);
+  }
+
   /** SIGTERM, and SIGKILL after the grace time; it is not started again. */
   async stop(graceMs: number): Promise<void> {
     this.#wanted = false;

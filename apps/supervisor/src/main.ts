@@ -63,7 +63,10 @@ async function up(): Promise<number> {
   process.on('SIGHUP', () => {
     if (isAtTerminal) return ask('the terminal is gone');
     unwatch(); // npm ends with the terminal, even under nohup
+    supervisor.reopenLogs();
   });
+  // the same at a terminal, whose end is a SIGHUP
+  process.on('SIGUSR1', () => supervisor.reopenLogs());
 
   let failure: unknown;
   try {

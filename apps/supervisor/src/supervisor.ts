@@ -106,6 +106,11 @@ export class Supervisor {
     await deployFiles(this.settings, { url: this.#url, proxyUrl: this.#proxyUrl }, this.say, signal);
   }
 
+  /** The access log was moved away: the proxy opens it anew. */
+  reopenLogs(): void {
+    this.#children.get('proxy')?.signal('SIGHUP');
+  }
+
   /** Tasks, agent, proxy, control plane, Postgres; resolves when all are gone. `forced` fires at the second Ctrl-C. */
   async stop(forced: AbortSignal): Promise<{ tasksLeft: number }> {
     if (this.#logTimer) clearInterval(this.#logTimer);

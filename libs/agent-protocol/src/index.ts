@@ -17,7 +17,13 @@ export type {
   Welcome,
 } from './messages.js';
 export { PROXY_GROUPS_MAX, PROXY_LEASE_MS, PROXY_RENEW_MS, ROUTES_HEARTBEAT_MS } from './proxy-messages.js';
-export type { ProxyListens, ProxyReport, ProxyReportAnswer, RoutesLine } from './proxy-messages.js';
+export type {
+  ProxyAbout,
+  ProxyListens,
+  ProxyReport,
+  ProxyReportAnswer,
+  RoutesLine,
+} from './proxy-messages.js';
 export {
   LATENCY_BUCKETS,
   latencyBound,

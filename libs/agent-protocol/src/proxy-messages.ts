@@ -29,6 +29,16 @@ export interface ProxyListens {
 /** Names of groups that one proxy may be told; each has 1 to 300 characters. */
 export const PROXY_GROUPS_MAX = 1_000;
 
+/** What people tell proxies apart by. */
+export interface ProxyAbout {
+  /** `builtin` or `haproxy`; later releases may have others. */
+  readonly engine: string;
+  /** Name of the host that it runs on. */
+  readonly host: string;
+  /** Of several processes of one proxy, which each report for themselves: which one this is, from 1, and of how many. */
+  readonly worker?: { readonly index: number; readonly of: number };
+}
+
 /** Body of `POST /v3/proxies/ID`. */
 export interface ProxyReport {
   readonly cluster: string | null;
@@ -37,12 +47,18 @@ export interface ProxyReport {
   readonly run?: string;
   /** Absent: a proxy of an older release. */
   readonly listens?: ProxyListens;
+  /** Absent: a proxy of an older release. */
+  readonly about?: ProxyAbout;
   /** Highest epoch seen, kept on disk. */
   readonly epoch: number;
   /** Confirmed: swapped in every worker, no new request can pick what left before it. */
   readonly confirmed: { readonly epoch: number; readonly number: number };
   /** By task id: requests, WebSockets and TCP connections in flight to tasks that are not in the confirmed table. */
   readonly inFlight: Readonly<Record<string, number>>;
+  /**
+   * In words. One that begins with `app ID` or `service port NUMBER` is about that app, or the app that asks for that port, and is shown
+   * with its own warnings as well.
+   */
   readonly warnings: readonly string[];
   /** True when it leaves for good (ordered stop): its lease ends at once. */
   readonly leaving: boolean;

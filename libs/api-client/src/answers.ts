@@ -84,6 +84,8 @@ export interface EndedDeployment {
 
 /** `/v3/proxies` */
 export interface ProxiesAnswer {
+  /** The table that all of them should have. Absent: a server of an older release. */
+  readonly newest?: { readonly epoch: number; readonly number: number };
   readonly proxies: readonly {
     readonly id: string;
     /** `HOST:PORT` of the main port. */
@@ -91,7 +93,20 @@ export interface ProxiesAnswer {
     readonly live: boolean;
     readonly warnings: readonly string[];
     /** Absent: a proxy of an older release. */
-    readonly listens?: { readonly httpsPort?: number; readonly appPaths: boolean };
+    readonly listens?: {
+      readonly httpsPort?: number;
+      readonly appPaths: boolean;
+      readonly groups?: readonly string[];
+    };
+    /** Absent: a proxy, or a server, of an older release. */
+    readonly about?: {
+      readonly engine: string;
+      readonly host: string;
+      readonly worker?: { readonly index: number; readonly of: number };
+    };
+    readonly confirmed: { readonly epoch: number; readonly number: number };
+    readonly confirmedSince?: string;
+    readonly heardAt?: string;
   }[];
 }
 

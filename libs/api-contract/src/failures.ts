@@ -111,6 +111,13 @@ export const failures = {
       'unauthorized',
       'Credentials are missing or wrong. Send them in the Authorization header.',
     ),
+  /** Of an agent or a proxy, which shows a token. */
+  wrongToken: (role: 'agent' | 'proxy') =>
+    new LongrunError(
+      'unauthorized',
+      `The token is missing or is not that of ${role === 'agent' ? 'agents' : 'proxies'}. Give it by --token-file or LONGRUN_TOKEN: the one that the control plane ` +
+        `got by --${role}-token-file; with "longrun up" the member "${role}" of tokens.json in its --data-dir.`,
+    ),
   forbidden: (what: string) => new LongrunError('forbidden', `These credentials do not allow to ${what}.`),
   foreignOrigin: (origin: string) =>
     new LongrunError('foreign-origin', `Requests from web pages of ${origin} are refused.`),

@@ -64,7 +64,7 @@ export const SERVING_OPTIONS: readonly Option[] = [
   {
     name: 'access-log',
     kind: 'text',
-    help: 'file for a JSON line per request, or - for standard output; SIGHUP opens it anew',
+    help: 'file for a JSON line per request, or - for standard output; SIGHUP or SIGUSR1 opens it anew (`up` at a terminal: SIGUSR1)',
   },
   {
     name: 'access-log-sample',

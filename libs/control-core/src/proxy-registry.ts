@@ -4,7 +4,7 @@ import { failures } from '#libs/api-contract';
 import { PROXY_LEASE_MS, type ProxyReport, type ProxyReportAnswer } from '#libs/agent-protocol';
 import type { AppId, ClusterId, ProxyId, ProxyNode } from '#libs/model';
 import type { Lane } from './lane.js';
-import { ProxyRuns } from './proxy-runs.js';
+import { ProxyRuns, type StandingOfAll } from './proxy-runs.js';
 import { TrafficMeter } from './traffic-meter.js';
 import type { WorkingSet } from './working-set.js';
 
@@ -22,6 +22,8 @@ export class ProxyRegistry {
   readonly traffic = new TrafficMeter();
   readonly #parts: ProxyRegistryParts;
   readonly #runs = new ProxyRuns();
+  /** Since when each has confirmed the table that it has; as far as this process has seen. */
+  readonly #confirmedSince = new Map<ProxyId, number>();
 
   constructor(parts: ProxyRegistryParts) {
     this.#parts = parts;
@@ -32,7 +34,7 @@ export class ProxyRegistry {
    * within one office (`before`: loaded anew after a conflict) they go on.
    */
   takeOffice(workingSet: WorkingSet, now: number, before: WorkingSet | null): void {
-    if (!before) this.#runs.clear();
+    if (!before) this.#runs.startAnew(workingSet.proxies.values(), now);
     for (const proxy of workingSet.proxies.values()) {
       const known = before?.proxies.get(proxy.id);
       workingSet.noteProxy(
@@ -41,6 +43,11 @@ export class ProxyRegistry {
           : { ...proxy, leaseUntil: now + PROXY_LEASE_MS, isUnheard: true },
       );
     }
+  }
+
+  /** Epoch ms; undefined: since before this process led. */
+  confirmedSince(id: ProxyId): number | undefined {
+    return this.#confirmedSince.get(id);
   }
 
   async report(id: ProxyId, report: ProxyReport): Promise<ProxyReportAnswer> {
@@ -58,13 +65,18 @@ export class ProxyRegistry {
       this.#check(report, workingSet);
       const known = workingSet.proxies.get(id);
       const standing = this.#runs.standing(id, report, now);
+      const {
+        shown,
+        leaseUntil,
+        confirmed = report.confirmed,
+        inFlight = {},
+      }: Partial<StandingOfAll> = standing ?? {};
+      const { address, listens, about, warnings } = shown ?? report;
       const proxy: ProxyNode = {
-        id,
-        address: report.address,
-        ...(report.listens ? { listens: report.listens } : {}),
-        leaseUntil: now + PROXY_LEASE_MS,
-        ...(standing ?? { confirmed: report.confirmed, inFlight: {} }),
-        warnings: report.warnings,
+        ...{ id, address, confirmed, inFlight, warnings },
+        ...(listens ? { listens } : {}),
+        ...(about ? { about } : {}),
+        leaseUntil: leaseUntil ?? now + PROXY_LEASE_MS,
       };
       const answer = {
         cluster: this.#parts.cluster,
@@ -74,6 +86,8 @@ export class ProxyRegistry {
       const note = (): void => {
         const traffic = report.leaving ? undefined : report.traffic;
         this.#runs.note(id, report, now);
+        if (!standing) this.#confirmedSince.delete(id);
+        else if (known && !isSame(known.confirmed, standing.confirmed)) this.#confirmedSince.set(id, now);
         const hasGroup = this.#parts.hasGroup ?? (() => false);
         const isKnown = (service: AppId): boolean =>
           workingSet.apps.has(service) || hasGroup(workingSet, service);
@@ -89,12 +103,17 @@ export class ProxyRegistry {
     });
   }
 
-  /** A person says that this proxy will not come back: its last tables no longer hold ports back (decisions.md 10). */
+  /**
+   * A person says that this proxy will not come back: its last tables no longer hold ports back (decisions.md 10). Throws a conflict while
+   * it lives: what it still routes to would be given away, and its next report would bring it back.
+   */
   remove(id: ProxyId): Promise<boolean> {
-    return this.#parts.lane.submit((workingSet) => {
-      const known = workingSet.proxies.has(id);
+    return this.#parts.lane.submit((workingSet, now) => {
+      const known = workingSet.proxies.get(id);
+      if (known && known.leaseUntil > now) throw failures.conflict(livesText(known, now));
       this.#runs.forget(id);
-      return { writes: known ? [{ kind: 'remove-proxy', id }] : [], value: known };
+      this.#confirmedSince.delete(id);
+      return { writes: known ? [{ kind: 'remove-proxy', id }] : [], value: known !== undefined };
     });
   }
 
@@ -118,9 +137,22 @@ export class ProxyRegistry {
   }
 }
 
+function livesText({ id, address, leaseUntil, isUnheard }: ProxyNode, now: number): string {
+  const seconds = Math.ceil((leaseUntil - now) / 1_000);
+  if (isUnheard)
+    return `Proxy ${id} (${address}) may live: this leader waits for ${seconds} s to hear it. Ask again then.`;
+  return (
+    `Proxy ${id} (${address}) lives: it reports every few seconds. Stop it, which removes it too; ` +
+    `one that has just died can be removed in ${seconds} s.`
+  );
+}
+
+const isSame = (one: ProxyNode['confirmed'], other: ProxyNode['confirmed']): boolean =>
+  one.epoch === other.epoch && one.number === other.number;
+
 const isNews = (known: ProxyNode, now: ProxyNode): boolean =>
   known.address !== now.address ||
   JSON.stringify(known.listens) !== JSON.stringify(now.listens) ||
-  known.confirmed.epoch !== now.confirmed.epoch ||
-  known.confirmed.number !== now.confirmed.number ||
+  JSON.stringify(known.about) !== JSON.stringify(now.about) ||
+  !isSame(known.confirmed, now.confirmed) ||
   JSON.stringify(known.warnings) !== JSON.stringify(now.warnings);

@@ -59,6 +59,12 @@ export interface ProxyNode {
     readonly groups?: readonly string[];
     readonly servicePorts?: PortRange;
   };
+  /** As it reported (ProxyAbout of libs/agent-protocol). Absent: it is of an older release. */
+  readonly about?: {
+    readonly engine: string;
+    readonly host: string;
+    readonly worker?: { readonly index: number; readonly of: number };
+  };
   /** Leases end at this time of the control plane's clock; all start anew when a leader takes office. */
   readonly leaseUntil: number;
   /** Highest table this proxy confirmed: every worker swapped, no new request picks a target that left before it. */

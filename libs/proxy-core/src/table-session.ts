@@ -2,7 +2,7 @@
 // only then confirms it, and reports what is in flight to tasks that have left. Without a control plane it goes on with what it has
 // (promise 6).
 // A report is due every 3 s and at once after a swap or when a departed task has nothing in flight any more; each renews the lease.
-import { PROXY_RENEW_MS, type ProxyListens, type ProxyReport } from '#libs/agent-protocol';
+import { PROXY_RENEW_MS, type ProxyAbout, type ProxyListens, type ProxyReport } from '#libs/agent-protocol';
 import type { ProxyId, TaskId } from '#libs/model';
 import type { RouteTable } from '#libs/routing';
 import type { Clock, Timer } from '#libs/time';
@@ -33,6 +33,8 @@ export interface TableSessionParts {
   readonly address: string;
   /** What else they must know of it. */
   readonly listens?: ProxyListens;
+  /** What they tell it apart by. */
+  readonly about?: ProxyAbout;
   /** URLs, at least one; asked in this order until one names the leader. */
   readonly controlPlanes: readonly string[];
   /** As found on disk. */
@@ -242,6 +244,7 @@ export class TableSession {
       address: this.#parts.address,
       run: this.#parts.run,
       ...(this.#parts.listens ? { listens: this.#parts.listens } : {}),
+      ...(this.#parts.about ? { about: this.#parts.about } : {}),
       epoch: this.#memory.epoch,
       confirmed: this.#confirmed,
       inFlight,

@@ -11,6 +11,7 @@ import type {
 import { appPathOf, type Command } from '../command.js';
 import { healthWord, warningLines } from '../output/app-lines.js';
 import { brakeLines } from '../output/brake-lines.js';
+import { inCliWords } from '../output/cli-words.js';
 import { ageOf, table } from '../output/table.js';
 import { trafficLines } from '../output/traffic-lines.js';
 import { fitting, wrapped } from '../output/wrap.js';
@@ -53,7 +54,7 @@ export const statusCommand: Command = {
         const when = delay.overdue ? 'waiting for resources' : `next start in ${delay.timeLeftSeconds} s`;
         lines.push('', `${count} instance${count === 1 ? '' : 's'} to launch: ${when}`);
       }
-      lines.push(...fitting(waiting.map((reason) => `  ${reason}`)));
+      lines.push(...fitting(waiting.map((reason) => `  ${inCliWords(reason)}`)));
       const failure = app.lastTaskFailure;
       if (failure) {
         const { timestamp, state, host, taskId, version } = failure;

@@ -1,5 +1,6 @@
 // An explanation for a terminal of 100 columns: the state, the table of agents and predicates, and what would let the instance run.
 import type { ExplainAgent, ExplainAnswer, ExplainCell } from '#libs/api-contract';
+import { inCliWords } from './cli-words.js';
 import { table } from './table.js';
 import { WIDTH, wrapped } from './wrap.js';
 
@@ -19,7 +20,7 @@ export function explainLines(answer: ExplainAnswer, { agents }: ExplainView): re
   return [
     ...wrapped(`${answer.appId}: ${answer.standing.text}`, ''),
     ...answer.holds.flatMap(({ text, instances }) =>
-      wrapped(instances ? `- ${instances}: ${text}` : `- ${text}`, '  '),
+      wrapped(inCliWords(instances ? `- ${instances}: ${text}` : `- ${text}`), '  '),
     ),
     '',
     ...wrapped(nextText(answer), ''),

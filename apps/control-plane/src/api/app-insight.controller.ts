@@ -9,6 +9,7 @@ import { pageOf, readPage } from '../http/page.js';
 import { CORE } from '../tokens.js';
 import { restOf } from './answers.js';
 import { explainAnswer } from './explanation.js';
+import { proxyWarnings } from './proxy-warnings.js';
 import { trafficAnswer } from './traffic-answer.js';
 import { appIdOf, hostsOf } from './views.js';
 import { instancesToLaunch, waitingWords } from './waiting.js';
@@ -49,6 +50,7 @@ export class AppInsightController {
       ...routing.map(({ text }) => text),
       ...definitionWarnings(app.current.spec),
       ...rolloutWarnings(app),
+      ...proxyWarnings(this.core, app.id),
     ];
     return { appId: app.id, warnings };
   }

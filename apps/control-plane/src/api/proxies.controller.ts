@@ -4,12 +4,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   LATENCY_BUCKETS,
   PROXY_GROUPS_MAX,
+  PROXY_LEASE_MS,
   TRAFFIC_SERIES_MAX,
   type ProxyReport,
 } from '#libs/agent-protocol';
 import { failures } from '#libs/api-contract';
 import { RouteSubscription, type ControlCore } from '#libs/control-core';
-import { asProxyId } from '#libs/model';
+import { asProxyId, timestampOf } from '#libs/model';
 import { requireRole } from '../http/access.js';
 import { readJson } from '../http/json-body.js';
 import {
@@ -75,7 +76,19 @@ export class ProxiesController {
     const now = this.core.clock.now();
     const proxies = [...this.core.state.proxies.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
     const page = pageOf(proxies, { keyOf: ({ id }) => [id] }, request, reply);
-    return { proxies: page.map(({ isUnheard: _, ...each }) => ({ ...each, live: each.leaseUntil > now })) };
+    const { epoch, tableNumber } = this.core.state;
+    return {
+      newest: { epoch, number: tableNumber },
+      proxies: page.map(({ isUnheard, ...each }) => {
+        const since = this.core.proxies.confirmedSince(each.id);
+        return {
+          ...each,
+          live: each.leaseUntil > now,
+          ...(isUnheard ? {} : { heardAt: timestampOf(each.leaseUntil - PROXY_LEASE_MS) }),
+          ...(since === undefined ? {} : { confirmedSince: timestampOf(since) }),
+        };
+      }),
+    };
   }
 
   @Delete('proxies/:id')
@@ -142,6 +155,13 @@ const isReport = shape({
       appPaths: isFlag,
       groups: optional(atMost(PROXY_GROUPS_MAX, listOf(isName))),
       servicePorts: optional(shape({ from: isPort, to: isPort })),
+    }),
+  ),
+  about: optional(
+    shape({
+      engine: isName,
+      host: isName,
+      worker: optional(shape({ index: isCount, of: isCount })),
     }),
   ),
   cluster: optional(either(isText, isNull)),

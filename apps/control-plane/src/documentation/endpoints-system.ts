@@ -458,6 +458,8 @@ const listens = object(
   ...['httpsPort', 'groups', 'servicePorts'],
 );
 
+const about = object({ engine: text, host: text, worker: object({ index: count, of: count }) }, 'worker');
+const tableName = object({ epoch: count, number: count });
 const report = object(
   {
     address: text,
@@ -469,9 +471,11 @@ const report = object(
     inFlight: mapOf(count),
     warnings: texts,
     leaving: flag,
+    about,
   },
   'run',
   'listens',
+  'about',
   'cluster',
   'leaving',
 );
@@ -527,13 +531,35 @@ export const PROXY_ENDPOINTS: readonly Endpoint[] = [
     path: '/v3/proxies',
     tag: 'Proxies',
     summary: 'Registered proxies',
+    detail:
+      'Each worker of a proxy is one of its own (`about.worker`). `newest`: the table that all of them should have; `confirmed`: the one that it serves by, since `confirmedSince` ' +
+      '(absent: since before the present leader). `heardAt`: its last report; `live`: less than 10 s ago. `warnings` that are about one app are also at `GET /v3/apps/ID/warnings`.',
     parameters: [parameters.limit, parameters.cursor],
     errors: ['invalid-argument'],
     answers: [
       {
         status: 200,
         meaning: 'The proxies.',
-        schema: object({ proxies: listOf(object({ id: text, live: flag, listens }, 'listens')) }),
+        schema: object({
+          newest: tableName,
+          proxies: listOf(
+            object(
+              {
+                ...{
+                  id: text,
+                  address: text,
+                  live: flag,
+                  listens,
+                  about,
+                  confirmed: tableName,
+                  warnings: texts,
+                },
+                ...{ inFlight: mapOf(count), heardAt: time, confirmedSince: time },
+              },
+              ...['listens', 'about', 'heardAt', 'confirmedSince'],
+            ),
+          ),
+        }),
       },
     ],
   },
@@ -560,7 +586,8 @@ export const PROXY_ENDPOINTS: readonly Endpoint[] = [
     path: '/v3/proxies/{proxyId}',
     tag: 'Proxies',
     summary: 'Say that a proxy will not come back',
-    detail: 'Host ports that it may still route to can then be used again.',
+    detail:
+      'Host ports that it may still route to can then be used again. One that lives, or died less than 10 s ago, is a conflict: stop it, which removes it too.',
     answers: [{ status: 200, meaning: 'Done.', schema: 'Message' }],
     errors: ['not-found', 'conflict'],
   },

@@ -71,8 +71,8 @@ export async function requireRole(
   authorization: string | undefined,
 ): Promise<void> {
   const [scheme = '', token = ''] = (authorization ?? '').split(' ');
-  if (scheme.toLowerCase() !== 'bearer' || token === '') throw failures.unauthorized();
-  if ((await store.tokenRole(tokenHash(token))) !== role) throw failures.unauthorized();
+  if (scheme.toLowerCase() !== 'bearer' || token === '') throw failures.wrongToken(role);
+  if ((await store.tokenRole(tokenHash(token))) !== role) throw failures.wrongToken(role);
 }
 
 export const tokenHash = (token: string): string => createHash('sha256').update(token).digest('hex');
