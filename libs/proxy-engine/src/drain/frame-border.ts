@@ -41,6 +41,12 @@ export class FrameBorder extends Transform {
     done();
   }
 
+  /** Nothing can follow the end. */
+  override _flush(done: TransformCallback): void {
+    this.#closed = true;
+    done();
+  }
+
   /** Offset behind what belongs to the present frame, or to its head. */
   #step(chunk: Buffer, from: number): number {
     if (this.#left > 0) {

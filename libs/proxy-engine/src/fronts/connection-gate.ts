@@ -1,8 +1,9 @@
 // How many connections of clients there may be: all together, so that file descriptors are left for targets, table and log, and for each
-// client address. Counted until they are closed, whoever serves them meanwhile.
+// client address. Counted until they are closed, whoever serves them meanwhile; so that this comes, each is probed when it says nothing.
 import type { Socket } from 'node:net';
 import type { Clock } from '#libs/time';
 import { clientKeyOf } from '../admission/addresses.js';
+import { PROBE_AFTER_MS } from '../tcp/dial.js';
 
 export interface ConnectionLimits {
   /** At once, in this process. Absent: as many as the system gives. */
@@ -50,6 +51,8 @@ export class ConnectionGate {
     if (this.#count >= most && shed() === 0) return this.#refuse('full');
     this.#count += 1;
     socket.once('close', this.#onClose);
+    // here, for TLS, HTTP/2 and WebSockets wrap it: a client that vanished without a word must not stay in flight to its task
+    socket.setKeepAlive(true, PROBE_AFTER_MS);
     return true;
   }
 

@@ -36,6 +36,8 @@ export class Http1UpgradeClient implements UpgradeClient {
 
   pass(answer: HandshakeAnswer): void {
     this.#write(answer, ['Connection', 'close']);
+    // its end is seen by who reads
+    this.stream.resume();
   }
 
   refuse(own: OwnAnswer): void {

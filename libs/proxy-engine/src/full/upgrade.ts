@@ -62,6 +62,17 @@ export async function forwardUpgrade(parts: UpgradeParts, ask: UpgradeAsk): Prom
   new Upgrade(parts, ask).go(dialled);
 }
 
+/**
+ * When the client has left before it had an answer; an end counts, for WebSocket has no half-close. Returns what forgets it. What it may have
+ * said already stays unread.
+ */
+function onGone(stream: Duplex, gone: () => void): () => void {
+  stream.once('end', gone).once('close', gone);
+  // an end is told to those who read only
+  stream.read(0);
+  return () => void stream.off('end', gone).off('close', gone);
+}
+
 class Upgrade {
   readonly #parts: UpgradeParts;
   readonly #ask: UpgradeAsk;
@@ -116,14 +127,15 @@ class Upgrade {
     };
     const gone = (): void => {
       abandon();
+      stream.destroy();
       this.#tell(dialled, { status: 0, closedBy: 'client' });
     };
+    const stay = onGone(stream, gone);
     const refuse = (status: number, why: string, closedBy: ClosedBy): void => {
-      stream.off('close', gone);
+      stay();
       this.#refuse(dialled, status, why, closedBy);
       abandon();
     };
-    stream.once('close', gone);
     upstream.once('close', dialled.release);
     const leave = this.#parts.departures.watch(target, () =>
       refuse(503, 'was stopped before it answered, after its drain time', 'drain'),
@@ -138,11 +150,11 @@ class Upgrade {
       upstream.setTimeout(0);
       upstream.off('timeout', silent);
       if (!this.#isAccepted(response)) return refuse(502, 'gave a handshake that is not valid', 'target');
-      stream.off('close', gone);
+      stay();
       this.#relay(dialled, response, rest);
     });
     asked.once('response', (response) => {
-      stream.off('close', gone);
+      stay();
       this.#pass(dialled, response);
     });
     asked.once('error', (error) =>

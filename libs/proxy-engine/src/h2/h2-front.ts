@@ -101,6 +101,8 @@ export class H2Front {
         ended: (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0,
       }),
     );
+    // sockets here may be half open, HTTP/2 may not: who sends no more takes no more, for windows and pings need both ways
+    client.once('end', () => session.destroy());
     // what is wrong is told to the client by GOAWAY; the connection ends with it
     session.on('error', () => session.destroy());
     session.on('ping', () => this.#count(served, 'ping'));

@@ -8,7 +8,7 @@ import type { Departures } from '../drain/departures.js';
 import type { Origin } from '../fronts/origin.js';
 import type { Observer } from '../observe/request-record.js';
 import { meterOf, tellTunnel } from '../observe/tunnel-record.js';
-import { dial, PROBE_AFTER_MS, type Dialled, type DialParts } from './dial.js';
+import { dial, type Dialled, type DialParts } from './dial.js';
 import { looksLikeHttp } from './sniff.js';
 import { relay, type Side } from './relay.js';
 
@@ -30,7 +30,6 @@ export async function relayTcp(
 ): Promise<void> {
   const gone = (): void => void client.destroy();
   client.on('error', gone);
-  client.setKeepAlive(true, PROBE_AFTER_MS);
   // of the ways to balance by a key this is the only one that needs no request
   const bySource = service.policy?.balance?.by === 'source';
   const wish = bySource ? { hashKey: clientKeyOf(origin.clientAddress) } : {};
