@@ -65,19 +65,7 @@ export class ProxyRegistry {
       this.#check(report, workingSet);
       const known = workingSet.proxies.get(id);
       const standing = this.#runs.standing(id, report, now);
-      const {
-        shown,
-        leaseUntil,
-        confirmed = report.confirmed,
-        inFlight = {},
-      }: Partial<StandingOfAll> = standing ?? {};
-      const { address, listens, about, warnings } = shown ?? report;
-      const proxy: ProxyNode = {
-        ...{ id, address, confirmed, inFlight, warnings },
-        ...(listens ? { listens } : {}),
-        ...(about ? { about } : {}),
-        leaseUntil: leaseUntil ?? now + PROXY_LEASE_MS,
-      };
+      const proxy = standing && proxyOf(id, standing);
       const answer = {
         cluster: this.#parts.cluster,
         epoch: workingSet.epoch,
@@ -94,7 +82,7 @@ export class ProxyRegistry {
         this.traffic.note(id, traffic, now, isKnown);
       };
       const value = { value: answer, note };
-      if (!standing) return { writes: known ? [{ kind: 'remove-proxy', id }] : [], value };
+      if (!proxy) return { writes: known ? [{ kind: 'remove-proxy', id }] : [], value };
       if (!known || isNews(known, proxy)) return { writes: [{ kind: 'put-proxy', proxy }], value };
       workingSet.noteProxy(proxy);
       const isMoved = JSON.stringify(known.inFlight) !== JSON.stringify(proxy.inFlight);
@@ -145,6 +133,15 @@ function livesText({ id, address, leaseUntil, isUnheard }: ProxyNode, now: numbe
     `Proxy ${id} (${address}) lives: it reports every few seconds. Stop it, which removes it too; ` +
     `one that has just died can be removed in ${seconds} s.`
   );
+}
+
+function proxyOf(id: ProxyId, { shown, confirmed, inFlight, leaseUntil }: StandingOfAll): ProxyNode {
+  const { address, listens, about, warnings } = shown;
+  return {
+    ...{ id, address, confirmed, inFlight, warnings, leaseUntil },
+    ...(listens ? { listens } : {}),
+    ...(about ? { about } : {}),
+  };
 }
 
 const isSame = (one: ProxyNode['confirmed'], other: ProxyNode['confirmed']): boolean =>

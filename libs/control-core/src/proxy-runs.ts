@@ -1,10 +1,11 @@
 // Processes that report under one proxy id. After a restart the lease of the process before it is still running; and a data folder that
 // was copied (an image of a machine, `cp -r`) brings two proxies with one id. What one of them confirms says nothing about the other, so
 // for as long as the lease of each lasts only what all of them confirm counts (promise 2); and of two that are seen to live side by side
-// the younger one is refused. Kept in memory alone: a new leader hears them anew, within a lease.
+// the younger one is refused, for as long as the older one lives: its last lease ends, and it gets no new one that would hold back stops.
+// Kept in memory alone: a new leader hears them anew, within a lease.
 import { PROXY_LEASE_MS, type ProxyReport } from '#libs/agent-protocol';
 import { failures } from '#libs/api-contract';
-import type { ProxyId } from '#libs/model';
+import type { ProxyId, ProxyNode } from '#libs/model';
 
 interface Run {
   readonly name: string;
@@ -15,65 +16,136 @@ interface Run {
 }
 /** One may have been under way while its process was killed and the next one started. */
 const CROSSED_MAX = 1;
+/** Per proxy id. Of more than these the one that was silent for longest is forgotten: it costs a lease to find out again. */
+const REFUSED_MAX = 16;
 
 export type Standing = Pick<ProxyReport, 'confirmed' | 'inFlight'>;
+
+/** Of a proxy id. */
+export interface StandingOfAll extends Standing {
+  /** Says what it is and where: of the process that is taken for the proxy. */
+  readonly shown: ProxyReport;
+  readonly leaseUntil: number;
+}
 
 export class ProxyRuns {
   /** In the order in which they were first heard. */
   readonly #runs = new Map<ProxyId, readonly Run[]>();
+  /** Names of those that were found to be the younger of two, the last heard one last. */
+  readonly #refused = new Map<ProxyId, readonly string[]>();
+  /** Where those were that the leader before this one took; until their leases end. */
+  #before: { readonly addresses: ReadonlyMap<ProxyId, string>; readonly until: number } | undefined;
 
-  clear(): void {
+  /** A leader takes office: who was there is known from the stored proxies alone. */
+  startAnew(stored: Iterable<Pick<ProxyNode, 'id' | 'address'>>, now: number): void {
     this.#runs.clear();
+    this.#refused.clear();
+    const addresses = new Map([...stored].map(({ id, address }) => [id, address]));
+    this.#before = { addresses, until: now + PROXY_LEASE_MS };
   }
   forget(id: ProxyId): void {
     this.#runs.delete(id);
+    this.#refused.delete(id);
   }
 
   /** What holds of the proxy once this report is taken; null: nothing of it is left. Throws `conflict` for the younger one of two. */
-  standing(id: ProxyId, report: ProxyReport, now: number): Standing | null {
+  standing(id: ProxyId, report: ProxyReport, now: number): StandingOfAll | null {
     const runs = this.#live(id, now);
-    this.#refuseCopy(id, report, runs);
-    const others = runs.filter(({ name }) => name !== report.run).map((each) => each.report);
-    const all = report.leaving ? others : [...others, report];
-    return all.length ? all.map(({ confirmed, inFlight }) => ({ confirmed, inFlight })).reduce(both) : null;
+    if (!report.leaving) this.#refuseCopy(id, report, runs);
+    const others = runs.filter(({ name }) => name !== report.run);
+    const all = [...others.map((each) => each.report), ...(report.leaving ? [] : [report])];
+    if (all.length === 0) return null;
+    const last = report.leaving ? (lastHeard(this.#accepted(id, others)) ?? lastHeard(others)) : undefined;
+    return {
+      ...all.map(({ confirmed, inFlight }) => ({ confirmed, inFlight })).reduce(both),
+      shown: last?.report ?? report,
+      leaseUntil: last?.leaseUntil ?? now + PROXY_LEASE_MS,
+    };
   }
 
   /** Once for each report that was taken. A proxy of an older release does not say which run it is of. */
   note(id: ProxyId, report: ProxyReport, now: number): void {
     const { run: name } = report;
     if (name === undefined) return;
+    this.#takeBack(id, name);
     const runs = this.#live(id, now);
     const place = runs.findIndex((each) => each.name === name);
     const taken: Run = {
       ...{ name, report, leaseUntil: now + PROXY_LEASE_MS },
       crossed: runs[place]?.crossed ?? 0,
     };
-    const after =
-      place < 0
-        ? [...runs, taken]
-        : runs.map((each, index) => {
-            if (index === place) return taken;
-            return index > place ? { ...each, crossed: each.crossed + 1 } : each;
-          });
+    const after = place < 0 ? this.#withNew(id, taken, runs, now) : runs.map(crossedBy(taken, place));
     const left = report.leaving ? after.filter((each) => each !== taken) : after;
     if (left.length) this.#runs.set(id, left);
     else this.#runs.delete(id);
+    // nobody is left that it could be a copy of
+    if (this.#accepted(id, left).length === 0) this.#refused.delete(id);
+  }
+
+  /** The one that the leader before this one took was there before those that this one has heard meanwhile. */
+  #withNew(id: ProxyId, taken: Run, runs: readonly Run[], now: number): readonly Run[] {
+    const address = now < (this.#before?.until ?? 0) ? this.#before?.addresses.get(id) : undefined;
+    const wasThere =
+      taken.report.address === address && !runs.some((each) => each.report.address === address);
+    return wasThere ? [taken, ...runs] : [...runs, taken];
   }
 
   #live(id: ProxyId, now: number): readonly Run[] {
     return (this.#runs.get(id) ?? []).filter(({ leaseUntil }) => leaseUntil > now);
   }
 
+  #accepted(id: ProxyId, runs: readonly Run[]): readonly Run[] {
+    const refused = this.#refused.get(id);
+    return refused ? runs.filter(({ name }) => !refused.includes(name)) : runs;
+  }
+
+  #takeBack(id: ProxyId, name: string): void {
+    const left = (this.#refused.get(id) ?? []).filter((each) => each !== name);
+    if (left.length) this.#refused.set(id, left);
+    else this.#refused.delete(id);
+  }
+
   #refuseCopy(id: ProxyId, report: ProxyReport, runs: readonly Run[]): void {
-    const place = runs.findIndex(({ name }) => name === report.run);
-    const [own, older] = [runs[place], runs[place - 1]];
-    if (!own || !older || own.crossed <= CROSSED_MAX) return;
+    const { run: name } = report;
+    const older = lastHeard(this.#olderThan(id, name, runs));
+    if (name === undefined || !older) return;
+    this.#takeBack(id, name);
+    this.#refused.set(id, [...(this.#refused.get(id) ?? []), name].slice(-REFUSED_MAX));
+    // no new lease; but what it confirms while the last one lasts need not be waited for any more
+    this.#runs.set(
+      id,
+      (this.#runs.get(id) ?? []).map((each) => (each.name === name ? { ...each, report } : each)),
+    );
     throw failures.conflict(
-      `Two proxies report as ${id}: this one, ${report.address}, and one that was there before it, ${older.report.address}. ` +
+      `Two proxies report as ${id}: this one, ${placeOf(report)}, and one that was there before it, ${placeOf(older.report)}. ` +
         'Its data folder is a copy of the other. Stop this proxy, delete identity.json in its --data-dir, and start it again.',
     );
   }
+
+  /** Those that it lives beside; none: it is taken. Who was refused once is so for as long as any other one is taken. */
+  #olderThan(id: ProxyId, name: string | undefined, runs: readonly Run[]): readonly Run[] {
+    if (name !== undefined && this.#refused.get(id)?.includes(name))
+      return this.#accepted(id, runs).filter((each) => each.name !== name);
+    const place = runs.findIndex((each) => each.name === name);
+    if ((runs[place]?.crossed ?? 0) <= CROSSED_MAX) return [];
+    return this.#accepted(id, runs.slice(0, place));
+  }
 }
+
+/** Two hosts may give the same address, such as one of the loopback. */
+const placeOf = ({ address, about }: ProxyReport): string =>
+  about ? `${address} on ${about.host}` : address;
+
+/** Every run that came after the one at `place` has seen it report once more. */
+const crossedBy =
+  (taken: Run, place: number) =>
+  (each: Run, index: number): Run => {
+    if (index === place) return taken;
+    return index > place ? { ...each, crossed: each.crossed + 1 } : each;
+  };
+
+const lastHeard = (runs: readonly Run[]): Run | undefined =>
+  runs.reduce<Run | undefined>((a, b) => (a && a.leaseUntil > b.leaseUntil ? a : b), undefined);
 
 /** No more than each of them confirms; in flight is what is so at either. */
 function both(one: Standing, other: Standing): Standing {
