@@ -33,7 +33,65 @@ describe('a host and path that another service has', () => {
         anApp('/a', { HAPROXY_0_VHOST: 'x.example', HAPROXY_0_BACKEND_WEIGHT: '9' }),
         anApp('/b', path),
       ),
-    ).toEqual([expect.stringMatching(/^\/b: no request by x\.example\/api .* of \/a/)]);
+    ).toEqual([
+      expect.stringMatching(/^\/a: HAPROXY_0_BACKEND_WEIGHT 9 lets port 0 take x\.example\/api/),
+      expect.stringMatching(/^\/b: no request by x\.example\/api .* of \/a/),
+    ]);
+  });
+
+  it('that a greater match-weight takes is said at both, with the label as it is written', () => {
+    const serving = anApp('/a', { HAPROXY_0_VHOST: 'x.example', 'longrun.io/0/path': '/api, /old' });
+    const taker = { 'longrun.io/host': 'x.example', 'longrun.io/match-weight': '9' };
+    expect(warnings(serving, anApp('/plain', { HAPROXY_0_VHOST: 'x.example' }), anApp('/b', taker))).toEqual([
+      expect.stringMatching(
+        /^\/a: no request by x\.example\/api, x\.example\/old comes to port 0: port 0 of \/b takes that host and path by its label longrun\.io\/match-weight 9, for the weight here is 1; /,
+      ),
+      expect.stringMatching(
+        /^\/b: longrun\.io\/match-weight 9 lets port 0 take x\.example\/api, x\.example\/old, x\.example from port 0 of \/a, port 0 of \/plain: .* remove the label/,
+      ),
+      expect.stringMatching(
+        /^\/plain: .* by its label longrun\.io\/match-weight 9, for the weight here is 0; /,
+      ),
+    ]);
+    const theirs = { HAPROXY_0_VHOST: 'x.example', HAPROXY_0_BACKEND_WEIGHT: '2' };
+    expect(warnings(serving, anApp('/b', theirs))[1]).toMatch(
+      /^\/b: HAPROXY_0_BACKEND_WEIGHT 2 lets port 0 take/,
+    );
+  });
+
+  it('that nobody takes by a label is said at the one alone: equal weights, a smaller one here, ports of one app', () => {
+    const host = { HAPROXY_0_VHOST: 'x.example' };
+    const same = { ...host, 'longrun.io/match-weight': '0' };
+    expect(warnings(anApp('/a', same), anApp('/b', host))).toEqual([
+      expect.stringMatching(/^\/b: .* \/a has that host/),
+    ]);
+    expect(warnings(anApp('/a', host), anApp('/b', { ...host, 'longrun.io/match-weight': '-1' }))).toEqual([
+      expect.stringMatching(/^\/b: .* \/a has that host/),
+    ]);
+    const ports = [aPortDefinition(), aPortDefinition()];
+    const own = { HAPROXY_VHOST: 'x.example', 'longrun.io/1/match-weight': '3' };
+    expect(warnings(anApp('/a', own, { portDefinitions: ports }))).toEqual([
+      expect.stringMatching(
+        /^\/a: no request .* comes to port 0: .* by its label longrun\.io\/1\/match-weight 3/,
+      ),
+    ]);
+  });
+
+  it('that a deployment group takes is said at each of its members', () => {
+    const group = {
+      HAPROXY_DEPLOYMENT_GROUP: 'g',
+      HAPROXY_0_VHOST: 'x.example',
+      'longrun.io/match-weight': '4',
+    };
+    const found = warnings(
+      anApp('/a', { HAPROXY_0_VHOST: 'x.example' }),
+      anApp('/blue', group),
+      anApp('/green', group),
+    );
+    expect(found.filter((each) => each.includes('match-weight 4 lets port 0 take x.example'))).toEqual([
+      expect.stringMatching(/^\/blue: /),
+      expect.stringMatching(/^\/green: /),
+    ]);
   });
 
   it('may be that of a port of the same app', () => {

@@ -2,10 +2,11 @@
 // and what belongs to a deployment group when there is none.
 import { portsOf, timestampOf, type App } from '#libs/model';
 import type { RoutedApp } from './build-route-table.js';
-import { hostsAndPaths, type HostAndPath } from './host-claims.js';
+import { hostsAndPaths, matchWeightOf, type HostAndPath } from './host-claims.js';
 import { rankHosts } from './host-owners.js';
 import { deploymentGroups } from './labels/deployment-groups.js';
 import { withDeploymentGroups } from './labels/group-services.js';
+import { LabelTexts } from './labels/label-texts.js';
 import { match, type RouteMatcher } from './match.js';
 import { deploymentGroupOf } from './labels/place.js';
 import { readPortLabels } from './port-labels.js';
@@ -23,17 +24,24 @@ export function hostWarnings(routed: readonly RoutedApp[]): RouteWarning[] {
   );
   if (hosted.length < 2) return [];
   const matcher = match({ cluster: '', epoch: 0, number: 0, madeAt: timestampOf(0), services: hosted });
-  const memberOf = new Map<string, App['id'][]>(
-    deploymentGroups(routed).map(({ id, members }) => [id, members.map(({ app }) => app.id)]),
+  const membersOf = new Map<string, readonly App[]>(routed.map(({ app }) => [app.id, [app]]));
+  for (const { id, members } of deploymentGroups(routed))
+    membersOf.set(
+      id,
+      members.map(({ app }) => app),
+    );
+  const toAll = ({ appId }: RouteService, text: string): RouteWarning[] =>
+    (membersOf.get(appId) ?? []).map(({ id }) => ({ appId: id, text }));
+  const taken = new Map<RouteService, Taken[]>();
+  const losses = hosted.flatMap((service) =>
+    lostTo(service, matcher).flatMap(([owner, lost]) => {
+      const label = labelThatTakes(owner, service, membersOf.get(owner.appId) ?? []);
+      if (label !== undefined && owner.appId !== service.appId)
+        taken.set(owner, [...(taken.get(owner) ?? []), { label, service, lost }]);
+      return toAll(service, hostText(service, owner, lost, label));
+    }),
   );
-  return hosted.flatMap((service) =>
-    lostTo(service, matcher).flatMap(([owner, lost]) =>
-      (memberOf.get(service.appId) ?? [service.appId]).map((appId) => ({
-        appId,
-        text: hostText(service, owner, lost),
-      })),
-    ),
-  );
+  return [...losses, ...[...taken].flatMap(([owner, all]) => toAll(owner, takenText(owner, all)))];
 }
 
 /** As in the table, without targets. */
@@ -57,15 +65,66 @@ function lostTo(service: RouteService, matcher: RouteMatcher): [RouteService, Ho
   return [...lost];
 }
 
+/** What an app's label takes from another one. */
+interface Taken {
+  /** With its value. */
+  readonly label: string;
+  readonly service: RouteService;
+  readonly lost: readonly HostAndPath[];
+}
+
+/** It has the greater weight because a label says so, without which the two would go by path and age. */
+function labelThatTakes(
+  owner: RouteService,
+  service: RouteService,
+  members: readonly App[],
+): string | undefined {
+  const { matchWeight, portIndex } = owner;
+  if (matchWeight === undefined || matchWeight <= matchWeightOf(service)) return undefined;
+  for (const { current } of members) {
+    const port = portsOf(current.spec).find(({ index }) => index === portIndex);
+    const texts = port && new LabelTexts(current.spec, port);
+    const found = [texts?.own('match-weight'), texts?.haproxy('BACKEND_WEIGHT')].find(
+      (each) => each && each.text !== '' && Number(each.text) === matchWeight,
+    );
+    if (found) return `${found.label} ${matchWeight}`;
+  }
+  return undefined;
+}
+
 const SHOWN = 5;
 
-function hostText(service: RouteService, owner: RouteService, lost: readonly HostAndPath[]): string {
-  const names = lost.slice(0, SHOWN).map(({ host, path = '' }) => `${host}${path}`);
-  const more = lost.length > SHOWN ? ` and ${lost.length - SHOWN} more` : '';
+function shownOf(all: readonly string[]): string {
+  const more = all.length > SHOWN ? ` and ${all.length - SHOWN} more` : '';
+  return `${all.slice(0, SHOWN).join(', ')}${more}`;
+}
+const namesOf = (places: readonly HostAndPath[]): string[] =>
+  places.map(({ host, path = '' }) => `${host}${path}`);
+
+function hostText(
+  service: RouteService,
+  owner: RouteService,
+  lost: readonly HostAndPath[],
+  label: string | undefined,
+): string {
   const whose = `port ${owner.portIndex} of ${owner.appId}`;
+  const why =
+    label === undefined
+      ? `${whose} has that host and path`
+      : `${whose} takes that host and path by its label ${label}, for the weight here is ${matchWeightOf(service)}`;
   return (
-    `no request by ${names.join(', ')}${more} comes to port ${service.portIndex}: ${whose} has that host and path; ` +
+    `no request by ${shownOf(namesOf(lost))} comes to port ${service.portIndex}: ${why}; ` +
     'remove it there, or give one of them another host or path, or another longrun.io/match-weight'
+  );
+}
+
+/** For the app whose label it is: it may not be meant. */
+function takenText({ portIndex }: RouteService, all: readonly Taken[]): string {
+  const places = [...new Set(all.flatMap(({ lost }) => namesOf(lost)))];
+  const from = all.map(({ service }) => `port ${service.portIndex} of ${service.appId}`);
+  return (
+    `${all[0]?.label ?? ''} lets port ${portIndex} take ${shownOf(places)} from ${shownOf(from)}: no request by that comes there; ` +
+    'if that is not meant, remove the label, or give one of them another host or path'
   );
 }
 
