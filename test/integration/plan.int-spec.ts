@@ -288,6 +288,29 @@ describe('a plan by POST /v3/plan', () => {
     ).toBe(404);
   });
 
+  it('warns of what would have no effect, and of a host that is taken from another app', async () => {
+    const labels = { HAPROXY_0_VHOST: 'taken.example' };
+    const idle = { cmd: 'serve', instances: 0 };
+    const { deploymentId } = await done<{ deploymentId: string }>('PUT', '/v2/apps//old', {
+      ...idle,
+      labels,
+    });
+    expect(await settled(deploymentId)).toBe('succeeded');
+    const warned = async (id: string, more: object) => {
+      const asked = [{ id, ...idle, labels: { ...labels, ...more } }];
+      const { plan } = await done<PlanAnswer>('POST', '/v3/plan', asked);
+      return plan.warnings?.map(({ appId, text }) => `${appId}: ${text}`);
+    };
+    expect(await warned('/new', { HAPROXY_0_VHOTS: 'x' })).toEqual([
+      expect.stringMatching(/^\/new: no request by taken.example comes to port 0: port 0 of \/old has/),
+      expect.stringMatching(/^\/new: HAPROXY_0_VHOTS: no effect/),
+    ]);
+    expect(await warned('/new', { 'longrun.io/0/match-weight': '5' })).toContainEqual(
+      expect.stringMatching(/^\/old: no request by taken.example comes to port 0: port 0 of \/new/),
+    );
+    expect(await warned('/old', {})).toEqual([]);
+  });
+
   it('comes with every other dry run', async () => {
     const { plan } = await done<PlanAnswer>('POST', '/v2/apps/shop/db/restart?dryRun=true');
     expect(plan).toMatchObject({

@@ -138,6 +138,8 @@ export interface GroupDiff {
 
 export interface ChangePlan extends Foreseen {
   readonly diff: { readonly apps: readonly AppDiff[]; readonly groups: readonly GroupDiff[] };
+  /** What of the changed definitions would have no effect, and what other apps would lose by them. Absent: a server of an older release. */
+  readonly warnings?: readonly { readonly appId: string; readonly text: string }[];
 }
 
 export interface PlanOptions {

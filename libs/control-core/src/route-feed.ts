@@ -1,6 +1,15 @@
 // The route table as proxies get it: built whole from the working set, once per number, and announced when the number moves. The words
 // that say why an app has no target go stale without a new number; then the same table goes out again with fresh ones, now and then.
-import type { AppId, ClusterId, PortRange, ProxyNode, Timestamp } from '#libs/model';
+import type {
+  App,
+  AppId,
+  AppVersion,
+  ClusterId,
+  Instance,
+  PortRange,
+  ProxyNode,
+  Timestamp,
+} from '#libs/model';
 import { timestampOf } from '#libs/model';
 import {
   buildRouteTable,
@@ -58,6 +67,17 @@ export class RouteFeed {
 
   warnings(workingSet: WorkingSet): readonly RouteWarning[] {
     return routeWarnings({ apps: routedApps(workingSet), servicePortRange: this.#parts.servicePortRange });
+  }
+
+  /** What would be warned of if these apps were so, in the place of those with their ids or beside them. */
+  warningsWith(workingSet: WorkingSet, changed: readonly App[]): readonly RouteWarning[] {
+    const ids = new Set(changed.map(({ id }) => id));
+    const versionOf = (instance: Instance): AppVersion => workingSet.versionOf(instance);
+    const apps = [
+      ...routedApps(workingSet).filter(({ app }) => !ids.has(app.id)),
+      ...changed.map((app) => ({ app, instances: workingSet.instancesOf(app.id), versionOf })),
+    ];
+    return routeWarnings({ apps, servicePortRange: this.#parts.servicePortRange });
   }
 
   /** The deployment groups of the table, in order of id. */

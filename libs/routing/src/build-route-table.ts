@@ -71,12 +71,27 @@ export function routeWarnings(input: Pick<RouteTableInput, 'apps' | 'servicePort
     const text = `HAPROXY_DEPLOYMENT_GROUP: nothing is merged, for ${id} is the id of an app outside of the group; name the group otherwise`;
     warnings.push({ appId: app.id, text });
   }
+  for (const [id, names] of clashing(routed)) {
+    const text = `its id is also the deployment group of ${names.join(', ')}, which are not merged because of it: each answers for itself; give this app another id, or the group another name`;
+    warnings.push({ appId: id, text });
+  }
   warnings.push(...groupWarnings(routed), ...hostWarnings(routed));
   for (const app of apps) {
     for (const port of portsOf(app.current.spec)) warnings.push(...portWarnings(app, port));
     for (const text of unreadLabels(app.current.spec)) warnings.push({ appId: app.id, text });
   }
   return warnings.sort((a, b) => order(a.appId, b.appId));
+}
+
+/** By the app whose id is in the way of a deployment group: those that would be merged. */
+function clashing(routed: readonly RoutedApp[]): ReadonlyMap<App['id'], readonly string[]> {
+  const apps = new Map<string, App['id']>(routed.map(({ app }) => [app.id, app.id]));
+  const found = new Map<App['id'], string[]>();
+  for (const { app, id } of clashingGroups(routed)) {
+    const inTheWay = apps.get(id);
+    if (inTheWay !== undefined) found.set(inTheWay, [...(found.get(inTheWay) ?? []), app.id]);
+  }
+  return found;
 }
 
 function portWarnings(app: App, port: ServicePort): RouteWarning[] {

@@ -45,6 +45,11 @@ describe('the lines of a plan', () => {
     expect(text({ waves: [start(false)] })).toContain('start 1 /web on host-a, (or elsewhere: ');
   });
 
+  it('warn of what would have no effect, before the verdict', () => {
+    const lines = text({ warnings: [{ appId: '/old', text: 'no request by x.example comes to port 0' }] });
+    expect(lines).toMatch(/\nwarning: \/old: no request by x.example comes to port 0\n\nfits: /);
+  });
+
   it('cut a rollout of many waves short, and say by how many', () => {
     const lines = text({ waves: Array.from({ length: 50 }, () => [start(), stop]).flat() }).split('\n');
     expect(lines.filter((line) => line.includes('/web on host-a'))).toHaveLength(12);

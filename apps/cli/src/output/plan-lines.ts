@@ -22,6 +22,7 @@ export function planLines(steps: DeploymentInfo['steps'], plan: ChangePlan): rea
       ...waveLines(plan.waves.filter(({ step }) => step === index + 1)),
     ]),
     ...peakLines(plan),
+    ...(plan.warnings ?? []).map(({ appId, text }) => `warning: ${appId}: ${text}`),
     '',
     ...verdictLines(plan),
   ]);

@@ -32,7 +32,7 @@ export class AppChangesController {
     const body = readJson(request);
     const { force, dryRun } = changeOptions(request);
     const app = await this.core.apps.create(body, force, callOf(request), dryRun);
-    const answer = answerChange(reply, app, 201);
+    const answer = answerChange(this.core, reply, app, 201);
     if (dryRun) return answer;
     void reply.header('Location', `/v2/apps${app.asked.id}`);
     return presentCreatedApp(showApp(app.asked), app.version, app.deploymentId);
@@ -44,6 +44,7 @@ export class AppChangesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
     return answerChange(
+      this.core,
       reply,
       await this.#updateMany(request, flag(request.query, 'partialUpdate', true), true),
     );
@@ -54,7 +55,7 @@ export class AppChangesController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
-    return answerChange(reply, await this.#updateMany(request, true, false));
+    return answerChange(this.core, reply, await this.#updateMany(request, true, false));
   }
 
   @Put('v2/apps/*')
@@ -76,7 +77,7 @@ export class AppChangesController {
     const path = readAppPath(restOf(request));
     if (path.kind !== 'restart') throw failures.methodNotAllowed();
     const { force, dryRun, by } = changeOptions(request);
-    return answerChange(reply, await this.core.apps.restart(appIdOf(path.id), force, dryRun, by));
+    return answerChange(this.core, reply, await this.core.apps.restart(appIdOf(path.id), force, dryRun, by));
   }
 
   @Delete('v2/apps/*')
@@ -91,7 +92,7 @@ export class AppChangesController {
     const id = appIdOf(path.kind === 'restart' ? `${path.id}/restart` : path.id);
     const force = flag(request.query, 'force', true);
     const { dryRun, by } = changeOptions(request);
-    return answerChange(reply, await this.core.apps.remove(id, force, dryRun, by));
+    return answerChange(this.core, reply, await this.core.apps.remove(id, force, dryRun, by));
   }
 
   async #update(
@@ -105,7 +106,7 @@ export class AppChangesController {
     const body = readJson(request);
     const options = { ...changeOptions(request), partial, mayCreate };
     const app = await this.core.apps.update(appIdOf(path.id), body, options, callOf(request));
-    return answerChange(reply, app, app.created ? 201 : 200);
+    return answerChange(this.core, reply, app, app.created ? 201 : 200);
   }
 
   #updateMany(request: FastifyRequest, partial: boolean, mayCreate: boolean): Promise<StartedDeployment> {
@@ -139,7 +140,7 @@ export class AppChangesController {
       isDryRun(request),
       requestCause(request),
     );
-    return answerChange(reply, started);
+    return answerChange(this.core, reply, started);
   }
 
   async #killOne(id: AppId, task: string, request: FastifyRequest, reply: FastifyReply): Promise<object> {
@@ -155,7 +156,7 @@ export class AppChangesController {
         isDryRun(request),
         requestCause(request),
       );
-      return answerChange(reply, started);
+      return answerChange(this.core, reply, started);
     }
     const { state, clock } = this.core;
     requireApp(state, id);

@@ -34,7 +34,7 @@ export class AppSettingsController {
     const partial = flag(request.query, 'partialUpdate', true);
     const options = { ...changeOptions(request), force: true, partial, mayCreate: true };
     const app = await this.core.apps.update(appIdOf(restOf(request)), body, options, callOf(request));
-    return answerChange(reply, app, app.created ? 201 : 200);
+    return answerChange(this.core, reply, app, app.created ? 201 : 200);
   }
 
   /** Shares are between versions of one app. */
@@ -57,7 +57,7 @@ export class AppSettingsController {
     if (id === undefined) throw failures.methodNotAllowed();
     const { dryRun, by } = changeOptions(request);
     const { rollback, ...started } = await this.core.rollback.run(appIdOf(id), { dryRun, by });
-    return { ...(await answerChange(reply, started)), rollback };
+    return { ...(await answerChange(this.core, reply, started)), rollback };
   }
 
   @Delete('*')

@@ -39,7 +39,8 @@ export class DeploymentsController {
   ): Promise<object | undefined> {
     const { deployments } = this.core;
     const { force, dryRun, by } = changeOptions(request);
-    if (!force) return answerChange(reply, await deployments.rollBack(asDeploymentId(id), dryRun, by));
+    if (!force)
+      return answerChange(this.core, reply, await deployments.rollBack(asDeploymentId(id), dryRun, by));
     await deployments.cancel(asDeploymentId(id), dryRun);
     if (dryRun) return presentPlan([]);
     void reply.status(202);

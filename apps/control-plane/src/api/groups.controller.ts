@@ -51,7 +51,7 @@ export class GroupsController {
     const base = baseOf(request);
     const { groups, state } = this.core;
     const created = await groups.create(base, readJson(request, ANY_TYPE), changeOptions(request), state);
-    const answer = answerChange(reply, created, 201);
+    const answer = answerChange(this.core, reply, created, 201);
     if (reply.statusCode === 201) void reply.header('Location', `/v2/groups${created.groupId}`);
     return answer;
   }
@@ -65,7 +65,7 @@ export class GroupsController {
     const options = changeOptions(request);
     const started = await groups.update(baseOf(request), readJson(request, ANY_TYPE), options, state);
     // Marathon has this dry run, and answers nothing but the steps (api.md 4.2); `/v3/plan` tells the rest
-    return options.dryRun ? presentPlan(started.steps) : answerChange(reply, started);
+    return options.dryRun ? presentPlan(started.steps) : answerChange(this.core, reply, started);
   }
 
   @Patch(['', '*'])
@@ -82,7 +82,7 @@ export class GroupsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
     const id = groupIdOf(restOf(request));
-    return answerChange(reply, await this.core.groups.remove(id, changeOptions(request)));
+    return answerChange(this.core, reply, await this.core.groups.remove(id, changeOptions(request)));
   }
 
   #tree(id: GroupId, request: FastifyRequest): object {

@@ -23,6 +23,6 @@ export class PlanController {
     const started = Array.isArray(body)
       ? await apps.updateMany(body, { force, partial, mayCreate: true, dryRun: true })
       : await groups.update(asAppId('/'), body, { force, dryRun: true }, state);
-    return answerPlan(request, started);
+    return answerPlan(this.core, request, started);
   }
 }

@@ -56,7 +56,11 @@ export class TasksController {
     };
     const { force, dryRun, by } = changeOptions(request);
     if (scale) {
-      return answerChange(reply, await this.core.tasks.killAndScale(select, [], force, dryRun, by));
+      return answerChange(
+        this.core,
+        reply,
+        await this.core.tasks.killAndScale(select, [], force, dryRun, by),
+      );
     }
     const killed = await this.core.tasks.kill(select, wipe, dryRun, by);
     const tasks = tasksOf(killed, this.core.state, this.core.clock.now());

@@ -13,6 +13,7 @@ export const PLAN_SCHEMAS: Readonly<Record<string, Schema>> = {
     ...object(
       {
         diff: ref('PlanDiff'),
+        warnings: listOf(object({ appId: text, text })),
         outcome: object(
           { kind: oneOf('succeeds', 'fails', 'unknown'), text, seconds: number, rolledBack: flag },
           'rolledBack',

@@ -2,7 +2,7 @@
 // ends, the steps, how many of each app start, which instances stop, that no app has fewer healthy instances than its floor, and of
 // waves that are `certain` their order and agents. Free host ports are not promised, and never how long starting and draining take.
 import type { Foreseen } from '#libs/api-contract';
-import type { Deployment, DeploymentId } from '#libs/model';
+import type { App, Deployment, DeploymentId } from '#libs/model';
 import type { Write } from '#libs/store';
 import type { Clock } from '#libs/time';
 import type { LoopMemory } from '../reconcile-loop.js';
@@ -24,6 +24,8 @@ export interface ForesightParts {
 /** A change at the moment at which it was asked about. */
 export interface Foreseeable {
   readonly deployment: Deployment;
+  /** Rows of apps as the change makes them. */
+  readonly apps: readonly App[];
   /** May take seconds. */
   foresee(): Promise<Foreseen>;
 }
@@ -43,9 +45,11 @@ export class Foresight {
       .flatMap((each) => (each.kind === 'put-deployment' ? [each.deployment] : []))
       .find((each) => each.id === id);
     if (!deployment) throw new Error(`the change has no deployment ${id}`);
-    if (deployment.status !== 'running') return { deployment, foresee: () => Promise.resolve(NOTHING_TO_DO) };
+    const apps = writes.flatMap((each) => (each.kind === 'put-app' ? [each.app] : []));
+    if (deployment.status !== 'running')
+      return { deployment, apps, foresee: () => Promise.resolve(NOTHING_TO_DO) };
     const moment = { state: workingSet.copy(), memory: this.#parts.memory(), now, writes, deployment };
-    return { deployment, foresee: () => this.#inTurn(moment) };
+    return { deployment, apps, foresee: () => this.#inTurn(moment) };
   }
 
   /** One at a time. */
