@@ -103,6 +103,21 @@ describe('runs of a proxy', () => {
     await expect(of('b2', newest, { address: 'host-b:8000' })).rejects.toThrow(/before it, host-a:8000\./);
   });
 
+  it.each([['once'], ['when it was refused already']])(
+    'side by side: a copy that starts anew within its lease hears of the one that lives, not of itself (%s)',
+    async (when) => {
+      const { newest, of } = await started();
+      if (when === 'once') await of('a', newest).then(() => of('b', newest));
+      else await twins(of, newest);
+      await of('b2', newest, { address: 'host-b:8000' });
+      await of('a', newest);
+      await of('a', newest);
+      await expect(of('b2', newest, { address: 'host-b:8000' })).rejects.toThrow(
+        'this one, host-b:8000, and one that was there before it, host-a:8000.',
+      );
+    },
+  );
+
   it('side by side: their hosts are named where they say them', async () => {
     const { newest, of } = await started();
     const on = (host: string): Partial<ProxyReport> => ({

@@ -145,7 +145,7 @@ const crossedBy =
   };
 
 const lastHeard = (runs: readonly Run[]): Run | undefined =>
-  runs.reduce<Run | undefined>((a, b) => (a && a.leaseUntil > b.leaseUntil ? a : b), undefined);
+  runs.reduce<Run | undefined>((a, b) => (a && a.leaseUntil >= b.leaseUntil ? a : b), undefined);
 
 /** No more than each of them confirms; in flight is what is so at either. */
 function both(one: Standing, other: Standing): Standing {
