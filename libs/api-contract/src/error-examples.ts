@@ -50,6 +50,7 @@ export const ERROR_EXAMPLES: Readonly<Partial<Record<keyof typeof failures, Long
   unsupportedMediaType: failures.unsupportedMediaType(),
   payloadTooLarge: failures.payloadTooLarge(),
   unauthorized: failures.unauthorized(),
+  wrongToken: failures.wrongToken('agent'),
   forbidden: failures.forbidden('change apps'),
   foreignOrigin: failures.foreignOrigin('https://elsewhere.example'),
   badHost: failures.badHost('elsewhere.example'),

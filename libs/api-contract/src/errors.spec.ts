@@ -27,6 +27,32 @@ describe('errors of the API', () => {
     expect(typeof errorBody(failures.emptyBody()).details).toBe('string');
   });
 
+  it('repeat no more than a piece of what was sent, wherever it is', () => {
+    const long = 'x'.repeat(100_000);
+    const words = 'né 😀 '.repeat(20_000);
+    const repeated = (error: LongrunError): number => JSON.stringify(errorBody(error)).length;
+    for (const sent of [long, words, '😀'.repeat(50_000)]) {
+      for (const error of [
+        failures.appNotFound(`/${sent}`, sent),
+        failures.podIdMismatch(sent, sent),
+        failures.invalidTimestamp(sent),
+        failures.invalidLabelSelector(sent, 'no operator'),
+        failures.notFound('Proxy', sent),
+        failures.badHost(sent),
+      ]) {
+        expect(repeated(error)).toBeLessThan(700);
+        expect(JSON.stringify(errorBody(error))).not.toMatch(/\\ud[89a-f]/);
+      }
+      expect(repeated(failures.ruleViolation(`/env/${sent}/b`, `'${sent}' is none`))).toBeLessThan(1_400);
+      expect(repeated(failures.invalidJson(sent))).toBeLessThan(1_100);
+    }
+    expect(errorBody(failures.ruleViolation(`/env/${long}/name`, `${long} is none`)).details).toEqual([
+      { path: `/env/${'x'.repeat(95)}…${'x'.repeat(95)}/name`, errors: [`${'x'.repeat(200)}… is none`] },
+    ]);
+    const own = `one ${'of several words '.repeat(50)}`;
+    expect(errorBody(failures.conflict(own)).message).toBe(own);
+  });
+
   it('tell schema violations from broken rules', () => {
     const schema = refusal({ id: 7 });
     expect([schema.status, schema.message]).toEqual([422, 'Invalid JSON']);

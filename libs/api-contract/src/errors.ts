@@ -49,9 +49,43 @@ export interface ErrorBody {
   readonly deployments?: readonly { readonly id: string }[];
 }
 
-/** Marathon's error body; nothing besides its members, for strict clients fail on others. */
+/** Characters of what was sent that an answer repeats. Whoever asked has the rest, and a log of answers must not fill up with it. */
+const REPEATED_MAX = 200;
+/** Characters of one text; ours are much shorter, those of lists of ours apart. */
+const TEXT_MAX = 1_000;
+
+/** The beginning of something that was sent, for people. */
+export const piece = (sent: string): string =>
+  sent.length > REPEATED_MAX ? `${whole(sent.slice(0, REPEATED_MAX))}…` : sent;
+
+/** Half a surrogate pair could not be written as UTF-8. */
+const whole = (text: string): string => text.replace(/[\uD800-\uDBFF]$/, '');
+
+/** Also of what was sent and is in the text unseen by us: a word of such a length is none of ours. */
+function shortened(text: string): string {
+  const words = text.length > REPEATED_MAX ? text.replace(LONG_WORDS, piece) : text;
+  return words.length > TEXT_MAX ? `${whole(words.slice(0, TEXT_MAX))}…` : words;
+}
+const LONG_WORDS = new RegExp(`\\S{${REPEATED_MAX + 1},}`, 'g');
+
+/** Ends with the member itself, which tells more than the names around it. */
+function shortPath(path: string): string {
+  if (path.length <= REPEATED_MAX) return path;
+  const half = REPEATED_MAX / 2;
+  return `${whole(path.slice(0, half))}…${path.slice(-half).replace(/^[\uDC00-\uDFFF]/, '')}`;
+}
+
+const shortDetails = (details: NonNullable<LongrunErrorOptions['details']>): typeof details =>
+  typeof details === 'string'
+    ? shortened(details)
+    : details.map(({ path, errors }) => ({ path: shortPath(path), errors: errors.map(shortened) }));
+
+/**
+ * Marathon's error body; nothing besides its members, for strict clients fail on others. The one place that every error of the API
+ * passes: no text repeats more than a piece of what was sent.
+ */
 export const errorBody = (error: LongrunError): ErrorBody => ({
-  message: error.message,
-  ...(error.details === undefined ? {} : { details: error.details }),
+  message: shortened(error.message),
+  ...(error.details === undefined ? {} : { details: shortDetails(error.details) }),
   ...(error.deployments === undefined ? {} : { deployments: error.deployments.map((id) => ({ id })) }),
 });

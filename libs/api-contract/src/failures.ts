@@ -1,6 +1,6 @@
 // The errors by name: one function per situation, so that every text is written once and clients can match on it (api.md 1.3).
 import type { ProblemList } from '#libs/model';
-import { LongrunError } from './errors.js';
+import { LongrunError, piece } from './errors.js';
 
 export const failures = {
   /** `parserText`: what the JSON parser said. */
@@ -20,51 +20,48 @@ export const failures = {
   invalidTimestamp: (text: string) =>
     new LongrunError(
       'invalid-argument',
-      `Invalid timestamp provided '${text}'. Expecting ISO-8601 datetime string.`,
+      `Invalid timestamp provided '${piece(text)}'. Expecting ISO-8601 datetime string.`,
     ),
   invalidLabelSelector: (selector: string, reason: string) =>
-    new LongrunError('invalid-argument', `Can not parse label selector '${selector}': ${reason}`),
+    new LongrunError('invalid-argument', `Can not parse label selector '${piece(selector)}': ${reason}`),
   updateWithoutId: () =>
     new LongrunError('invalid-argument', 'requirement failed: App Update must have app id set'),
   badRequest: (message: string) => new LongrunError('bad-request', message),
   scaleAndWipe: () => new LongrunError('bad-request', 'You cannot use scale and wipe at the same time.'),
   invalidTaskId: (id: string) =>
-    new LongrunError('bad-request', `Invalid task id '${id}'. Expected <app path>.<uuid>.`),
+    new LongrunError('bad-request', `Invalid task id '${piece(id)}'. Expected <app path>.<uuid>.`),
   appNotFound: (id: string, version?: string) =>
-    new LongrunError(
-      'not-found',
-      `App '${id}' does not exist${version === undefined ? '' : ` in version ${version}`}`,
-    ),
+    new LongrunError('not-found', `App '${piece(id)}' does not exist${inVersion(version)}`),
   podNotFound: (id: string) =>
-    new LongrunError('not-found', `Pod '/${id.replace(/^\/+/, '')}' does not exist`),
+    new LongrunError('not-found', `Pod '/${piece(id.replace(/^\/+/, ''))}' does not exist`),
   /** `url`: the id in the URL. */
   podIdMismatch: (url: string, id: string) =>
-    new LongrunError('bad-request', `'${url}' does not match definition's id ('${id}')`),
+    new LongrunError('bad-request', `'${piece(url)}' does not match definition's id ('${piece(id)}')`),
   groupNotFound: (id: string, version?: string) =>
-    new LongrunError(
-      'not-found',
-      `Group '${id}' does not exist${version === undefined ? '' : ` in version ${version}`}`,
-    ),
-  taskNotFound: (id: string) => new LongrunError('not-found', `Task '${id}' does not exist`),
-  pathNotFound: (id: string) => new LongrunError('not-found', `Path '${id}' does not exist`),
-  deploymentNotFound: (id: string) => new LongrunError('not-found', `DeploymentPlan ${id} does not exist`),
-  notInQueue: (id: string) => new LongrunError('not-found', `Application ${id} not found in tasks queue.`),
-  noPlugin: (id: string) => new LongrunError('not-found', `No plugin with this pluginId: ${id}`),
+    new LongrunError('not-found', `Group '${piece(id)}' does not exist${inVersion(version)}`),
+  taskNotFound: (id: string) => new LongrunError('not-found', `Task '${piece(id)}' does not exist`),
+  pathNotFound: (id: string) => new LongrunError('not-found', `Path '${piece(id)}' does not exist`),
+  deploymentNotFound: (id: string) =>
+    new LongrunError('not-found', `DeploymentPlan ${piece(id)} does not exist`),
+  notInQueue: (id: string) =>
+    new LongrunError('not-found', `Application ${piece(id)} not found in tasks queue.`),
+  noPlugin: (id: string) => new LongrunError('not-found', `No plugin with this pluginId: ${piece(id)}`),
   leaderNotFound: () => new LongrunError('not-found', 'There is no leader'),
   /** For what only `/v3` knows: agents, proxies, instances. */
-  notFound: (kind: string, id: string) => new LongrunError('not-found', `${kind} '${id}' does not exist`),
+  notFound: (kind: string, id: string) =>
+    new LongrunError('not-found', `${kind} '${piece(id)}' does not exist`),
   /** `days`: how long reasons are kept of what is gone. */
   noReasons: (id: string, days: number) =>
     new LongrunError(
       'not-found',
-      `No instance or task '${id}' is known. Reasons are kept for ${days} days after an instance is gone; ` +
+      `No instance or task '${piece(id)}' is known. Reasons are kept for ${days} days after an instance is gone; ` +
         "GET /v3/instances lists those that exist, GET /v3/apps/ID/why what happened to an app's.",
     ),
   /** `hint`: what there is instead. */
   uriNotFound: (hint?: string) =>
     new LongrunError('uri-not-found', hint === undefined ? 'URI not found' : `URI not found. ${hint}`),
   groupVersionUnknown: (id: string, version: string) =>
-    new LongrunError('invalid-argument', `Group '${id}' does not exist in version ${version}`),
+    new LongrunError('invalid-argument', `Group '${piece(id)}' does not exist${inVersion(version)}`),
   groupExists: (id: string) =>
     new LongrunError('already-exists', `Group ${id} is already created. Use PUT to change this group.`),
   groupIsApp: (id: string) =>
@@ -120,11 +117,11 @@ export const failures = {
     ),
   forbidden: (what: string) => new LongrunError('forbidden', `These credentials do not allow to ${what}.`),
   foreignOrigin: (origin: string) =>
-    new LongrunError('foreign-origin', `Requests from web pages of ${origin} are refused.`),
+    new LongrunError('foreign-origin', `Requests from web pages of ${piece(origin)} are refused.`),
   badHost: (host: string) =>
     new LongrunError(
       'bad-host',
-      `The Host header '${host}' names no host of this server. Use its address or localhost.`,
+      `The Host header '${piece(host)}' names no host of this server. Use its address or localhost.`,
     ),
   storageUnavailable: (cause?: unknown) =>
     new LongrunError('storage-unavailable', 'The database cannot be reached at the moment. Try again.', {
@@ -144,3 +141,6 @@ export const failures = {
   internal: (cause?: unknown) =>
     new LongrunError('internal', 'Internal error. The log of the control plane has the details.', { cause }),
 } as const;
+
+const inVersion = (version?: string): string =>
+  version === undefined ? '' : ` in version ${piece(version)}`;

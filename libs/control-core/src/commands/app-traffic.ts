@@ -1,6 +1,6 @@
 // How the traffic of an app is shared between its versions (`PUT /v3/apps/ID/traffic`): one write of the app's row, which gives the route
 // table a new number in the same commit. No new version; a rollout that runs is held by it from then on (docs/design/deployments.md).
-import { failures } from '#libs/api-contract';
+import { failures, piece } from '#libs/api-contract';
 import {
   isOfShare,
   parseAppTraffic,
@@ -102,5 +102,5 @@ function unknownText(name: string, known: readonly AppVersion[], { id }: App): s
   const list = known.map(({ version }) => version).join(', ');
   return name === 'previous'
     ? `no older version of ${id} has instances; there is ${list}. Deploy the new one first, it gets no traffic while the shares name only the old one`
-    : `${name} is no version of ${id} that has instances; there are: ${list}`;
+    : `${piece(name)} is no version of ${id} that has instances; there are: ${list}`;
 }

@@ -50,7 +50,7 @@ function checkShares(shares: unknown, problems: Problems): void {
     const { version, weight } = share;
     if (typeof version !== 'string' || version === '')
       problems.add(`${at}/version`, 'must be a version of the app, or current or previous');
-    else if (seen.has(version)) problems.add(`${at}/version`, `is named twice: ${version}`);
+    else if (seen.has(version)) problems.add(`${at}/version`, `is named twice: ${version.slice(0, 200)}`);
     seen.add(version);
     if (!isWhole(weight))
       problems.add(`${at}/weight`, `must be a whole number from 0 to ${TRAFFIC_LIMITS.weight}`);

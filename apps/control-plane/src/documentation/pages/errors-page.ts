@@ -20,6 +20,7 @@ Every error is a JSON object with \`message\`. Texts and statuses are Marathon's
 
 A path names the member that is wrong: \`/container/portMappings(0)/hostPort\`; \`/\` is the whole object. In a list of apps it begins with the index: \`(1)/instances\`.
 Types and ranges are looked at first (\`Invalid JSON\`), rules only when those are clean (\`Object is not valid\`).
+Of what was sent a text repeats the first 200 characters at most; more is shown as \`…\`, in a path in its middle.
 
 "Again" means: the same call may succeed later without any change to it. Answers with 503 carry \`Retry-After\`.`;
 
