@@ -15,6 +15,7 @@ import type { ClosedBy, Observer } from '../observe/request-record.js';
 import { meterOf, tellTunnel, type TunnelEnd, type TunnelStart } from '../observe/tunnel-record.js';
 import { dial, type Dialled, type DialParts } from '../tcp/dial.js';
 import type { Departures } from '../drain/departures.js';
+import { onGone } from '../tcp/on-gone.js';
 import { relayWebSocket } from '../drain/websocket-relay.js';
 import type { HeaderMap } from './client-side.js';
 import { editFlat, editMap } from './header-edits.js';
@@ -58,19 +59,12 @@ export interface UpgradeAsk {
 export async function forwardUpgrade(parts: UpgradeParts, ask: UpgradeAsk): Promise<void> {
   const { client, origin, route } = ask;
   client.stream.on('error', () => client.stream.destroy());
-  const dialled = await dial(parts, route.service, { wish: route.wish, endpoints: origin.endpoints });
+  const dialled = await dial(parts, route.service, {
+    client: client.stream,
+    wish: route.wish,
+    endpoints: origin.endpoints,
+  });
   new Upgrade(parts, ask).go(dialled);
-}
-
-/**
- * When the client has left before it had an answer; an end counts, for WebSocket has no half-close. Returns what forgets it. What it may have
- * said already stays unread.
- */
-function onGone(stream: Duplex, gone: () => void): () => void {
-  stream.once('end', gone).once('close', gone);
-  // an end is told to those who read only
-  stream.read(0);
-  return () => void stream.off('end', gone).off('close', gone);
 }
 
 class Upgrade {
@@ -104,12 +98,14 @@ class Upgrade {
 
   go(dialled: Awaited<ReturnType<typeof dial>>): void {
     const { stream } = this.#ask.client;
-    if (dialled.upstream) {
-      if (!stream.destroyed) return this.#handshake(dialled);
-      dialled.upstream.destroy();
-      dialled.release();
+    // an end counts, for WebSocket has no half-close
+    if (stream.destroyed || stream.readableEnded) {
+      stream.destroy();
+      dialled.upstream?.destroy();
+      dialled.release?.();
       return this.#tell(dialled, { status: 0, closedBy: 'client' });
     }
+    if (dialled.upstream) return this.#handshake(dialled);
     const { routes } = this.#parts;
     const { service } = this.#ask.route;
     const reason = routes.matcher.counterpartOf(service)?.emptyReason ?? 'it is being removed';

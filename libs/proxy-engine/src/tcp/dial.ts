@@ -1,6 +1,7 @@
 // Opens a connection of its own to one of a service's targets (TCP, WebSocket): some are tried, each claimed while it is
 // tried; one that does not accept is left out for a while.
 import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TaskId } from '#libs/model';
 import type { RouteService, RouteTarget } from '#libs/routing';
 import type { Clock } from '#libs/time';
@@ -8,6 +9,7 @@ import type { LiveRoutes } from '../targets/live-routes.js';
 import type { Pick } from '../targets/pick.js';
 import { Turns } from '../targets/turns.js';
 import type { TargetWish } from '../targets/wish.js';
+import { onGone } from './on-gone.js';
 import { writeProxyHeader, type Endpoints } from './proxy-header.js';
 import { isShortage } from './shortage.js';
 
@@ -21,12 +23,21 @@ export interface Dialled {
   /** Targets that were asked, this one included. */
   readonly asked: number;
 }
-/** No target, or none accepted. */
+/** No target, none accepted, or the client has gone. */
 export interface NotDialled {
   readonly upstream?: undefined;
+  readonly target?: undefined;
+  readonly release?: undefined;
   readonly asked: number;
+  /** The client has. */
+  readonly left: boolean;
 }
 export interface DialAsk {
+  /**
+   * For whom. It leaves the queue when its connection closes or ends; not later, for in TCP a client may end first and still listen: one that
+   * has said nothing by then and waits for a place has given up.
+   */
+  readonly client: Duplex;
   readonly wish?: Omit<TargetWish, 'tried'>;
   /** Of the client, for services whose targets want a PROXY header. */
   readonly endpoints?: Endpoints | undefined;
@@ -40,12 +51,13 @@ export interface DialParts {
 export async function dial(
   { routes, clock, connectTimeoutMs }: DialParts,
   service: RouteService,
-  { wish, endpoints }: DialAsk,
+  { client, wish, endpoints }: DialAsk,
 ): Promise<Dialled | NotDialled> {
   const tried = new Set<TaskId>();
   const turns = new Turns();
   while (!turns.areOver()) {
-    const pick = await place(routes, service, { ...wish, tried });
+    const pick = await place(client, routes, service, { ...wish, tried });
+    if (pick === LEFT) return { asked: tried.size, left: true };
     if (!pick) break;
     turns.take();
     tried.add(pick.target.taskId);
@@ -61,13 +73,30 @@ export async function dial(
     turns.noteRefusal(opened.problem);
     pick.release(opened.kind);
   }
-  return { asked: tried.size };
+  return { asked: tried.size, left: client.destroyed };
 }
 
-/** Waits where a limit makes it wait. */
-function place(routes: LiveRoutes, service: RouteService, wish: TargetWish): Promise<Pick | undefined> {
+/** The client has gone while it waited. */
+const LEFT = 'left';
+
+/** Waits where a limit makes it wait, for as long as the client does. */
+function place(
+  client: Duplex,
+  routes: LiveRoutes,
+  service: RouteService,
+  wish: TargetWish,
+): Promise<Pick | typeof LEFT | undefined> {
   return new Promise((resolve) => {
-    routes.place(service, wish, (placed) => resolve(placed.kind === 'placed' ? placed.pick : undefined));
+    let stay = (): void => undefined;
+    const cancel = routes.place(service, wish, (placed) => {
+      stay();
+      resolve(placed.kind === 'placed' ? placed.pick : undefined);
+    });
+    if (!cancel) return;
+    stay = onGone(client, () => {
+      cancel();
+      resolve(LEFT);
+    });
   });
 }
 

@@ -31,7 +31,7 @@ export function firstOf(client: Duplex, upstream: Duplex): () => Side {
     [upstream, 'target'],
   ] as const) {
     const note = (): void => void (side ??= name);
-    if (each.closed) note();
+    if (each.closed || each.readableEnded) note();
     each.once('end', note).once('error', note).once('close', note);
   }
   return () => side ?? 'target';

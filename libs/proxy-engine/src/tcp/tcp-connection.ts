@@ -33,11 +33,11 @@ export async function relayTcp(
   // of the ways to balance by a key this is the only one that needs no request
   const bySource = service.policy?.balance?.by === 'source';
   const wish = bySource ? { hashKey: clientKeyOf(origin.clientAddress) } : {};
-  const dialled = await dial(parts, service, { wish, endpoints: origin.endpoints });
+  const dialled = await dial(parts, service, { client, wish, endpoints: origin.endpoints });
   const { asked } = dialled;
   const start = { service, origin, startedAt };
   if (!dialled.upstream) {
-    const closedBy = client.destroyed ? 'client' : 'no-target';
+    const closedBy = dialled.left ? 'client' : 'no-target';
     client.destroy();
     return tellTunnel(parts.observer, start, { asked, status: 0, closedBy });
   }
@@ -52,7 +52,8 @@ export async function relayTcp(
     upstream.destroy();
     return over('client');
   }
-  if (!redirectHttp) return relay(client, upstream, over);
+  // its end is told no more to those who wait for it
+  if (!redirectHttp || client.readableEnded) return relay(client, upstream, over);
   const leave = (): void => {
     client.off('readable', onClient);
     client.off('close', onGone);

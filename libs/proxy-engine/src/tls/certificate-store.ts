@@ -2,7 +2,7 @@
 // cert-manager and people replace files in different ways (rename, symlink, write in place), and all of them change what `stat` says.
 // A file that is broken or gone meanwhile leaves its old certificate in use and is a warning, for a port without a certificate is an
 // outage; nothing of a file's content is ever shown.
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SecureContext } from 'node:tls';
 import type { Clock, Timer } from '#libs/time';
@@ -10,6 +10,8 @@ import { CertificateError, readCertificate, type Certificate } from './certifica
 
 export const POLL_MS = 2_000;
 const SOON_MS = 14 * 24 * 3_600_000;
+/** A chain and its key are a few KB. */
+const FILE_BYTES = 1024 * 1024;
 
 export interface CertificateStoreParts {
   readonly clock: Clock;
@@ -137,7 +139,7 @@ export class CertificateStore {
       if (stamp === entry.stamp) return false;
       entry.stamp = stamp;
       this.#entries.set(file, entry);
-      const fresh = readCertificate(file, readFileSync(file, 'utf8'));
+      const fresh = readCertificate(file, readSmall(file));
       const isFirst = entry.certificate === undefined;
       entry.certificate = fresh;
       entry.problem = undefined;
@@ -184,6 +186,23 @@ export class CertificateStore {
 
   #note(text: string): void {
     this.#parts.onNotice?.(text);
+  }
+}
+
+/** Throws where reading could take long: a pipe that nobody writes to, a device, a huge file. */
+function readSmall(file: string): string {
+  // else opening a pipe waits for its writer
+  const opened = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stat = fstatSync(opened);
+    if (!stat.isFile()) throw new CertificateError(`${file} is no regular file`);
+    if (stat.size > FILE_BYTES)
+      throw new CertificateError(
+        `${file} has ${stat.size} bytes; certificates with their chain and key have at most ${FILE_BYTES}`,
+      );
+    return readFileSync(opened, 'utf8');
+  } finally {
+    closeSync(opened);
   }
 }
 

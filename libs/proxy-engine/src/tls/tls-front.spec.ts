@@ -1,4 +1,5 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { request } from 'node:https';
@@ -217,6 +218,27 @@ describe('the HTTPS port', () => {
     expect(JSON.stringify([notices, engine.warnings()])).not.toMatch(/c2VjcmV0|secret|MII|MHc/);
     put('web.pem', other.pem);
     await until('the renewal', () => engine.warnings().length === 0);
+  });
+
+  it('reads no pipe, no folder and no huge file, and goes on with the others', async () => {
+    execFileSync('mkfifo', [join(folder, 'pipe.pem')]);
+    mkdirSync(join(folder, 'folder.pem'));
+    put('huge.pem', 'x'.repeat(1024 * 1024 + 1));
+    await start();
+    const problems = [
+      'folder.pem is no regular file',
+      'huge.pem has 1048577 bytes; certificates with their chain and key have at most 1048576',
+      'pipe.pem is no regular file',
+    ];
+    expect(engine.warnings()).toEqual(problems.map((each) => expect.stringContaining(each)));
+    const before = await servedName('web.example');
+    // in the place of one that is in use
+    rmSync(join(folder, 'web.pem'));
+    execFileSync('mkfifo', [join(folder, 'web.pem')]);
+    await until('the warning', () => engine.warnings().some((each) => each.includes('stays in use')));
+    expect(await servedName('web.example')).toBe(before);
+    put('web.pem', selfSigned(['web.example']).pem);
+    await until('the renewal', () => engine.warnings().length === problems.length);
   });
 
   it('names the whole path of a file that is gone and whose certificate is left out', async () => {
