@@ -207,9 +207,9 @@ describeHere('the process of HAProxy', () => {
     const notices: string[] = [];
     const engine = await engineAt({ onNotice: (text) => notices.push(text) });
     await engine.swap(withServices(1, {}));
-    const map = join(folder, at, 'exact.map');
-    rmSync(map);
-    mkdirSync(map);
+    const config = join(folder, at, 'haproxy.cfg');
+    rmSync(config);
+    mkdirSync(config);
     let isConfirmed = false;
     const swapped = engine
       .swap(withServices(2, { targets: [] }, { appId: asAppId('/new'), hosts: ['new.example'] }))
@@ -219,7 +219,7 @@ describeHere('the process of HAProxy', () => {
     await until('the departure', async () => (await ask()).includes('cannot answer now'));
     expect(isConfirmed).toBe(false);
     expect(engine.warnings().join()).toContain('EISDIR');
-    rmSync(map, { recursive: true });
+    rmSync(config, { recursive: true });
     await swapped;
     expect(await ask('new.example')).toBe('hello');
     expect(engine.warnings()).toEqual([]);

@@ -41,7 +41,7 @@ export class Observing implements Observer {
     this.#stats.leftOut(service, target);
   }
 
-  counted(service: RouteService, target: RouteTarget, sums: TrafficSums): void {
+  counted(service: RouteService, target: RouteTarget | undefined, sums: TrafficSums): void {
     this.#stats.counted(service, target, sums);
   }
 

@@ -102,8 +102,8 @@ export class ProxyWorker implements AdminSource {
 
   /** Resolves with the main port when it serves; rejects when that port is taken. */
   async start(): Promise<number> {
-    // before the first connection, which else would find no app at all; HAProxy wants to run first
-    if (this.#engine instanceof ProxyEngine) await this.#remembered();
+    // before the first connection, which else would find no app at all
+    await this.#remembered();
     const port = await this.#engine.start();
     await this.#dns?.start();
     await this.#session.start();

@@ -12,7 +12,14 @@ import {
 import type { BackendPlan } from './layout.js';
 import { escapePattern, JSON_ANSWER, messageBody, quote, quoteFormat } from './config-text.js';
 import { unpinnable } from './pins.js';
-import { brokenBody, refusalsThatCount, retryRules, silentBody, tcpRetryRules } from './retry-rules.js';
+import {
+  brokenBody,
+  refusalsThatCount,
+  retryRules,
+  silentBody,
+  tcpRetryRules,
+  unrepeatedStatuses,
+} from './retry-rules.js';
 
 export interface BackendRules {
   readonly rules: readonly string[];
@@ -38,7 +45,7 @@ export function backendRules(
 ): BackendRules {
   const rules = [
     ...balanceRules(service, mode),
-    ...timeRules(service),
+    ...timeRules(service, mode),
     ...(mode === 'tcp' ? tcpRules(service) : httpRules(name, service, place)),
   ];
   const own = version === undefined ? rules : rules.filter((rule) => !rule.startsWith('stick-table '));
@@ -53,17 +60,41 @@ export function unsupported(service: RouteService, hasLua: boolean): string[] {
   if (policy?.retries?.budgetPercent !== undefined) missing.push('the retry budget');
   if (policy?.ejection !== undefined) missing.push('ejection after failed answers');
   const refusals = refusalsThatCount(service, hasLua);
+  const app = `app ${service.appId}`;
   return [
     ...(missing.length > 0
-      ? [
-          `app ${service.appId}: the HAProxy engine does not carry out ${missing.join(', ')}; the built-in engine does`,
-        ]
+      ? [`${app}: the HAProxy engine does not carry out ${missing.join(', ')}; the built-in engine does`]
       : []),
-    ...(refusals === undefined
-      ? []
-      : [`app ${service.appId}: ${refusals}; the built-in engine passes it over`]),
+    ...(refusals === undefined ? [] : [`${app}: ${refusals}; the built-in engine passes it over`]),
+    ...unfit(service).map((what) => `${app}: ${what}`),
   ];
 }
+
+/** Values of labels that HAProxy takes in part only, and what becomes of them. */
+function unfit(service: RouteService): string[] {
+  const { policy, mode } = service;
+  const texts: string[] = [];
+  const statuses = unrepeatedStatuses(service);
+  if (statuses.length > 0)
+    texts.push(`longrun.io/retry-on: the HAProxy engine does not repeat after ${statuses.join(', ')}`);
+  if ((policy?.timeouts?.tunnelMs ?? 0) > HAPROXY_MS_MAX)
+    texts.push('longrun.io/tunnel-timeout: the HAProxy engine ends a silent connection after 24 days');
+  const { balance, limits } = policy ?? {};
+  if (mode !== 'tcp' && balance && 'name' in balance && !isPlainName(balance.name))
+    texts.push(
+      `longrun.io/balance: the HAProxy engine knows no ${balance.by} ${JSON.stringify(balance.name)} (letters, digits, . _ - only) and balances as without the label`,
+    );
+  if (mode !== 'tcp' && limits?.bodyBytes !== undefined)
+    texts.push(
+      'longrun.io/body-limit: the HAProxy engine refuses by Content-Length; a body that tells no length (chunked) passes whatever its size',
+    );
+  return texts;
+}
+
+const isPlainName = (name: string): boolean => /^[\w.-]+$/.test(name);
+
+/** HAProxy counts milliseconds with 31 bits, which is 24.8 days. */
+const HAPROXY_MS_MAX = 24 * 86_400_000;
 
 function balanceRules(service: RouteService, mode: 'http' | 'tcp'): string[] {
   const { policy, sticky, appId, portIndex } = service;
@@ -80,6 +111,7 @@ function balanceRules(service: RouteService, mode: 'http' | 'tcp'): string[] {
 }
 
 function balanceOf(balance: Balance | undefined, mode: 'http' | 'tcp'): string {
+  if (balance && 'name' in balance && (mode === 'tcp' || !isPlainName(balance.name))) return 'random(2)';
   switch (balance?.by) {
     case 'least':
       return 'leastconn';
@@ -88,11 +120,11 @@ function balanceOf(balance: Balance | undefined, mode: 'http' | 'tcp'): string {
     case 'source':
       return 'source';
     case 'header':
-      return mode === 'http' ? `hdr(${token(balance.name)})` : 'random(2)';
+      return `hdr(${balance.name})`;
     case 'cookie':
-      return mode === 'http' ? `hash req.cook(${token(balance.name)})` : 'random(2)';
+      return `hash req.cook(${balance.name})`;
     case 'query':
-      return mode === 'http' ? `url_param ${token(balance.name)}` : 'random(2)';
+      return `url_param ${balance.name}`;
     case 'uri':
       return mode === 'http' ? 'uri' : 'random(2)';
     default:
@@ -100,22 +132,23 @@ function balanceOf(balance: Balance | undefined, mode: 'http' | 'tcp'): string {
   }
 }
 
-const token = (name: string): string => name.replaceAll(/[^\w.-]/g, '');
-
-function timeRules({ policy }: RouteService): string[] {
+function timeRules({ policy }: RouteService, mode: 'http' | 'tcp'): string[] {
   const { connectMs, silenceMs, tunnelMs } = policy?.timeouts ?? {};
-  const { queueMs } = policy?.limits ?? {};
+  const { queueMs, queue } = policy?.limits ?? {};
+  const rule = (name: string, ms: number | undefined): string[] =>
+    ms === undefined ? [] : [`timeout ${name} ${Math.min(ms, HAPROXY_MS_MAX)}ms`];
   return [
-    ...(connectMs === undefined ? [] : [`timeout connect ${connectMs}ms`]),
-    ...(silenceMs === undefined ? [] : [`timeout server ${silenceMs}ms`]),
-    ...(tunnelMs === undefined ? [] : [`timeout tunnel ${tunnelMs}ms`]),
-    ...(queueMs === undefined ? [] : [`timeout queue ${queueMs}ms`]),
+    ...rule('connect', connectMs),
+    // TCP connections live as long as both sides like
+    ...(mode === 'tcp' ? ['timeout server 24d'] : rule('server', silenceMs)),
+    ...rule('tunnel', tunnelMs),
+    // 0 would be an endless queue
+    ...rule('queue', queue === 0 ? 1 : queueMs),
   ];
 }
 
 function tcpRules({ policy }: RouteService): string[] {
-  // TCP connections live as long as both sides like
-  const rules = ['timeout server 24d', ...tcpRetryRules()];
+  const rules = [...tcpRetryRules()];
   if (policy?.allow)
     rules.push(...oneOf('allowed', 'src', policy.allow), 'tcp-request content reject if !allowed');
   return rules;
@@ -148,6 +181,8 @@ function httpRules(name: string, service: RouteService, place: RulePlace): strin
     rules.push(`http-request redirect code 301 location ${quoteFormat(policy.redirectRoot)} if { path / }`);
   rules.push(...pathRules(service));
   rules.push(...(policy?.requestHeaders ?? []).map((edit) => editRule('http-request', edit)));
+  // of the connection to the task (RFC 9110 7.6.1)
+  rules.push('http-response del-header keep-alive');
   rules.push(...(policy?.responseHeaders ?? []).map((edit) => editRule('http-response', edit)));
   if (policy?.hsts) {
     const { maxAgeSeconds, includeSubDomains, preload } = policy.hsts;
@@ -200,15 +235,17 @@ function limitRules(name: string, { policy, appId }: RouteService): string[] {
 
 function pathRules({ policy, path }: RouteService): string[] {
   const rules: string[] = [];
-  const cut = policy?.stripPrefix ?? (policy?.stripPath ? path?.replace(/\*$/, '') : undefined);
-  if (cut !== undefined) {
-    const pattern = `^${escapePattern(cut.replace(/\/$/, ''))}/?`;
-    if (policy?.stripPath && policy.stripPrefix === undefined)
-      rules.push(
-        `http-request set-header x-forwarded-prefix ${quoteFormat(cut)} if { path_beg ${quote(cut)} }`,
-      );
+  // in this order, as the built-in engine does
+  const cuts = [
+    ...(policy?.stripPath && path !== undefined ? [cutOff(path)] : []),
+    ...(policy?.stripPrefix === undefined ? [] : [cutOff(policy.stripPrefix)]),
+  ];
+  for (const { prefix, condition } of cuts) {
+    const pattern = `^${escapePattern(prefix)}/?`;
     rules.push(
-      `http-request set-path ${quote(`/%[path,regsub('${pattern}',)]`)} if { path_beg ${quote(cut)} }`,
+      // what stands there was cut off before (/_app/…)
+      `http-request set-header x-forwarded-prefix %[req.hdr(x-forwarded-prefix)]${quoteFormat(prefix)} if ${condition}`,
+      `http-request set-path ${quote(`/%[path,regsub('${pattern}',)]`)} if ${condition}`,
     );
   }
   if (policy?.proxyPass !== undefined)
@@ -216,6 +253,17 @@ function pathRules({ policy, path }: RouteService): string[] {
       `http-request set-path ${quoteFormat(policy.proxyPass.replace(/\/$/, '')).slice(0, -1)}%[path]'`,
     );
   return rules;
+}
+
+/** A prefix without a star ends on a segment border. */
+function cutOff(path: string): { readonly prefix: string; readonly condition: string } {
+  const prefix = path.replace(/\*$/, '').replace(/\/$/, '');
+  return {
+    prefix,
+    condition: path.endsWith('*')
+      ? `{ path_beg ${quote(prefix)} }`
+      : `{ path,concat(/) -m beg ${quote(`${prefix}/`)} }`,
+  };
 }
 
 /** By virtual host only. A client that names our main port is sent to our HTTPS port; any other came through something in front. */
@@ -271,15 +319,35 @@ function corsRules(cors: RouteCors): string[] {
       : ([['access-control-max-age', String(cors.maxAgeSeconds)]] as [string, string][])),
     ['vary', quote('Origin, Access-Control-Request-Method, Access-Control-Request-Headers')],
   ];
-  const asked = 'METH_OPTIONS { req.hdr(access-control-request-method) -m found }';
+  // as with the built-in engine
+  const asked =
+    'METH_OPTIONS { req.hdr(access-control-request-method) -m found } { var(txn.origin) -m found }';
   return [
     'http-request set-var(txn.origin) req.hdr(origin)',
-    ...(any ? [] : oneOf('known_origin', 'var(txn.origin) -m str', cors.origins)),
-    `http-request return status 204 ${preflight.map(([name, value]) => `hdr ${name} ${value}`).join(' ')} if ${asked} ${known}`,
-    ...own.map(([name, value]) => `http-response set-header ${name} ${value} if ${known}`),
-    'http-response add-header vary origin',
+    ...(any ? [] : oneOf('known_origin', 'var(txn.origin) -m str -i', cors.origins)),
+    `http-request return status 200 ${preflight.map(([name, value]) => `hdr ${name} ${value}`).join(' ')} if ${asked} ${known}`,
+    ...(any
+      ? []
+      : [
+          `http-request return status 403 ${JSON_ANSWER} hdr vary Origin string ${quote(messageBody(NOT_FROM_THIS_ORIGIN))} if ${asked}`,
+        ]),
+    // also in HAProxy's own answers: a page must be able to read why it was refused
+    ...own.map(([name, value]) => `http-after-response set-header ${name} ${value} if ${known}`),
+    ...(any
+      ? []
+      : [
+          `http-after-response del-header access-control-allow-origin unless ${known}`,
+          `http-after-response del-header access-control-allow-credentials unless ${known}`,
+        ]),
+    ...(any && !cors.credentials
+      ? []
+      : ['http-after-response add-header vary Origin unless { res.hdr(vary) -m sub -i origin }']),
   ];
 }
+
+/** In the words of the built-in engine. */
+const NOT_FROM_THIS_ORIGIN =
+  'pages of this origin may not ask this app; its label longrun.io/cors-origins says which may';
 
 function serverOptions({ policy }: RouteService, mode: 'http' | 'tcp'): string {
   const { connectionsPerTarget, queue } = policy?.limits ?? {};
@@ -290,7 +358,7 @@ function serverOptions({ policy }: RouteService, mode: 'http' | 'tcp'): string {
     'check inter 10s fastinter 500ms downinter 1s fall 3 rise 1 observe layer4 error-limit 1 on-error mark-down',
     ...(connectionsPerTarget === undefined
       ? []
-      : [`maxconn ${connectionsPerTarget} maxqueue ${queue ?? 1024}`]),
+      : [`maxconn ${connectionsPerTarget} maxqueue ${Math.max(queue ?? 1024, 1)}`]),
     ...(mode === 'http' && policy?.protocol === 'h2c' ? ['proto h2'] : []),
     ...(send === undefined ? [] : [send === 'v1' ? 'send-proxy' : 'send-proxy-v2']),
     ...(policy?.slowStartMs ? [`slowstart ${policy.slowStartMs}ms`] : []),

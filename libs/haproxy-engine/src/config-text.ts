@@ -38,7 +38,8 @@ export const pinBackendOf = (service: Pick<RouteService, 'appId' | 'portIndex'>,
 
 export const isPinBackend = (backend: string): boolean => /:pin-[0-9a-f]{16}$/.test(backend);
 
-const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
+/** 16 digits. */
+export const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
 
 /** For use inside a regular expression, whatever quotes and brackets stand around it: what is no plain character is written as bytes. */
 export const escapePattern = (text: string): string =>

@@ -79,7 +79,7 @@ export async function measure(
   generations: readonly Generation[],
   table: RouteTable,
   ask: Ask,
-  onCounted: (service: RouteService, target: RouteTarget, sums: TrafficSums) => void,
+  onCounted: (service: RouteService, target: RouteTarget | undefined, sums: TrafficSums) => void,
 ): Promise<TrafficStanding[]> {
   const targets = targetsOf(table);
   const services = new Map(table.services.map((service) => [nameOf(service), service]));
@@ -91,8 +91,9 @@ export async function measure(
     };
     const rows = statRows(await ask(worker, [SHOW_SERVERS]));
     for (const { backend, server, sums } of traffic.grown(rows)) {
-      const found = targetAt(backend, server);
-      if (found) onCounted(found.service, found.target, sums);
+      const found = server === undefined ? undefined : targetAt(backend, server);
+      const service = found?.service ?? services.get(serviceNameOf(backend));
+      if (service && (found || server === undefined)) onCounted(service, found?.target, sums);
     }
     for (const { backend, server, ...counts } of standingServers(rows)) {
       const found = server === undefined ? undefined : targetAt(backend, server);

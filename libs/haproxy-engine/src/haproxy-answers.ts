@@ -47,15 +47,42 @@ export function usedOf(text: string): ReadonlyMap<string, UsedServers> {
 export const portsListenedOn = (text: string): string[] =>
   [...text.matchAll(/^port:(\d+),FRONTEND,/gm)].map(([, port = '']) => port);
 
-/** The first complaint among the answers to commands that change something: those say nothing when all is well. */
-export const refusalIn = (answer: string): string | undefined =>
-  /^(No such|Unknown|Invalid|Failed|Require|Can't|Missing).*/m.exec(answer)?.[0];
+/** The complaints among the answers to commands that change something: those say nothing when all is well. */
+export const refusalsIn = (answer: string): string[] =>
+  [...answer.matchAll(/^(No such|Unknown|Invalid|Failed|Require|Can't|Missing).*/gm)].map(([words]) => words);
+
+/** What HAProxy was told about is not there: nothing goes to it. */
+export const saysGone = (refusal: string): boolean => /^(No such|Can't find) (server|backend)/.test(refusal);
+
+export interface Complaint {
+  /** Of the configuration, counted from 1. */
+  readonly line: number;
+  readonly words: string;
+}
+
+/** HAProxy's reasons against a configuration; what it only warns of is none. */
+export const complaintsIn = (refusal: string): Complaint[] =>
+  refusal.split('\n').flatMap((text) => {
+    const [, line, words = ''] = /^\[ALERT\].*?haproxy\.cfg:(\d+)\](?: :)? ?(.*)/.exec(text) ?? [];
+    if (line === undefined) return [];
+    return [{ line: Number(line), words: isSecret(text) ? 'a user list is not understood' : shown(words) }];
+  });
 
 /** HAProxy repeats words of the line it refuses: those of user lists are secrets. */
-export const whatIsWrong = (refusal: string): string =>
+const isSecret = (text: string): boolean => /user|password|crypt/i.test(text);
+
+const shown = (words: string): string => words.trim().slice(0, WORDS_MAX);
+const WORDS_MAX = 300;
+
+/** Of a refusal as a whole, for people. */
+export const wordsOf = (refusal: string): string =>
+  complaintsIn(refusal)
+    .map(({ line, words }) => `line ${line}: ${words}`)
+    .join('; ')
+    .slice(0, 1_000) ||
   refusal
     .split('\n')
-    .filter((line) => line.startsWith('[ALERT]') && /haproxy\.cfg:\d+\]/.test(line))
-    .map((line) => (/user|password|crypt/i.test(line) ? 'a user list is not understood' : line))
+    .filter((line) => !line.startsWith('[NOTICE]') && !isSecret(line))
     .join(' ')
-    .slice(0, 1_000) || 'see haproxy.log in its folder';
+    .slice(0, 500) ||
+  'it does not say why';

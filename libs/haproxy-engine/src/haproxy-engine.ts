@@ -2,7 +2,7 @@
 // every worker, also those that finish after a reload, before a swap is confirmed. Other changes (listeners, labels) make a new
 // configuration and a reload that hands over the listening sockets.
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TaskId } from '#libs/model';
@@ -11,9 +11,11 @@ import type { ServingEngine, TrafficSums } from '#libs/proxy-core';
 import { EMPTY_TABLE, type RouteService, type RouteTable, type RouteTarget } from '#libs/routing';
 import type { Clock, Timer } from '#libs/time';
 import { unsupported } from './backend-rules.js';
+import { CertificateCopies } from './certificate-copies.js';
+import { ConfigFiles, isRefused, memoryFolder, refusals, type Refused } from './config-files.js';
 import { isPinBackend, messageBody, nameOf, pinBackendOf, serviceNameOf } from './config-text.js';
 import { hasLeaving, leavingOf, measure, placesOf, settle, type Ask, type Generation } from './generation.js';
-import { portsListenedOn, refusalIn, serversOf, whatIsWrong } from './haproxy-answers.js';
+import { portsListenedOn, refusalsIn, saysGone, serversOf } from './haproxy-answers.js';
 import { HaproxyProcess } from './haproxy-process.js';
 import { layoutOf, type Layout } from './layout.js';
 import { pinnedVersions } from './pins.js';
@@ -23,7 +25,7 @@ import { Slots, type PlacesFor } from './slots.js';
 import { TargetAddresses, type LookUp } from './target-addresses.js';
 import { batchesOf } from './runtime-socket.js';
 import { TrafficCounter } from './traffic-counter.js';
-import { writeConfig, type ConfigOptions } from './write-config.js';
+import type { ConfigOptions } from './write-config.js';
 
 export interface HaproxyEngineOptions extends ConfigOptions {
   readonly clock: Clock;
@@ -31,8 +33,8 @@ export interface HaproxyEngineOptions extends ConfigOptions {
   readonly program?: string;
   /** Nothing is in flight to this task any more. */
   readonly onIdle?: (task: TaskId) => void;
-  /** What went to a target since the last call, now and then. */
-  readonly onCounted?: (service: RouteService, target: RouteTarget, sums: TrafficSums) => void;
+  /** What went to a target since the last call, now and then; without one: what HAProxy itself answered for the service. */
+  readonly onCounted?: (service: RouteService, target: RouteTarget | undefined, sums: TrafficSums) => void;
   /** For the log. */
   readonly onNotice?: (text: string) => void;
   /** Default: as the system does. */
@@ -60,6 +62,8 @@ type TimerName = 'counts' | 'traffic' | 'certificates' | 'again';
 export class HaproxyEngine implements ServingEngine {
   readonly #options: HaproxyEngineOptions;
   readonly #process: HaproxyProcess;
+  readonly #certificates: CertificateCopies;
+  readonly #files: ConfigFiles;
   readonly #ask: Ask = (worker, commands) => this.#process.command(worker, commands);
   #hasLua = false;
   readonly #addresses: TargetAddresses;
@@ -88,8 +92,8 @@ export class HaproxyEngine implements ServingEngine {
   #isAdopted = false;
   /** A newcomer could not be announced to the worker that takes connections: only a new configuration is sure to have it. */
   #mustReload = false;
-  /** Services whose rules HAProxy does not take. */
-  #refused: ReadonlySet<string> = new Set();
+  #refused: Refused = new Map();
+  #isStarted = false;
   #stopping = false;
 
   constructor(options: HaproxyEngineOptions) {
@@ -112,15 +116,28 @@ export class HaproxyEngine implements ServingEngine {
       program: options.program ?? 'haproxy',
       onLost: () => this.#lost(),
     });
+    this.#certificates = new CertificateCopies(options.tls?.certificates ?? []);
+    this.#files = new ConfigFiles({
+      options: this.#options,
+      certificates: this.#certificates,
+      check: (path) => this.#process.check(path),
+      onNotice: (text) => options.onNotice?.(text),
+    });
   }
 
+  /** A table that was swapped in before is served from the first connection on. */
   async start(): Promise<number> {
     this.#hasLua = await this.#process.hasLua();
+    this.#isStarted = true;
     // one that was left running serves on as it is until there is a table
-    if (this.#process.adopt()) this.#running = this.#isAdopted = true;
-    else await this.#enqueue(() => this.#startAnew());
+    const { folder } = this.#options;
+    const adopted = this.#process.adopt([folder, memoryFolder(folder)]);
+    if (adopted !== undefined) {
+      this.#files.adopt(adopted);
+      this.#running = this.#isAdopted = true;
+    } else await this.#enqueue(() => this.#startAnew());
     if (!this.#running) throw new Error(this.#problem ?? 'HAProxy does not run');
-    this.#watchCertificates(this.#certificates());
+    this.#watchCertificates(this.#certificates.stamp());
     this.#measure();
     return this.#options.port;
   }
@@ -131,6 +148,7 @@ export class HaproxyEngine implements ServingEngine {
    */
   async swap(table: RouteTable): Promise<void> {
     this.#wanted = table;
+    if (!this.#isStarted) return;
     while (!(await this.#enqueue(() => this.#apply())) && this.#running && !this.#stopping)
       await new Promise<void>((resolve) => void this.#options.clock.after(RESTART_MS, resolve));
   }
@@ -150,11 +168,8 @@ export class HaproxyEngine implements ServingEngine {
       ...this.#addresses.warnings(),
       ...this.#ports.warnings(),
       ...this.#table.services.flatMap((service) => unsupported(service, this.#hasLua)),
-      ...this.#table.services
-        .filter((service) => this.#refused.has(nameOf(service)))
-        .map(
-          ({ appId }) => `app ${appId} is not served: HAProxy refuses the configuration that its labels make`,
-        ),
+      ...refusals(this.#refused, this.#table.services),
+      ...this.#certificates.warnings(),
     ];
   }
 
@@ -163,6 +178,7 @@ export class HaproxyEngine implements ServingEngine {
     await this.#queue;
     for (const timer of this.#timers.values()) timer.cancel();
     await this.#process.stop(graceMs);
+    this.#files.leave();
   }
 
   /** Never rejects: resolves with whether it was done; if not, the warnings say why. */
@@ -272,6 +288,7 @@ export class HaproxyEngine implements ServingEngine {
   /** Where nothing of ours listens. HAProxy itself would share the port with another one of the same user. */
   async #startAnew(): Promise<void> {
     const { bind, port, tls } = this.#options;
+    if (tls) this.#needCertificate();
     for (const each of [port, ...(tls ? [tls.port] : [])]) {
       const why = await whyNotOpenable(bind, each);
       if (why !== undefined) throw new Error(`the main port ${each} cannot be opened on ${bind}: ${why}`);
@@ -280,11 +297,19 @@ export class HaproxyEngine implements ServingEngine {
     await this.#configure('start');
   }
 
+  #needCertificate(): void {
+    this.#certificates.read();
+    if (this.#certificates.isEmpty)
+      throw new Error(
+        `there is no certificate that can be used: ${this.#certificates.warnings().join('; ') || `no *.pem file in ${this.#options.tls?.certificates.join(', ')}`}`,
+      );
+  }
+
   /** Until it is done, or there is nobody to tell: a swap that is not carried out must not be confirmed. */
   async #insist(generation: Generation, commands: readonly string[]): Promise<void> {
     while (commands.length > 0 && this.#running && !this.#stopping) {
       try {
-        return await this.#tell(generation, commands);
+        return await this.#tell(generation, commands, true);
       } catch (error) {
         this.#note(
           `HAProxy could not be told who has left: ${error instanceof Error ? error.message : String(error)}`,
@@ -326,11 +351,12 @@ export class HaproxyEngine implements ServingEngine {
     };
   }
 
-  async #tell(generation: Generation, commands: readonly string[]): Promise<void> {
+  /** Closing: a place that is not there gets nothing, which is all that is wanted. */
+  async #tell(generation: Generation, commands: readonly string[], isClosing = false): Promise<void> {
     for (const batch of batchesOf(commands)) {
       try {
         const answer = await this.#process.command(generation.worker, batch);
-        const refusal = refusalIn(answer);
+        const refusal = refusalsIn(answer).find((each) => !(isClosing && saysGone(each)));
         if (refusal !== undefined) throw new Error(`it refuses a command: ${refusal}`);
       } catch (error) {
         const { current, old } = await this.#process.workers();
@@ -350,10 +376,14 @@ export class HaproxyEngine implements ServingEngine {
       layout.backends.map(({ name, service }) => [name, Slots.planned(this.#placesFor(name, service))]),
     );
     this.#reasons = reasonsOf(this.#table.services);
-    const reasons = [...this.#reasons].map(([backend, body]) => `${backend} ${body}\n`).join('');
-    writeFileSync(join(this.#options.folder, 'reasons.map'), reasons, { mode: 0o600 });
-    await this.#write(layout, slots);
-    const worker = how === 'start' ? await this.#process.start() : await this.#process.reload();
+    const { services } = this.#table;
+    const config = { layout, slots, services, reasons: this.#reasons, hasLua: this.#hasLua };
+    this.#refused = await (how === 'start' ? this.#files.writeAnew(config) : this.#files.write(config));
+    // HAProxy has no places for these
+    for (const { name, service } of layout.backends)
+      if (isRefused(this.#refused, service)) slots.delete(name);
+    const worker =
+      how === 'start' ? await this.#process.start(this.#files.path) : await this.#process.reload();
     this.#running = true;
     this.#mustReload = false;
     this.#held = this.#ports.keysOf(this.#table);
@@ -363,36 +393,10 @@ export class HaproxyEngine implements ServingEngine {
     this.#note(undefined);
   }
 
-  /** Leaves a configuration on disk that HAProxy takes. A service that it refuses answers so; the others do not suffer. */
-  async #write(layout: Layout, slots: ReadonlyMap<string, Slots>): Promise<void> {
-    const refused = new Set<string>();
-    for (;;) {
-      const { text, files, sectionAt } = writeConfig(
-        layout,
-        slots,
-        this.#table.services,
-        { ...this.#options, hasLua: this.#hasLua },
-        refused,
-      );
-      for (const [name, content] of files)
-        writeFileSync(join(this.#options.folder, name), content, { mode: 0o600 });
-      writeFileSync(this.#process.configPath, text, { mode: 0o600 });
-      const refusal = await this.#process.check();
-      if (refusal === undefined) break;
-      const lines = [...refusal.matchAll(/haproxy\.cfg:(\d+)\]/g)].map(([, line]) => sectionAt(Number(line)));
-      const culprits = lines.flatMap((section) => (section === undefined ? [] : [serviceNameOf(section)]));
-      if (culprits.every((each) => refused.has(each)))
-        throw new Error(`it refuses the configuration: ${whatIsWrong(refusal)}`);
-      for (const each of culprits) refused.add(each);
-      this.#options.onNotice?.(`HAProxy refuses ${culprits.join(', ')}: ${whatIsWrong(refusal)}`);
-    }
-    this.#refused = refused;
-  }
-
   async #changeReasons(): Promise<void> {
     const reasons = reasonsOf(this.#table.services);
     const current = this.#generations.at(-1);
-    const file = join(this.#options.folder, 'reasons.map');
+    const file = this.#files.reasonsPath;
     const commands = [...reasons]
       .filter(([backend, body]) => this.#reasons.get(backend) !== body)
       // a body holds blanks, and `;` divides commands
@@ -459,26 +463,11 @@ export class HaproxyEngine implements ServingEngine {
   #watchCertificates(before: string): void {
     if (!this.#options.tls) return;
     this.#later('certificates', CERTIFICATES_MS, () => {
-      const now = this.#certificates();
+      const now = this.#certificates.stamp();
       const next = (): void => this.#watchCertificates(now);
       if (now === before || !this.#running) return next();
       this.#enqueue(() => this.#configure('reload')).then(next, next);
     });
-  }
-
-  /** Differs when a file was written, came or went. */
-  #certificates(): string {
-    return (this.#options.tls?.certificates ?? [])
-      .flatMap((path) =>
-        statSync(path, { throwIfNoEntry: false })?.isDirectory()
-          ? readdirSync(path).map((name) => join(path, name))
-          : [path],
-      )
-      .map((path) => {
-        const stat = statSync(path, { throwIfNoEntry: false });
-        return `${path} ${stat?.mtimeMs} ${stat?.size} ${stat?.ino}`;
-      })
-      .join('\n');
   }
 
   #note(problem: string | undefined): void {

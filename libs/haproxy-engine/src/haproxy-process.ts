@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { execFile } from 'node:child_process';
 import { openSync, closeSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { identityOf, isAlive, signalProcess, type ProcessIdentity } from '#libs/process-identity';
 import type { Clock } from '#libs/time';
@@ -31,34 +31,39 @@ export interface Workers {
 const WATCH_MS = 200;
 const READY_MS = 10_000;
 const POLL_MS = 20;
+const OLDEST = [2, 4] as const;
+/** Thousands of complaints, each with its line. */
+const SAID_MAX = 16 * 1024 * 1024;
 
 export class HaproxyProcess {
   readonly #options: HaproxyProcessOptions;
   #master: ProcessIdentity | undefined;
   #watching = false;
   #ended = false;
+  #recordFolder: string;
 
   constructor(options: HaproxyProcessOptions) {
     this.#options = options;
+    this.#recordFolder = options.folder;
   }
 
-  get configPath(): string {
-    return join(this.#options.folder, 'haproxy.cfg');
-  }
-
-  /** A master left by an earlier run of ours. */
-  adopt(): boolean {
-    const record = this.#readRecord();
-    if (!record || !isAlive(record)) return false;
-    this.#master = record;
+  /** A master left by an earlier run of ours, by its record in one of these folders, which is the one of its configuration, too. */
+  adopt(folders: readonly string[]): string | undefined {
+    const folder = folders.find((each) => {
+      const record = this.#readRecord(each);
+      return record !== undefined && isAlive(record);
+    });
+    if (folder === undefined) return undefined;
+    this.#master = this.#readRecord(folder);
+    this.#recordFolder = folder;
     this.#watch();
-    return true;
+    return folder;
   }
 
-  /** Undefined when HAProxy takes the configuration on disk; otherwise what it says. */
-  async check(): Promise<string | undefined> {
+  /** Undefined when HAProxy takes the configuration at that path; otherwise what it says. */
+  async check(path: string): Promise<string | undefined> {
     try {
-      await run(this.#options.program, ['-c', '-f', this.configPath], { timeout: 60_000 });
+      await run(this.#options.program, ['-c', '-f', path], { timeout: 60_000, maxBuffer: SAID_MAX });
       return undefined;
     } catch (error) {
       const said =
@@ -69,25 +74,35 @@ export class HaproxyProcess {
     }
   }
 
-  /** Whether it was built with scripts, as those of the distributions are. */
+  /** Whether it was built with scripts, as those of the distributions are. Throws with the remedy when it is no HAProxy that we know. */
   async hasLua(): Promise<boolean> {
-    try {
-      const { stdout } = await run(this.#options.program, ['-vv'], { timeout: 60_000 });
-      return /\+LUA\b/.test(stdout);
-    } catch {
-      // its start says why it cannot be run
-      return false;
-    }
+    const { program } = this.#options;
+    const remedy = `install HAProxy ${OLDEST.join('.')} or newer, name it with --haproxy-program, or use --engine builtin`;
+    const about = await run(program, ['-vv'], { timeout: 60_000, maxBuffer: SAID_MAX }).catch(
+      (error: unknown) => {
+        const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+        const why = code === 'ENOENT' ? 'is not there' : `cannot be run (${String(code)})`;
+        throw new Error(`--haproxy-program ${program} ${why}; ${remedy}`);
+      },
+    );
+    const version = /^HA-?Proxy version (\d+)\.(\d+)/m.exec(about.stdout);
+    if (!version) throw new Error(`--haproxy-program ${program} is not HAProxy; ${remedy}`);
+    const [major, minor] = [Number(version[1]), Number(version[2])];
+    if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]))
+      throw new Error(
+        `--haproxy-program ${program} is HAProxy ${major}.${minor}, which is too old; ${remedy}`,
+      );
+    return /\+LUA\b/.test(about.stdout);
   }
 
-  /** A new master; resolves with its worker's pid. */
-  async start(): Promise<number> {
+  /** A new master, with the configuration at that path; resolves with its worker's pid. */
+  async start(configPath: string): Promise<number> {
     const { folder, program } = this.#options;
     // never two of them on one configuration: requests would go to both
     await this.#end();
     rmSync(this.#masterSocket, { force: true });
     const log = openSync(join(folder, 'haproxy.log'), 'a', 0o600);
-    const child = spawn(program, ['-W', '-S', `${this.#masterSocket},mode,600`, '-f', this.configPath], {
+    const child = spawn(program, ['-W', '-S', `${this.#masterSocket},mode,600`, '-f', configPath], {
       detached: true,
       stdio: ['ignore', log, log],
       // none of our secrets: a configuration can read the environment
@@ -109,6 +124,7 @@ export class HaproxyProcess {
     const identity = identityOf(pid);
     if (!identity) throw new Error(`HAProxy ended at once: ${this.#lastWords()}`);
     this.#master = identity;
+    this.#recordFolder = dirname(configPath);
     this.#writeRecord(identity);
     try {
       const worker = await this.#workerOtherThan(undefined);
@@ -170,7 +186,7 @@ export class HaproxyProcess {
     return join(this.#options.socketFolder, 'master.sock');
   }
   get #recordPath(): string {
-    return join(this.#options.folder, 'haproxy.json');
+    return recordIn(this.#recordFolder);
   }
 
   async #workerOtherThan(before: number | undefined): Promise<number> {
@@ -231,9 +247,9 @@ export class HaproxyProcess {
     }
   }
 
-  #readRecord(): ProcessIdentity | undefined {
+  #readRecord(folder: string): ProcessIdentity | undefined {
     try {
-      return JSON.parse(readFileSync(this.#recordPath, 'utf8')) as ProcessIdentity;
+      return JSON.parse(readFileSync(recordIn(folder), 'utf8')) as ProcessIdentity;
     } catch {
       // none, or torn: nothing to take over
       return undefined;
@@ -245,3 +261,5 @@ export class HaproxyProcess {
     renameSync(`${this.#recordPath}.new`, this.#recordPath);
   }
 }
+
+const recordIn = (folder: string): string => join(folder, 'haproxy.json');

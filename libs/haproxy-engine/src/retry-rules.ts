@@ -15,6 +15,16 @@ const ATTEMPTS_MAX = 10;
 /** Passed over at most, as with the built-in engine. */
 const PASSED_OVER_MAX = 20;
 
+/** Those that HAProxy 2.4 can repeat; it refuses a configuration with any other. */
+const STATUSES: readonly number[] = [401, 403, 404, 408, 425, 500, 501, 502, 503, 504];
+
+const repeatedStatuses = (retries: RouteRetries | undefined): number[] =>
+  (retries?.on ?? []).filter((status) => STATUSES.includes(status));
+
+/** What the labels ask for and HAProxy cannot do. */
+export const unrepeatedStatuses = ({ mode, policy }: RouteService): number[] =>
+  mode === 'tcp' ? [] : (policy?.retries?.on ?? []).filter((status) => !STATUSES.includes(status));
+
 /** What HAProxy does again by itself; the lines of a backend stand only where they differ from those of `defaults`. */
 export const retryDefaults = (hasLua: boolean): string[] => [
   `retries ${retriesFor(ATTEMPTS, hasLua)}`,
@@ -26,7 +36,8 @@ const retriesFor = (attempts: number, passesOver: boolean): number =>
 
 /** Of HTTP. With one attempt only what no target has seen goes on to another one; that also saves HAProxy the copy of each request. */
 export function retryRules(service: RouteService, hasLua: boolean): string[] {
-  const { attempts = ATTEMPTS, on = [] } = service.policy?.retries ?? {};
+  const { attempts = ATTEMPTS } = service.policy?.retries ?? {};
+  const on = repeatedStatuses(service.policy?.retries);
   if (attempts === 1) return [`retries ${retriesFor(1, true)}`, 'retry-on conn-failure'];
   const passesOver = hasLua && !repeatsByStatus(service.policy?.retries);
   const retries = retriesFor(attempts, passesOver);
@@ -42,7 +53,7 @@ export const tcpRetryRules = (): string[] => [`retries ${retriesFor(1, true)}`];
 
 /** The last answer must reach the client then, and Lua could not pass it on. */
 const repeatsByStatus = (retries: RouteRetries | undefined): boolean =>
-  (retries?.attempts ?? ATTEMPTS) > 1 && (retries?.on ?? []).length > 0;
+  (retries?.attempts ?? ATTEMPTS) > 1 && repeatedStatuses(retries).length > 0;
 
 /** Undefined: none. */
 export function refusalsThatCount(service: RouteService, hasLua: boolean): string | undefined {

@@ -19,7 +19,8 @@ interface Counters {
 
 export interface Grown {
   readonly backend: string;
-  readonly server: string;
+  /** Undefined: answers of HAProxy's own, for all servers of the backend. */
+  readonly server: string | undefined;
   readonly sums: TrafficSums;
 }
 
@@ -28,21 +29,55 @@ const CLASSES = ['hrsp_1xx', 'hrsp_2xx', 'hrsp_3xx', 'hrsp_4xx', 'hrsp_5xx'] as 
 /** Of one worker. */
 export class TrafficCounter {
   readonly #before = new Map<string, Counters>();
+  /** Answers of HAProxy's own that were told, by backend. */
+  readonly #own = new Map<string, readonly number[]>();
 
-  /** Only servers that something went to. */
+  /** Only servers that something went to, and backends that HAProxy answered for. */
   grown(rows: readonly StatRow[]): Grown[] {
     const grown: Grown[] = [];
+    const passed = new Map<string, readonly number[]>();
     for (const text of rows) {
       const server = text('svname');
-      if (server === '' || server === 'FRONTEND' || server === 'BACKEND') continue;
-      const key = `${text('pxname')}/${server}`;
+      if (server === '' || server === 'FRONTEND') continue;
+      const backend = text('pxname');
+      if (server === 'BACKEND') {
+        grown.push(...this.#grownByItself(text, passed.get(backend) ?? []));
+        continue;
+      }
+      const key = `${backend}/${server}`;
       const now = readCounters(text);
+      // 502 and 504 for a server are counted as its errors
+      const failed = now.byClass.map((count, at) => (at === 4 ? count + now.errors : count));
+      passed.set(
+        backend,
+        failed.map((count, at) => count + (passed.get(backend)?.[at] ?? 0)),
+      );
       const before = this.#before.get(key);
       this.#before.set(key, now);
       const sums = difference(now, before, text('hrsp_2xx') !== '', Number(text('ttime')));
-      if (sums) grown.push({ backend: text('pxname'), server, sums });
+      if (sums) grown.push({ backend, server, sums });
     }
     return grown;
+  }
+
+  /** Answers of a backend that none of its servers gave. A server's are counted when they begin, the backend's when they have ended. */
+  #grownByItself(text: StatRow, passed: readonly number[]): Grown[] {
+    const backend = text('pxname');
+    const told = this.#own.get(backend) ?? [0, 0, 0, 0, 0];
+    const own = readCounters(text).byClass.map((count, at) =>
+      Math.max(told[at] ?? 0, count - (passed[at] ?? 0)),
+    );
+    this.#own.set(backend, own);
+    const byClass = own.map((count, at) => count - (told[at] ?? 0)) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    if (!byClass.some((count) => count > 0)) return [];
+    const none = { broken: 0, connections: 0, retries: 0, ejections: 0, bytesOut: 0, averageMs: 0 };
+    return [{ backend, server: undefined, sums: { byClass, ...none } }];
   }
 }
 

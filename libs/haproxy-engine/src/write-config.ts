@@ -22,7 +22,7 @@ export interface ConfigOptions {
   readonly threads: number;
   /** HAProxy runs scripts. Default false. */
   readonly hasLua?: boolean;
-  /** Certificates (PEM files or a folder), and the port they are for. */
+  /** Certificates (PEM files and folders of them), and the port they are for. */
   readonly tls?: { readonly port: number; readonly certificates: readonly string[] };
 }
 
@@ -30,7 +30,7 @@ export interface WrittenConfig {
   readonly text: string;
   /** Maps and scripts by file name. */
   readonly files: ReadonlyMap<string, string>;
-  /** The backend that a line of `text` (counted from 1) was written for, also outside of its section. */
+  /** The backend, or frontend of a service port, that a line of `text` (counted from 1) was written for, also outside of its section. */
   readonly sectionAt: (line: number) => string | undefined;
 }
 
@@ -42,7 +42,10 @@ export function writeConfig(
   slots: ReadonlyMap<string, Slots>,
   services: readonly RouteService[],
   options: ConfigOptions,
-  /** Services that HAProxy does not take as they are: they answer that, and nothing else. */
+  /**
+   * Services that HAProxy does not take as they are: they answer that, and nothing else. Frontends of service ports (`port:10000`) are
+   * left out.
+   */
   refused: ReadonlySet<string> = new Set(),
 ): WrittenConfig {
   const routes = hostRoutes({ ...EMPTY_TABLE, services });
@@ -56,7 +59,9 @@ export function writeConfig(
       routes.filter(({ backend }) => !refused.has(backend)),
       services,
     ),
-    ...layout.ports.flatMap(({ port, service }) => portFrontend(port, service, options)),
+    ...layout.ports.flatMap(({ port, service }) =>
+      refused.has(`port:${port}`) ? [] : portFrontend(port, service, options),
+    ),
     ...layout.backends.flatMap((plan) => {
       const { name, mode, service } = plan;
       if (refused.has(nameOf(service)))
@@ -89,7 +94,9 @@ function sectionAt(text: string, line: number): string | undefined {
   const lines = text.split('\n').slice(0, line);
   const weighted = lines.at(-1)?.match(WEIGHTED_RULE)?.[1];
   if (weighted !== undefined) return weighted;
-  return lines.findLast((each) => /^[a-z]/.test(each))?.match(/^(?:backend|userlist) (\S+)$/)?.[1];
+  return lines
+    .findLast((each) => /^[a-z]/.test(each))
+    ?.match(/^(?:backend|userlist|frontend(?= port:)) (\S+)$/)?.[1];
 }
 
 const WEIGHTED_RULE = /^ {2}http-request set-var\(txn\.to\) str\('([^']*)'\)/;

@@ -85,9 +85,9 @@ export class TrafficStats implements Observer {
     add(series.counts, EJECTIONS, 1);
   }
 
-  /** Sums of an engine that tells averages: each request counts as one of average length. */
-  counted(service: RouteService, target: RouteTarget, sums: TrafficSums): void {
-    const known = this.#byTask.get(target.taskId);
+  /** Sums of an engine that tells averages: each request counts as one of average length. Without a target: the engine's own answers. */
+  counted(service: RouteService, target: RouteTarget | undefined, sums: TrafficSums): void {
+    const known = target && this.#byTask.get(target.taskId);
     const series = known && known.portIndex === service.portIndex ? known : this.#find(service, target);
     const { counts } = series;
     const answers = sums.byClass.reduce((all, count) => all + count, 0);
@@ -99,7 +99,7 @@ export class TrafficStats implements Observer {
     add(counts, EJECTIONS, sums.ejections);
     add(counts, BYTES, sums.bytesOut);
     for (const by of TRAFFIC_ABORTS) add(series.aborted, abortAt(by), sums.aborted?.[by] ?? 0);
-    if (answers > 0) add(series.latency, latencyBucket(sums.averageMs), answers);
+    if (answers > 0 && target) add(series.latency, latencyBucket(sums.averageMs), answers);
   }
 
   /** Tasks that are not in it are forgotten once the control plane has been told of all that went to them. */
