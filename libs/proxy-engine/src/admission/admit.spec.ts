@@ -3,7 +3,7 @@ import { match, type RoutePolicy, type RouteService } from '#libs/routing';
 import { aService, aTable } from '../fixtures/engine-bed.js';
 import { admit, type AdmittedRequest, type OwnAnswer, type Verdict } from './admit.js';
 import { Gates } from './gates.js';
-import type { RequestFacts } from './request-facts.js';
+import { askedPath, type RequestFacts } from './request-facts.js';
 
 interface Ask extends Partial<Omit<RequestFacts, 'header'>> {
   readonly headers?: Record<string, string>;
@@ -50,12 +50,24 @@ describe('admission', () => {
       kind: 'admitted',
       service: expect.objectContaining({ appId: '/web' }),
       url: '/',
+      asked: '/',
       wish: {},
       requestEdits: [],
       responseEdits: [],
     });
     expect(second.requestEdits).toBe(first.requestEdits);
     expect(second.wish).toBe(first.wish);
+  });
+
+  it('keeps what was asked, for the log: its path, without authority and query', () => {
+    const { admitted } = aDoor({ stripPrefix: '/p', proxyPass: '/new' });
+    expect(admitted({ url: '/p/x?secret=1' })).toMatchObject({
+      url: '/new/x?secret=1',
+      asked: '/p/x?secret=1',
+    });
+    expect(
+      ['/p/x?secret=1', 'http://web.example/p/x?secret=1', 'http://web.example', '*', ''].map(askedPath),
+    ).toEqual(['/p/x', '/p/x', '/', '*', '']);
   });
 
   it('allows addresses of the list, by the connection and not by what a client writes', () => {

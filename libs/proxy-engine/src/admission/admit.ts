@@ -20,6 +20,8 @@ export interface AdmittedRequest {
   readonly service: RouteService;
   /** Path and query for the task. */
   readonly url: string;
+  /** What the client asked, before anything was cut off or put before: this is what is told of the request (`askedPath`). */
+  readonly asked: string;
   /** What was cut off the path; goes to the task as X-Forwarded-Prefix. */
   readonly prefix?: string;
   readonly wish: Omit<TargetWish, 'tried'>;
@@ -54,6 +56,7 @@ export function admit(facts: RequestFacts, options: FindOptions): Verdict {
     kind: 'admitted',
     service,
     url: found.url,
+    asked: facts.url,
     ...(found.prefix === undefined ? {} : { prefix: found.prefix }),
     wish: service.sticky || service.traffic ? wishFor(facts, service, found.url) : NO_WISH,
     requestEdits: NO_EDITS,
@@ -76,6 +79,7 @@ function admitByPolicy(
     kind: 'admitted',
     service,
     ...targetUrlOf(service, url, prefix),
+    asked: facts.url,
     wish: wishFor(facts, service, url),
     requestEdits: policy.requestHeaders ?? NO_EDITS,
     responseEdits: responseEditsOf(facts, policy, hsts),

@@ -22,6 +22,16 @@ export interface RequestFacts {
   readonly bodyBytes: number | undefined;
 }
 
+/** The path of a request target, for the log: without its query, which may hold secrets, and without the authority of the absolute form. */
+export function askedPath(url: string): string {
+  const queryAt = url.indexOf('?');
+  const path = queryAt < 0 ? url : url.slice(0, queryAt);
+  // `*` and what is no target stay
+  return path.startsWith('/')
+    ? path
+    : path.replace(/^https?:\/\/[^/]+(.*)$/i, (_all, rest: string) => rest || '/');
+}
+
 export function factsOf(req: IncomingMessage, origin: Origin): RequestFacts {
   const length = req.headers['content-length'];
   const chunked = req.headers['transfer-encoding'] !== undefined;

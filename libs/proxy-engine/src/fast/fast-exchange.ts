@@ -9,6 +9,7 @@ import type { TaskId } from '#libs/model';
 import type { RouteTarget } from '#libs/routing';
 import type { AdmittedRequest, OwnAnswer } from '../admission/admit.js';
 import { stickyCookie } from '../admission/sticky-cookie.js';
+import { askedPath } from '../admission/request-facts.js';
 import { bodyBytesOf } from '../answers.js';
 import type { Origin } from '../fronts/origin.js';
 import { idleMsFor, IDLE_MS_MAX } from '../full/upstream-agent.js';
@@ -642,15 +643,13 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     this.#release(outcome);
     const { observer } = this.#world;
     if (observer === nobodyWatches) return;
-    const { url } = this.#route;
-    const queryAt = url.indexOf('?');
     observer.ended({
       path: this.#target ? 'fast' : 'own',
       service: this.#route.service,
       target: this.#target,
       method: this.method,
       host: this.#head.host,
-      urlPath: queryAt < 0 ? url : url.slice(0, queryAt),
+      urlPath: askedPath(this.#route.asked),
       clientAddress: this.#client.origin.clientAddress,
       requestId: this.#requestId,
       status: this.#status,

@@ -9,6 +9,7 @@ import type { RouteService, RouteTarget } from '#libs/routing';
 import type { Clock } from '#libs/time';
 import type { AdmittedRequest, OwnAnswer } from '../admission/admit.js';
 import { stickyCookie } from '../admission/sticky-cookie.js';
+import { askedPath } from '../admission/request-facts.js';
 import { bodyBytesOf } from '../answers.js';
 import type { Departures } from '../drain/departures.js';
 import { tooSlow, type BodyPace } from '../fast/body-pace.js';
@@ -391,7 +392,7 @@ export class Exchange {
       target: this.#attempt?.pick.target,
       method: this.#client.method,
       host: typeof host === 'string' ? host : undefined,
-      urlPath: route.url.split('?', 1)[0] ?? '/',
+      urlPath: askedPath(route.asked),
       clientAddress: origin.clientAddress,
       requestId: this.#requestId,
       status: this.#status,

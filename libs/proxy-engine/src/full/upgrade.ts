@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { request, type ClientRequest, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { AdmittedRequest } from '../admission/admit.js';
+import { askedPath } from '../admission/request-facts.js';
 import { stickyCookie } from '../admission/sticky-cookie.js';
 import { bodyBytesOf } from '../answers.js';
 import { HEAD_LIMITS } from '../fast/limits.js';
@@ -90,7 +91,7 @@ class Upgrade {
       request: {
         method: 'GET',
         host: typeof host === 'string' ? host : undefined,
-        urlPath: route.url.split('?', 1)[0] ?? '/',
+        urlPath: askedPath(route.asked),
         requestId,
       },
     };

@@ -1,6 +1,6 @@
 // What observers are told of a request that the proxy answered itself, before any target was chosen: the same from each path.
 import type { OwnAnswer } from '../admission/own-answer.js';
-import type { RequestFacts } from '../admission/request-facts.js';
+import { askedPath, type RequestFacts } from '../admission/request-facts.js';
 import { bodyBytesOf } from '../answers.js';
 import { isUsableRequestId, makeRequestId } from '../fast/request-id.js';
 import type { Origin } from '../fronts/origin.js';
@@ -25,7 +25,7 @@ export function tellOwn(observer: Observer, { own, origin, startedAt, facts }: O
     target: undefined,
     method: facts?.method ?? '',
     host: facts?.host,
-    urlPath: facts?.url.split('?', 1)[0] ?? '',
+    urlPath: facts ? askedPath(facts.url) : '',
     clientAddress: origin.clientAddress,
     requestId: given !== undefined && isUsableRequestId(given) ? given : makeRequestId(),
     status: own.status,

@@ -26,7 +26,7 @@ export interface RequestRecord {
   readonly target: RouteTarget | undefined;
   readonly method: string;
   readonly host: string | undefined;
-  /** Without query: queries hold secrets. */
+  /** As the client asked for it, whatever rules made of it for the target. Without query: queries hold secrets. */
   readonly urlPath: string;
   readonly clientAddress: string;
   readonly requestId: string;

@@ -50,6 +50,8 @@ interface Case {
   /** Default: one that answers as it is asked to. `refusing` in front of it, or nobody. */
   readonly targets?: 'one' | 'none' | 'two' | 'refusing' | 'refusing and one';
   readonly ask?: Partial<Asked>;
+  /** By the target. */
+  readonly heard?: string;
   /** How often; of the last one is spoken. */
   readonly times?: number;
   readonly told: Partial<Told>;
@@ -86,6 +88,21 @@ const limited: RoutePolicy = { limits: { bodyBytes: 10 } };
 const CASES: readonly Case[] = [
   { name: 'a body with a length', ask: { path: '/length?secret=1' }, told: { urlPath: '/length' } },
   { name: 'a body in chunks', ask: { path: '/chunks' }, told: { urlPath: '/chunks' } },
+  ...(
+    [
+      ['a path that is cut off', { stripPrefix: '/p' }, '/p/length', '/length'],
+      ['a path that is put before', { proxyPass: '/new' }, '/x', '/new/x'],
+    ] as const
+  ).map(([name, policy, path, heard]): Case => ({
+    ...{ name, policy, ask: { path: `${path}?secret=1` }, heard: `${heard}?secret=1` },
+    told: { urlPath: path },
+  })),
+  {
+    name: 'a path of an app id',
+    ask: { path: '/_app/web/length?secret=1', host: 'localhost' },
+    heard: '/length?secret=1',
+    told: { urlPath: '/_app/web/length', host: 'localhost' },
+  },
   { name: 'an answer without a body', ask: { path: '/304' }, told: { urlPath: '/304', status: 304 } },
   { name: 'HEAD', ask: { method: 'HEAD', path: '/length' }, told: { method: 'HEAD', urlPath: '/length' } },
   { name: 'a body of the client', ask: { method: 'POST', body: 'hello' }, told: { method: 'POST' } },
@@ -426,6 +443,7 @@ describe.each(['fast', 'full', 'h2'] as const)('what is told of a request on the
       retries: last.retries,
       abortedBy: last.abortedBy,
     }).toEqual({ ...usual, ...told });
+    if (each.heard !== undefined) expect(heard).toEqual([each.heard]);
     expect(last.clientAddress).toBe('127.0.0.1');
     // of an answer that did not arrive whole some may have been lost on the way
     if (told.abortedBy === undefined) expect(last.bytesOut).toBe(bytes);
