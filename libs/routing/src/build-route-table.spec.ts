@@ -337,21 +337,24 @@ describe('route table', () => {
 
     it('from the states of its instances', () => {
       expect(reason(anInstance('a'))).toBe('1 instance starting');
-      expect(reason(anInstance('a', { placed: false }))).toBe('1 instance waiting to be launched (deployed)');
+      expect(reason(anInstance('a', { placed: false }))).toBe('1 instance waiting to be launched');
       expect(reason(anInstance('a', { status: { ...status, accepting: false } }))).toContain('not accepting');
       expect(reason(anInstance('a', { status, asksReadiness: true }))).toBe(
         '1 instance running, and the readiness check has not succeeded so far',
       );
-      const failed = { alive: false, consecutiveFailures: 2, lastFailureCause: '500 Internal Server Error' };
+      const failed = { alive: false, consecutiveFailures: 2, lastFailureCause: 'DB_PASSWORD=hunter2' };
       expect(reason(anInstance('a', { status: { ...status, health: [failed] } }))).toBe(
-        '1 instance unhealthy (500 Internal Server Error)',
-      );
-      expect(build(routed(anApp(aVersion('/web', { instances: 0 })))).services[0]?.emptyReason).toBe(
-        'the app is scaled to 0 instances',
+        '1 instance unhealthy',
       );
     });
 
-    it('with the first line of the last failure, never the output of a task', () => {
+    it('when none is wanted, whatever became of those before', () => {
+      const app = anApp(aVersion('/web', { instances: 0 }));
+      for (const left of [[], [anInstance('a', { routing: 'out' })]])
+        expect(build(routed(app, left)).services[0]?.emptyReason).toBe('the app is scaled to 0 instances');
+    });
+
+    it('without a word of how tasks failed, for strangers read it', () => {
       const lastTaskFailure = {
         appId: asAppId('/web'),
         host: 'h',
@@ -362,8 +365,10 @@ describe('route table', () => {
         timestamp: timestampOf(0),
         version: timestampOf(0),
       };
-      expect(reason(anInstance('a'), { lastTaskFailure })).toBe(
-        '1 instance starting; the last failure was TASK_FAILED: exit status 1',
+      expect(reason(anInstance('a'), { lastTaskFailure })).toBe('1 instance starting');
+      const delay = { delayMs: 5_000, until: 0, referenceAt: 0, configVersion: timestampOf(0) };
+      expect(reason(anInstance('a', { placed: false }), { lastTaskFailure, launchDelay: delay })).toMatch(
+        /^1 instance waiting to be launched, after failures not before 1970-01-01T00:00:00.000Z$/,
       );
     });
   });
