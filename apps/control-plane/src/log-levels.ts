@@ -1,5 +1,6 @@
 // `/logging` (api.md 9): the level of this process's logger, read and changed while it runs, for ever or for some seconds.
 import { failures, type ErrorDetail } from '#libs/api-contract';
+import { piece } from '#libs/model';
 import type { Logger } from '#libs/telemetry';
 import type { Clock, Timer } from '#libs/time';
 
@@ -65,7 +66,7 @@ export function readLogLevelChange(body: unknown): LogLevelChange {
     throw failures.invalidDefinition({ kind: 'problems', stage: 'schema', problems });
   }
   if (!NAMES.includes(logger)) {
-    throw failures.invalidArgument(`There is no logger '${logger}'. Known: ${NAMES.join(', ')}.`);
+    throw failures.invalidArgument(`There is no logger '${piece(logger)}'. Known: ${NAMES.join(', ')}.`);
   }
   return { level, logger, ...(isTimed ? { durationSeconds: Number(seconds) } : {}) };
 

@@ -44,7 +44,11 @@ describe('errors of the API', () => {
         expect(JSON.stringify(errorBody(error))).not.toMatch(/\\ud[89a-f]/);
       }
       expect(repeated(failures.ruleViolation(`/env/${sent}/b`, `'${sent}' is none`))).toBeLessThan(1_400);
+      expect(repeated(failures.conflict(sent))).toBeLessThan(1_100);
       expect(repeated(failures.invalidJson(sent))).toBeLessThan(1_100);
+      const checks = [{ name: 'ready', portName: sent }];
+      expect(repeated(refusal({ id: 'a', cmd: 'b', readinessChecks: checks }))).toBeLessThan(500);
+      expect(repeated(refusal({ id: 'a', cmd: 'b', env: { [sent]: { secret: 's' } } }))).toBeLessThan(900);
     }
     expect(errorBody(failures.ruleViolation(`/env/${long}/name`, `${long} is none`)).details).toEqual([
       { path: `/env/${'x'.repeat(95)}…${'x'.repeat(95)}/name`, errors: [`${'x'.repeat(200)}… is none`] },

@@ -1,5 +1,6 @@
 // The one error class of the API and how it is rendered; what kinds there are says error-codes.ts. The texts are Marathon's where
 // clients match on them (api.md 1.2, 1.3).
+import { piece, PIECE_MAX } from '#libs/model';
 import { ERROR_CODES, type ErrorCode } from './error-codes.js';
 
 /** As in `details` of a 422. */
@@ -49,30 +50,21 @@ export interface ErrorBody {
   readonly deployments?: readonly { readonly id: string }[];
 }
 
-/** Characters of what was sent that an answer repeats. Whoever asked has the rest, and a log of answers must not fill up with it. */
-const REPEATED_MAX = 200;
 /** Characters of one text; ours are much shorter, those of lists of ours apart. */
 const TEXT_MAX = 1_000;
 
-/** The beginning of something that was sent, for people. */
-export const piece = (sent: string): string =>
-  sent.length > REPEATED_MAX ? `${whole(sent.slice(0, REPEATED_MAX))}…` : sent;
-
-/** Half a surrogate pair could not be written as UTF-8. */
-const whole = (text: string): string => text.replace(/[\uD800-\uDBFF]$/, '');
-
 /** Also of what was sent and is in the text unseen by us: a word of such a length is none of ours. */
 function shortened(text: string): string {
-  const words = text.length > REPEATED_MAX ? text.replace(LONG_WORDS, piece) : text;
-  return words.length > TEXT_MAX ? `${whole(words.slice(0, TEXT_MAX))}…` : words;
+  const words = text.length > PIECE_MAX ? text.replace(LONG_WORDS, (word) => piece(word)) : text;
+  return piece(words, TEXT_MAX);
 }
-const LONG_WORDS = new RegExp(`\\S{${REPEATED_MAX + 1},}`, 'g');
+const LONG_WORDS = new RegExp(`\\S{${PIECE_MAX + 1},}`, 'g');
 
 /** Ends with the member itself, which tells more than the names around it. */
 function shortPath(path: string): string {
-  if (path.length <= REPEATED_MAX) return path;
-  const half = REPEATED_MAX / 2;
-  return `${whole(path.slice(0, half))}…${path.slice(-half).replace(/^[\uDC00-\uDFFF]/, '')}`;
+  if (path.length <= PIECE_MAX) return path;
+  const half = PIECE_MAX / 2;
+  return `${piece(path, half)}${path.slice(-half).replace(/^[\uDC00-\uDFFF]/, '')}`;
 }
 
 const shortDetails = (details: NonNullable<LongrunErrorOptions['details']>): typeof details =>

@@ -1,6 +1,6 @@
 // The errors by name: one function per situation, so that every text is written once and clients can match on it (api.md 1.3).
-import type { ProblemList } from '#libs/model';
-import { LongrunError, piece } from './errors.js';
+import { piece, type ProblemList } from '#libs/model';
+import { LongrunError } from './errors.js';
 
 export const failures = {
   /** `parserText`: what the JSON parser said. */

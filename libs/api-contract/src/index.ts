@@ -1,7 +1,7 @@
 // Table of contents: the shapes of the REST API and its errors.
 export { ERROR_CODES } from './error-codes.js';
 export type { ErrorCode } from './error-codes.js';
-export { LongrunError, errorBody, piece } from './errors.js';
+export { LongrunError, errorBody } from './errors.js';
 export type { ErrorBody, ErrorDetail, LongrunErrorOptions } from './errors.js';
 export { ERROR_EXAMPLES } from './error-examples.js';
 export { failures } from './failures.js';

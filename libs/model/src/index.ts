@@ -105,6 +105,7 @@ export type { GroupContext, GroupShape, GroupUpdate, ParsedGroup, ReadGroup } fr
 export { parseAppSettings, SETTING_RANGES } from './parse/app-settings.js';
 export type { ParsedAppSettings } from './parse/app-settings.js';
 export { Problems } from './parse/problems.js';
+export { piece, PIECE_MAX } from './piece.js';
 export { parseAppTraffic } from './parse/app-traffic.js';
 export type { AskedTraffic, ParsedAppTraffic } from './parse/app-traffic.js';
 export { parseApp } from './parse/parse-app.js';

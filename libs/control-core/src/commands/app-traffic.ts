@@ -1,9 +1,10 @@
 // How the traffic of an app is shared between its versions (`PUT /v3/apps/ID/traffic`): one write of the app's row, which gives the route
 // table a new number in the same commit. No new version; a rollout that runs is held by it from then on (docs/design/deployments.md).
-import { failures, piece } from '#libs/api-contract';
+import { failures } from '#libs/api-contract';
 import {
   isOfShare,
   parseAppTraffic,
+  piece,
   Problems,
   shareOf,
   type App,

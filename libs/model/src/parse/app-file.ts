@@ -2,6 +2,7 @@
 // Gives raw app bodies with absolute ids; the server validates them like any other. Pods are refused by name.
 import type { AppId } from '../ids.js';
 import { parentGroupOf } from '../group-ids.js';
+import { piece } from '../piece.js';
 import { appIdFault, idFault, matchesIdPattern, resolveId, ROOT_ID } from './app-id.js';
 import { PODS_UNSUPPORTED } from './parse-pod.js';
 import { Problems, type ProblemList } from './problems.js';
@@ -105,7 +106,7 @@ function readGroup(group: Content, place: Place, apps: RawApp[], problems: Probl
 
 function refusePod(pod: Content, path: string, problems: Problems): void {
   const id = member(pod, 'id');
-  const name = typeof id === 'string' ? `'${id}'` : 'without id';
+  const name = typeof id === 'string' ? `'${piece(id)}'` : 'without id';
   problems.add(path, `Pod ${name}: ${PODS_UNSUPPORTED}`);
 }
 
@@ -118,7 +119,7 @@ function idOf(value: Content, { path, base }: Place, problems: Problems): AppId 
   if (matchesIdPattern(id)) return resolveId(id, base);
   problems.add(
     `${path}/id`,
-    `'${id.slice(0, 200)}' is no id: use lower-case letters, digits, dashes and dots, with slashes between`,
+    `'${piece(id)}' is no id: use lower-case letters, digits, dashes and dots, with slashes between`,
   );
   return null;
 }

@@ -1,5 +1,6 @@
 // Reads the body of `PUT /v3/apps/ID/traffic`: types, ranges and what can be said without knowing which versions the app has.
 import { TRAFFIC_LIMITS, type TrafficPin } from '../traffic.js';
+import { piece } from '../piece.js';
 import { Problems, type ProblemList } from './problems.js';
 
 /** A version is a timestamp, or `current` or `previous`, which the command looks up. */
@@ -50,7 +51,7 @@ function checkShares(shares: unknown, problems: Problems): void {
     const { version, weight } = share;
     if (typeof version !== 'string' || version === '')
       problems.add(`${at}/version`, 'must be a version of the app, or current or previous');
-    else if (seen.has(version)) problems.add(`${at}/version`, `is named twice: ${version.slice(0, 200)}`);
+    else if (seen.has(version)) problems.add(`${at}/version`, `is named twice: ${piece(version)}`);
     seen.add(version);
     if (!isWhole(weight))
       problems.add(`${at}/weight`, `must be a whole number from 0 to ${TRAFFIC_LIMITS.weight}`);

@@ -1,5 +1,6 @@
 // Health checks in canonical form and the rules about all kinds of checks (app.md A7).
 import type { AgentCheck, HealthCheck, ReadinessCheck } from '../app-spec.js';
+import { piece } from '../piece.js';
 import type { AppInput } from './app-schema.js';
 import type { CheckInput, HealthCheckInput, ReadinessCheckInput } from './check-schema.js';
 import type { AppPorts } from './port-rules.js';
@@ -67,7 +68,7 @@ export function checkOtherChecks(app: AppInput, { ports }: AppPorts, problems: P
   app.readinessChecks.forEach((each, index) => {
     const path = `/readinessChecks(${index})`;
     if (!ports.some(({ name }) => name === each.portName)) {
-      problems.add(`${path}/portName`, `must be the name of a port, '${each.portName}' is none`);
+      problems.add(`${path}/portName`, `must be the name of a port, '${piece(each.portName)}' is none`);
     }
     if (each.timeoutSeconds >= each.intervalSeconds) {
       problems.add(`${path}/timeoutSeconds`, 'must be less than intervalSeconds');

@@ -1,4 +1,5 @@
 // Rules of a pod's containers and their endpoints (app.md B2), at Marathon's paths.
+import { piece } from '../piece.js';
 import { isUri } from './fetch-rules.js';
 import { checkLinuxInfo } from './linux-rules.js';
 import { modeOf } from './network-rules.js';
@@ -21,7 +22,7 @@ export function checkPodContainers(pod: PodInput, problems: Problems): void {
       if (known.has(name)) return;
       problems.add(
         `${path}/volumeMounts(${at})/name`,
-        `must be the name of a volume of this pod, '${name}' is none`,
+        `must be the name of a volume of this pod, '${piece(name)}' is none`,
       );
     });
     each.endpoints.forEach((endpoint, at) => {
@@ -72,7 +73,10 @@ function checkProbe(
     ['tcp', tcp?.endpoint],
   ]) {
     if (endpoint === undefined || container.endpoints.some(({ name }) => name === endpoint)) continue;
-    problems.add(`${path}/${kind}/endpoint`, `must be an endpoint of this container, '${endpoint}' is none`);
+    problems.add(
+      `${path}/${kind}/endpoint`,
+      `must be an endpoint of this container, '${piece(endpoint)}' is none`,
+    );
   }
   if (timeoutSeconds >= intervalSeconds)
     problems.add(`${path}/timeoutSeconds`, 'must be less than intervalSeconds');

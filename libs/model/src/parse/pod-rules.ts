@@ -1,4 +1,5 @@
 // Rules of a pod as a whole and of its volumes (app.md B1, B3), at Marathon's paths.
+import { piece } from '../piece.js';
 import { checkLinuxInfo } from './linux-rules.js';
 import { constraintsOf } from './constraint-rules.js';
 import { checkNetworkList } from './network-rules.js';
@@ -76,7 +77,8 @@ export function checkPodVolumes(pod: PodInput, problems: Problems): void {
   const mounted = new Set(containers.flatMap(({ volumeMounts }) => volumeMounts.map(({ name }) => name)));
   volumes.forEach((volume, index) => {
     const path = `/volumes(${index})`;
-    if (!mounted.has(volume.name)) problems.add(path, `no container mounts the volume '${volume.name}'`);
+    if (!mounted.has(volume.name))
+      problems.add(path, `no container mounts the volume '${piece(volume.name)}'`);
     if (volume.form === 'persistent') checkPersistentSettings(volume.persistent, path, problems);
   });
   if (volumes.some(({ form }) => form === 'persistent')) checkResident(pod, problems);

@@ -1,6 +1,7 @@
 // What Marathon knows and this version of Longrun does not do. Each is refused by name at its path, never accepted and ignored:
 // a service that runs without its secret or volume is worse than one that was not accepted. Where Marathon refuses too, its path is used.
 import type { Network } from '../app-spec.js';
+import { piece } from '../piece.js';
 import type { AppInput } from './app-schema.js';
 import { checkLinuxOfProcess } from './linux-rules.js';
 import type { AppPorts } from './port-rules.js';
@@ -27,7 +28,7 @@ function refuseSecrets(app: AppInput, problems: Problems): void {
   if (Object.keys(app.secrets).length) problems.add('/secrets', notYet("'secrets' is"));
   const references = Object.entries(app.env).filter(([, value]) => typeof value !== 'string');
   if (references.length) {
-    const names = references.map(([name]) => `'${name}'`).join(', ');
+    const names = piece(references.map(([name]) => `'${name}'`).join(', '));
     problems.add('/env', notYet(`A reference to a secret (${names}) is`, 'Give the value as text.'));
   }
   if (app.container?.volumes.some(({ form }) => form === 'secret')) {
