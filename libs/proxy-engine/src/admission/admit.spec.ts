@@ -170,6 +170,12 @@ describe('admission', () => {
       do: 'remove',
       name: 'access-control-allow-origin',
     });
+    // a 413, 503 or 504 that comes later
+    const later = new Map(admitted({ headers: { origin: 'https://a.example' } }).ownHeaders);
+    expect(later.get('access-control-allow-origin')).toBe('https://a.example');
+    expect(new Map(admitted({ headers: { origin: 'https://evil.example' } }).ownHeaders)).toEqual(
+      new Map([['vary', 'Origin']]),
+    );
     const guarded = aDoor({ cors, auth: { realm: 'x', users: [] } });
     expect(guarded.answer(preflight).status).toBe(200);
     const refused = guarded.answer({ headers: { origin: 'https://a.example' } });

@@ -3,7 +3,7 @@
 import type { HeaderEdit, RoutePolicy, RouteService } from '#libs/routing';
 import type { TargetWish } from '../targets/wish.js';
 import { encodingFor } from './compression.js';
-import { corsEdits } from './cors.js';
+import { corsEdits, corsHeaders } from './cors.js';
 import { findService, type FindOptions, type FoundService } from './find-route.js';
 import { redirectTo, type OwnAnswer } from './own-answer.js';
 import { gatesOfProcess } from './gates.js';
@@ -83,7 +83,7 @@ function admitByPolicy(
     wish: wishFor(facts, service, url),
     requestEdits: policy.requestHeaders ?? NO_EDITS,
     responseEdits: responseEditsOf(facts, policy, hsts),
-    ...(hsts ? { ownHeaders: [hsts] } : {}),
+    ...(hsts || policy.cors ? { ownHeaders: ownHeadersOf(facts, policy, hsts) } : {}),
     ...(limits?.bodyBytes !== undefined && facts.bodyBytes === undefined
       ? { bodyLimit: limits.bodyBytes }
       : {}),
@@ -109,6 +109,12 @@ function responseEditsOf(
     ...fixed,
   ];
 }
+
+const ownHeadersOf = (
+  facts: RequestFacts,
+  { cors }: RoutePolicy,
+  hsts: HstsHeader | undefined,
+): OwnAnswer['headers'] => [...(cors ? corsHeaders(cors, facts) : []), ...(hsts ? [hsts] : [])];
 
 type HstsHeader = readonly [name: string, value: string];
 

@@ -45,6 +45,10 @@ export function corsEdits(cors: RouteCors, facts: RequestFacts): readonly Header
   return edits;
 }
 
+/** For an answer of the proxy's own: a page must be able to read why. */
+export const corsHeaders = (cors: RouteCors, facts: RequestFacts): OwnAnswer['headers'] =>
+  corsEdits(cors, facts).flatMap(({ name, value }) => (value === undefined ? [] : [[name, value] as const]));
+
 function originHeaders(cors: RouteCors, origin: string): [string, string][] {
   const all = cors.origins.includes('*');
   const headers: [string, string][] = [['access-control-allow-origin', all ? '*' : origin]];

@@ -33,7 +33,9 @@ export function queueRefusal(
   waiting: number,
 ): NoTarget {
   const { connectionsPerTarget = 0 } = service.policy?.limits ?? {};
-  const busy = `all of its instances have the ${connectionsPerTarget} requests in flight that its limits allow`;
+  const allowed =
+    connectionsPerTarget === 1 ? 'one request in flight' : `${connectionsPerTarget} requests in flight`;
+  const busy = `all of its instances have the ${allowed} that its limits allow`;
   const what =
     kind === 'queue-full'
       ? `${waiting} more wait already`
