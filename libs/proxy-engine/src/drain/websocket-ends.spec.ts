@@ -190,6 +190,16 @@ describe.each(WAYS)('a client over %s', (way) => {
     expect(records).toMatchObject([{ closedBy: 'target' }]);
   });
 
+  it('has its last frame passed on to a target that has ended already', async () => {
+    await serve();
+    const [client, target] = await open(way);
+    target.socket.end(CLOSE_OF_TARGET);
+    await until('the end', () => client.ended);
+    client.stream.end(CLOSE_OF_CLIENT);
+    await until('its last frame', () => target.bytes.equals(CLOSE_OF_CLIENT));
+    await nothingStays();
+  });
+
   it('gets the answer to its close frame', async () => {
     await serve();
     const [client, target] = await open(way);

@@ -33,6 +33,7 @@ export class StreamClient implements ClientSide {
   readonly #stream: ServerHttp2Stream;
   #requestTrailers: readonly string[] = [];
   #trailers: FlatHeaders = [];
+  #isTunnel = false;
 
   constructor(stream: ServerHttp2Stream, method: string, hasBody: boolean) {
     this.#stream = stream;
@@ -41,9 +42,14 @@ export class StreamClient implements ClientSide {
     stream.on('trailers', (_headers, _flags, raw?: string[]) => (this.#requestTrailers = raw ?? []));
     // an answer that ended before the request did: the rest is not wanted (RFC 9113 8.1)
     stream.once('finish', () => {
-      if (hasBody && !stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+      if (hasBody && !this.#isTunnel && !stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
     });
     if (!hasBody) stream.resume();
+  }
+
+  /** What comes is no request's body: the end of what goes out does not end it. */
+  becomeTunnel(): void {
+    this.#isTunnel = true;
   }
 
   requestTrailers(): FlatHeaders {

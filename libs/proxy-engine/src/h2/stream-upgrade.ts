@@ -19,6 +19,8 @@ export class StreamUpgradeClient implements UpgradeClient {
   }
 
   accept({ headers }: HandshakeAnswer): void {
+    // a side that has ended is still told the last frame of the other
+    this.#client.becomeTunnel();
     // there is no 101 in HTTP/2, and no key to answer (RFC 8441 5)
     this.#respond(200, without(headers, 'sec-websocket-accept'));
   }
