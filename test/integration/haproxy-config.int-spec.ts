@@ -257,6 +257,19 @@ describeHere('the configuration of HAProxy', () => {
     expect(await get('new')).toMatchObject({ status: 200 });
   }, 60_000);
 
+  it('lets nobody fail while its only target refuses connections for a moment', async () => {
+    const engine = await startedEngine();
+    await engine.swap(tableOf(service('web')));
+    expect(await get('web')).toMatchObject({ status: 200 });
+    backend.closeAllConnections();
+    await new Promise((resolve) => backend.close(resolve));
+    const all: Promise<Answered>[] = [];
+    // the first one is refused, and with that the target is left out
+    await until('three to be on their way', () => all.push(get('web')) >= 3);
+    await new Promise<void>((resolve) => backend.listen(target, '127.0.0.1', resolve));
+    expect((await Promise.all(all)).map(({ status }) => status)).toEqual([200, 200, 200]);
+  }, 60_000);
+
   it('counts what it answers itself, beside what its targets do', async () => {
     const counted: [task: string | undefined, byClass: readonly number[]][] = [];
     const engine = await startedEngine({

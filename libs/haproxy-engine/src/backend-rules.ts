@@ -20,6 +20,7 @@ import {
   tcpRetryRules,
   unrepeatedStatuses,
 } from './retry-rules.js';
+import { LOOK_MS, tcpWaitRules, waitRules } from './wait-rules.js';
 
 export interface BackendRules {
   readonly rules: readonly string[];
@@ -151,7 +152,7 @@ function tcpRules({ policy }: RouteService): string[] {
   const rules = [...tcpRetryRules()];
   if (policy?.allow)
     rules.push(...oneOf('allowed', 'src', policy.allow), 'tcp-request content reject if !allowed');
-  return rules;
+  return [...rules, ...tcpWaitRules()];
 }
 
 /** A line of HAProxy has at most 64 words; lines of one name are one list. An empty list is never true. */
@@ -195,7 +196,7 @@ function httpRules(name: string, service: RouteService, place: RulePlace): strin
       'compression algo gzip',
       'compression type text/html text/plain text/css text/xml application/json application/javascript image/svg+xml',
     );
-  rules.push(...failureRules(service));
+  rules.push(...waitRules(place.hasLua ?? false), ...failureRules(service));
   return rules;
 }
 
@@ -354,8 +355,8 @@ function serverOptions({ policy }: RouteService, mode: 'http' | 'tcp'): string {
   const send = policy?.proxyProtocol?.send;
   const options = [
     // what stops answering is left out also while nobody tells us (promise 6), and what refuses a connection at once: else requests
-    // would go on to ask it, and by least connections nearly always, for it has none
-    'check inter 10s fastinter 500ms downinter 1s fall 3 rise 1 observe layer4 error-limit 1 on-error mark-down',
+    // would go on to ask it, and by least connections nearly always, for it has none; looked at again at once, for others wait (wait-rules)
+    `check inter 10s fastinter ${LOOK_MS.first}ms downinter ${LOOK_MS.then}ms fall 3 rise 1 observe layer4 error-limit 1 on-error mark-down`,
     ...(connectionsPerTarget === undefined
       ? []
       : [`maxconn ${connectionsPerTarget} maxqueue ${Math.max(queue ?? 1024, 1)}`]),

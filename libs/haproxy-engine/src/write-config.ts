@@ -10,6 +10,7 @@ import { hostRoutes, httpBackendOf, tcpBackendOf, type HostRoute, type Layout } 
 import { pinEntries, pinLines } from './pins.js';
 import { LUA_FILE, LUA_TEXT, REPEATED, retryDefaults, SILENCE_MS } from './retry-rules.js';
 import type { Slots } from './slots.js';
+import { WAIT_LUA } from './wait-rules.js';
 
 export interface ConfigOptions {
   readonly bind: string;
@@ -80,7 +81,7 @@ export function writeConfig(
     '',
   ].join('\n');
   const files = new Map(writeMaps(services, routes));
-  if (options.hasLua) files.set(LUA_FILE, LUA_TEXT);
+  if (options.hasLua) files.set(LUA_FILE, LUA_TEXT + WAIT_LUA);
   return { text, files, sectionAt: (line) => sectionAt(text, line) };
 }
 
