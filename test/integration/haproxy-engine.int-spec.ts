@@ -432,7 +432,9 @@ describeHere('the process of HAProxy', () => {
   it('tells what went to whom, over a reload too', async () => {
     const told: Record<string, number> = {};
     const engine = await engineAt({
-      onCounted: (_service, { taskId }, { byClass }) => (told[taskId] = (told[taskId] ?? 0) + byClass[1]),
+      onCounted: (_service, found, { byClass }) => {
+        if (found) told[found.taskId] = (told[found.taskId] ?? 0) + byClass[1];
+      },
     });
     await engine.swap(aTable(1, [target]));
     for (let turn = 0; turn < 10; turn += 1) await ask();
