@@ -422,7 +422,11 @@ describe.each(PATHS)('marathon-lb`s examples, on the $path path', ({ fastPath })
         '/nginx-blue',
         '/nginx-green',
       ]);
-      expect(warningsOf(blueApp, other)).toEqual([expect.stringMatching(/nothing is merged, for \/nginx/)]);
+      // both are told: whose id is in the way, and who is not merged
+      expect(warningsOf(blueApp, other)).toEqual([
+        expect.stringMatching(/its id is also the deployment group of \/nginx-blue/),
+        expect.stringMatching(/nothing is merged, for \/nginx/),
+      ]);
     });
   });
 });
