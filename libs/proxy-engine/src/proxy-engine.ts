@@ -243,6 +243,7 @@ export class ProxyEngine {
     this.#full.close();
     this.#h2.close();
     this.#fast?.close();
+    this.#gate.close();
     this.#agent.destroy();
     this.#sessions.close();
   }

@@ -1,7 +1,7 @@
 // How many connections of clients there may be: all together, so that file descriptors are left for targets, table and log, and for each
 // client address. Counted until they are closed, whoever serves them meanwhile; so that this comes, each is probed when it says nothing.
 import type { Socket } from 'node:net';
-import type { Clock } from '#libs/time';
+import type { Clock, Timer } from '#libs/time';
 import { clientKeyOf } from '../admission/addresses.js';
 import { PROBE_AFTER_MS } from '../tcp/dial.js';
 
@@ -13,13 +13,15 @@ export interface ConnectionLimits {
 }
 
 export interface GateParts extends ConnectionLimits {
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Clock;
   /** Closes some connections that nobody is served on; returns how many. */
   readonly shed: () => number;
 }
 
 /** A warning stays for so long after its last cause. */
 const WARN_MS = 60_000;
+/** How often probes are asked for of new connections that are still there: four system calls, too many for those of one request. */
+const LOOK_MS = 1_000;
 
 interface Refused {
   count: number;
@@ -33,7 +35,9 @@ export class ConnectionGate {
     full: { count: 0, at: -Infinity },
     client: { count: 0, at: -Infinity },
   };
-  readonly #onClose = (): void => void (this.#count -= 1);
+  /** Probes have not been asked for yet. */
+  readonly #young = new Set<Socket>();
+  #look: Timer | undefined;
   #count = 0;
 
   constructor(parts: GateParts) {
@@ -50,10 +54,26 @@ export class ConnectionGate {
     // those that are shed close in a moment, their places count at once
     if (this.#count >= most && shed() === 0) return this.#refuse('full');
     this.#count += 1;
-    socket.once('close', this.#onClose);
-    // here, for TLS, HTTP/2 and WebSockets wrap it: a client that vanished without a word must not stay in flight to its task
-    socket.setKeepAlive(true, PROBE_AFTER_MS);
+    this.#young.add(socket);
+    this.#look ??= this.#parts.clock.after(LOOK_MS, () => this.#probe());
+    socket.once('close', () => {
+      this.#count -= 1;
+      this.#young.delete(socket);
+    });
     return true;
+  }
+
+  /** No connection is left that would have to be looked at: nothing keeps the process from ending. */
+  close(): void {
+    this.#look?.cancel();
+    this.#look = undefined;
+  }
+
+  /** Here, for TLS, HTTP/2 and WebSockets wrap it: a client that vanished without a word must not stay in flight to its task. */
+  #probe(): void {
+    this.#look = undefined;
+    for (const socket of this.#young) socket.setKeepAlive(true, PROBE_AFTER_MS);
+    this.#young.clear();
   }
 
   /** The same for its client alone. */
