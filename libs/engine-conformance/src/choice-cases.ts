@@ -125,6 +125,8 @@ export function choiceCases(bench: EngineBench, timeoutMs: number): void {
       expect([both['far'], (both['near'] ?? 0) + (both['other'] ?? 0)]).toEqual([undefined, 20]);
       // without a newer table
       await Promise.all([near.stop(), other.stop()]);
+      // a POST may meet a kept connection in the moment of its end, and is not repeated then: first what is (RFC 9110 9.2.2)
+      expect(await bench.tally(10)).toEqual({ far: 10 });
       expect(await bench.tally(10, { method: 'POST', body: 'x' })).toEqual({ far: 10 });
       await route(third);
       expect(await bench.tally(3)).toEqual({ far: 3 });
