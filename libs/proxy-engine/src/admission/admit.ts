@@ -74,6 +74,8 @@ function admitByPolicy(
   const hsts = hstsOf(facts, policy);
   if (own) return { ...own, service, ...(hsts ? { headers: [...own.headers, hsts] } : {}) };
   const { limits, locationPrefix } = policy;
+  // once: they are for the task's answer and for ours
+  const cors = policy.cors ? corsEdits(policy.cors, facts) : NO_EDITS;
   const encoding = policy.compress === true ? encodingFor(facts.header('accept-encoding')) : undefined;
   return {
     kind: 'admitted',
@@ -82,8 +84,8 @@ function admitByPolicy(
     asked: facts.url,
     wish: wishFor(facts, service, url),
     requestEdits: policy.requestHeaders ?? NO_EDITS,
-    responseEdits: responseEditsOf(facts, policy, hsts),
-    ...(hsts || policy.cors ? { ownHeaders: ownHeadersOf(facts, policy, hsts) } : {}),
+    responseEdits: responseEditsOf(policy, cors, hsts),
+    ...(hsts || policy.cors ? { ownHeaders: [...corsHeaders(cors), ...(hsts ? [hsts] : [])] } : {}),
     ...(limits?.bodyBytes !== undefined && facts.bodyBytes === undefined
       ? { bodyLimit: limits.bodyBytes }
       : {}),
@@ -98,23 +100,13 @@ function wishFor(facts: RequestFacts, service: RouteService, url: string): Omit<
 }
 
 function responseEditsOf(
-  facts: RequestFacts,
-  { responseHeaders: fixed = NO_EDITS, cors }: RoutePolicy,
+  { responseHeaders: fixed = NO_EDITS }: RoutePolicy,
+  cors: readonly HeaderEdit[],
   hsts: HstsHeader | undefined,
 ): readonly HeaderEdit[] {
-  if (!cors && !hsts) return fixed;
-  return [
-    ...(cors ? corsEdits(cors, facts) : NO_EDITS),
-    ...(hsts ? [{ do: 'set', name: hsts[0], value: hsts[1] } as const] : []),
-    ...fixed,
-  ];
+  if (!cors.length && !hsts) return fixed;
+  return [...cors, ...(hsts ? [{ do: 'set', name: hsts[0], value: hsts[1] } as const] : []), ...fixed];
 }
-
-const ownHeadersOf = (
-  facts: RequestFacts,
-  { cors }: RoutePolicy,
-  hsts: HstsHeader | undefined,
-): OwnAnswer['headers'] => [...(cors ? corsHeaders(cors, facts) : []), ...(hsts ? [hsts] : [])];
 
 type HstsHeader = readonly [name: string, value: string];
 

@@ -45,9 +45,9 @@ export function corsEdits(cors: RouteCors, facts: RequestFacts): readonly Header
   return edits;
 }
 
-/** For an answer of the proxy's own: a page must be able to read why. */
-export const corsHeaders = (cors: RouteCors, facts: RequestFacts): OwnAnswer['headers'] =>
-  corsEdits(cors, facts).flatMap(({ name, value }) => (value === undefined ? [] : [[name, value] as const]));
+/** What of these edits is for an answer of the proxy's own: a page must be able to read why. */
+export const corsHeaders = (edits: readonly HeaderEdit[]): OwnAnswer['headers'] =>
+  edits.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value] as const]));
 
 function originHeaders(cors: RouteCors, origin: string): [string, string][] {
   const all = cors.origins.includes('*');

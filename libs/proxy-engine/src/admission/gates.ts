@@ -5,7 +5,7 @@ import { SystemClock, type Clock } from '#libs/time';
 import { clientKeyOf, mayAsk } from './addresses.js';
 import { PasswordBook } from './basic-auth.js';
 import { tooLong } from './body-limit.js';
-import { answerPreflight, corsHeaders } from './cors.js';
+import { answerPreflight, corsEdits, corsHeaders } from './cors.js';
 import { redirectTo, type OwnAnswer } from './own-answer.js';
 import { RateLimiter } from './rate-limiter.js';
 import type { RequestFacts } from './request-facts.js';
@@ -98,5 +98,5 @@ function redirectRoot(
 /** A page must be able to read why it was refused. A preflight's answer has them already. */
 function withCors(own: OwnAnswer, cors: NonNullable<RoutePolicy['cors']>, facts: RequestFacts): OwnAnswer {
   if (own.headers.some(([name]) => name === 'vary')) return own;
-  return { ...own, headers: [...own.headers, ...corsHeaders(cors, facts)] };
+  return { ...own, headers: [...own.headers, ...corsHeaders(corsEdits(cors, facts))] };
 }
