@@ -3,6 +3,7 @@
 import {
   ASKS_FOR_PASSWORD,
   NOT_FROM_THIS_ADDRESS,
+  NOT_FROM_THIS_ORIGIN,
   stickyCookieName,
   type Balance,
   type HeaderEdit,
@@ -345,10 +346,6 @@ function corsRules(cors: RouteCors): string[] {
       : ['http-after-response add-header vary Origin unless { res.hdr(vary) -m sub -i origin }']),
   ];
 }
-
-/** In the words of the built-in engine. */
-const NOT_FROM_THIS_ORIGIN =
-  'pages of this origin may not ask this app; its label longrun.io/cors-origins says which may';
 
 function serverOptions({ policy }: RouteService, mode: 'http' | 'tcp'): string {
   const { connectionsPerTarget, queue } = policy?.limits ?? {};

@@ -16,6 +16,7 @@ interface Copy {
 const BYTES_MAX = 1_048_576;
 const CERTIFICATES = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 const KEY = /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----[^-]+-----END (?:[A-Z]+ )*PRIVATE KEY-----/;
+const REFUSED = 'is refused by HAProxy, whose TLS library may ask for a longer key';
 /** Of a copy: its place in the order, and whose it is. */
 const COPY_NAME = /^\d{5}-([0-9a-f]{16})\.pem$/;
 
@@ -92,12 +93,9 @@ export class CertificateCopies {
     const named = new Set([...complaint.matchAll(/\d{5}-([0-9a-f]{16})\.pem/g)].map(([, hash = '']) => hash));
     const culprits = [...this.#copies.values()].filter(({ path }) => named.has(hashOf(path)));
     for (const { path, pem } of culprits) {
-      this.#refused.set(path, {
-        pem,
-        why: 'is refused by HAProxy, whose TLS library may ask for a longer key',
-      });
+      this.#refused.set(path, { pem, why: REFUSED });
       this.#copies.delete(path);
-      this.#problems.push(`${path} is refused by HAProxy, whose TLS library may ask for a longer key`);
+      this.#problems.push(`${path} ${REFUSED}`);
     }
     return culprits.length > 0;
   }

@@ -37,7 +37,13 @@ export type { Candidate, Chance, Exclusions, TargetLoad, Tier } from './balance.
 export { ejectionMs, leftOut } from './ejection.js';
 export { isOnItsWay } from './empty-reason.js';
 export { fnv1a, hashOf } from './hash.js';
-export { ASKS_FOR_PASSWORD, HOW_TO_REACH, NO_SUCH_APP, NOT_FROM_THIS_ADDRESS } from './refusals.js';
+export {
+  ASKS_FOR_PASSWORD,
+  HOW_TO_REACH,
+  NO_SUCH_APP,
+  NOT_FROM_THIS_ADDRESS,
+  NOT_FROM_THIS_ORIGIN,
+} from './refusals.js';
 export { shortHash, stickyCookieName } from './sticky-name.js';
 export { BUDGET_PERCENT, RetryBudget } from './retry-budget.js';
 export { answeringShares, drawShare } from './shares.js';

@@ -13,3 +13,7 @@ export const NOT_FROM_THIS_ADDRESS = 'this app is not served to clients of this 
 
 /** 401. */
 export const ASKS_FOR_PASSWORD = 'this app asks for a name and a password';
+
+/** To the preflight of an origin that the app's labels do not name. */
+export const NOT_FROM_THIS_ORIGIN =
+  'pages of this origin may not ask this app; its label longrun.io/cors-origins says which may';

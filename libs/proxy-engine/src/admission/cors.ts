@@ -1,6 +1,6 @@
 // Cross-origin requests (Fetch standard, CORS protocol): preflights are answered here, and answers tell the browser who may read them.
 // The service's rules replace what the task says about it.
-import type { HeaderEdit, RouteCors } from '#libs/routing';
+import { NOT_FROM_THIS_ORIGIN, type HeaderEdit, type RouteCors } from '#libs/routing';
 import type { OwnAnswer } from './own-answer.js';
 import type { RequestFacts } from './request-facts.js';
 
@@ -16,11 +16,8 @@ export function answerPreflight(cors: RouteCors, facts: RequestFacts): OwnAnswer
   if (facts.method !== 'OPTIONS') return undefined;
   const [origin, method] = [facts.header('origin'), facts.header('access-control-request-method')];
   if (origin === undefined || method === undefined) return undefined;
-  if (!allows(cors, origin)) {
-    const message =
-      'pages of this origin may not ask this app; its label longrun.io/cors-origins says which may';
-    return { kind: 'answer', status: 403, message, headers: [['vary', 'Origin']] };
-  }
+  if (!allows(cors, origin))
+    return { kind: 'answer', status: 403, message: NOT_FROM_THIS_ORIGIN, headers: [['vary', 'Origin']] };
   const headers: [string, string][] = originHeaders(cors, origin);
   headers.push(['access-control-allow-methods', cors.methods?.join(', ') ?? asToken(method)]);
   const asked = facts.header('access-control-request-headers');
