@@ -45,7 +45,15 @@ interface Load {
   readonly large?: boolean;
   /** Of HAProxy's CPU, the goal for the fast path. */
   readonly goal: number;
+  /**
+   * Requests per second of all connections together, by pauses between a connection's requests. Without it each asks again at once, and the
+   * slowest answers tell of the queue in front of a proxy that is given more than it can do.
+   */
+  readonly rate?: number;
 }
+
+const POST = 'wrk.method = "POST"\nwrk.body = string.rep("x", 16384)\n';
+const CLOSE = ['-H', 'Connection: close'];
 
 const LOADS: readonly Load[] = [
   { name: 'GET 200 B, keep-alive', connections: 64, path: '/', goal: 1.6 },
@@ -54,14 +62,14 @@ const LOADS: readonly Load[] = [
     name: 'POST 16 KiB, keep-alive',
     connections: 64,
     path: '/post',
-    script: 'wrk.method = "POST"\nwrk.body = string.rep("x", 16384)\n',
+    script: POST,
     goal: 1.6,
   },
   {
     name: 'GET 200 B, connection close',
     connections: 64,
     path: '/',
-    args: ['-H', 'Connection: close'],
+    args: CLOSE,
     goal: 2.5,
   },
   { name: 'GET 200 B, 1,000 connections', connections: 1_000, path: '/', goal: 1.6 },
@@ -76,7 +84,32 @@ const LOADS: readonly Load[] = [
     large: true,
     goal: 1.6,
   },
+  { name: 'GET 200 B at 3,000/s', connections: 64, path: '/', rate: 3_000, goal: Infinity },
+  {
+    name: 'POST 16 KiB at 1,500/s',
+    connections: 64,
+    path: '/post',
+    script: POST,
+    rate: 1_500,
+    goal: Infinity,
+  },
+  {
+    name: 'Connection close at 1,000/s',
+    connections: 64,
+    path: '/',
+    args: CLOSE,
+    rate: 1_000,
+    goal: Infinity,
+  },
+  { name: '1,000 connections at 3,000/s', connections: 1_000, path: '/', rate: 3_000, goal: Infinity },
 ];
+
+/** For wrk, or none. */
+function scriptOf({ script = '', rate, connections }: Load): string {
+  if (rate === undefined) return script;
+  const pause = (connections / rate) * 1_000;
+  return `${script}delay = function() return math.random(${Math.round(pause * 0.5)}, ${Math.round(pause * 1.5)}) end\n`;
+}
 
 interface Shot {
   readonly rps: number;
@@ -90,7 +123,9 @@ interface Shot {
 async function shoot(load: Load, proxy: Running, script: string, seconds: number): Promise<Shot> {
   if (load.over === 'h2') return shootH2(load, proxy, seconds);
   const before = cpuSeconds(proxy.pid);
-  const scripted = load.script === undefined ? [] : ['-s', script];
+  const lua = scriptOf(load);
+  if (lua !== '') writeFileSync(script, lua);
+  const scripted = lua === '' ? [] : ['-s', script];
   const { stdout } = await promisify(execFile)('wrk', [
     ...['-t1', `-c${load.connections}`, `-d${seconds}s`, '--latency', '--timeout', '10s'],
     ...['-H', 'Host: app-0.example', ...(load.args ?? []), ...scripted],
@@ -132,7 +167,7 @@ async function shootH2(load: Load, proxy: Running, seconds: number): Promise<Sho
   };
 }
 
-async function warm(load: Load, proxy: Running, script: string): Promise<void> {
+async function warm({ rate: _rate, ...load }: Load, proxy: Running, script: string): Promise<void> {
   let requests = 0;
   for (let second = 0; second < WARM_SECONDS && requests < WARM_REQUESTS; second += 2)
     requests += 2 * (await shoot(load, proxy, script, 2)).rps;
@@ -223,7 +258,6 @@ if (missing.length > 0) {
       const proxies = await proxiesFor(large);
       for (const load of chosen) {
         const script = join(folder, 'wrk.lua');
-        if (load.script !== undefined) writeFileSync(script, load.script);
         // http-proxy speaks no HTTP/2 to clients
         const taking = proxies.filter(({ name }) => load.over !== 'h2' || name !== 'http-proxy');
         for (const proxy of taking) await warm(load, proxy, script);
