@@ -12,6 +12,7 @@ const PROXY = { authorization: 'Bearer proxy-token' };
 interface Way {
   readonly by: string;
   readonly proxies: readonly string[];
+  readonly https?: readonly string[];
 }
 
 let folder: string;
@@ -103,7 +104,7 @@ describe('the ways to an app', () => {
   it('are told without any proxy, too, and name none', async () => {
     expect(await waysTo('/shop/web')).toEqual(
       [
-        { ...byHost, host: 'shop.example', path: '/api', redirectToHttps: true },
+        { ...byHost, host: 'shop.example', path: '/api', redirectToHttps: true, https: [] },
         byPort(10_001),
         byPort(10_002, 'auto', 1),
         byId('/shop/web'),
@@ -114,7 +115,7 @@ describe('the ways to an app', () => {
   it('are those of its definition, in every kind', async () => {
     await proxies({ p1: {} });
     const { body } = await ask();
-    const x = { ...byHost, host: 'x.example' };
+    const x = { ...byHost, host: 'x.example', https: [] };
     const expected = {
       '/db': [{ ...byPort(10_003, 'tcp'), bind: '192.0.2.1' }],
       '/far': [byId('/far')],
@@ -195,6 +196,33 @@ describe('the proxies of a way', () => {
   });
 });
 
+describe('the certificates for a host', () => {
+  const certified = async (app: string): Promise<unknown> => {
+    const [way] = await waysTo(app);
+    return { proxies: way?.proxies, https: way?.https };
+  };
+
+  it('are those that proxies name, one label below a wildcard; of an older release nothing is known', async () => {
+    const httpsPort = 8_443;
+    await proxies({
+      exact: { httpsPort, httpsNames: ['a.example', 'shop.example'] },
+      wild: { httpsPort, httpsNames: ['*.example'], httpsNamesCut: true },
+      below: { httpsPort, httpsNames: ['*.shop.example'] },
+      plain: { httpsNames: [] },
+      old: { httpsPort },
+      older: undefined,
+    });
+    const all = ['below', 'exact', 'old', 'older', 'plain', 'wild'];
+    expect(await certified('/shop/web')).toEqual({ proxies: all, https: ['exact', 'wild'] });
+    expect(await certified('/inside')).toEqual({ proxies: all, https: ['wild'] });
+    expect((await plane.send('GET', '/v3/proxies')).body).toMatchObject({
+      proxies: [{}, { id: 'exact', listens: { httpsNames: ['a.example', 'shop.example'] } }, {}, {}, {}, {}],
+    });
+    await proxies({ exact: { httpsPort, httpsNames: [] } });
+    expect(await certified('/shop/web')).toEqual({ proxies: all, https: ['wild'] });
+  });
+});
+
 describe('a registered proxy', () => {
   it('is listed with what it says of itself, over a change of the leader', async () => {
     const about = { engine: 'haproxy', host: 'edge-1', worker: { index: 2, of: 4 } };
@@ -238,7 +266,9 @@ describe('a registered proxy', () => {
         (text) => /^prox/.test(text),
       );
     expect(await warned('/shop/web')).toEqual([`proxy edge:80: ${own}`]);
-    expect(await warned('/db')).toEqual([`proxies edge:80, edge-3:80: ${port}`]);
+    expect(await warned('/db')).toEqual([
+      'proxies edge:80, edge-3:80: service port 10003 (portDefinitions[0].port) is not opened: another process listens on it',
+    ]);
     expect(await warned('/job')).toEqual([]);
     for (const id of ['p1', 'p2', 'p3']) await report(id, {}, { leaving: true });
     expect(await warned('/db')).toEqual([]);
@@ -274,6 +304,9 @@ describe('what is asked or told wrongly', () => {
       { groups: [''] },
       { groups: ['x'.repeat(301)] },
       { groups: many },
+      { httpsNames: 'shop.example' },
+      { httpsNames: ['x'.repeat(301)] },
+      { httpsNames: many },
       { servicePorts: { from: 1 } },
       { servicePorts: { from: 0, to: 65_536 } },
     ];

@@ -21,7 +21,7 @@ export async function readWays({ api, settings }: Asking, only?: string): Promis
   const { proxies } = await orElse(() => api.get<ProxiesAnswer>('/v3/proxies'), { proxies: [] });
   const byApp = new Map(apps.map(({ appId, ways }) => [appId, ways]));
   const of = (appId: string): readonly WayAnswer[] => byApp.get(appId) ?? [];
-  const placeOf = (way: WayAnswer): ProxyPlace => placeAt(settings, serving(way, proxies));
+  const placeOf = (way: WayAnswer): ProxyPlace => placeAt(settings, serving(way, proxies), way);
   return { of, lines: (appId) => servedFirst(of(appId)).flatMap((way) => wayLines(way, placeOf(way))) };
 }
 
@@ -31,18 +31,34 @@ const servedFirst = (ways: readonly WayAnswer[]): readonly WayAnswer[] =>
 
 type Registered = ProxiesAnswer['proxies'][number];
 
-/** Of several it is the first one: they lead to the same app. */
-const serving = ({ proxies: ids }: WayAnswer, proxies: readonly Registered[]): Registered | undefined =>
-  proxies.find(({ id, live }) => live && (ids?.length ? ids.includes(id) : true));
+/** Of several it is the first one, for they lead to the same app; but rather one with a certificate for the host. */
+function serving(way: WayAnswer, proxies: readonly Registered[]): Registered | undefined {
+  const live = proxies.filter(
+    ({ id, live }) => live && (way.proxies?.length ? way.proxies.includes(id) : true),
+  );
+  return live.find(({ id }) => isCertified(way, id)) ?? live[0];
+}
 
-function placeAt(settings: Asking['settings'], proxy: Registered | undefined): ProxyPlace {
-  const { httpsPort, appPaths = true } = proxy?.listens ?? {};
+const isCertified = (way: WayAnswer, proxy: string): boolean =>
+  way.by === 'host' && way.https?.includes(proxy) === true;
+
+function placeAt(settings: Asking['settings'], proxy: Registered | undefined, way: WayAnswer): ProxyPlace {
   const registered = proxy ? `http://${proxy.address}` : USUAL;
+  const https = proxy && httpsOf(proxy, way);
   return {
     url: settings.has('proxy-url') ? settings.url('proxy-url') : registered,
-    ...(httpsPort === undefined ? {} : { httpsPort }),
-    appPaths,
+    ...(https ? { https } : {}),
+    appPaths: proxy?.listens?.appPaths ?? true,
   };
+}
+
+function httpsOf({ id, listens }: Registered, way: WayAnswer): ProxyPlace['https'] {
+  const { httpsPort: port, httpsNames, httpsNamesCut } = listens ?? {};
+  if (port === undefined) return undefined;
+  if (isCertified(way, id)) return { port, certified: 'yes' };
+  // what a host of all names is asked by is for its client to say
+  const isSaid = way.by === 'host' && way.host !== '*' && way.https && httpsNames && !httpsNamesCut;
+  return { port, certified: isSaid ? 'no' : 'unknown' };
 }
 
 /** An app that has just gone, or a server of an older release: the command goes on without URLs. */

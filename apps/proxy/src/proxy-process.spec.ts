@@ -1,12 +1,15 @@
 // The proxy as a process, against a control plane that the test speaks for.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { freePort, until } from '#libs/testkit';
+import { freePort, selfSigned, until } from '#libs/testkit';
 import { aTable, compileProxy, ProxyBed, removeProxy, ScriptedControlPlane } from './fixtures/proxy-bed.js';
+
+const hasHaproxy = spawnSync('haproxy', ['-v']).status === 0;
+const ENGINES = ['builtin', ...(hasHaproxy ? ['haproxy'] : [])];
 
 describe('the proxy process', () => {
   let folder: string;
@@ -183,7 +186,28 @@ describe('the proxy process', () => {
     await until('the log to be no problem any more', () => each(/^(?!.*access log).*admin endpoint/));
   }, 60_000);
 
-  const itWithHaproxy = spawnSync('haproxy', ['-v']).status === 0 ? it : it.skip;
+  it.each(ENGINES)(
+    'tells what its certificates are for, also when they change (%s)',
+    async (engine) => {
+      const certificates = join(bed.data, 'certs');
+      mkdirSync(certificates);
+      writeFileSync(join(certificates, 'a.pem'), selfSigned(['a.example', '*.a.example']).pem);
+      writeFileSync(join(certificates, 'old.pem'), selfSigned(['old.example'], -3_600_000).pem);
+      const httpsPort = await freePort();
+      bed.controlPlane.table = aTable(1, [bed.backendPort]);
+      const tls = ['--proxy-certs', certificates, '--proxy-https-port', String(httpsPort)];
+      bed.start('--engine', engine, ...tls);
+      const told = (): unknown => bed.controlPlane.reports.at(-1)?.report.listens;
+      const isTold = (httpsNames: readonly string[]) => (): boolean =>
+        JSON.stringify(told()).includes(JSON.stringify({ httpsPort, httpsNames }).slice(1, -1));
+      await until('the names to be told', isTold(['*.a.example', 'a.example']));
+      writeFileSync(join(certificates, 'b.pem'), selfSigned(['b.example']).pem);
+      await until('the new one to be told', isTold(['*.a.example', 'a.example', 'b.example']));
+    },
+    60_000,
+  );
+
+  const itWithHaproxy = hasHaproxy ? it : it.skip;
   itWithHaproxy(
     'with HAProxy: serves on after a kill -9 of itself, and takes over again with the newest table',
     async () => {

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { DnsServer } from '#libs/dns-server';
 import { HaproxyEngine } from '#libs/haproxy-engine';
 import { ProxyEngine, type Listen, type ProcessSnapshot, type ProxyEngineOptions } from '#libs/proxy-engine';
-import { TableSession, type ServingEngine } from '#libs/proxy-core';
+import { CertifiedNames, TableSession, type ServingEngine } from '#libs/proxy-core';
 import { servedBy, withinRange, type RouteTable } from '#libs/routing';
 import type { Logger } from '#libs/telemetry';
 import { randomIds, SystemClock } from '#libs/time';
@@ -70,6 +70,7 @@ export class ProxyWorker implements AdminSource {
     this.#remembered = async () => {
       if (memory.table) await swap(memory.table);
     };
+    const names = new CertifiedNames();
     this.#session = new TableSession({
       clock,
       network: new ControlPlaneLink(settings.token),
@@ -83,12 +84,14 @@ export class ProxyWorker implements AdminSource {
       proxyId: folder.identity(randomIds),
       run: randomIds.uuid(),
       address: `${settings.bind === '127.0.0.1' ? settings.bind : hostname()}:${settings.port}`,
-      listens: {
-        ...(settings.tls ? { httpsPort: settings.tls.port } : {}),
+      listens: () => ({
+        ...(settings.tls
+          ? { httpsPort: settings.tls.port, ...names.told(engine.certificates(), clock.now()) }
+          : {}),
         appPaths: settings.appPaths,
         ...(settings.groups.length > 0 ? { groups: settings.groups } : {}),
         servicePorts: settings.servicePorts,
-      },
+      }),
       about: {
         engine: settings.engine,
         host: hostname(),

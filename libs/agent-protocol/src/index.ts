@@ -16,7 +16,13 @@ export type {
   ToAgent,
   Welcome,
 } from './messages.js';
-export { PROXY_GROUPS_MAX, PROXY_LEASE_MS, PROXY_RENEW_MS, ROUTES_HEARTBEAT_MS } from './proxy-messages.js';
+export {
+  HTTPS_NAMES_MAX,
+  PROXY_GROUPS_MAX,
+  PROXY_LEASE_MS,
+  PROXY_RENEW_MS,
+  ROUTES_HEARTBEAT_MS,
+} from './proxy-messages.js';
 export type {
   ProxyAbout,
   ProxyListens,

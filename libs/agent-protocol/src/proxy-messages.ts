@@ -19,6 +19,13 @@ export type RoutesLine<Table> =
 export interface ProxyListens {
   /** Absent: it has no certificates. */
   readonly httpsPort?: number;
+  /**
+   * What certificates that are valid now name: lower case, `*.x` for the names one label below x; at most `HTTPS_NAMES_MAX`. Absent: it has
+   * no HTTPS port, or it is of an older release, which has one and does not say.
+   */
+  readonly httpsNames?: readonly string[];
+  /** There are more names than those. */
+  readonly httpsNamesCut?: true;
   /** `/_app/` is answered for clients on other hosts, too. */
   readonly appPaths: boolean;
   /** Of the services it serves those of these groups alone, at most `PROXY_GROUPS_MAX`. Absent, none or `*`: all, as with older releases. */
@@ -26,6 +33,8 @@ export interface ProxyListens {
   /** Service ports that it may open, both included. Absent: as the control plane's `--service-ports` says, as with older releases. */
   readonly servicePorts?: { readonly from: number; readonly to: number };
 }
+/** Each has 1 to 253 characters; with fewer than this a report stays far below the 4 MiB that are read of it. */
+export const HTTPS_NAMES_MAX = 1_000;
 /** Names of groups that one proxy may be told; each has 1 to 300 characters. */
 export const PROXY_GROUPS_MAX = 1_000;
 

@@ -95,6 +95,10 @@ export interface ProxiesAnswer {
     /** Absent: a proxy of an older release. */
     readonly listens?: {
       readonly httpsPort?: number;
+      /** What its certificates name; absent: it has no HTTPS port, or is of an older release. */
+      readonly httpsNames?: readonly string[];
+      /** There are more. */
+      readonly httpsNamesCut?: boolean;
       readonly appPaths: boolean;
       readonly groups?: readonly string[];
     };
@@ -126,6 +130,8 @@ export type WayPlace =
       readonly host: string;
       readonly path?: string;
       readonly redirectToHttps?: boolean;
+      /** Ids of those proxies that have said that a certificate of theirs is for this host. Absent: a server of an older release. */
+      readonly https?: readonly string[];
     }
   | {
       readonly by: 'service-port';

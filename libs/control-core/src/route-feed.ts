@@ -148,9 +148,14 @@ export class RouteFeed {
 
 /** `range`: of the table's service ports; nearly every proxy opens them all, and is then as one that says nothing of them. */
 function servingProxy({ id, listens }: ProxyNode, range: PortRange): ServingProxy {
-  const { groups, servicePorts } = listens ?? { appPaths: false };
+  const { groups, servicePorts, httpsNames } = listens ?? { appPaths: false };
   const isNarrower = servicePorts && (servicePorts.from > range.from || servicePorts.to < range.to);
-  return { id, ...(groups ? { groups } : {}), ...(isNarrower ? { servicePorts } : {}) };
+  return {
+    id,
+    ...(groups ? { groups } : {}),
+    ...(isNarrower ? { servicePorts } : {}),
+    ...(httpsNames ? { httpsNames } : {}),
+  };
 }
 
 const wordsOf = ({ services }: RouteTable): string =>

@@ -4,9 +4,10 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { namesOfCertificate, type Certified } from '#libs/proxy-core';
 import { hashOf } from './config-text.js';
 
-interface Copy {
+interface Copy extends Certified {
   readonly path: string;
   /** Certificates and key. */
   readonly pem: string;
@@ -24,6 +25,7 @@ export class CertificateCopies {
   readonly #paths: readonly string[];
   /** By path. */
   #copies = new Map<string, Copy>();
+  #all: readonly Certified[] = [];
   /** Of an earlier run of ours, by the hash of their path. */
   readonly #earlier = new Map<string, string>();
   /** Copies that HAProxy does not take though they are whole, with its words; until the file changes. */
@@ -64,7 +66,7 @@ export class CertificateCopies {
       const refusal = text === undefined ? undefined : this.#refused.get(path);
       const refused = refusal?.pem === text ? refusal?.why : undefined;
       const pem = refused === undefined ? (text ?? old) : old === text ? undefined : old;
-      if (pem !== undefined) copies.set(path, { path, pem });
+      if (pem !== undefined) copies.set(path, copyOf(path, pem));
       const problem = why ?? refused;
       if (problem !== undefined)
         this.#problems.push(`${path} ${problem}${pem === undefined ? '' : '; the old one stays in use'}`);
@@ -76,6 +78,7 @@ export class CertificateCopies {
         `${[...before.keys()].slice(0, 3).join(', ')}: gone or broken; the last one stays in use`,
       );
     } else this.#copies = copies;
+    this.#all = [...this.#copies.values()];
   }
 
   /** By file name, in the order in which HAProxy reads a folder: the first is for clients that name no known host. */
@@ -97,11 +100,17 @@ export class CertificateCopies {
       this.#copies.delete(path);
       this.#problems.push(`${path} ${REFUSED}`);
     }
+    this.#all = [...this.#copies.values()];
     return culprits.length > 0;
   }
 
   get isEmpty(): boolean {
     return this.#copies.size === 0;
+  }
+
+  /** The same list until they are read again. */
+  get all(): readonly Certified[] {
+    return this.#all;
   }
 
   warnings(): readonly string[] {
@@ -116,6 +125,13 @@ export class CertificateCopies {
     });
     return [...new Set(files)];
   }
+}
+
+/** Of a text that was understood before: its first certificate is the server's own. */
+function copyOf(path: string, pem: string): Copy {
+  const own = new X509Certificate(pem);
+  const names = namesOfCertificate(own.subjectAltName, own.subject);
+  return { path, pem, names, notBefore: Date.parse(own.validFrom), notAfter: Date.parse(own.validTo) };
 }
 
 function matchOf(pattern: RegExp, name: string): [hash: string, name: string][] {

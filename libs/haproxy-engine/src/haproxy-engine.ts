@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TaskId } from '#libs/model';
 import type { TrafficStanding } from '#libs/agent-protocol';
-import type { ServingEngine, TrafficSums } from '#libs/proxy-core';
+import type { Certified, ServingEngine, TrafficSums } from '#libs/proxy-core';
 import { EMPTY_TABLE, type RouteService, type RouteTable, type RouteTarget } from '#libs/routing';
 import type { Clock, Timer } from '#libs/time';
 import { unsupported } from './backend-rules.js';
@@ -160,6 +160,10 @@ export class HaproxyEngine implements ServingEngine {
   /** As of the last look at HAProxy's counters, at most MEASURE_MS ago. */
   standings(): readonly TrafficStanding[] {
     return this.#standings;
+  }
+
+  certificates(): readonly Certified[] {
+    return this.#certificates.all;
   }
 
   warnings(): readonly string[] {
@@ -490,7 +494,7 @@ function unableReason({ policy }: RouteService): string {
   const refused = 'none of its instances accepts connections';
   return limit === undefined
     ? refused
-    : `${refused}, or all of them have the ${limit} requests in flight that its limits allow`;
+    : `${refused}, or all of them have the ${limit === 1 ? 'one request' : `${limit} requests`} in flight that its limits allow`;
 }
 
 /** Bodies of the 503 by backend. */

@@ -1,6 +1,7 @@
 // Service ports that HAProxy can open. One that it cannot makes it refuse a whole new configuration, so each is tried before; those that
 // fail are left out, said in the warnings and tried again, and hold nothing else back.
 import { createServer } from 'node:net';
+import { whyNotOpen } from '#libs/proxy-core';
 import type { RouteService, RouteTable } from '#libs/routing';
 
 /** Each takes a file descriptor for a moment. */
@@ -72,15 +73,7 @@ export class ServicePorts {
 export function whyNotOpenable(address: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', (error) => resolve(describe(error)));
+    server.once('error', (error) => resolve(whyNotOpen(error)));
     server.listen({ host: address, port, exclusive: true }, () => server.close(() => resolve(undefined)));
   });
-}
-
-function describe(error: Error): string {
-  const code = 'code' in error ? error.code : undefined;
-  if (code === 'EADDRINUSE') return 'another process listens on it';
-  if (code === 'EACCES') return 'this process may not open ports below 1024';
-  if (code === 'EADDRNOTAVAIL') return 'this host has no such address';
-  return error.message;
 }

@@ -55,6 +55,8 @@ export interface ProxyNode {
   /** As it reported (ProxyListens of libs/agent-protocol). Absent: it is of an older release. */
   readonly listens?: {
     readonly httpsPort?: number;
+    readonly httpsNames?: readonly string[];
+    readonly httpsNamesCut?: true;
     readonly appPaths: boolean;
     readonly groups?: readonly string[];
     readonly servicePorts?: PortRange;

@@ -126,3 +126,4 @@ export { podSchemaJson } from './parse/pod-schema.js';
 export { nullable } from './parse/json-schema.js';
 export type { JsonSchema, JsonType } from './parse/json-schema.js';
 export { schemaOf } from './parse/reader.js';
+export { counted } from './words.js';

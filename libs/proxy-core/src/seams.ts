@@ -9,6 +9,7 @@ import type {
 } from '#libs/agent-protocol';
 import type { ProxyId, TaskId } from '#libs/model';
 import type { RouteTable } from '#libs/routing';
+import type { Certified } from './certified-names.js';
 
 /** What a proxy remembers. */
 export interface ProxyMemory {
@@ -98,6 +99,8 @@ export interface ServingEngine extends TableUser {
   start(): Promise<number>;
   /** Stops accepting, lets what is in flight finish for at most so long, then cuts it. */
   stop(graceMs: number): Promise<void>;
+  /** Those of its HTTPS port, none without one; the same list as long as they are the same. */
+  certificates(): readonly Certified[];
   /** What is in flight, waits and is left out right now, the busiest first. */
   standings(): readonly TrafficStanding[];
 }

@@ -31,8 +31,8 @@ export interface TableSessionParts {
   readonly run: string;
   /** Where clients reach this proxy, for people. */
   readonly address: string;
-  /** What else they must know of it. */
-  readonly listens?: ProxyListens;
+  /** What else they must know of it; asked for each report. */
+  readonly listens?: () => ProxyListens;
   /** What they tell it apart by. */
   readonly about?: ProxyAbout;
   /** URLs, at least one; asked in this order until one names the leader. */
@@ -243,7 +243,7 @@ export class TableSession {
       cluster: this.#memory.cluster,
       address: this.#parts.address,
       run: this.#parts.run,
-      ...(this.#parts.listens ? { listens: this.#parts.listens } : {}),
+      ...(this.#parts.listens ? { listens: this.#parts.listens() } : {}),
       ...(this.#parts.about ? { about: this.#parts.about } : {}),
       epoch: this.#memory.epoch,
       confirmed: this.#confirmed,

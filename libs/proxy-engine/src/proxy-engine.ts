@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import type { TrafficStanding } from '#libs/agent-protocol';
 import type { TaskId } from '#libs/model';
-import { byBusiness, standingOf } from '#libs/proxy-core';
+import { byBusiness, standingOf, type Certified } from '#libs/proxy-core';
 import type { RouteTable } from '#libs/routing';
 import type { Clock } from '#libs/time';
 import type { FindOptions } from './admission/find-route.js';
@@ -20,6 +20,7 @@ import { H2Front } from './h2/h2-front.js';
 import { ConnectionGate } from './fronts/connection-gate.js';
 import { originOf, type Origin } from './fronts/origin.js';
 import { acceptService } from './fronts/service-front.js';
+import { WrongHeaders } from './fronts/wrong-headers.js';
 import { BODY_PACE, type BodyPace } from './fast/body-pace.js';
 import { FastPath } from './fast/fast-path.js';
 import { FullPath, type FullPathParts } from './full/full-path.js';
@@ -69,6 +70,8 @@ export interface ProxyEngineOptions {
   readonly bodyPace?: BodyPace;
 }
 
+/** One list, so that nothing is new of it. */
+const NONE: readonly Certified[] = [];
 const CONNECT_TIMEOUT_MS = 3_000;
 const SILENCE_MS = 300_000;
 const STOP_POLL_MS = 50;
@@ -91,6 +94,7 @@ export class ProxyEngine {
   readonly #h2: H2Front;
   readonly #fast: FastPath | undefined;
   readonly #gate: ConnectionGate;
+  readonly #wrongHeaders: WrongHeaders;
   readonly #main: Server;
   readonly #tls: TlsFront | undefined;
   /** For redirects; once both are open. */
@@ -115,6 +119,7 @@ export class ProxyEngine {
       clock: options.clock,
     });
     const { connectionsMax: most, connectionsPerClient: perClient } = options;
+    this.#wrongHeaders = new WrongHeaders(options.clock);
     this.#gate = new ConnectionGate({
       ...(most === undefined ? {} : { most }),
       ...(perClient === undefined ? {} : { perClient }),
@@ -173,6 +178,7 @@ export class ProxyEngine {
       ...this.#parts,
       toHttp: (socket: Socket, origin: Origin) => this.#http(socket, origin),
       mayConnect: (socket: Socket, address: string) => this.#gate.enterAs(socket, address),
+      onWrongHeader: (servicePort: number) => this.#wrongHeaders.note(servicePort),
     };
     this.#listeners = new ServiceListeners({
       clock,
@@ -218,7 +224,13 @@ export class ProxyEngine {
       ...(this.#listeners?.warnings() ?? []),
       ...(this.#tls?.warnings() ?? []),
       ...this.#gate.warnings(),
+      ...this.#wrongHeaders.warnings(),
     ];
+  }
+
+  /** Of the HTTPS port, as they are at present; none without one. */
+  certificates(): readonly Certified[] {
+    return this.#tls?.certificates() ?? NONE;
   }
 
   /** Of the HTTPS port, once it is open; undefined without certificates. */

@@ -277,8 +277,20 @@ describe('route table', () => {
       ],
     );
     expect(warn(young, old, outside)).toEqual([
-      'service port 10001 already belongs to /b; choose another one, or 0',
-      'service port 80 is not opened: it is outside 10000-10010; choose one inside, or 0',
+      'service port 10001 (portDefinitions[0].port) already belongs to /b; choose another one, or 0, for one that Longrun chooses',
+      'service port 80 (portDefinitions[0].port) is not opened: it is outside 10000-10010 (--service-ports); choose one inside, or 0, for one that Longrun chooses',
+    ]);
+    const labels = { HAPROXY_1_PORT: '81', HAPROXY_2_PORT: '10011', HAPROXY_0_PORT: 'http' };
+    const portMappings = [82, 10_002, 10_003].map((servicePort) => ({
+      ...({ containerPort: 80, servicePort, protocol: 'tcp', labels: {}, hostPort: 0 } as const),
+    }));
+    const { portDefinitions: _, ...spec } = anAppSpec({ id: asAppId('/d') });
+    const container = { type: 'MESOS', volumes: [], portMappings } as const;
+    expect(warn(routed(anApp({ ...aVersion('/d'), spec: { ...spec, labels, container } })))).toEqual([
+      expect.stringMatching(/^service port 82 \(container\.portMappings\[0\]\.servicePort\) is not opened/),
+      expect.stringMatching(/^service port 81 \(HAPROXY_1_PORT\) is not opened: .*, or remove the label$/),
+      expect.stringMatching(/^service port 10011 \(HAPROXY_2_PORT\) is not opened/),
+      expect.stringMatching(/^HAPROXY_0_PORT "http" is not used/),
     ]);
   });
 

@@ -20,7 +20,7 @@ export { waysIn } from './ways-in.js';
 export { waysThrough } from './ways-through.js';
 export type { ServingProxy, WayThrough } from './ways-through.js';
 export type { WayByAppId, WayByHost, WayByServicePort, WayIn } from './ways-in.js';
-export { servicePortsSince } from './service-ports.js';
+export { servicePortsSince, servicePortSource } from './service-ports.js';
 export type { RouteWarning } from './service-ports.js';
 export { hostClaims } from './host-claims.js';
 export type { HostClaim } from './host-claims.js';

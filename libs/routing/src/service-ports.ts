@@ -7,9 +7,10 @@ import {
   type AppSpec,
   type AppVersion,
   type PortRange,
+  type ServicePort,
   type Timestamp,
 } from '#libs/model';
-import { deploymentGroupOf } from './labels/place.js';
+import { deploymentGroupOf, servicePortMember } from './labels/place.js';
 import { readPortLabels } from './port-labels.js';
 import { servesTcp } from './targets.js';
 
@@ -30,15 +31,16 @@ export function grantServicePorts(apps: readonly App[], range: PortRange): Grant
   const granted = new Set<string>();
   const owners = new Map<number, App>();
   const warnings: RouteWarning[] = [];
-  for (const { app, index, servicePort } of apps.flatMap(claimsOf).sort(byAge)) {
+  for (const claim of apps.flatMap(claimsOf).sort(byAge)) {
+    const { app, port, servicePort } = claim;
     const owner = owners.get(servicePort);
-    const refusal = refuse(servicePort, owner && !together(app, owner) ? owner : undefined, range);
+    const refusal = refuse(claim, owner && !together(app, owner) ? owner : undefined, range);
     if (refusal !== undefined) {
       warnings.push({ appId: app.id, text: refusal });
       continue;
     }
     if (!owner) owners.set(servicePort, app);
-    granted.add(keyOf(app, index));
+    granted.add(keyOf(app, port.index));
   }
   return { has: (app, portIndex) => granted.has(keyOf(app, portIndex)), warnings };
 }
@@ -68,21 +70,21 @@ const agesOf = (app: App): ReadonlyMap<number, Timestamp> =>
 
 interface Claim {
   readonly app: App;
-  readonly index: number;
+  readonly port: ServicePort;
   readonly servicePort: number;
   readonly since: Timestamp;
 }
 
 const claimsOf = (app: App): readonly Claim[] =>
-  askedFor(app.current.spec).map(({ index, servicePort }) => ({
-    ...{ app, index, servicePort },
+  askedFor(app.current.spec).map(({ port, servicePort }) => ({
+    ...{ app, port, servicePort },
     since: app.servicePortsSince?.[String(servicePort)] ?? app.current.lastConfigChangeAt,
   }));
 
-function askedFor(spec: AppSpec): readonly Pick<Claim, 'index' | 'servicePort'>[] {
+function askedFor(spec: AppSpec): readonly Pick<Claim, 'port' | 'servicePort'>[] {
   return portsOf(spec).flatMap((port) => {
     const { servicePort, enabled } = readPortLabels(spec, port);
-    return servesTcp(port) && enabled && servicePort !== 0 ? [{ index: port.index, servicePort }] : [];
+    return servesTcp(port) && enabled && servicePort !== 0 ? [{ port, servicePort }] : [];
   });
 }
 
@@ -92,17 +94,31 @@ function together(a: App, b: App): boolean {
   return a.id !== b.id && group !== undefined && group === deploymentGroupOf(b.current.spec);
 }
 
-function refuse(servicePort: number, owner: App | undefined, range: PortRange): string | undefined {
-  if (servicePort < range.from || servicePort > range.to)
-    return `service port ${servicePort} is not opened: it is outside ${range.from}-${range.to}; choose one inside, or 0`;
-  if (owner) return `service port ${servicePort} already belongs to ${owner.id}; choose another one, or 0`;
-  return undefined;
+/** In a sentence, where an app asks for this service port: `HAPROXY_0_PORT`. Undefined: nowhere. */
+export function servicePortSource(spec: AppSpec, servicePort: number): string | undefined {
+  const port = portsOf(spec).find((each) => readPortLabels(spec, each).servicePort === servicePort);
+  return port && servicePortMember(spec, port).name;
+}
+
+function refuse(
+  { app, port, servicePort }: Claim,
+  owner: App | undefined,
+  range: PortRange,
+): string | undefined {
+  const isOutside = servicePort < range.from || servicePort > range.to;
+  if (!isOutside && !owner) return undefined;
+  const { name, isLabel } = servicePortMember(app.current.spec, port);
+  const what = `service port ${servicePort} (${name})`;
+  const other = isLabel ? 'or remove the label' : 'or 0, for one that Longrun chooses';
+  return isOutside
+    ? `${what} is not opened: it is outside ${range.from}-${range.to} (--service-ports); choose one inside, ${other}`
+    : `${what} already belongs to ${owner?.id ?? ''}; choose another one, ${other}`;
 }
 
 const keyOf = (app: App, portIndex: number): string => `${portIndex} ${app.id}`;
 
 function byAge(a: Claim, b: Claim): number {
-  return order(a.since, b.since) || order(a.app.id, b.app.id) || a.index - b.index;
+  return order(a.since, b.since) || order(a.app.id, b.app.id) || a.port.index - b.port.index;
 }
 
 const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

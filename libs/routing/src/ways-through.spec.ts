@@ -24,7 +24,13 @@ const byId = (id: string, ...proxies: string[]) => ({
 const byPort = (servicePort: number, ...proxies: string[]) => ({
   ...{ by: 'service-port', portIndex: 0, servicePort, mode: 'auto', proxies },
 });
-const byHost = (host: string, ...proxies: string[]) => ({ by: 'host', portIndex: 0, host, proxies });
+const byHost = (host: string, ...proxies: string[]) => ({
+  by: 'host',
+  portIndex: 0,
+  host,
+  proxies,
+  https: [],
+});
 
 describe('the proxies that a way leads through', () => {
   const plain = anApp('/plain', 10_001);
@@ -84,5 +90,40 @@ describe('the proxies that a way leads through', () => {
     expect(found['/a']?.[0]).toEqual(byHost('x.example', 'all', 'in'));
     expect(found['/b']?.[0]).toEqual(byHost('x.example', 'out'));
     expect(found['/b']?.[2]).toEqual(byId('/b', 'all', 'out'));
+  });
+});
+
+describe('the proxies with a certificate for a host', () => {
+  it('are those that name it, or the names one label below what follows its first dot', () => {
+    const hosts = ['shop.example', 'a.shop.example', 'b.a.shop.example', '*.shop.example', 'example'];
+    const app = anApp('/web', 10_001, { HAPROXY_0_VHOST: hosts.join() });
+    const found = ways(
+      [app],
+      { id: 'exact', httpsNames: ['shop.example', 'example'] },
+      { id: 'wild', httpsNames: ['*.shop.example'] },
+      { id: 'above', httpsNames: ['*.example', '*'] },
+      { id: 'none', httpsNames: [] },
+      { id: 'old' },
+    )['/web'];
+    const https = new Map(found?.flatMap((way) => (way.by === 'host' ? [[way.host, way.https]] : [])));
+    expect(Object.fromEntries(https)).toEqual({
+      'shop.example': ['above', 'exact'],
+      'a.shop.example': ['wild'],
+      'b.a.shop.example': [],
+      '*.shop.example': ['wild'],
+      example: ['exact'],
+    });
+    expect(found?.filter(({ by }) => by !== 'host').every((way) => !('https' in way))).toBe(true);
+  });
+
+  it('are among those that serve it', () => {
+    const inside = anApp('/inside', 10_001, { HAPROXY_GROUP: 'internal', HAPROXY_0_VHOST: 'x.example' });
+    const httpsNames = ['x.example'];
+    const found = ways(
+      [inside],
+      { id: 'in', groups: ['internal'], httpsNames },
+      { id: 'out', groups: ['external'], httpsNames },
+    )['/inside'];
+    expect(found?.[0]).toEqual({ ...byHost('x.example', 'in'), https: ['in'] });
   });
 });

@@ -12,10 +12,16 @@ export interface ServingProxy {
   readonly groups?: readonly string[];
   /** Absent: every service port of the table. */
   readonly servicePorts?: PortRange;
+  /** What its certificates name: lower case, `*.x` for the names one label below x. Absent: it has none, or does not say. */
+  readonly httpsNames?: readonly string[];
 }
 
-/** None: no proxy of those that there are serves it, but one of all groups would. */
-export type WayThrough = WayIn & { readonly proxies: readonly string[] };
+export type WayThrough = WayIn & {
+  /** None: no proxy of those that there are serves it, but one of all groups would. */
+  readonly proxies: readonly string[];
+  /** Of a way by host: those of `proxies` that have said that a certificate of theirs is for it. */
+  readonly https?: readonly string[];
+};
 
 /** What all proxies that are alike see. */
 interface View {
@@ -30,13 +36,26 @@ export function waysThrough(
   proxies: Iterable<ServingProxy>,
 ): ReadonlyMap<AppId, readonly WayThrough[]> {
   const all = [...apps];
-  const found = viewsOf(table, proxies).map((view) => ({ ...view, ways: waysIn(view.table, all) }));
+  const served = [...proxies];
+  const names = new Map(served.map(({ id, httpsNames }) => [id, new Set(httpsNames)]));
+  const found = viewsOf(table, served).map((view) => ({ ...view, ways: waysIn(view.table, all) }));
   return new Map(
     all.map(({ app }) => [
       app.id,
-      merged(found.map(({ ways, proxies }) => ({ ways: ways.get(app.id) ?? [], proxies }))),
+      merged(found.map(({ ways, proxies }) => ({ ways: ways.get(app.id) ?? [], proxies }))).map((way) =>
+        way.by === 'host'
+          ? { ...way, https: way.proxies.filter((id) => covers(names.get(id), way.host)) }
+          : way,
+      ),
     ]),
   );
+}
+
+/** As TLS does it (RFC 9525 6.3): a wildcard stands for one label, the leftmost one. `host`: a name, or `*.x` for the names below x. */
+function covers(names: ReadonlySet<string> | undefined, host: string): boolean {
+  if (!names?.size) return false;
+  const dot = host.indexOf('.');
+  return names.has(host) || (dot > 0 && names.has(`*${host.slice(dot)}`));
 }
 
 /** The whole table first, also when nobody serves it. */

@@ -19,7 +19,7 @@ describe('the ways to an app in words', () => {
         { by: 'service-port', servicePort: 10_002, mode: 'tcp' },
         { by: 'app-id', path: '/_app/shop/web/' },
       ],
-      place({ httpsPort: 8443 }),
+      place({ https: { port: 8443, certified: 'unknown' } }),
     );
     expect(lines).toEqual([
       'http://127.0.0.1:10001/',
@@ -28,23 +28,27 @@ describe('the ways to an app in words', () => {
     ]);
   });
 
-  it('by host are on HTTPS where the proxy has it, and plain unless that is redirected', () => {
+  it('by host are first on HTTPS where the proxy has a certificate for the name, and plain unless that is redirected', () => {
     const plain = { by: 'host', host: 'shop.example', path: '/api' } as const;
     const redirected = { by: 'host', host: 'pay.example', redirectToHttps: true } as const;
     const lines = (proxy: ProxyPlace) => [plain, redirected].map((way) => wayLines(way, proxy));
-    expect(lines(place({ httpsPort: 8443 }))).toEqual([
-      ['https://shop.example:8443/api', 'http://shop.example:8000/api'],
-      ['https://pay.example:8443/'],
+    const at = (certified: 'yes' | 'no' | 'unknown', port = 8443) => ({ https: { port, certified } });
+    const [secure, insecure] = ['https://shop.example:8443/api', 'http://shop.example:8000/api'];
+    expect(lines(place(at('yes')))).toEqual([[secure, insecure], ['https://pay.example:8443/']]);
+    expect(lines(place(at('unknown')))).toEqual([[insecure, secure], ['https://pay.example:8443/']]);
+    expect(lines(place(at('no')))).toEqual([
+      [insecure],
+      ['https://pay.example:8443/ (the proxy has no valid certificate for this name: --proxy-certs)'],
     ]);
     expect(lines(place())).toEqual([
-      ['http://shop.example:8000/api'],
+      [insecure],
       [expect.stringMatching(/^https:\/\/pay\.example\/ \(from what ends TLS before the proxy/)],
     ]);
-    expect(lines(place({ url: 'https://lb.internal', httpsPort: 8443 }))).toEqual([
+    expect(lines(place({ url: 'https://lb.internal', ...at('no') }))).toEqual([
       ['https://shop.example/api'],
       ['https://pay.example/'],
     ]);
-    expect(lines(place({ url: 'http://lb.internal', httpsPort: 443 }))[0]).toEqual([
+    expect(lines(place({ url: 'http://lb.internal', ...at('yes', 443) }))[0]).toEqual([
       'https://shop.example/api',
       'http://shop.example/api',
     ]);

@@ -6,7 +6,11 @@ export interface ProxyPlace {
   /** Of its main port, or of what stands before it. */
   readonly url: string;
   /** Absent: it has no certificates. */
-  readonly httpsPort?: number;
+  readonly https?: {
+    readonly port: number;
+    /** Whether one of its certificates is for the host of the way. `unknown`: an older release does not say. */
+    readonly certified: 'yes' | 'no' | 'unknown';
+  };
   /** `/_app/` answers clients on other hosts, too. */
   readonly appPaths: boolean;
 }
@@ -27,23 +31,31 @@ function linesOf(way: WayAnswer, proxy: ProxyPlace): readonly string[] {
   return way.by === 'service-port' ? [byServicePort(way, proxy)] : [byAppId(way.path, proxy)];
 }
 
-/** By HTTPS where the proxy has it; also plain, unless that is redirected. */
-function byHost(way: Extract<WayAnswer, { by: 'host' }>, proxy: ProxyPlace): readonly string[] {
-  const { protocol, port } = new URL(proxy.url);
+/**
+ * First what surely works: by HTTPS where the proxy has a certificate for the host, else plain. Only what works at all, but for a host
+ * whose plain requests are redirected: then the URL says what is missing.
+ */
+function byHost(way: Extract<WayAnswer, { by: 'host' }>, { url, https }: ProxyPlace): readonly string[] {
+  const { protocol, port } = new URL(url);
   const urlOf = (scheme: string, at: string): string =>
     `${scheme}//${way.host}${at === '' ? '' : `:${at}`}${way.path ?? '/'}`;
-  const isSecure = protocol === 'https:';
   const plain = urlOf(protocol, port);
-  if (isSecure) return [plain];
-  if (proxy.httpsPort !== undefined) {
-    const secure = urlOf('https:', proxy.httpsPort === 443 ? '' : String(proxy.httpsPort));
-    return way.redirectToHttps ? [secure] : [secure, plain];
-  }
-  return way.redirectToHttps
-    ? [
-        `${urlOf('https:', '')} (from what ends TLS before the proxy, for it has no certificates: --proxy-certs)`,
-      ]
-    : [plain];
+  if (protocol === 'https:') return [plain];
+  if (!https)
+    return way.redirectToHttps
+      ? [
+          `${urlOf('https:', '')} (from what ends TLS before the proxy, for it has no certificates: --proxy-certs)`,
+        ]
+      : [plain];
+  const secure = urlOf('https:', https.port === 443 ? '' : String(https.port));
+  if (https.certified === 'no')
+    return [
+      way.redirectToHttps
+        ? `${secure} (the proxy has no valid certificate for this name: --proxy-certs)`
+        : plain,
+    ];
+  if (way.redirectToHttps) return [secure];
+  return https.certified === 'yes' ? [secure, plain] : [plain, secure];
 }
 
 /** Listeners on all addresses are reached where the proxy is. */

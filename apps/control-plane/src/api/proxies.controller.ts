@@ -2,6 +2,7 @@
 import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
+  HTTPS_NAMES_MAX,
   LATENCY_BUCKETS,
   PROXY_GROUPS_MAX,
   PROXY_LEASE_MS,
@@ -152,6 +153,8 @@ const isReport = shape({
   listens: optional(
     shape({
       httpsPort: optional(isPort),
+      httpsNames: optional(atMost(HTTPS_NAMES_MAX, listOf(isName))),
+      httpsNamesCut: optional(isFlag),
       appPaths: isFlag,
       groups: optional(atMost(PROXY_GROUPS_MAX, listOf(isName))),
       servicePorts: optional(shape({ from: isPort, to: isPort })),

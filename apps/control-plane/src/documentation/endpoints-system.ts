@@ -451,11 +451,13 @@ export const AGENT_ENDPOINTS: readonly Endpoint[] = [
 const listens = object(
   {
     httpsPort: count,
+    httpsNames: texts,
+    httpsNamesCut: flag,
     appPaths: flag,
     groups: texts,
     servicePorts: object({ from: count, to: count }),
   },
-  ...['httpsPort', 'groups', 'servicePorts'],
+  ...['httpsPort', 'httpsNames', 'httpsNamesCut', 'groups', 'servicePorts'],
 );
 
 const about = object({ engine: text, host: text, worker: object({ index: count, of: count }) }, 'worker');
@@ -492,13 +494,14 @@ const addresses = object({
             host: text,
             path: text,
             redirectToHttps: flag,
+            https: texts,
             servicePort: count,
             mode: { type: 'string', enum: ['auto', 'http', 'tcp'] },
             bind: text,
             proxyHeader: flag,
             proxies: texts,
           },
-          ...['host', 'path', 'redirectToHttps', 'servicePort', 'mode', 'bind', 'proxyHeader'],
+          ...['host', 'path', 'redirectToHttps', 'https', 'servicePort', 'mode', 'bind', 'proxyHeader'],
         ),
       ),
     }),
@@ -533,7 +536,8 @@ export const PROXY_ENDPOINTS: readonly Endpoint[] = [
     summary: 'Registered proxies',
     detail:
       'Each worker of a proxy is one of its own (`about.worker`). `newest`: the table that all of them should have; `confirmed`: the one that it serves by, since `confirmedSince` ' +
-      '(absent: since before the present leader). `heardAt`: its last report; `live`: less than 10 s ago. `warnings` that are about one app are also at `GET /v3/apps/ID/warnings`.',
+      '(absent: since before the present leader). `heardAt`: its last report; `live`: less than 10 s ago. `warnings` that are about one app are also at `GET /v3/apps/ID/warnings`. ' +
+      '`listens.httpsNames`: what its valid certificates are for, 1,000 names at most (`httpsNamesCut`: there are more).',
     parameters: [parameters.limit, parameters.cursor],
     errors: ['invalid-argument'],
     answers: [
@@ -571,7 +575,8 @@ export const PROXY_ENDPOINTS: readonly Endpoint[] = [
     detail:
       'As proxies route: what another app has, or what is outside of `--service-ports`, is not listed (`GET /v3/apps/ID/warnings` says so). `host` is on the main ports, ' +
       '`service-port` at a port of its own (never TLS), `app-id` under `/_app/` of the main port. `proxies` names the live proxies that serve this way, by their `--groups` and `--service-ports`; ' +
-      'none: nothing answers there until a proxy that serves all, or one of the groups of the app, is started. Where the proxies are: `GET /v3/proxies`.',
+      'none: nothing answers there until a proxy that serves all, or one of the groups of the app, is started. Where the proxies are: `GET /v3/proxies`. ' +
+      'Of a way by host `https` names those of them that have a valid certificate for it (a wildcard stands for one label); one of an older release does not say.',
     parameters: [
       { ...parameters.appOfInstances, meaning: 'Only this app, by its full id.' },
       parameters.limit,

@@ -1,6 +1,7 @@
 // How many connections of clients there may be: all together, so that file descriptors are left for targets, table and log, and for each
 // client address. Counted until they are closed, whoever serves them meanwhile; so that this comes, each is probed when it says nothing.
 import type { Socket } from 'node:net';
+import { counted } from '#libs/model';
 import type { Clock, Timer } from '#libs/time';
 import { clientKeyOf } from '../admission/addresses.js';
 import { PROBE_AFTER_MS } from '../tcp/dial.js';
@@ -109,7 +110,9 @@ export class ConnectionGate {
 
   #warning(kind: 'full' | 'client', why: string): string[] {
     const { count, at } = this.#refused[kind];
-    return this.#parts.clock.now() - at > WARN_MS ? [] : [`${why}; ${count} connections were refused so far`];
+    return this.#parts.clock.now() - at > WARN_MS
+      ? []
+      : [`${why}; ${counted(count, 'connection was', 'connections were')} refused so far`];
   }
 
   #refuse(kind: 'full' | 'client'): false {

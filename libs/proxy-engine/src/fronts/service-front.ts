@@ -24,6 +24,8 @@ export interface ServiceFrontParts extends DialParts {
   readonly toHttp: (client: Socket, origin: Origin) => void;
   /** Counts the connection for this client address; false: that has too many. */
   readonly mayConnect: (client: Socket, clientAddress: string) => boolean;
+  /** A connection was closed, for the PROXY header that this service port asks for was not there or not right. */
+  readonly onWrongHeader: (servicePort: number) => void;
 }
 
 interface Known {
@@ -72,7 +74,7 @@ async function accept(parts: ServiceFrontParts, socket: Socket, servicePort: num
 
 /** Which service, and who asks. Undefined: not to be served. */
 async function identify(
-  { routes, clock, mayConnect }: ServiceFrontParts,
+  { routes, clock, mayConnect, onWrongHeader }: ServiceFrontParts,
   socket: Socket,
   servicePort: number,
 ): Promise<Known | undefined> {
@@ -81,7 +83,8 @@ async function identify(
   let origin = originOf(socket, { servicePort });
   if (service.policy?.proxyProtocol?.accept) {
     const taken = await takeProxyHeader(socket, clock);
-    if (taken.kind === 'none') return undefined;
+    if (taken.kind === 'wrong') onWrongHeader(servicePort);
+    if (taken.kind !== 'taken') return undefined;
     if (taken.endpoints) origin = originOf(socket, { servicePort, endpoints: taken.endpoints });
     // the table may have changed meanwhile
     service = routes.matcher.byServicePort(servicePort);

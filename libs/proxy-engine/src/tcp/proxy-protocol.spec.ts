@@ -108,6 +108,11 @@ describe.each(PATHS)('the PROXY protocol, HTTP by the $path path', ({ fastPath }
       const target = await tcpBackend(() => (heard += 1));
       await serve(target, accept);
       const since = performance.now();
+      // as a health check of a balancer does
+      const checked = open();
+      checked.socket.end();
+      await until('the check to be closed', () => checked.closed);
+      expect(engine.warnings()).toEqual([]);
       const silent = open();
       const slow = open('PROXY TCP4 1.2');
       const none = open(REQUEST);
@@ -117,6 +122,10 @@ describe.each(PATHS)('the PROXY protocol, HTTP by the $path path', ({ fastPath }
       await until('the rest to be closed', () => [silent, slow].every(({ closed }) => closed));
       expect(performance.now() - since).toBeGreaterThan(2_500);
       expect([heard, none.text + wrong.text + endless.text + silent.text + slow.text]).toEqual([0, '']);
+      const told = new RegExp(
+        `^service port ${servicePort}: .*right PROXY header.*longrun\\.io/proxy-protocol`,
+      );
+      expect(engine.warnings()).toEqual([expect.stringMatching(told)]);
     });
   });
 

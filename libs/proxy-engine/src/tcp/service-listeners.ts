@@ -1,6 +1,7 @@
 // One listener per service port of the table. A port that is taken by somebody else is tried again every second and shown as a
 // warning; it never holds the table back (decisions.md 23). A port that left the table stops accepting; what is in flight goes on.
 import { createServer, type Server, type Socket } from 'node:net';
+import { whyNotOpen } from '#libs/proxy-core';
 import type { Clock, Timer } from '#libs/time';
 import type { Listen } from './listen.js';
 
@@ -72,7 +73,7 @@ export class ServiceListeners {
       server.on('error', (error) => {
         // an accept that failed (no file descriptor left): the listener goes on
         if (isOpen) return;
-        listener.problem = `service port ${port} cannot be opened on ${bind}: ${describe(error)}; tried again every second`;
+        listener.problem = `service port ${port} cannot be opened on ${bind}: ${whyNotOpen(error)}; tried again every second`;
         delete listener.server;
         // closed meanwhile: nothing to retry
         if (this.#listeners.get(port) === listener)
@@ -94,11 +95,4 @@ export class ServiceListeners {
     listener?.timer?.cancel();
     listener?.server?.close();
   }
-}
-
-function describe(error: Error): string {
-  const code = 'code' in error ? error.code : undefined;
-  if (code === 'EADDRINUSE') return 'another process listens on it';
-  if (code === 'EACCES') return 'this process may not open ports below 1024';
-  return error.message;
 }

@@ -9,8 +9,10 @@ export const PROXY_HEADER_MS = 3_000;
 export type Taken =
   /** Without endpoints the connection speaks for itself (LOCAL, UNKNOWN). */
   | { readonly kind: 'taken'; readonly endpoints?: Endpoints }
-  /** None, a wrong one, too late, or closed: the connection is not to be served. */
-  | { readonly kind: 'none' };
+  /** None, a wrong one, or too late: the connection is not to be served. */
+  | { readonly kind: 'wrong' }
+  /** Closed without a word, as health checks do. */
+  | { readonly kind: 'gone' };
 
 /** The bytes behind it are put back; the socket is left paused. */
 export function takeProxyHeader(socket: Socket, clock: Clock): Promise<Taken> {
@@ -18,20 +20,21 @@ export function takeProxyHeader(socket: Socket, clock: Clock): Promise<Taken> {
     let seen = Buffer.alloc(0);
     const finish = (taken: Taken, end = 0): void => {
       timer.cancel();
-      socket.off('data', onData).off('end', onNone).off('close', onNone);
+      socket.off('data', onData).off('end', onGone).off('close', onGone);
       socket.pause();
       if (taken.kind === 'taken' && end < seen.length) socket.unshift(seen.subarray(end));
       resolve(taken);
     };
-    const onNone = (): void => finish({ kind: 'none' });
+    const onWrong = (): void => finish({ kind: 'wrong' });
+    const onGone = (): void => finish({ kind: seen.length > 0 ? 'wrong' : 'gone' });
     const onData = (bytes: Buffer): void => {
       seen = Buffer.concat([seen, bytes]);
       const header = readProxyHeader(seen);
-      if (header.kind === 'bad') onNone();
+      if (header.kind === 'bad') onWrong();
       else if (header.kind === 'header')
         finish({ kind: 'taken', ...(header.endpoints ? { endpoints: header.endpoints } : {}) }, header.end);
     };
-    const timer = clock.after(PROXY_HEADER_MS, onNone);
-    socket.on('data', onData).once('end', onNone).once('close', onNone);
+    const timer = clock.after(PROXY_HEADER_MS, onWrong);
+    socket.on('data', onData).once('end', onGone).once('close', onGone);
   });
 }

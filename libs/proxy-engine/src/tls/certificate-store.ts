@@ -36,6 +36,7 @@ export class CertificateStore {
   #exact = new Map<string, Certificate>();
   #wild = new Map<string, Certificate>();
   #default: Certificate | undefined;
+  #all: readonly Certificate[] = [];
   #pathProblems: string[] = [];
   #timer: Timer | undefined;
   #onChange: () => void = () => undefined;
@@ -67,6 +68,10 @@ export class CertificateStore {
     return (found ?? this.#first).context;
   }
 
+  /** In order of path; the same list until there is something new. */
+  get all(): readonly Certificate[] {
+    return this.#all;
+  }
   /** For clients that name no server: the first file in order of path. */
   get default(): Certificate {
     return this.#first;
@@ -171,11 +176,10 @@ export class CertificateStore {
   #index(): void {
     this.#exact = new Map();
     this.#wild = new Map();
-    const all = [...this.#entries].sort(([a], [b]) => (a < b ? -1 : 1));
-    this.#default = undefined;
-    for (const [, { certificate }] of all) {
-      if (!certificate) continue;
-      this.#default ??= certificate;
+    const entries = [...this.#entries].sort(([a], [b]) => (a < b ? -1 : 1));
+    this.#all = entries.flatMap(([, { certificate }]) => certificate ?? []);
+    this.#default = this.#all[0];
+    for (const certificate of this.#all) {
       for (const name of certificate.names) {
         const [map, key] = name.startsWith('*.') ? [this.#wild, name.slice(2)] : [this.#exact, name];
         const before = map.get(key);

@@ -2,15 +2,11 @@
 // wrong is said without a word of what is in the file.
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { namesOfCertificate, type Certified } from '#libs/proxy-core';
 
-export interface Certificate {
+export interface Certificate extends Certified {
   /** Where it came from, for people. */
   readonly source: string;
-  /** Lower case; `*.x` for all names one label below x. */
-  readonly names: readonly string[];
-  /** Epoch ms. */
-  readonly notBefore: number;
-  readonly notAfter: number;
   readonly context: SecureContext;
   /** What it was made of: has the key, never to be shown. */
   readonly secret: SecureContextOptions;
@@ -47,7 +43,7 @@ export function readCertificate(source: string, pem: string): Certificate {
     throw new CertificateError(
       `the key in ${source} does not belong to its first certificate; the server's own one must come first`,
     );
-  const names = namesOf(own);
+  const names = namesOfCertificate(own.subjectAltName, own.subject);
   if (names.length === 0)
     throw new CertificateError(
       `the certificate in ${source} names no host; it needs DNS or IP entries in subjectAltName`,
@@ -101,14 +97,4 @@ function contextOf(source: string, secret: SecureContextOptions): SecureContext 
     const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
     throw new CertificateError(`the certificate or key in ${source} cannot be used for TLS${code}`);
   }
-}
-
-/** subjectAltName; where there is none, the common name. */
-function namesOf(certificate: X509Certificate): string[] {
-  const names = (certificate.subjectAltName ?? '')
-    .split(', ')
-    .flatMap((entry) => /^(?:DNS|IP Address):(.+)$/.exec(entry)?.[1] ?? []);
-  const common = /(?:^|\n)CN=(.+)/.exec(certificate.subject)?.[1];
-  const all = names.length > 0 || common === undefined ? names : [common];
-  return all.map((name) => name.toLowerCase());
 }

@@ -8,7 +8,7 @@ import type { Clock, Timer } from '#libs/time';
 import { originOf, type Origin } from '../fronts/origin.js';
 import { listenHere, type Listen } from '../tcp/listen.js';
 import { BACKLOG } from '../tcp/service-listeners.js';
-import { CIPHERS, MIN_VERSION } from './certificate.js';
+import { CIPHERS, MIN_VERSION, type Certificate } from './certificate.js';
 import { CertificateStore } from './certificate-store.js';
 
 export interface TlsOptions {
@@ -95,6 +95,10 @@ export class TlsFront {
     this.#store.stop();
     this.#rotation?.cancel();
     this.#server.close();
+  }
+
+  certificates(): readonly Certificate[] {
+    return this.#store.all;
   }
 
   warnings(): string[] {

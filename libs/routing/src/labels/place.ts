@@ -1,7 +1,7 @@
 // Where a port is found: virtual hosts, paths, order among services of one host, groups of proxies, mode, service port.
 import type { AppSpec, ServicePort } from '#libs/model';
 import type { RouteMode, RouteService } from '../route-table.js';
-import type { LabelText, LabelTexts } from './label-texts.js';
+import { LabelTexts, type LabelText } from './label-texts.js';
 import { present } from './members.js';
 import { integer, itemsOf, oneOf, shown, truth, urlPath } from './values.js';
 
@@ -48,10 +48,22 @@ export function readPlace(texts: LabelTexts, port: ServicePort): Place {
 /** Left out of the table when it is false. */
 export const readEnabled = (texts: LabelTexts): boolean => texts.read(truth, 'enabled', 'ENABLED') ?? true;
 
+const PORT = integer(1, 65_535);
+
 /** The port that the proxy listens on: of the definition, unless HAPROXY_{n}_PORT names another one. 0: none. */
 export function readServicePort(texts: LabelTexts, port: ServicePort): number {
   const found = texts.haproxy('PORT');
-  return (found && texts.value(integer(1, 65_535), found)) ?? port.servicePort;
+  return (found && texts.value(PORT, found)) ?? port.servicePort;
+}
+
+/** What in the definition says so: a label, or the member of the port. */
+export function servicePortMember(spec: AppSpec, port: ServicePort): { name: string; isLabel: boolean } {
+  const found = new LabelTexts(spec, port).haproxy('PORT');
+  if (found && PORT.read(found.text) !== undefined) return { name: found.label, isLabel: true };
+  const name = spec.portDefinitions
+    ? `portDefinitions[${port.index}].port`
+    : `container.portMappings[${port.index}].servicePort`;
+  return { name, isLabel: false };
 }
 
 function readMode(texts: LabelTexts): RouteMode {
