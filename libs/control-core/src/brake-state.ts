@@ -1,6 +1,7 @@
 // Both brakes as they are now, for people and for metrics: what was counted, what is on since when, what is held by it, and what ends
 // it. Reads only; the brakes themselves are in libs/reconciler (instances) and agent-registry.ts (hosts).
 import { failedCheck } from '#libs/lifecycle';
+import { counted } from '#libs/model';
 import type { AgentId, App, AppBrake, AppId, InstanceId } from '#libs/model';
 import {
   calmMs,
@@ -88,7 +89,7 @@ function appBrake(app: App, state: WorkingSet): AppBrakeState {
           instanceId: each.id,
           ...(each.taskId === undefined ? {} : { taskId: each.taskId }),
           ...(each.agentId === undefined ? {} : { agentId: each.agentId }),
-          text: `its health check failed ${failed.result.consecutiveFailures} times: ${why}`,
+          text: `its health check failed ${counted(failed.result.consecutiveFailures, 'time')}: ${why}`,
         },
       ];
     }),

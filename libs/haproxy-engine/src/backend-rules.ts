@@ -1,5 +1,6 @@
 // The rules of one backend: what the labels of a service say, in HAProxy's words. What HAProxy cannot do is listed by `unsupported`,
 // so that it is shown as a warning and never dropped silently.
+import { counted } from '#libs/model';
 import {
   ASKS_FOR_PASSWORD,
   NOT_FROM_THIS_ADDRESS,
@@ -229,7 +230,7 @@ function limitRules(name: string, { policy, appId }: RouteService): string[] {
     rules.push(
       `stick-table type ${isClient ? 'ipv6' : 'integer'} size ${isClient ? '100k' : '1'} expire 10s store http_req_rate(1s)`,
       `http-request track-sc0 ${isClient ? 'src' : 'int(1)'} table ${name}`,
-      `http-request return status 429 ${JSON_ANSWER} hdr retry-after 1 string ${quote(messageBody(`app ${appId} takes ${rate.perSecond} requests per second`))} if { sc_http_req_rate(0) gt ${Math.max(1, Math.ceil(rate.perSecond), rate.burst)} }`,
+      `http-request return status 429 ${JSON_ANSWER} hdr retry-after 1 string ${quote(messageBody(`app ${appId} takes ${counted(rate.perSecond, 'request')} per second`))} if { sc_http_req_rate(0) gt ${Math.max(1, Math.ceil(rate.perSecond), rate.burst)} }`,
     );
   }
   return rules;

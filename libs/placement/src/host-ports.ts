@@ -1,6 +1,6 @@
 // Host ports on one agent: fixed ones, and free ones least recently used first, so that a port rests as long as possible
 // before it means something else (decisions.md 10).
-import { portsOf } from '#libs/model';
+import { counted, portsOf } from '#libs/model';
 import type { AgentInfo, AppId, InstanceId } from '#libs/model';
 import type { PlacementLedger, PortRecord } from './ledger.js';
 import type { PlacementRequest } from './verdict.js';
@@ -36,7 +36,10 @@ export function choosePorts(request: PlacementRequest, info: AgentInfo, ledger: 
   const needed = wanted.filter((each) => each.hostPort === 0).length;
   const free = freePorts(needed, fixed, request, info, ledger);
   if (free.length < needed) {
-    return { kind: 'none', text: `needs ${needed} free host ports, ${free.length} are free` };
+    return {
+      kind: 'none',
+      text: `needs ${counted(needed, 'free host port')}, ${counted(free.length, 'is', 'are')} free`,
+    };
   }
   const rest = free.values();
   return {

@@ -133,7 +133,7 @@ describe('host ports', () => {
   test('a port goes to another app only when every proxy confirmed a table without it', () => {
     const ledger = new PlacementIndex(0);
     for (const port of [31_000, 31_001, 31_002, 31_003]) use(ledger, port, port, 7);
-    expect(portOf(aRequest(), ledger)).toEqual(['needs 1 free host ports, 0 are free']);
+    expect(portOf(aRequest(), ledger)).toEqual(['needs 1 free host port, 0 are free']);
     expect(portOf(aRequest(anAppSpec(), { confirmedTable: 7 }), ledger)).toEqual([31_000]);
     expect(portOf(aRequest(anAppSpec(), { confirmedTable: null }), ledger)).toEqual([31_000]);
     expect(portOf(aRequest(anAppSpec({ id: asAppId('/x') })), ledger)).toEqual([31_000]);
@@ -148,7 +148,7 @@ describe('host ports', () => {
       use(ledger, port, port);
     }
     expect(portOf(mine, ledger)).toEqual([31_000]);
-    expect(portOf(aRequest(), ledger)).toEqual(['needs 1 free host ports, 0 are free']);
+    expect(portOf(aRequest(), ledger)).toEqual(['needs 1 free host port, 0 are free']);
     expect(portOf(aRequest(anAppSpec(), { confirmedTable: 7 }), ledger)).toEqual([31_000]);
   });
 
@@ -160,7 +160,7 @@ describe('host ports', () => {
   });
 
   test('after taking office unknown ports wait for the table found then', () => {
-    expect(portOf(aRequest(), new PlacementIndex(6))).toEqual(['needs 1 free host ports, 0 are free']);
+    expect(portOf(aRequest(), new PlacementIndex(6))).toEqual(['needs 1 free host port, 0 are free']);
     expect(portOf(aRequest(), new PlacementIndex(5))).toEqual([31_000]);
   });
 

@@ -8,7 +8,7 @@ import {
   isRunning,
   launchableAt,
 } from '#libs/lifecycle';
-import { timestampOf } from '#libs/model';
+import { counted, timestampOf } from '#libs/model';
 import type { AgentId, App, Deployment, DeploymentId, Instance, InstanceId } from '#libs/model';
 import type { AppWork } from './app-work.js';
 import { inactiveAt, isOutdated } from './classify.js';
@@ -145,7 +145,7 @@ function ofWaiting({ app, sets, situation, snapshot, unplaceable }: HoldQuestion
   if (unplaceable.instances > 0) {
     const count = snapshot.agents.size;
     const text = count
-      ? `fits on none of ${count} agent${count === 1 ? '' : 's'}${unplaceable.isLeast ? ' (not all of them were tried)' : ''}`
+      ? `fits on none of ${counted(count, 'agent')}${unplaceable.isLeast ? ' (not all of them were tried)' : ''}`
       : 'there is no agent: start one with longrun agent';
     holds.push({ ...hold('no-place', [], text), instances: unplaceable.instances });
   }

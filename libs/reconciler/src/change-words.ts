@@ -1,5 +1,5 @@
 // The smallest changes as sentences for a person: what to do, on which host, and how much.
-import { timestampOf } from '#libs/model';
+import { counted, timestampOf } from '#libs/model';
 import type { AgentId, AppSpec } from '#libs/model';
 import { constraintName } from '#libs/placement';
 import type { Amounts, ChangeStep, NewAgent, Resource } from '#libs/placement';
@@ -87,7 +87,7 @@ function newAgentText(agent: NewAgent): string {
     ...(region === undefined ? [] : [`region ${region}`]),
     ...(zone === undefined ? [] : [`zone ${zone}`]),
     ...Object.entries(attributes).map(([name, value]) => `attribute ${name}:${value}`),
-    ...(ports ? [`${ports} free host port${ports === 1 ? '' : 's'}`] : []),
+    ...(ports ? [counted(ports, 'free host port')] : []),
     ...(fixedPorts.length ? [`host port ${fixedPorts.join(', ')}`] : []),
   ];
   const least = amounts({ cpus, mem, ...(disk > 0 ? { disk } : {}) }, inUnits);

@@ -4,6 +4,7 @@ import { currentStatus, runningSince } from '#libs/lifecycle';
 import { rollingWindow, scaleNeeds, victimOrder } from '#libs/planner';
 import type { RollingWindow, VictimCandidate, VictimState } from '#libs/planner';
 import { fieldValue } from '#libs/placement';
+import { counted } from '#libs/model';
 import type { Cause, Deployment, Instance, InstanceId } from '#libs/model';
 import type { AppDraft } from './app-draft.js';
 import type { AppWork } from './app-work.js';
@@ -232,10 +233,10 @@ function victimState(instance: Instance, situation: AppSituation): VictimState {
   }
 }
 
-function scaleCause(deployment: Deployment | undefined, target: number, counted: number): Cause {
-  const text = `${target} instances are wanted, ${counted} exist`;
+function scaleCause(deployment: Deployment | undefined, target: number, existing: number): Cause {
+  const text = `${counted(target, 'instance is', 'instances are')} wanted, ${counted(existing, 'exists', 'exist')}`;
   if (deployment) return deploymentCause(deployment, text);
-  return { kind: counted > target ? 'surplus' : 'shortage', text };
+  return { kind: existing > target ? 'surplus' : 'shortage', text };
 }
 
 const deploymentCause = (deployment: Deployment | undefined, text: string): Cause => ({

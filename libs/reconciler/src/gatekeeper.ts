@@ -2,6 +2,7 @@
 // stay healthy and routed through every stop of ours. A person's kill is obeyed below the floor; an instance that is not healthy
 // and routed never lowers it. It starts a stop; how it goes on (confirm, drain, kill) is `advance-stops.ts`.
 import { minimumHealthy } from '#libs/planner';
+import { counted } from '#libs/model';
 import type { App, Cause, Instance } from '#libs/model';
 import type { Write } from '#libs/store';
 import { isAvailable } from './classify.js';
@@ -74,7 +75,7 @@ function refusalOf(
   const available =
     view.availableOf?.(app) ?? situation.instances.filter((each) => isAvailable(each, situation)).length;
   if (available - 1 >= floor) return null;
-  const text = `${app.id} has ${available} healthy and routed instances and must keep ${floor}`;
+  const text = `${app.id} has ${counted(available, 'healthy and routed instance')} and must keep ${floor}`;
   return { kind: 'refused', text, floor, available };
 }
 

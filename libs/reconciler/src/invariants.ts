@@ -1,7 +1,7 @@
 // The promises, checked once more on the finished draft of an app, independently of the rules that made it. A violation is a bug:
 // the app's decisions are dropped and reported, the others go on (decisions.md 3).
 import { hasRoutablePorts, isAwaitingReadiness } from '#libs/lifecycle';
-import { heldPorts } from '#libs/model';
+import { counted, heldPorts } from '#libs/model';
 import { shareRoundedDown } from '#libs/planner';
 import type { Instance, InstanceId } from '#libs/model';
 import type { AppDraft } from './app-draft.js';
@@ -62,7 +62,7 @@ function floorBroken(draft: AppDraft): string | null {
   const available = situation.instances.filter((each) => isAvailable(each, situation)).length;
   const floor = floorOf(draft.app);
   if (!stoppedAvailable.length || available >= floor) return null;
-  return `${available} healthy and routed instances would be left, the floor is ${floor}`;
+  return `${counted(available, 'healthy and routed instance')} would be left, the floor is ${floor}`;
 }
 
 function capacityBroken(draft: AppDraft, work: AppWork): string | null {

@@ -1,5 +1,6 @@
 // What a running deployment waits for, and when it will fail if nothing moves; for people, and for the reason of its failure.
 import { isAwaitingReadiness, isRunning } from '#libs/lifecycle';
+import { counted } from '#libs/model';
 import type { AppId, Deployment } from '#libs/model';
 import type { AppSituation } from './classify.js';
 import { deadlineMs, idleMs } from './deadline.js';
@@ -47,5 +48,7 @@ export function openActions(deployment: Deployment, situationOf: SituationOf): r
 function unreadyText(situation: AppSituation | null): string {
   const running = situation?.instances.filter((each) => !each.stop && isRunning(each)) ?? [];
   const unready = running.filter(isAwaitingReadiness).length;
-  return unready ? `, ${unready} running instances did not answer their readiness check` : '';
+  return unready
+    ? `, ${counted(unready, 'running instance does not answer its', 'running instances do not answer their')} readiness check`
+    : '';
 }

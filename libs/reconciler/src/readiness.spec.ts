@@ -68,7 +68,7 @@ describe('instances that a deployment starts', () => {
   test('that never get ready fail it by the deadline, in these words', () => {
     const cluster = aCluster('never-ready');
     for (let tick = 0; tick < 2_000 && cluster.deployments.size; tick += 1) cluster.tick();
-    expect(cluster.ended[0]?.reason).toContain('2 running instances did not answer their readiness check');
+    expect(cluster.ended[0]?.reason).toContain('2 running instances do not answer their readiness check');
   });
 
   test('are asked again when they crash during it', () => {

@@ -9,6 +9,7 @@ import {
   isRunning,
   wasHealthy,
 } from '#libs/lifecycle';
+import { counted } from '#libs/model';
 import type { Cause, Instance } from '#libs/model';
 import type { AppDraft } from './app-draft.js';
 import { applyBrake } from './app-brake.js';
@@ -65,7 +66,7 @@ export function killUnhealthy(draft: AppDraft, thenOf: (instance: Instance) => '
     const { check, result, index } = failed;
     const what = check.path ?? check.command?.value ?? `number ${index}`;
     const why = result.lastFailureCause ?? 'no answer';
-    const text = `health check ${check.protocol} ${what} failed ${result.consecutiveFailures} times: ${why}`;
+    const text = `health check ${check.protocol} ${what} failed ${counted(result.consecutiveFailures, 'time')}: ${why}`;
     const ref = instance.taskId === undefined ? {} : { ref: instance.taskId };
     draft.stop(instance.id, { kind: 'health', text, ...ref }, thenOf(instance));
   }

@@ -1,7 +1,7 @@
 // Why a port of an app has no target, as one sentence for the body of the 503. Any stranger may read it, so it says what state the instances
 // are in and nothing of what made it so: no exit code, no output of a task or of a health check, no word of who changed what. The API
 // tells these (lastTaskFailure, explain).
-import { needsOwnAddress, ownAddressOf, timestampOf, type App, type Instance } from '#libs/model';
+import { counted, needsOwnAddress, ownAddressOf, timestampOf, type App, type Instance } from '#libs/model';
 
 /** For an app none of whose instances is routed. `instances`: all of this app. */
 export function explainEmpty(app: App, instances: readonly Instance[]): string {
@@ -13,9 +13,7 @@ export function explainEmpty(app: App, instances: readonly Instance[]): string {
     const state = describe(app, instance);
     counts.set(state, (counts.get(state) ?? 0) + 1);
   }
-  return [...counts]
-    .map(([state, count]) => `${count} ${count === 1 ? 'instance' : 'instances'} ${state}`)
-    .join('; ');
+  return [...counts].map(([state, count]) => `${counted(count, 'instance')} ${state}`).join('; ');
 }
 
 const describeNone = (wanted: number): string =>

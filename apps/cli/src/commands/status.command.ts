@@ -8,6 +8,7 @@ import type {
   WaitingAnswer,
   WarningsAnswer,
 } from '#libs/api-client';
+import { counted } from '#libs/model';
 import { appPathOf, type Command } from '../command.js';
 import { healthWord, warningLines } from '../output/app-lines.js';
 import { brakeLines } from '../output/brake-lines.js';
@@ -52,7 +53,7 @@ export const statusCommand: Command = {
       if (queued) {
         const { count, delay } = queued;
         const when = delay.overdue ? 'waiting for resources' : `next start in ${delay.timeLeftSeconds} s`;
-        lines.push('', `${count} instance${count === 1 ? '' : 's'} to launch: ${when}`);
+        lines.push('', `${counted(count, 'instance')} to launch: ${when}`);
       }
       lines.push(...fitting(waiting.map((reason) => `  ${inCliWords(reason)}`)));
       const failure = app.lastTaskFailure;

@@ -29,6 +29,6 @@ describe('the brakes in status', () => {
   it('name the hosts that are silent and not declared lost', () => {
     const silent = [{ id: 'a', hostname: 'rack-1' }];
     const [line] = brakeLines({ ...calm, hosts: { on: true, since: 'T1', agents: 3, silent } });
-    expect(line).toBe('host brake: on since T1, 1 of 3 agents are silent (rack-1) and not declared lost');
+    expect(line).toBe('host brake: on since T1, 1 of 3 agents is silent (rack-1) and not declared lost');
   });
 });

@@ -1,5 +1,6 @@
 // The brakes as `longrun status` shows them: only what is on, for then a person should know.
 import type { BrakeAnswer } from '#libs/api-client';
+import { counted } from '#libs/model';
 
 /** Empty: neither brake is on for this app. */
 export function brakeLines({ apps, hosts }: BrakeAnswer): string[] {
@@ -17,6 +18,6 @@ export function brakeLines({ apps, hosts }: BrakeAnswer): string[] {
   const names = hosts.silent.map(({ hostname }) => hostname).join(', ');
   return [
     ...lines,
-    `host brake: on since ${hosts.since ?? ''}, ${hosts.silent.length} of ${hosts.agents} agents are silent (${names}) and not declared lost`,
+    `host brake: on since ${hosts.since ?? ''}, ${hosts.silent.length} of ${counted(hosts.agents, 'agent')} ${hosts.silent.length === 1 ? 'is' : 'are'} silent (${names}) and not declared lost`,
   ];
 }

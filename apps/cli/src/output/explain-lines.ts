@@ -1,5 +1,6 @@
 // An explanation for a terminal of 100 columns: the state, the table of agents and predicates, and what would let the instance run.
 import type { ExplainAgent, ExplainAnswer, ExplainCell } from '#libs/api-contract';
+import { counted } from '#libs/model';
 import { inCliWords } from './cli-words.js';
 import { table } from './table.js';
 import { WIDTH, wrapped } from './wrap.js';
@@ -47,8 +48,6 @@ function nextText({ next, agents }: ExplainAnswer): string {
     : `fits on ${agents.length ? 'none' : 'no'} ${fleet}`;
   return `${capital(next.text)}, which needs ${needs.join(', ')}, ${where}.`;
 }
-
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 function agentTable({ agents, next }: ExplainAnswer, most: number): readonly string[] {
   if (!agents.length) return [];

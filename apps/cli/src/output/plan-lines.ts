@@ -7,6 +7,7 @@ import type {
   PlannedWave,
   ShownChange,
 } from '#libs/api-contract';
+import { counted } from '#libs/model';
 import { fitting } from './wrap.js';
 
 /** Of one step; a rollout one by one has as many as instances. */
@@ -37,7 +38,7 @@ function diffLines({ apps, groups }: ChangePlan['diff']): readonly string[] {
       `${SIGNS[effect]} group ${groupId}: ${effect}`,
       ...changes.map(changeLine),
     ]),
-    ...(same ? [`= ${same} ${same === 1 ? 'app does' : 'apps do'} not change`] : []),
+    ...(same ? [`= ${counted(same, 'app does', 'apps do')} not change`] : []),
   ];
 }
 
@@ -74,7 +75,7 @@ function changeLine({ path, hidden, ...values }: ShownChange): string {
 }
 
 const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
-const many = (count: number): string => `${count} ${count === 1 ? 'instance' : 'instances'}`;
+const many = (count: number): string => counted(count, 'instance');
 
 function waveLines(waves: readonly PlannedWave[]): readonly string[] {
   const lines = waves
@@ -121,7 +122,7 @@ function peakLines({ peak, agents, apps, diff, waitsForRoom, alsoMoving }: Chang
         ]
       : []),
     ...shownAgents.map(agentLine),
-    ...(more > 0 ? [`  … and ${more} more agents`] : []),
+    ...(more > 0 ? [`  … and ${counted(more, 'more agent')}`] : []),
     ...apps
       .filter(({ appId }) => replaced.has(appId))
       .map(
@@ -151,7 +152,9 @@ function verdictLines({ outcome, fits, problems, fitsWith }: ChangePlan): readon
       ...agents
         .slice(0, AGENTS_SHOWN)
         .map(({ hostname, reasons }) => `  ${hostname}: ${reasons.map((each) => each.text).join('; ')}`),
-      ...(agents.length > AGENTS_SHOWN ? [`  … and ${agents.length - AGENTS_SHOWN} more agents`] : []),
+      ...(agents.length > AGENTS_SHOWN
+        ? [`  … and ${counted(agents.length - AGENTS_SHOWN, 'more agent')}`]
+        : []),
     ]),
     ...(fitsWith
       ? [

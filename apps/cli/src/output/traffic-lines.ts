@@ -1,4 +1,5 @@
 // The traffic of an app in words: a row per version, wanted beside measured.
+import { counted } from '#libs/model';
 import type { TrafficAnswer, TrafficMeasured } from '#libs/api-client';
 import { table } from './table.js';
 
@@ -16,7 +17,7 @@ export function trafficLines(traffic: TrafficAnswer): readonly string[] {
   const isGroup = versions.some(({ appId }) => appId !== undefined);
   const head = [...(isGroup ? ['APP'] : []), 'VERSION', 'ROUTED', 'WEIGHT', 'GETS', ...MEASURED_HEAD];
   const set = since === undefined ? '' : `; shares set ${since}${setBy === undefined ? '' : ` by ${setBy}`}`;
-  const waits = measured.waiting > 0 ? `, ${measured.waiting} wait for a target` : '';
+  const waits = measured.waiting > 0 ? `, ${counted(measured.waiting, 'waits', 'wait')} for a target` : '';
   return [
     `${traffic.appId}: ${rate(measured.perSecond)} in the last ${windowSeconds} s${waits}${set}`,
     ...(rows.length ? [table(head, rows)] : []),

@@ -3,6 +3,7 @@
 import { failures } from '#libs/api-contract';
 import {
   asDeploymentId,
+  counted,
   isOfCurrentConfig,
   parentGroupOf,
   type App,
@@ -192,8 +193,7 @@ function nextOf(id: AppId, writes: readonly Write[]): AppVersion | undefined {
 function keptText(kept: number, wanted: number): string {
   if (!wanted) return 'No instance is wanted, so nothing starts.';
   if (!kept) return 'No instance of it runs any more, so all are replaced as an update does it.';
-  const many =
-    kept === 1 ? '1 instance of it still runs and is' : `${kept} instances of it still run and are`;
+  const many = counted(kept, 'instance of it still runs and is', 'instances of it still run and are');
   return `${many} not restarted.`;
 }
 

@@ -1,6 +1,7 @@
 // A cluster that exists in thought only: a copy of the working set, the real lane, reconcile loop and status intake over a store that keeps
 // nothing, and agents and proxies without faults. A change is carried out in it to see what it would do; no rule exists twice.
 import type { Foreseen, PlanProblem } from '#libs/api-contract';
+import { counted } from '#libs/model';
 import type {
   AgentId,
   AppId,
@@ -279,7 +280,7 @@ export class ImaginedCluster {
       const waiting = this.#loop.waiting(appId);
       if (!waiting) return [];
       const { instances } = waiting;
-      const many = instances === 1 ? '1 instance finds' : `${instances} instances find`;
+      const many = counted(instances, 'instance finds', 'instances find');
       const agents = waiting.perAgent.map(({ agentId, hostname, reasons }) => ({
         agentId,
         hostname,

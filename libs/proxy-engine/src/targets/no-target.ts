@@ -1,4 +1,5 @@
 // Why no target could be had, in words for the body of a 503.
+import { counted } from '#libs/model';
 import { isOnItsWay, type RouteService } from '#libs/routing';
 import type { NoTarget, NoTargetKind } from './pick.js';
 import type { ServicePool } from './service-pool.js';
@@ -22,7 +23,11 @@ export function whyNoTarget(
   const tried = wish.tried?.size ?? 0;
   if (tried === 0 && now.policy?.limits?.connectionsPerTarget !== undefined)
     return queueRefusal('queue-full', now, 0);
-  const what = `${tried} of its ${seats.length} instances were tried, ${triedResult(pool, wish)}`;
+  const whom =
+    tried === 1 && seats.length === 1
+      ? 'its only instance'
+      : `${tried} of its ${counted(seats.length, 'instance')}`;
+  const what = `${whom} ${tried === 1 ? 'was' : 'were'} tried, ${triedResult(pool, wish)}`;
   if (!pool.allOut) return noTarget('all-tried', cannot(now, what));
   return noTarget('all-ejected', cannot(now, `${what}; all of them are left out for a while`));
 }
@@ -38,7 +43,7 @@ export function queueRefusal(
   const busy = `all of its instances have the ${allowed} that its limits allow`;
   const what =
     kind === 'queue-full'
-      ? `${waiting} more wait already`
+      ? `${counted(waiting, 'more waits', 'more wait')} already`
       : 'none was free in the time that a request may wait';
   return noTarget(kind, cannot(service, `${busy}, and ${what}`), RETRY_AFTER_FULL_S);
 }
