@@ -61,7 +61,9 @@ export class ControlPlaneProcess {
     });
     this.#child = child;
     child.stderr.on('data', (chunk: Buffer) => (this.#log = (this.#log + String(chunk)).slice(-100_000)));
-    const answers = async (): Promise<boolean> => (await fetch(`${this.url}/v2/apps`)).ok;
+    // 401: with --auth
+    const answers = async (): Promise<boolean> =>
+      [200, 401].includes((await fetch(`${this.url}/v2/apps`)).status);
     // long, for a machine that does much besides starts it in half a minute
     await until('the API', () => child.exitCode !== null || answers(), { withinMs: 120_000 });
     if (child.exitCode !== null) throw new Error(`the control plane ended: ${this.#log}`);

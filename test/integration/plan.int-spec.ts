@@ -1,15 +1,13 @@
 // A plan against what then happens: a real control plane with Postgres, three real agents whose tasks come up at once, and the command
 // line. Each change is planned, carried out, and read back from the events: who started where, who stopped, in which order, and the peak.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { Agent } from '#libs/agent-core';
 import type { ChangePlan, PlannedWave } from '#libs/api-contract';
-import { compileProgram, tempDatabase, until, type TempDatabase } from '#libs/testkit';
+import { tempDatabase, until, type TempDatabase } from '#libs/testkit';
+import { compileCli, runCli, type CliRun } from './cli-process.js';
 import { compileControlPlane, ControlPlaneProcess, removeFolder } from './control-plane-process.js';
 import { startFakeRuntimeAgent } from './fake-runtime-agent.js';
 
@@ -31,8 +29,7 @@ let events: pg.Client;
 
 beforeAll(async () => {
   folder = compileControlPlane();
-  client = mkdtempSync(join(tmpdir(), 'longrun-cli-'));
-  compileProgram(client, ['apps/cli/src/main.ts']);
+  client = compileCli();
   database = await tempDatabase();
   server = await ControlPlaneProcess.start(folder, database.url);
   const host = (index: number) => ({
@@ -77,22 +74,7 @@ const settled = (deploymentId: string): Promise<string> =>
     const { status } = await done<{ status: string }>('GET', `/v3/deployments/${deploymentId}`);
     return status === 'running' ? undefined : status;
   });
-/** Runs the real command; `-` is what it reads from the file. */
-async function longrun(...args: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-  const child = spawn(
-    process.execPath,
-    [join(client, 'apps/cli/src/main.js'), ...args, '--url', server.url],
-    {
-      env: { PATH: process.env['PATH'] ?? '' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
-  const texts = { out: '', err: '' };
-  child.stdout.on('data', (chunk: Buffer) => (texts.out += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (texts.err += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number];
-  return { code, ...texts };
-}
+const longrun = (...args: readonly string[]): Promise<CliRun> => runCli(client, ...args, '--url', server.url);
 
 const newestEvent = async (): Promise<number> => {
   const { rows } = await events.query<{ newest: string }>(

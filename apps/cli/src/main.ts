@@ -45,11 +45,10 @@ function report(error: unknown): number {
     process.stderr.write(`longrun: ${inCliWords(error.message)}\n`);
     for (const { path, errors } of error.details)
       process.stderr.write(`  ${path}: ${errors.map((each) => inCliWords(inWords(each))).join('; ')}\n`);
-    if (error.message.includes('force=true')) process.stderr.write('--force does that here.\n');
     return 1;
   }
   if (error instanceof CommandFailed) {
-    const lines = `longrun: ${error.message}`.split('\n');
+    const lines = `longrun: ${inCliWords(error.message)}`.split('\n');
     // a script that looks for words finds them in one line
     process.stderr.write(`${(process.stderr.isTTY ? fitting(lines) : lines).join('\n')}\n`);
     return error.exitCode;

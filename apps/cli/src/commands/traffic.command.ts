@@ -66,7 +66,9 @@ async function share({ api, settings, output }: CommandContext, path: string): P
   if (given && settings.flag('no-pins'))
     throw new ConfigurationError('--no-pins takes all pins back: leave --pin out');
   const before = given || settings.flag('no-pins') ? null : await api.get<TrafficAnswer>(path);
-  const known = new Set(before?.versions.map(({ version }) => version));
+  // a share of a version is listed beyond its last instance
+  const there = before?.versions.filter(({ current, instances }) => current || instances > 0) ?? [];
+  const known = new Set(there.map(({ version }) => version));
   const kept = before?.pins.filter(({ version }) => known.has(version)) ?? [];
   const gone = before?.pins.filter(({ version }) => !known.has(version)) ?? [];
   for (const { by, name, version } of gone)
