@@ -1,6 +1,8 @@
 // `npm start -- examples/hello.json`, Ctrl-C, and again: what a new user sees first.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { freePort, until } from '#libs/testkit';
 import { LONGRUN, LongrunUp, somePorts } from './longrun-up.js';
@@ -65,6 +67,27 @@ describe('longrun up', () => {
     up = await LongrunUp.start({ dataDir, ports });
     await up.ready();
     expect((await up.settled('/hello', 2)).map(({ id }) => id).sort()).toEqual(before);
+  }, 300_000);
+
+  it('opens the access log of its proxy anew on SIGHUP, after it was moved away, and goes on', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'longrun-access-log-'));
+    const log = join(folder, 'access.log');
+    up = await LongrunUp.start({ args: ['examples/hello.json', '--access-log', log] });
+    await up.ready();
+    const { proxyUrl } = up;
+    const linesOf = (file: string): number =>
+      existsSync(file) ? readFileSync(file, 'utf8').split('\n').length - 1 : 0;
+    await textOf(`${proxyUrl}/_app/hello/`);
+    await until('the first line', () => linesOf(log) > 0);
+    renameSync(log, `${log}.1`);
+    const before = linesOf(`${log}.1`);
+    up.process.kill('SIGHUP');
+    await until('the new file', () => existsSync(log));
+    await textOf(`${proxyUrl}/_app/hello/`);
+    await until('a line in the new file', () => linesOf(log) > 0);
+    expect(linesOf(`${log}.1`)).toBe(before);
+    expect(up.process.exitCode).toBeNull();
+    rmSync(folder, { recursive: true, force: true });
   }, 300_000);
 
   it('tells a second start on the same folder who holds it, and says clearly what else is wrong before anything starts', async () => {

@@ -45,6 +45,9 @@ describe('the configuration of an agent', () => {
       token: 's3cret',
       warnings: [],
     });
+    const env = { LONGRUN_TOKEN: 'other' };
+    expect(configured([...URL_OPTION, '--token-file', file], env).token).toBe('s3cret');
+    expect(configured([...URL_OPTION, '--token', 'other'], { LONGRUN_TOKEN_FILE: file }).token).toBe('other');
     chmodSync(file, 0o644);
     expect(configured([...URL_OPTION, '--token-file', file]).warnings).toEqual([
       expect.stringContaining('chmod 600'),

@@ -58,9 +58,10 @@ export function agentConfiguration(settings: Settings): AgentConfiguration {
 
 /** Agents always need one (decisions.md 29). */
 function tokenOf(settings: Settings, warnings: string[]): string {
+  // the file of the command line wins over LONGRUN_TOKEN
   const given = settings.optional('token');
-  if (given !== undefined) return given.trim();
   const file = settings.optional('token-file');
+  if (given !== undefined && (file === undefined || !settings.isGiven('token-file'))) return given.trim();
   if (file === undefined)
     throw new ConfigurationError(
       'the token of the agents is missing: set LONGRUN_TOKEN or --token-file FILE',

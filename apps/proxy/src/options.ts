@@ -154,9 +154,13 @@ function groupsOf(settings: Settings): readonly string[] {
   return groups;
 }
 
+/** A token of the command line wins over a file of the environment. */
+const tokenFile = (settings: Settings): string | undefined =>
+  settings.isGiven('token') && !settings.isGiven('token-file') ? undefined : settings.optional('token-file');
+
 /** As agents say it. */
 function openToken(settings: Settings): string[] {
-  const file = settings.optional('token-file');
+  const file = tokenFile(settings);
   const isOpen = file !== undefined && ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0;
   return isOpen ? [`--token-file ${file} can be read by other users; run chmod 600 on it`] : [];
 }
@@ -214,7 +218,7 @@ function zoneOf(settings: Settings, name: string): string {
 }
 
 function readToken(settings: Settings): string {
-  const file = settings.optional('token-file');
+  const file = tokenFile(settings);
   const token = file === undefined ? settings.optional('token') : readOptional(file)?.trim();
   if (token === undefined || token === '')
     throw new ConfigurationError(
