@@ -80,9 +80,9 @@ describe('longrun up', () => {
     await textOf(`${proxyUrl}/_app/hello/`);
     await until('the first line', () => linesOf(log) > 0);
     renameSync(log, `${log}.1`);
-    const before = linesOf(`${log}.1`);
     up.process.kill('SIGHUP');
     await until('the new file', () => existsSync(log));
+    const before = linesOf(`${log}.1`);
     await textOf(`${proxyUrl}/_app/hello/`);
     await until('a line in the new file', () => linesOf(log) > 0);
     expect(linesOf(`${log}.1`)).toBe(before);
