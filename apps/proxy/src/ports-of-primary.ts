@@ -1,6 +1,6 @@
 // The same ports as a worker sees them: its servers do not listen, they are given connections by the primary (port-keeper.ts).
 import type { Server, Socket } from 'node:net';
-import type { ListenAt } from '#libs/proxy-engine';
+import type { Listen, ListenAt } from '#libs/proxy-engine';
 import type { PortAnswer, PortRequest } from './port-messages.js';
 
 interface Listener {
@@ -19,16 +19,15 @@ export class PortsOfPrimary {
     this.#send = send;
   }
 
-  /** In place of `server.listen(at, onListening)`: an error comes as the server's event, `server.close()` closes it. */
-  readonly listen = (server: Server, at: ListenAt, onListening: () => void): void => {
+  /** In place of `server.listen(at, onListening)`: an error comes as the server's event. */
+  readonly listen: Listen = (server, at, onListening) => {
     const listener = (this.#last += 1);
     this.#listeners.set(listener, { server, at, onListening, connections: 0 });
-    // at once when it is closed: it has no connections that node would count
-    server.once('close', () => {
-      if (this.#listeners.delete(listener)) this.#send({ type: 'close-port', listener });
-    });
     const { host, port, backlog } = at;
     this.#send({ type: 'open-port', listener, host, port, ...(backlog === undefined ? {} : { backlog }) });
+    return () => {
+      if (this.#listeners.delete(listener)) this.#send({ type: 'close-port', listener });
+    };
   };
 
   /** A message of the primary. `socket` is absent when its connection ended on the way. */

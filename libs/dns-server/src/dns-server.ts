@@ -14,13 +14,20 @@ export interface DnsServerOptions extends ZoneNamesOptions {
   readonly port: number;
   /** Seconds that resolvers may keep an answer, 0 to 3600. */
   readonly ttl: number;
-  /** How the server of TCP comes to its connections. Absent: it listens itself. */
-  readonly listen?: (
-    server: Server,
-    at: { readonly port: number; readonly host: string },
-    onListening: () => void,
-  ) => void;
+  /** How the server of TCP comes to its connections; returns what ends that. Absent: it listens itself. */
+  readonly listen?: Listen;
 }
+
+type Listen = (
+  server: Server,
+  at: { readonly port: number; readonly host: string },
+  onListening: () => void,
+) => () => void;
+
+const listenHere: Listen = (server, at, onListening) => {
+  server.listen(at, onListening);
+  return () => void server.close();
+};
 
 const CONNECTIONS_MAX = 256;
 /** RFC 7766 leaves it to the server; clients ask and go. */
@@ -40,7 +47,7 @@ export class DnsServer {
   readonly #options: DnsServerOptions;
   #answers: AnswerOptions;
   #udp: UdpSocket | undefined;
-  #tcp: Server | undefined;
+  #stopListening: (() => void) | undefined;
   readonly #connections = new Set<Socket>();
   readonly #budget = new WorkBudget();
   #waiting: Datagram[] = [];
@@ -71,9 +78,9 @@ export class DnsServer {
 
   stop(): void {
     this.#udp?.close();
-    this.#tcp?.close();
+    this.#stopListening?.();
     this.#udp = undefined;
-    this.#tcp = undefined;
+    this.#stopListening = undefined;
     clearTimeout(this.#later);
     this.#later = undefined;
     this.#waiting = [];
@@ -91,7 +98,7 @@ export class DnsServer {
   }
 
   async #open(): Promise<number> {
-    const { bind, port, listen } = this.#options;
+    const { bind, port, listen = listenHere } = this.#options;
     const udp = createSocket(bind.includes(':') ? 'udp6' : 'udp4');
     this.#udp = udp;
     await new Promise<void>((resolve, reject) => {
@@ -108,12 +115,10 @@ export class DnsServer {
     });
     const tcp = createServer((socket) => this.#serve(socket));
     tcp.maxConnections = CONNECTIONS_MAX;
-    this.#tcp = tcp;
     const bound = udp.address().port;
     await new Promise<void>((resolve, reject) => {
       tcp.once('error', reject);
-      if (listen) listen(tcp, { port: bound, host: bind }, resolve);
-      else tcp.listen({ port: bound, host: bind }, resolve);
+      this.#stopListening = listen(tcp, { port: bound, host: bind }, resolve);
     });
     return bound;
   }

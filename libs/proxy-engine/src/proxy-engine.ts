@@ -96,6 +96,7 @@ export class ProxyEngine {
   readonly #gate: ConnectionGate;
   readonly #wrongHeaders: WrongHeaders;
   readonly #main: Server;
+  #stopListening: (() => void) | undefined;
   readonly #tls: TlsFront | undefined;
   /** For redirects; once both are open. */
   #ports: Pick<FindOptions, 'ports'> = {};
@@ -242,7 +243,7 @@ export class ProxyEngine {
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
     this.#listeners?.closeAll();
-    this.#main.close();
+    this.#stopListening?.();
     this.#tls?.stop();
     this.#fast?.stopping();
     this.#h2.stop(Math.min(NOTICE_MS, graceMs));
@@ -268,7 +269,7 @@ export class ProxyEngine {
         reject(explainListen(error, bind, port));
       };
       this.#main.once('error', failed);
-      listen(this.#main, { port, host: bind, backlog: BACKLOG, allowHalfOpen: true }, () => {
+      this.#stopListening = listen(this.#main, { port, host: bind, backlog: BACKLOG, allowHalfOpen: true }, () => {
         this.#main.off('error', failed);
         // an accept that failed (no file descriptor left): the connection waits or is lost, the listener goes on
         this.#main.on('error', () => undefined);

@@ -1,5 +1,6 @@
 // How a server comes to its connections: by listening itself, or, in a worker of several, from a process that listens for all of them.
 import type { Server } from 'node:net';
+import { MoreAccepts } from './more-accepts.js';
 
 export interface ListenAt {
   readonly host: string;
@@ -10,7 +11,14 @@ export interface ListenAt {
   readonly allowHalfOpen?: boolean;
 }
 
-/** As `server.listen(at, onListening)`: what fails is the server's `error` event, `server.close()` ends it. */
-export type Listen = (server: Server, at: ListenAt, onListening: () => void) => void;
+/** As `server.listen(at, onListening)`: what fails is the server's `error` event. What it returns ends the listening. */
+export type Listen = (server: Server, at: ListenAt, onListening: () => void) => () => void;
 
-export const listenHere: Listen = (server, at, onListening) => void server.listen(at, onListening);
+export const listenHere: Listen = (server, at, onListening) => {
+  const more = new MoreAccepts(server, at);
+  server.listen(at, onListening);
+  return () => {
+    more.close();
+    server.close();
+  };
+};

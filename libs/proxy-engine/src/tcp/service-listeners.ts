@@ -1,6 +1,6 @@
 // One listener per service port of the table. A port that is taken by somebody else is tried again every second and shown as a
 // warning; it never holds the table back (decisions.md 23). A port that left the table stops accepting; what is in flight goes on.
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { whyNotOpen } from '#libs/proxy-core';
 import type { Clock, Timer } from '#libs/time';
 import type { Listen } from './listen.js';
@@ -11,7 +11,8 @@ export const BACKLOG = 4_096;
 
 interface Listener {
   readonly bind: string;
-  server?: Server;
+  /** While it listens, or is about to. */
+  stopListening?: () => void;
   timer?: Timer;
   problem?: string;
 }
@@ -74,18 +75,21 @@ export class ServiceListeners {
         // an accept that failed (no file descriptor left): the listener goes on
         if (isOpen) return;
         listener.problem = `service port ${port} cannot be opened on ${bind}: ${whyNotOpen(error)}; tried again every second`;
-        delete listener.server;
+        delete listener.stopListening;
         // closed meanwhile: nothing to retry
         if (this.#listeners.get(port) === listener)
           listener.timer = clock.after(RETRY_MS, () => void this.#try(port, listener));
         resolve();
       });
-      listen(server, { port, host: bind, backlog: BACKLOG, allowHalfOpen: true }, () => {
-        isOpen = true;
-        delete listener.problem;
-        resolve();
-      });
-      listener.server = server;
+      listener.stopListening = listen(
+        server,
+        { port, host: bind, backlog: BACKLOG, allowHalfOpen: true },
+        () => {
+          isOpen = true;
+          delete listener.problem;
+          resolve();
+        },
+      );
     });
   }
 
@@ -93,6 +97,6 @@ export class ServiceListeners {
     const listener = this.#listeners.get(port);
     this.#listeners.delete(port);
     listener?.timer?.cancel();
-    listener?.server?.close();
+    listener?.stopListening?.();
   }
 }

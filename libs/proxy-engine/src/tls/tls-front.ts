@@ -43,6 +43,7 @@ export class TlsFront {
   readonly #server: Server;
   #ticketKeys = randomBytes(TICKET_KEY_BYTES);
   #rotation: Timer | undefined;
+  #stopListening: (() => void) | undefined;
 
   constructor(parts: TlsFrontParts) {
     this.#parts = parts;
@@ -79,7 +80,7 @@ export class TlsFront {
     await new Promise<void>((resolve, reject) => {
       const failed = (error: Error): void => reject(explain(error, bind, port));
       this.#server.once('error', failed);
-      listen(this.#server, { port, host: bind, backlog: BACKLOG, allowHalfOpen: true }, () => {
+      this.#stopListening = listen(this.#server, { port, host: bind, backlog: BACKLOG, allowHalfOpen: true }, () => {
         this.#server.off('error', failed);
         // an accept that failed (no file descriptor left)
         this.#server.on('error', () => undefined);
@@ -94,7 +95,7 @@ export class TlsFront {
   stop(): void {
     this.#store.stop();
     this.#rotation?.cancel();
-    this.#server.close();
+    this.#stopListening?.();
   }
 
   certificates(): readonly Certificate[] {
