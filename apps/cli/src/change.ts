@@ -63,6 +63,14 @@ export async function waitUntilWhole(
   }
 }
 
+/** For `finishChange`, of a change of one app: it has all its instances. `since`: of the answer to the change. */
+export const whenWhole =
+  (context: CommandContext, path: string, since: string) =>
+  async (): Promise<{ value: object; text: string }> => {
+    const [app] = await waitUntilWhole(context, [path], since);
+    return { value: { app }, text: app ? `${app.id}: ${healthWord(app)}` : '' };
+  };
+
 /** The newest word of a person counts: what is under way for the same app ends as superseded, and says by which deployment. */
 export const SUPERSEDING = 'force=true';
 

@@ -15,6 +15,7 @@ import {
   TRAFFIC_COUNTS,
   type TrafficSeries,
 } from '#libs/agent-protocol';
+import { whyNotOpen } from '#libs/proxy-core';
 import type { RoutePolicy, RouteTable } from '#libs/routing';
 
 export interface AdminSource {
@@ -49,7 +50,7 @@ export class AdminServer {
     return new Promise((resolve) => {
       this.#server.once('error', (error) =>
         resolve({
-          problem: `the admin endpoint ${bind}:${port} cannot be opened: ${error.message}; choose another --proxy-admin-port, or 0 for none`,
+          problem: `the admin endpoint ${bind}:${port} cannot be opened: ${whyNotOpen(error)}; choose another --proxy-admin-port, or 0 for none`,
         }),
       );
       this.#server.listen({ host: bind, port }, () => {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TaskId } from '#libs/model';
 import type { TrafficStanding } from '#libs/agent-protocol';
-import type { Certified, ServingEngine, TrafficSums } from '#libs/proxy-core';
+import { cannotOpen, type Certified, type ServingEngine, type TrafficSums } from '#libs/proxy-core';
 import { EMPTY_TABLE, type RouteService, type RouteTable, type RouteTarget } from '#libs/routing';
 import type { Clock, Timer } from '#libs/time';
 import { unsupported } from './backend-rules.js';
@@ -293,10 +293,10 @@ export class HaproxyEngine implements ServingEngine {
   async #startAnew(): Promise<void> {
     const { bind, port, tls } = this.#options;
     if (tls) this.#needCertificate();
-    for (const each of [port, ...(tls ? [tls.port] : [])]) {
-      const why = await whyNotOpenable(bind, each);
-      if (why !== undefined) throw new Error(`the main port ${each} cannot be opened on ${bind}: ${why}`);
-    }
+    const main = await whyNotOpenable(bind, port);
+    if (main !== undefined) throw new Error(cannotOpen('main', bind, port, main));
+    const https = tls && (await whyNotOpenable(bind, tls.port));
+    if (https !== undefined) throw new Error(cannotOpen('HTTPS', bind, tls?.port ?? 0, https));
     this.#table = await this.#ports.openable(await this.#addresses.resolve(this.#wanted), new Set());
     await this.#configure('start');
   }

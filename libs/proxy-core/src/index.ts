@@ -5,7 +5,7 @@ export { CertifiedNames, namesOfCertificate } from './certified-names.js';
 export type { Certified } from './certified-names.js';
 export { byBusiness, standingOf } from './standing.js';
 export type { StandingCounts } from './standing.js';
-export { whyNotOpen } from './why-not-open.js';
+export { cannotOpen, whyNotOpen } from './why-not-open.js';
 export { judgeTable } from './judge-table.js';
 export type { TableVerdict } from './judge-table.js';
 export type {

@@ -8,3 +8,9 @@ export function whyNotOpen(error: Error): string {
   if (code === 'EADDRNOTAVAIL') return 'this host has no such address';
   return error.message;
 }
+
+const OPTIONS = { main: '--proxy-port', HTTPS: '--proxy-https-port' } as const;
+
+/** Of a port without which a proxy does not start. `why`: of `whyNotOpen`. */
+export const cannotOpen = (what: keyof typeof OPTIONS, bind: string, port: number, why: string): string =>
+  `the ${what} port ${port} cannot be opened on ${bind}: ${why}; choose another one by ${OPTIONS[what]}`;

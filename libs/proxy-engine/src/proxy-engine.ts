@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import type { TrafficStanding } from '#libs/agent-protocol';
 import type { TaskId } from '#libs/model';
-import { byBusiness, standingOf, type Certified } from '#libs/proxy-core';
+import { byBusiness, cannotOpen, standingOf, whyNotOpen, type Certified } from '#libs/proxy-core';
 import type { RouteTable } from '#libs/routing';
 import type { Clock } from '#libs/time';
 import type { FindOptions } from './admission/find-route.js';
@@ -266,7 +266,7 @@ export class ProxyEngine {
     return new Promise((resolve, reject) => {
       const failed = (error: Error): void => {
         this.#tls?.stop();
-        reject(explainListen(error, bind, port));
+        reject(new Error(cannotOpen('main', bind, port, whyNotOpen(error)), { cause: error }));
       };
       this.#main.once('error', failed);
       this.#stopListening = listen(this.#main, { port, host: bind, backlog: BACKLOG, allowHalfOpen: true }, () => {
@@ -329,10 +329,4 @@ export class ProxyEngine {
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => void this.#options.clock.after(ms, resolve));
   }
-}
-
-function explainListen(error: Error, bind: string, port: number): Error {
-  const taken = 'code' in error && error.code === 'EADDRINUSE';
-  const why = taken ? 'another process listens on it; stop that one or choose another port' : error.message;
-  return new Error(`the main port ${port} cannot be opened on ${bind}: ${why}`, { cause: error });
 }

@@ -1,8 +1,7 @@
 // `longrun rollback APP`: takes back what is under way for the app, or goes to the last definition that worked; says which, and waits.
 import type { RollbackAnswer } from '#libs/api-client';
-import { finishChange, waitUntilWhole } from '../change.js';
+import { finishChange, whenWhole } from '../change.js';
 import { appPathOf, WAIT_OPTIONS, type Command } from '../command.js';
-import { healthWord } from '../output/app-lines.js';
 
 export const rollbackCommand: Command = {
   name: 'rollback',
@@ -16,9 +15,6 @@ export const rollbackCommand: Command = {
     const path = appPathOf(settings.operands[0] ?? '');
     const answer = await api.post<RollbackAnswer>(`/v3/apps${path}/rollback`);
     output.progress(answer.rollback.text);
-    return finishChange(context, answer, async () => {
-      const [app] = await waitUntilWhole(context, [path], answer.version);
-      return { value: { app }, text: app ? `${app.id}: ${healthWord(app)}` : '' };
-    });
+    return finishChange(context, answer, whenWhole(context, path, answer.version));
   },
 };

@@ -1,9 +1,8 @@
 // `longrun scale APP N`: changes the number of instances and waits for it.
 import type { DeploymentAnswer } from '#libs/api-client';
 import { ConfigurationError } from '#libs/configuration';
-import { finishChange, SUPERSEDING, waitUntilWhole } from '../change.js';
+import { finishChange, SUPERSEDING, whenWhole } from '../change.js';
 import { appPathOf, NEEDLESS_FORCE, WAIT_OPTIONS, type Command } from '../command.js';
-import { healthWord } from '../output/app-lines.js';
 
 export const scaleCommand: Command = {
   name: 'scale',
@@ -21,9 +20,6 @@ export const scaleCommand: Command = {
     const answer = await api.patch<DeploymentAnswer>(`/v2/apps${path}?${SUPERSEDING}`, {
       instances: Number(count),
     });
-    return finishChange(context, answer, async () => {
-      const [app] = await waitUntilWhole(context, [path], answer.version);
-      return { value: { app }, text: app ? `${app.id}: ${healthWord(app)}` : '' };
-    });
+    return finishChange(context, answer, whenWhole(context, path, answer.version));
   },
 };

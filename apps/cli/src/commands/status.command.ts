@@ -46,7 +46,7 @@ export const statusCommand: Command = {
       ];
       lines.push(...fitting(brakeLines(brakes)));
       if (app.deployments.length)
-        lines.push(`deployment ${app.deployments.map(({ id }) => id).join(', ')} is under way`);
+        lines.push(...app.deployments.map(({ id }) => `deployment ${id} is under way`));
       if (app.tasks?.length)
         lines.push('', instanceTable(app.tasks, Date.now()), ...failingChecks(app.tasks));
       if (traffic.shares.length || traffic.measured.requests) lines.push('', ...trafficLines(traffic));

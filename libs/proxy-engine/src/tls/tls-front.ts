@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Duplex } from 'node:stream';
+import { cannotOpen, whyNotOpen } from '#libs/proxy-core';
 import type { Clock, Timer } from '#libs/time';
 import { originOf, type Origin } from '../fronts/origin.js';
 import { listenHere, type Listen } from '../tcp/listen.js';
@@ -78,7 +79,8 @@ export class TlsFront {
     this.#rotate();
     const { bind, port, listen = listenHere } = this.#parts;
     await new Promise<void>((resolve, reject) => {
-      const failed = (error: Error): void => reject(explain(error, bind, port));
+      const failed = (error: Error): void =>
+        reject(new Error(cannotOpen('HTTPS', bind, port, whyNotOpen(error)), { cause: error }));
       this.#server.once('error', failed);
       this.#stopListening = listen(this.#server, { port, host: bind, backlog: BACKLOG, allowHalfOpen: true }, () => {
         this.#server.off('error', failed);
@@ -136,10 +138,4 @@ export class TlsFront {
     if (socket.alpnProtocol === 'h2') this.#parts.toHttp2(socket, origin);
     else this.#parts.toHttp1(socket, origin);
   }
-}
-
-function explain(error: Error, bind: string, port: number): Error {
-  const taken = 'code' in error && error.code === 'EADDRINUSE';
-  const why = taken ? 'another process listens on it; stop that one or choose another port' : error.message;
-  return new Error(`the HTTPS port ${port} cannot be opened on ${bind}: ${why}`, { cause: error });
 }
