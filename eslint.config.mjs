@@ -64,7 +64,16 @@ export const LAYERS = {
   // HAProxy as the data path, behind the same interface
   'haproxy-engine': {
     kind: 'edge',
-    libs: ['routing', 'model', 'time', 'telemetry', 'agent-protocol', 'proxy-core', 'process-identity'],
+    libs: [
+      'routing',
+      'model',
+      'time',
+      'telemetry',
+      'agent-protocol',
+      'proxy-core',
+      'process-identity',
+      'configuration',
+    ],
     packages: ['node'],
   },
   // answers names from the route table
@@ -103,6 +112,7 @@ const APP_LIBS = {
     'folder-lock',
     'embedded-postgres',
     'persistence',
+    'haproxy-engine',
   ],
   agent: [
     'agent-core',

@@ -137,10 +137,9 @@ describeHere('the configuration of HAProxy', () => {
         service('none', { retries: { on: [409] } }),
         service('long', { timeouts: { tunnelMs: 30 * 86_400_000 } }),
         service('odd', { balance: { by: 'header', name: '$!#' } }),
-        service('big', { limits: { bodyBytes: 10 } }),
       ),
     );
-    for (const name of ['some', 'none', 'long', 'odd', 'big'])
+    for (const name of ['some', 'none', 'long', 'odd'])
       expect(await get(name)).toMatchObject({ status: 200 });
     const warnings = engine.warnings().join('\n');
     for (const text of [
@@ -148,9 +147,49 @@ describeHere('the configuration of HAProxy', () => {
       /app \/none: longrun.io\/retry-on: .* 409$/m,
       /app \/long: longrun.io\/tunnel-timeout: .*24 days/,
       /app \/odd: longrun.io\/balance: .*header "\$!#"/,
-      /app \/big: longrun.io\/body-limit: .*chunked/,
     ])
       expect(warnings).toMatch(text);
+  }, 60_000);
+
+  it('names a body limit that its HAProxy cannot carry out for bodies without a length', async () => {
+    const old = join(folder, 'haproxy-2.5');
+    const about = 'haproxy -vv | sed "s/^HAProxy version [0-9.]*/HAProxy version 2.5.0/"';
+    writeFileSync(old, `#!/bin/sh\nif [ "$1" = -vv ]; then ${about}; else exec haproxy "$@"; fi\n`, {
+      mode: 0o755,
+    });
+    const engine = await startedEngine({ program: old });
+    await engine.swap(tableOf(service('big', { limits: { bodyBytes: 10 } }), service('free')));
+    expect(await get('big')).toMatchObject({ status: 200 });
+    expect(engine.warnings()).toEqual([
+      expect.stringMatching(/^app \/big: longrun.io\/body-limit: HAProxy before 2.6, .*chunked/),
+    ]);
+  }, 60_000);
+
+  it('serves as much as the limit of open files has room for, and says what does not fit and what to do', async () => {
+    const files = 480;
+    const limited = join(folder, 'haproxy-limited');
+    writeFileSync(limited, `#!/bin/sh\nulimit -n ${files}\nexec haproxy "$@"\n`, { mode: 0o755 });
+    const engine = await startedEngine({ program: limited, files });
+    // five places each
+    const many = Array.from({ length: 120 }, (_, at) => service(`app${at}`));
+    const low = new RegExp(
+      `^the limit of open files is ${files}: .* 120 targets .* 100 connections .*LimitNOFILE=65536`,
+    );
+    await engine.swap(tableOf(...many));
+    expect(await get('app7')).toMatchObject({ status: 200 });
+    expect(engine.warnings()).toEqual([expect.stringMatching(low)]);
+    const ports = await Promise.all(Array.from({ length: 26 }, () => freePort()));
+    const withPorts = (some: readonly number[]): RouteTable =>
+      tableOf(...some.map((each, at) => service(`app${at}`, {}, { servicePort: each })));
+    await engine.swap(withPorts(ports));
+    expect(await get('app25')).toMatchObject({ status: 200 });
+    for (const each of ports.slice(0, 24)) expect(await ask({ port: each })).toMatchObject({ status: 200 });
+    await expect(ask({ port: ports[25] ?? 0 })).rejects.toThrow();
+    const beyond = `which has room for 24 service ports: 2 are not opened (${ports[24]}, ${ports[25]}); raise it: `;
+    expect(engine.warnings().join()).toContain(beyond);
+    await engine.swap(withPorts(ports.slice(2)));
+    for (const each of ports.slice(2)) expect(await ask({ port: each })).toMatchObject({ status: 200 });
+    expect(engine.warnings().join()).not.toContain('not opened');
   }, 60_000);
 
   it('lets nobody wait where the labels allow no queue', async () => {

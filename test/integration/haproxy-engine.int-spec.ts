@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { engineConformance } from '#libs/engine-conformance';
-import { HaproxyEngine, type HaproxyEngineOptions } from '#libs/haproxy-engine';
+import { HaproxyEngine, type EndedRequest, type HaproxyEngineOptions } from '#libs/haproxy-engine';
 import { asAppId, asInstanceId, asTaskId, timestampOf } from '#libs/model';
 import type { RoutePolicy, RouteTable } from '#libs/routing';
 import { ask as askAll, freePort, selfSigned, until } from '#libs/testkit';
@@ -34,8 +34,11 @@ const make = (port: number, at: string, more: Partial<HaproxyEngineOptions> = {}
 const describeHere = spawnSync('haproxy', ['-v']).status === 0 ? describe : describe.skip;
 
 describeHere('HAProxy as engine', () => {
-  engineConformance('HAProxy', ({ port, zone, onIdle }) =>
-    make(port, String((count += 1)), { zone, onIdle }),
+  engineConformance('HAProxy', ({ port, zone, onIdle, onEnded }) =>
+    make(port, String((count += 1)), {
+      ...{ zone, onIdle },
+      ...(onEnded ? { accessLog: { share: 1, onEnded } } : {}),
+    }),
   );
 });
 
@@ -447,6 +450,42 @@ describeHere('the process of HAProxy', () => {
     });
     for (let turn = 0; turn < 5; turn += 1) await ask('more.example');
     await until('the others', () => told[`t${target}`] === 15);
+  }, 60_000);
+
+  it('tells all failures and of the others the share that is asked for, each once, also after a reload', async () => {
+    const failing = createServer((_req, res) => res.writeHead(500).end());
+    servers.push(failing);
+    await new Promise<void>((resolve) => failing.listen(0, '127.0.0.1', resolve));
+    const bad = targetOn('127.0.0.1', (failing.address() as AddressInfo).port);
+    const servicePort = await freePort();
+    const told: Record<string, number> = {};
+    const onEnded = ({ status, service }: EndedRequest, taken: number): void => {
+      const key = `${service?.appId} ${status} ${taken}`;
+      told[key] = (told[key] ?? 0) + 1;
+    };
+    const engine = await engineAt({ accessLog: { share: 0.1, onEnded }, threads: 1 });
+    const table = (number: number): RouteTable =>
+      withServices(
+        number,
+        { hosts: ['web.example', `v${number}.example`] },
+        { appId: asAppId('/bad'), hosts: ['bad.example'], targets: bad, servicePort, mode: 'auto' },
+        { appId: asAppId('/none'), hosts: ['none.example'], targets: [] },
+      );
+    await engine.swap(table(1));
+    for (let turn = 0; turn < 100; turn += 1) await ask();
+    for (let turn = 0; turn < 30; turn += 1) await Promise.all([ask('bad.example'), ask('none.example')]);
+    await engine.swap(table(2));
+    for (let turn = 0; turn < 30; turn += 1) await askAll({ port: servicePort });
+    for (let turn = 0; turn < 100; turn += 1) await ask();
+    await until('the failures', () => told['/bad 500 1'] === 60);
+    // of a worker one of ten, counted over all that it was asked
+    await until('the others', () => (told['/web 200 0.1'] ?? 0) >= 14);
+    expect(told).toEqual({ '/bad 500 1': 60, '/none 503 1': 30, '/web 200 0.1': told['/web 200 0.1'] });
+    expect(told['/web 200 0.1']).toBeLessThanOrEqual(26);
+    const silent = make(await freePort(), `own-${(count += 1)}`, { accessLog: { share: 0, onEnded } });
+    engines.push(silent);
+    await silent.start();
+    expect(readFileSync(join(folder, `own-${count}`, 'haproxy.cfg'), 'utf8')).not.toMatch(/sample|info/);
   }, 60_000);
 
   it('answers itself when the last target that a request may have stays silent or ends it, and passes on what that one says', async () => {

@@ -49,9 +49,10 @@ export class AccessLog implements Observer {
     return this.#problem;
   }
 
-  ended(record: RequestRecord): void {
-    const { sample } = this.#options;
-    if (!isFailure(record) && (sample <= 0 || (sample < 1 && this.#random() >= sample))) return;
+  /** `taken`: which share of the requests that did not fail is told at all, where the engine has left out the others already. */
+  ended(record: RequestRecord, taken = 1): void {
+    const share = this.#options.sample / taken;
+    if (!isFailure(record) && (share <= 0 || (share < 1 && this.#random() >= share))) return;
     if (this.#problem !== undefined || this.#text.length + this.#stream.writableLength > WAITING_MAX) {
       this.#dropped += 1;
       return;

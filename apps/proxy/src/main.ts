@@ -53,7 +53,8 @@ function fail(error: unknown): never {
 async function runPrimary(): Promise<void> {
   const settings = readSettings(process.argv.slice(2), process.env);
   for (const warning of settings.warnings) logger.warn({}, warning);
-  const { warning: lowLimit } = roomFor(fileLimit(), settings.maxConnections);
+  const { warning: lowLimit } =
+    settings.engine === 'builtin' ? roomFor(fileLimit(), settings.maxConnections) : {};
   if (lowLimit !== undefined) logger.warn({}, lowLimit);
   const folder = new DataFolder(settings.dataDir);
   await lockFolder(settings.dataDir, 'proxy'); // the kernel frees it with this process

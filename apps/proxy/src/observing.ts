@@ -37,6 +37,11 @@ export class Observing implements Observer {
     this.#log?.ended(record);
   }
 
+  /** For the access log alone, of an engine whose counts come another way. */
+  logged(record: RequestRecord, taken: number): void {
+    this.#log?.ended(record, taken);
+  }
+
   leftOut(service: RouteService, target: RouteTarget): void {
     this.#stats.leftOut(service, target);
   }

@@ -169,7 +169,7 @@ function openToken(settings: Settings): string[] {
 function withoutEffect(settings: Settings): string[] {
   if (settings.text('engine') !== 'haproxy') return [];
   const isLimited = settings.number('connections-per-client') > 0;
-  return ['access-log', 'max-connections', 'connections-per-client']
+  return ['max-connections', 'connections-per-client']
     .filter((name) => (name === 'connections-per-client' ? isLimited : settings.has(name)))
     .map((name) => `--${name} has no effect with --engine haproxy; the built-in engine carries it out`);
 }

@@ -84,6 +84,11 @@ describe('the proxy process', () => {
       [[], /held by another proxy \(pid \d+, .*--data-dir/, 2],
       [['--data-dir', join(folder, 'other')], /the main port \d+ cannot be opened/, 1],
       [['--proxy-https-port', '8443'], /--proxy-https-port needs a certificate.*--proxy-certs/, 2],
+      [
+        ['--engine', 'haproxy', '--haproxy-program', '/bin/true', '--data-dir', join(folder, 'wrong')],
+        /--haproxy-program \/bin\/true is not HAProxy; install HAProxy .* or use --engine builtin/,
+        2,
+      ],
       [['--prox-port', '1'], /did you mean --proxy-port/, 2],
     ];
     for (const [args, message, status] of refusals) {
@@ -212,7 +217,9 @@ describe('the proxy process', () => {
     'with HAProxy: serves on after a kill -9 of itself, and takes over again with the newest table',
     async () => {
       bed.controlPlane.table = aTable(1, [bed.backendPort]);
-      const first = bed.start('--engine', 'haproxy', '--workers', '2', '--connections-per-client', '500');
+      const log = join(bed.data, 'access.log');
+      const options = ['--engine', 'haproxy', '--workers', '2', '--access-log', log];
+      const first = bed.start(...options, '--connections-per-client', '500');
       await until('the table to be confirmed', () => bed.controlPlane.confirmed(1).length === 1);
       expect(bed.controlPlane.reports.at(-1)?.report.warnings).toEqual([
         expect.stringMatching(/^--connections-per-client has no effect with --engine haproxy/),
@@ -222,10 +229,11 @@ describe('the proxy process', () => {
       first.child.kill('SIGKILL');
       await first.ended;
       const before = stream.outcomes.length;
-      await until('requests without it', () => stream.outcomes.length > before + 20);
+      // more than the pipe of the access log has room for
+      await until('requests without it', () => stream.outcomes.length > before + 1_000);
       const otherPort = await bed.serve(createServer((_req, res) => res.end('hello')));
       bed.controlPlane.table = aTable(2, [otherPort]);
-      const second = bed.start('--engine', 'haproxy', '--workers', '2');
+      const second = bed.start(...options);
       await until('the new table to be confirmed', () => bed.controlPlane.confirmed(2).length === 1);
       bed.backend.closeAllConnections();
       bed.backend.close();
@@ -236,6 +244,14 @@ describe('the proxy process', () => {
       second.child.kill('SIGTERM');
       expect(await second.ended).toBe(0);
       await expect(bed.get()).rejects.toThrow();
+      const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
+      const logged = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+      expect(logged[0]).toMatchObject({
+        ...{ app: '/web', port: 0, task: `t${bed.backendPort}`, via: 'haproxy', client: '127.0.0.1' },
+        ...{ method: 'GET', path: '/_app/web/', status: 200, retries: 0 },
+      });
+      expect(logged.filter(({ task }) => task === `t${otherPort}`).length).toBeGreaterThan(20);
+      expect(logged.length).toBeLessThan(stream.outcomes.length);
     },
     60_000,
   );

@@ -59,7 +59,8 @@ export class ProxyWorker implements AdminSource {
     const dns = settings.dns && new DnsServer({ ...settings.dns, ...(listen ? { listen } : {}) });
     this.#dns = dns;
     const memory = folder.memory();
-    const { warning } = roomFor(fileLimit(), settings.maxConnections);
+    // HAProxy reckons otherwise
+    const { warning } = settings.engine === 'builtin' ? roomFor(fileLimit(), settings.maxConnections) : {};
     // what is wrong from the start, so that it stands where people look, not in the log alone
     const fromStart = [...settings.warnings, ...(warning === undefined ? [] : [warning])];
     const swap = (table: RouteTable): Promise<void> => {
@@ -168,12 +169,22 @@ function makeEngine(
       ...connectionLimits(settings),
     });
   const { clock, onIdle, onNotice, observer } = hooks;
+  const files = fileLimit();
   return new HaproxyEngine({
     ...{ clock, onIdle, onNotice },
     onCounted: (service, target, sums) => observer.counted(service, target, sums),
     ...listening,
     folder: join(resolve(folder), 'haproxy'),
     threads: settings.workers,
+    ...(files === undefined ? {} : { files }),
+    ...(settings.accessLog
+      ? {
+          accessLog: {
+            share: settings.accessLog.sample,
+            onEnded: (request, taken) => observer.logged(request, taken),
+          },
+        }
+      : {}),
     program: settings.haproxyProgram,
     ...(settings.zone === undefined ? {} : { zone: settings.zone }),
   });

@@ -69,7 +69,7 @@ describe('a process under supervision', () => {
     const failing = join(path, 'failing.mjs');
     const line = (pid: string): string =>
       `console.log(JSON.stringify({ event: 'failed', pid: ${pid}, msg: 'no engine ' + ${pid} }));\n`;
-    writeFileSync(failing, `${line('process.pid')}${line('1')}process.exitCode = 2;\n`);
+    writeFileSync(failing, `${line('process.pid')}${line('1')}process.exitCode = 1;\n`);
     const said: string[] = [];
     const spec = { name: 'failing', script: failing, args: [], env: {} };
     const part = new Child(spec, folder, silentLogger, (text) => void said.push(text));
@@ -80,5 +80,24 @@ describe('a process under supervision', () => {
     expect(said[0]).toBe(
       `failing ended: no engine ${pid}; it is started again (log: ${folder.logPath('failing')})`,
     );
+  }, 30_000);
+
+  it('that refuses its configuration says so once, and is tried again at length', async () => {
+    const refusing = join(path, 'refusing.mjs');
+    writeFileSync(
+      refusing,
+      `console.log(JSON.stringify({ event: 'failed', pid: process.pid, msg: '--engine must be another' }));\nprocess.exitCode = 2;\n`,
+    );
+    const said: string[] = [];
+    const spec = { name: 'refusing', script: refusing, args: [], env: {} };
+    const part = new Child(spec, folder, silentLogger, (text) => void said.push(text));
+    part.start();
+    expect(part.refusal).toBeNull();
+    await until('its end', () => said.length > 0);
+    expect(said).toEqual([
+      `refusing refuses its configuration: --engine must be another; it is tried again every 10 s (log: ${folder.logPath('refusing')})`,
+    ]);
+    expect(part.refusal).toBe('--engine must be another');
+    await part.stop(0);
   }, 30_000);
 });

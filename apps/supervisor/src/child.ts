@@ -13,6 +13,8 @@ const RESTART_DELAY_FIRST_MS = 200;
 const RESTART_DELAY_MAX_MS = 10_000;
 /** A process that ran this long starts again without delay. */
 const STABLE_MS = 30_000;
+/** Exit status of a process that refuses its configuration (ConfigurationError). */
+const REFUSES = 2;
 
 export interface ChildSpec {
   readonly name: string;
@@ -38,6 +40,9 @@ export class Child {
   #identity: ProcessIdentity | null = null;
   #wanted = false;
   #watching: Promise<void> | null = null;
+  /** The exit status of the newest one that we started ourselves; null: a signal, or one taken over. */
+  #ended: Promise<number | null> = Promise.resolve(null);
+  #refusal: string | null = null;
   /** False while the record of the running process could not be written: a full disk. */
   #recorded = true;
 
@@ -53,6 +58,11 @@ export class Child {
   }
   get isRunning(): boolean {
     return this.#identity !== null && isAlive(this.#identity);
+  }
+
+  /** Why it does not take its configuration, as it said at its last end; null when it ended otherwise, or runs. */
+  get refusal(): string | null {
+    return this.isRunning ? null : this.#refusal;
   }
 
   /** A process that an earlier supervisor left under this name runs, whatever it was started with. */
@@ -114,9 +124,13 @@ export class Child {
         stdio: ['ignore', log, log],
         detached: true,
       });
-      child.on('error', (error) =>
-        this.logger.error({ child: this.spec.name, error: error.message }, 'could not be started'),
-      );
+      this.#ended = new Promise((resolve) => {
+        child.once('exit', resolve);
+        child.on('error', (error) => {
+          this.logger.error({ child: this.spec.name, error: error.message }, 'could not be started');
+          resolve(null);
+        });
+      });
       child.unref();
       this.#identity = child.pid === undefined ? null : identityOf(child.pid);
     } finally {
@@ -155,13 +169,10 @@ export class Child {
         performance.now() - startedAt > STABLE_MS
           ? 0
           : Math.min(Math.max(RESTART_DELAY_FIRST_MS, delayMs * 2), RESTART_DELAY_MAX_MS);
-      const log = this.folder.logPath(this.spec.name);
-      const reason = this.pid === null ? null : this.folder.lastFailure(this.spec.name, this.pid);
-      this.say(`${this.spec.name} ended${reason ? `: ${reason}` : ''}; it is started again (log: ${log})`);
-      this.logger.warn(
-        { child: this.spec.name, delayMs, log, ...(reason ? { reason } : {}) },
-        'ended; it is started again',
-      );
+      // what it refuses may be put right while we run: a program that is installed again, a file that is there again
+      const isRefusing = (await this.#ended) === REFUSES;
+      if (isRefusing) delayMs = RESTART_DELAY_MAX_MS;
+      this.#tellEnd(isRefusing, delayMs);
       for (const until = performance.now() + delayMs; this.#wanted && performance.now() < until;)
         await pause(Math.min(50, delayMs));
       if (!this.#wanted) return;
@@ -173,6 +184,25 @@ export class Child {
         this.logger.error({ child: this.spec.name, error: String(error) }, 'could not be started');
       }
     }
+  }
+
+  /** What it refuses is said once, not each time that it is tried. */
+  #tellEnd(isRefusing: boolean, delayMs: number): void {
+    const { name } = this.spec;
+    const log = this.folder.logPath(name);
+    const reason = this.pid === null ? null : this.folder.lastFailure(name, this.pid);
+    const before = this.#refusal;
+    this.#refusal = isRefusing ? (reason ?? 'it does not say why') : null;
+    if (this.#refusal === null)
+      this.say(`${name} ended${reason ? `: ${reason}` : ''}; it is started again (log: ${log})`);
+    else if (this.#refusal !== before)
+      this.say(
+        `${name} refuses its configuration: ${this.#refusal}; it is tried again every ${delayMs / 1_000} s (log: ${log})`,
+      );
+    this.logger.warn(
+      { child: name, delayMs, log, ...(reason ? { reason } : {}) },
+      'ended; it is started again',
+    );
   }
 }
 

@@ -1,11 +1,14 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { afterEach, describe, expect, it } from '@jest/globals';
-import { readConfiguration, type Settings } from '#libs/configuration';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { ConfigurationError, readConfiguration, type Settings } from '#libs/configuration';
 import { sayListeners } from './listeners.js';
 import { UP_OPTIONS } from './options.js';
-import { checkPorts, checkSettings } from './preflight.js';
+import { checkPorts, checkPrograms, checkSettings } from './preflight.js';
 
 const read = (...argv: string[]): Settings => readConfiguration(UP_OPTIONS, { argv, env: {} });
 const all = { controlPlane: true, proxy: true };
@@ -59,6 +62,40 @@ describe('what longrun up checks before it starts', () => {
     const others = ['--api-port', String(await free()), '--proxy-port', String(await free())];
     const settings = read(...others, '--proxy-admin-port', '0', '--dns-port', port);
     await expect(checkPorts(settings, all)).rejects.toThrow(/--dns-port/);
+  });
+});
+
+describe('the HAProxy that is named', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'longrun-preflight-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** Prints that. */
+  const program = (name: string, prints: string): string => {
+    const path = join(folder, name);
+    writeFileSync(path, `#!/bin/sh\nprintf '${prints}\\n'\n`, { mode: 0o755 });
+    return path;
+  };
+  const check = (path: string, engine = 'haproxy'): Promise<void> =>
+    checkPrograms(read('--engine', engine, '--haproxy-program', path));
+
+  it('is looked at before anything starts, and one that cannot serve is named with the option and what to do', async () => {
+    const wrong = [
+      ['/nope', 'is not there'],
+      ['/bin/true', 'is not HAProxy'],
+      [folder, 'may not be run'],
+      [program('old', 'HA-Proxy version 2.3.21 2022/07/27'), 'is HAProxy 2.3, which is too old'],
+    ] as const;
+    for (const [path, why] of wrong) {
+      const refused = await check(path).catch((error: unknown) => error);
+      expect(refused).toBeInstanceOf(ConfigurationError);
+      expect(String(refused)).toContain(`--haproxy-program ${path} ${why}`);
+      expect(String(refused)).toMatch(
+        /; install HAProxy 2\.4 or newer, name it with --haproxy-program, or use --engine builtin$/,
+      );
+    }
+    await check(program('good', 'HAProxy version 2.4.0 2021/05/14'));
+    // not asked
+    await check('/nope', 'builtin');
   });
 });
 

@@ -9,6 +9,7 @@ import {
   type PortSpan,
   type Settings,
 } from '#libs/configuration';
+import { lookAtHaproxy } from '#libs/haproxy-engine';
 import { placesOf } from './listeners.js';
 
 export function checkSettings(settings: Settings): void {
@@ -54,6 +55,11 @@ export function checkSettings(settings: Settings): void {
     throw new ConfigurationError(
       '--service-ports and --task-ports overlap; choose ranges apart from each other',
     );
+}
+
+/** Throws for a HAProxy that the proxy could not run. */
+export async function checkPrograms(settings: Settings): Promise<void> {
+  if (settings.text('engine') === 'haproxy') await lookAtHaproxy(settings.text('haproxy-program'));
 }
 
 const overlap = (a: PortSpan, b: PortSpan): boolean => a.from <= b.to && b.from <= a.to;

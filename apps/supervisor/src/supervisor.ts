@@ -1,6 +1,6 @@
 // `longrun up`: starts Postgres, control plane, agent and proxy as processes of their own, keeps them running, and stops them in order.
 // After a kill -9 of itself the next start takes over Postgres and proxy, and replaces control plane and agent; tasks never notice (decisions.md 25-26).
-import type { Settings } from '#libs/configuration';
+import { ConfigurationError, type Settings } from '#libs/configuration';
 import { createLogger, type Logger } from '#libs/telemetry';
 import { ApiClient, type ProxiesAnswer } from '#libs/api-client';
 import { lockFolder, type FolderLock } from '#libs/folder-lock';
@@ -11,7 +11,7 @@ import { DataFolder } from './data-folder.js';
 import { Database } from './database.js';
 import { deployFiles } from './deploy-files.js';
 import { sayListeners } from './listeners.js';
-import { checkPorts, checkSettings } from './preflight.js';
+import { checkPorts, checkPrograms, checkSettings } from './preflight.js';
 import { stopTasks } from './stop-tasks.js';
 import { waitFor } from './wait-for.js';
 
@@ -57,6 +57,7 @@ export class Supervisor {
     this.#lock = await lockFolder(this.#folder.path, 'longrun up', this.#url);
     this.say(`Longrun keeps its data in ${this.#folder.path}`);
     const database = this.#database;
+    await checkPrograms(this.settings);
     const missing = await this.#checkPorts();
     if (signal.aborted) return;
 
@@ -159,12 +160,22 @@ export class Supervisor {
   }
 
   #until(what: string, signal: AbortSignal, probe: () => Promise<unknown>): Promise<void> {
-    return waitFor(what, probe, {
+    const answers = (): Promise<unknown> => {
+      this.#throwRefusal();
+      return probe();
+    };
+    return waitFor(what, answers, {
       signal,
       withinMs: READY_WITHIN_MS,
       say: this.say,
       logs: this.#folder.in('logs'),
     });
+  }
+
+  /** Of a part that does not take what it was started with: there is nothing to wait for. */
+  #throwRefusal(): void {
+    for (const { spec, refusal } of this.#children.values())
+      if (refusal !== null) throw new ConfigurationError(`${spec.name}: ${refusal}`);
   }
 
   async #agentIsConnected(): Promise<boolean> {

@@ -1,5 +1,6 @@
 // Waiting for a part to come up, with a word to the person when it takes longer than a second or two.
 import { setTimeout as pause } from 'node:timers/promises';
+import { ConfigurationError } from '#libs/configuration';
 
 const POLL_MS = 50;
 const SAY_AFTER_MS = 3_000;
@@ -12,7 +13,7 @@ export interface WaitOptions {
   readonly logs: string;
 }
 
-/** Resolves when the probe gives something truthy, or the signal fires; throws after `withinMs`. */
+/** Resolves when the probe gives something truthy, or the signal fires; throws after `withinMs`, and what no waiting mends (ConfigurationError) at once. */
 export async function waitFor(
   what: string,
   probe: () => Promise<unknown>,
@@ -26,6 +27,7 @@ export async function waitFor(
       if (await probe()) return;
       last = 'not ready';
     } catch (error) {
+      if (error instanceof ConfigurationError) throw error;
       last = error instanceof Error ? error.message : String(error);
     }
     const waited = performance.now() - startedAt;

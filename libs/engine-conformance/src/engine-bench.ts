@@ -22,11 +22,31 @@ export { aTarget } from '#libs/testkit';
 /** Where engines under test stand. */
 export const OWN_ZONE = 'zone-a';
 
+/** What an engine tells of a request that has ended: what all engines know of it. */
+export interface Told {
+  readonly path: string;
+  readonly service: RouteService | undefined;
+  readonly target: { readonly taskId: TaskId } | undefined;
+  readonly method: string;
+  readonly host: string | undefined;
+  readonly urlPath: string;
+  readonly clientAddress: string;
+  readonly requestId: string;
+  readonly status: number;
+  readonly retries: number;
+  readonly bytesOut: number;
+  readonly bytesIn?: number;
+  readonly closedBy?: string;
+  readonly abortedBy?: string | undefined;
+}
+
 export interface EngineWish {
   readonly port: number;
   /** Of the engine. */
   readonly zone: string;
   readonly onIdle: (task: TaskId) => void;
+  /** Of each request, as for an access log that leaves none out. Undefined: none is wanted. */
+  readonly onEnded: ((told: Told) => void) | undefined;
 }
 /** An engine that is not started, on loopback. Called for each case. */
 export type EngineMaker = (wish: EngineWish) => ServingEngine;
@@ -39,6 +59,8 @@ export interface Backend {
   /** Requests to /hold wait for this. */
   release(): void;
   readonly held: () => number;
+  /** Of bodies that came, also of requests that were broken off. */
+  readonly bytes: () => number;
   stop(): Promise<void>;
 }
 
@@ -52,7 +74,13 @@ export class EngineBench {
   #number = 0;
   readonly #closers: (() => Promise<void> | void)[] = [];
 
-  constructor(private readonly make: EngineMaker) {}
+  readonly told: Told[] = [];
+
+  constructor(
+    private readonly make: EngineMaker,
+    /** The engine is to tell of each request. */
+    private readonly isTold = false,
+  ) {}
 
   get engine(): ServingEngine {
     if (!this.#engine) throw new Error('the bench is not open');
@@ -64,10 +92,16 @@ export class EngineBench {
 
   async open(): Promise<void> {
     this.idle.length = 0;
+    this.told.length = 0;
     // another process may take the port between the look and the listening
     for (let attempt = 1; ; attempt += 1) {
       this.#port = await freePort();
-      this.#engine = this.make({ port: this.#port, zone: OWN_ZONE, onIdle: (task) => this.idle.push(task) });
+      this.#engine = this.make({
+        port: this.#port,
+        zone: OWN_ZONE,
+        onIdle: (task) => this.idle.push(task),
+        onEnded: this.isTold ? (told) => void this.told.push(told) : undefined,
+      });
       try {
         await this.#engine.start();
         return;
@@ -95,19 +129,32 @@ export class EngineBench {
     return freePort();
   }
 
-  /** Answers with its name; `/hold…` waits for `release`, `/echo` gives the body back, `/cut` ends the connection without an answer. */
+  /**
+   * Answers with its name; `/hold…` waits for `release`, `/echo` gives the body back, `/cut` ends the connection without an answer, `/to?X` sends
+   * Location and Content-Location with what X is decoded.
+   */
   async backend(task: string): Promise<Backend> {
     const seen: Backend['seen'] = [];
     let waiting: ServerResponse[] = [];
-    const server = createServer((req, res) => void serve(req, res));
+    let bytes = 0;
+    const server = createServer((req, res) => {
+      // who breaks off in the middle of a body was not seen
+      serve(req, res).catch(() => res.destroy());
+    });
     const serve = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
       let body = '';
-      for await (const chunk of req) body += String(chunk);
+      for await (const chunk of req) {
+        bytes += (chunk as Buffer).length;
+        body += String(chunk);
+      }
       const url = req.url ?? '';
       seen.push({ url, headers: req.headers, body });
       if (url.startsWith('/hold')) waiting.push(res);
       else if (url.startsWith('/cut')) req.socket.destroy();
-      else res.end(url.startsWith('/echo') ? body : task);
+      else if (url.startsWith('/to?')) {
+        const value = decodeURIComponent(url.slice('/to?'.length));
+        res.writeHead(201, { location: value, 'content-location': value }).end();
+      } else res.end(url.startsWith('/echo') ? body : task);
     };
     server.on('upgrade', (_req, socket: Socket) => {
       socket.write(
@@ -127,7 +174,7 @@ export class EngineBench {
       waiting = [];
       for (const res of answers) res.end(task);
     };
-    return { task, port, seen, release, held: () => waiting.length, stop };
+    return { task, port, seen, release, held: () => waiting.length, bytes: () => bytes, stop };
   }
 
   /** Speaks first, then gives back what comes. */

@@ -1,8 +1,10 @@
 // The promises of a data path as black-box cases: every engine runs them for real, on loopback.
 import { afterEach, beforeEach, describe } from '@jest/globals';
 import { EngineBench, type EngineMaker } from './engine-bench.js';
+import { bodyCases } from './body-cases.js';
 import { choiceCases } from './choice-cases.js';
 import { departureCases } from './departure-cases.js';
+import { logCases } from './log-cases.js';
 import { policyCases } from './policy-cases.js';
 import { routingCases } from './routing-cases.js';
 
@@ -12,6 +14,13 @@ export function engineConformance(name: string, make: EngineMaker, { timeoutMs =
     const bench = new EngineBench(make);
     beforeEach(() => bench.open(), timeoutMs);
     afterEach(() => bench.close(), timeoutMs);
-    for (const declare of [routingCases, departureCases, policyCases, choiceCases]) declare(bench, timeoutMs);
+    for (const declare of [routingCases, departureCases, policyCases, choiceCases, bodyCases])
+      declare(bench, timeoutMs);
+  });
+  describe(`engine conformance: ${name}, with an access log`, () => {
+    const bench = new EngineBench(make, true);
+    beforeEach(() => bench.open(), timeoutMs);
+    afterEach(() => bench.close(), timeoutMs);
+    logCases(bench, timeoutMs);
   });
 }

@@ -11,8 +11,10 @@ import {
   type RouteCors,
   type RouteService,
 } from '#libs/routing';
+import { bodyLimitGap, bodyLimitRules } from './body-limit-rules.js';
 import type { BackendPlan } from './layout.js';
 import { escapePattern, JSON_ANSWER, messageBody, quote, quoteFormat } from './config-text.js';
+import { locationRules } from './location-rules.js';
 import { unpinnable } from './pins.js';
 import {
   brokenBody,
@@ -30,12 +32,16 @@ export interface BackendRules {
   readonly serverOptions: string;
 }
 
+/** Whether HAProxy runs scripts, and whether these see bodies go by. */
+export interface Scripts {
+  readonly hasLua?: boolean;
+  readonly countsBodies?: boolean;
+}
+
 /** Of the engine: its main port, and that of its HTTPS when it has one. */
-export interface RulePlace {
+export interface RulePlace extends Scripts {
   readonly port: number;
   readonly tls?: { readonly port: number };
-  /** HAProxy runs scripts. */
-  readonly hasLua?: boolean;
 }
 
 const WORDS_PER_LINE = 40;
@@ -56,10 +62,12 @@ export function backendRules(
 }
 
 /** One sentence per thing that this engine does not carry out. */
-export function unsupported(service: RouteService, hasLua: boolean): string[] {
+export function unsupported(
+  service: RouteService,
+  { hasLua = false, countsBodies = false }: Scripts,
+): string[] {
   const { policy } = service;
   const missing = unpinnable(service);
-  if (policy?.locationPrefix !== undefined) missing.push('HTTP_BACKEND_REVPROXY_PATH');
   if (policy?.retries?.budgetPercent !== undefined) missing.push('the retry budget');
   if (policy?.ejection !== undefined) missing.push('ejection after failed answers');
   const refusals = refusalsThatCount(service, hasLua);
@@ -69,12 +77,12 @@ export function unsupported(service: RouteService, hasLua: boolean): string[] {
       ? [`${app}: the HAProxy engine does not carry out ${missing.join(', ')}; the built-in engine does`]
       : []),
     ...(refusals === undefined ? [] : [`${app}: ${refusals}; the built-in engine passes it over`]),
-    ...unfit(service).map((what) => `${app}: ${what}`),
+    ...unfit(service, countsBodies).map((what) => `${app}: ${what}`),
   ];
 }
 
 /** Values of labels that HAProxy takes in part only, and what becomes of them. */
-function unfit(service: RouteService): string[] {
+function unfit(service: RouteService, countsBodies: boolean): string[] {
   const { policy, mode } = service;
   const texts: string[] = [];
   const statuses = unrepeatedStatuses(service);
@@ -87,10 +95,8 @@ function unfit(service: RouteService): string[] {
     texts.push(
       `longrun.io/balance: the HAProxy engine knows no ${balance.by} ${JSON.stringify(balance.name)} (letters, digits, . _ - only) and balances as without the label`,
     );
-  if (mode !== 'tcp' && limits?.bodyBytes !== undefined)
-    texts.push(
-      'longrun.io/body-limit: the HAProxy engine refuses by Content-Length; a body that tells no length (chunked) passes whatever its size',
-    );
+  const gap = mode !== 'tcp' && limits?.bodyBytes !== undefined ? bodyLimitGap(countsBodies) : undefined;
+  if (gap !== undefined) texts.push(gap);
   return texts;
 }
 
@@ -179,13 +185,13 @@ function httpRules(name: string, service: RouteService, place: RulePlace): strin
     rules.push(
       `http-request return status 401 ${JSON_ANSWER} hdr www-authenticate ${quoteFormat(`Basic realm="${policy.auth.realm}", charset="UTF-8"`)} string ${quote(messageBody(ASKS_FOR_PASSWORD))} unless { http_auth(${name}) }`,
     );
-  rules.push(...limitRules(name, service));
+  rules.push(...bodyLimitRules(service, place.countsBodies ?? false), ...rateRules(name, service));
   if (policy?.redirectRoot !== undefined)
     rules.push(`http-request redirect code 301 location ${quoteFormat(policy.redirectRoot)} if { path / }`);
   rules.push(...pathRules(service));
   rules.push(...(policy?.requestHeaders ?? []).map((edit) => editRule('http-request', edit)));
   // of the connection to the task (RFC 9110 7.6.1)
-  rules.push('http-response del-header keep-alive');
+  rules.push('http-response del-header keep-alive', ...locationRules(service));
   rules.push(...(policy?.responseHeaders ?? []).map((edit) => editRule('http-response', edit)));
   if (policy?.hsts) {
     const { maxAgeSeconds, includeSubDomains, preload } = policy.hsts;
@@ -214,17 +220,9 @@ function failureRules(service: RouteService): string[] {
 const refuse = (status: number, message: string, condition: string): string =>
   `http-request return status ${status} ${JSON_ANSWER} string ${quote(messageBody(message))} if ${condition}`;
 
-function limitRules(name: string, { policy, appId }: RouteService): string[] {
+function rateRules(name: string, { policy, appId }: RouteService): string[] {
   const rules: string[] = [];
-  const { rate, bodyBytes } = policy?.limits ?? {};
-  if (bodyBytes !== undefined)
-    rules.push(
-      refuse(
-        413,
-        `app ${appId} takes bodies of at most ${bodyBytes} bytes`,
-        `{ req.hdr_val(content-length) gt ${bodyBytes} }`,
-      ),
-    );
+  const { rate } = policy?.limits ?? {};
   if (rate) {
     const isClient = rate.per === 'client';
     rules.push(

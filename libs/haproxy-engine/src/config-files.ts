@@ -5,10 +5,12 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RouteService } from '#libs/routing';
+import type { Scripts } from './backend-rules.js';
 import type { CertificateCopies } from './certificate-copies.js';
 import { hashOf, nameOf, serviceNameOf } from './config-text.js';
 import { complaintsIn, wordsOf } from './haproxy-answers.js';
 import type { Layout } from './layout.js';
+import type { LogWish } from './log-rules.js';
 import type { Slots } from './slots.js';
 import { writeConfig, type ConfigOptions } from './write-config.js';
 
@@ -24,7 +26,9 @@ export interface NewConfig {
   readonly layout: Layout;
   readonly slots: ReadonlyMap<string, Slots>;
   readonly services: readonly RouteService[];
-  readonly hasLua: boolean;
+  readonly scripts: Scripts;
+  /** Undefined: no access log. */
+  readonly log: LogWish | undefined;
   /** Bodies of the 503 by backend. */
   readonly reasons: ReadonlyMap<string, string>;
 }
@@ -133,7 +137,7 @@ export class ConfigFiles {
 
   #put(folder: string, config: NewConfig, refused: Refused): (line: number) => string | undefined {
     const { options, certificates } = this.#parts;
-    const { layout, slots, services, hasLua, reasons } = config;
+    const { layout, slots, services, scripts, reasons, log } = config;
     const certs = join(folder, 'certs');
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(certs, { recursive: true, mode: 0o700 });
@@ -145,7 +149,8 @@ export class ConfigFiles {
       {
         ...others,
         folder,
-        hasLua,
+        ...scripts,
+        ...(log ? { log } : {}),
         ...(tls && !certificates.isEmpty ? { tls: { ...tls, certificates: [certs] } } : {}),
       },
       new Set(refused.keys()),

@@ -10,15 +10,18 @@ import type { TrafficStanding } from '#libs/agent-protocol';
 import { cannotOpen, type Certified, type ServingEngine, type TrafficSums } from '#libs/proxy-core';
 import { EMPTY_TABLE, type RouteService, type RouteTable, type RouteTarget } from '#libs/routing';
 import type { Clock, Timer } from '#libs/time';
-import { unsupported } from './backend-rules.js';
+import { unsupported, type Scripts } from './backend-rules.js';
 import { CertificateCopies } from './certificate-copies.js';
 import { ConfigFiles, isRefused, memoryFolder, refusals, type Refused } from './config-files.js';
+import { fileWarnings, needsOf } from './file-room.js';
 import { isPinBackend, messageBody, nameOf, pinBackendOf, serviceNameOf } from './config-text.js';
 import { hasLeaving, leavingOf, measure, placesOf, settle, type Ask, type Generation } from './generation.js';
 import { portsListenedOn, refusalsIn, saysGone, serversOf } from './haproxy-answers.js';
 import { HaproxyProcess } from './haproxy-process.js';
 import { layoutOf, type Layout } from './layout.js';
+import { LOG_FD } from './log-rules.js';
 import { pinnedVersions } from './pins.js';
+import { RequestLog, type EndedRequest } from './request-log.js';
 import { PlaceJournal, type GivenPlace } from './place-journal.js';
 import { ServicePorts, whyNotOpenable } from './service-ports.js';
 import { Slots, type PlacesFor } from './slots.js';
@@ -35,6 +38,14 @@ export interface HaproxyEngineOptions extends ConfigOptions {
   readonly onIdle?: (task: TaskId) => void;
   /** What went to a target since the last call, now and then; without one: what HAProxy itself answered for the service. */
   readonly onCounted?: (service: RouteService, target: RouteTarget | undefined, sums: TrafficSums) => void;
+  /**
+   * An access log is wanted. `share`: of the requests that did not fail, 0 to 1; those that HAProxy takes for failures are all told. `onEnded`:
+   * once for each that is told; `taken`: which share of such requests is told at all.
+   */
+  readonly accessLog?: {
+    readonly share: number;
+    readonly onEnded: (request: EndedRequest, taken: number) => void;
+  };
   /** For the log. */
   readonly onNotice?: (text: string) => void;
   /** Default: as the system does. */
@@ -65,7 +76,8 @@ export class HaproxyEngine implements ServingEngine {
   readonly #certificates: CertificateCopies;
   readonly #files: ConfigFiles;
   readonly #ask: Ask = (worker, commands) => this.#process.command(worker, commands);
-  #hasLua = false;
+  #scripts: Scripts = {};
+  readonly #log: RequestLog | undefined;
   readonly #addresses: TargetAddresses;
   readonly #ports: ServicePorts;
   readonly #journal: PlaceJournal;
@@ -98,11 +110,16 @@ export class HaproxyEngine implements ServingEngine {
 
   constructor(options: HaproxyEngineOptions) {
     const socketFolder = shortFolder(options.folder);
+    const { accessLog } = options;
+    this.#log =
+      accessLog &&
+      new RequestLog({ ...accessLog, folder: options.folder, taskAt: (...place) => this.#taskAt(...place) });
     this.#options = { ...options, socketFolder };
     for (const each of [options.folder, socketFolder]) mkdirSync(each, { recursive: true, mode: 0o700 });
     this.#addresses = new TargetAddresses(options.clock, options.lookUp);
     this.#ports = new ServicePorts({
       bind: options.bind,
+      ...(options.files === undefined ? {} : { files: options.files }),
       reserved: new Map([
         [options.port, 'it is the main port of the proxy'],
         ...(options.tls ? [[options.tls.port, 'it is the HTTPS port of the proxy'] as const] : []),
@@ -125,9 +142,10 @@ export class HaproxyEngine implements ServingEngine {
     });
   }
 
-  /** A table that was swapped in before is served from the first connection on. */
+  /** A table that was swapped in before is served from the first connection on. Throws ConfigurationError for a program that it cannot use. */
   async start(): Promise<number> {
-    this.#hasLua = await this.#process.hasLua();
+    this.#scripts = await this.#process.abilities();
+    await this.#log?.start();
     this.#isStarted = true;
     // one that was left running serves on as it is until there is a table
     const { folder } = this.#options;
@@ -135,6 +153,7 @@ export class HaproxyEngine implements ServingEngine {
     if (adopted !== undefined) {
       this.#files.adopt(adopted);
       this.#running = this.#isAdopted = true;
+      if (this.#log) this.#log.isPossible = this.#process.hasFile(LOG_FD, this.#log.path);
     } else await this.#enqueue(() => this.#startAnew());
     if (!this.#running) throw new Error(this.#problem ?? 'HAProxy does not run');
     this.#watchCertificates(this.#certificates.stamp());
@@ -148,6 +167,7 @@ export class HaproxyEngine implements ServingEngine {
    */
   async swap(table: RouteTable): Promise<void> {
     this.#wanted = table;
+    this.#log?.swap(table);
     if (!this.#isStarted) return;
     while (!(await this.#enqueue(() => this.#apply())) && this.#running && !this.#stopping)
       await new Promise<void>((resolve) => void this.#options.clock.after(RESTART_MS, resolve));
@@ -171,7 +191,9 @@ export class HaproxyEngine implements ServingEngine {
       ...(this.#problem === undefined ? [] : [this.#problem]),
       ...this.#addresses.warnings(),
       ...this.#ports.warnings(),
-      ...this.#table.services.flatMap((service) => unsupported(service, this.#hasLua)),
+      ...fileWarnings(this.#options.files, needsOf(this.#table)),
+      ...(this.#log?.warnings() ?? []),
+      ...this.#table.services.flatMap((service) => unsupported(service, this.#scripts)),
       ...refusals(this.#refused, this.#table.services),
       ...this.#certificates.warnings(),
     ];
@@ -182,7 +204,13 @@ export class HaproxyEngine implements ServingEngine {
     await this.#queue;
     for (const timer of this.#timers.values()) timer.cancel();
     await this.#process.stop(graceMs);
+    await this.#log?.stop();
     this.#files.leave();
+  }
+
+  #taskAt(worker: number, backend: string, server: string): TaskId | undefined {
+    const generation = this.#generations.find((each) => each.worker === worker);
+    return generation?.slots.get(backend)?.taskAt(server);
   }
 
   /** Never rejects: resolves with whether it was done; if not, the warnings say why. */
@@ -214,6 +242,7 @@ export class HaproxyEngine implements ServingEngine {
         this.#isAdopted || this.#mustReload || layoutOf(this.#table).signature !== this.#layout.signature,
       );
     this.#isAdopted = false;
+    this.#log?.read();
     this.#note(undefined);
     // before the swap is confirmed, for "nothing is known to be in flight" would read as "nothing is"
     if (this.#generations.some(hasLeaving)) await this.#count();
@@ -381,19 +410,29 @@ export class HaproxyEngine implements ServingEngine {
     );
     this.#reasons = reasonsOf(this.#table.services);
     const { services } = this.#table;
-    const config = { layout, slots, services, reasons: this.#reasons, hasLua: this.#hasLua };
+    const config = {
+      layout,
+      slots,
+      services,
+      reasons: this.#reasons,
+      scripts: this.#scripts,
+      log: this.#log?.wish,
+    };
     this.#refused = await (how === 'start' ? this.#files.writeAnew(config) : this.#files.write(config));
     // HAProxy has no places for these
     for (const { name, service } of layout.backends)
       if (isRefused(this.#refused, service)) slots.delete(name);
     const worker =
-      how === 'start' ? await this.#process.start(this.#files.path) : await this.#process.reload();
+      how === 'start'
+        ? await this.#process.start(this.#files.path, this.#log?.fd)
+        : await this.#process.reload();
     this.#running = true;
     this.#mustReload = false;
     this.#held = this.#ports.keysOf(this.#table);
     this.#layout = layout;
     this.#generations = [...this.#generations, { worker, slots, traffic: new TrafficCounter() }];
     this.#rememberAll();
+    this.#log?.read();
     this.#note(undefined);
   }
 

@@ -3,11 +3,23 @@
 // worker; the old one finishes what it has.
 import { spawn } from 'node:child_process';
 import { execFile } from 'node:child_process';
-import { openSync, closeSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  openSync,
+  closeSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { identityOf, isAlive, signalProcess, type ProcessIdentity } from '#libs/process-identity';
 import type { Clock } from '#libs/time';
+import { lookAtHaproxy, type HaproxyAbilities } from './haproxy-program.js';
 import { ask } from './runtime-socket.js';
 
 const run = promisify(execFile);
@@ -29,9 +41,10 @@ export interface Workers {
 }
 
 const WATCH_MS = 200;
+/** HAProxy's own words; beyond, they begin anew: targets that come and go are a line each time. */
+const LOG_BYTES_MAX = 16 * 1024 * 1024;
 const READY_MS = 10_000;
 const POLL_MS = 20;
-const OLDEST = [2, 4] as const;
 /** Thousands of complaints, each with its line. */
 const SAID_MAX = 16 * 1024 * 1024;
 
@@ -74,37 +87,31 @@ export class HaproxyProcess {
     }
   }
 
-  /** Whether it was built with scripts, as those of the distributions are. Throws with the remedy when it is no HAProxy that we know. */
-  async hasLua(): Promise<boolean> {
-    const { program } = this.#options;
-    const remedy = `install HAProxy ${OLDEST.join('.')} or newer, name it with --haproxy-program, or use --engine builtin`;
-    const about = await run(program, ['-vv'], { timeout: 60_000, maxBuffer: SAID_MAX }).catch(
-      (error: unknown) => {
-        const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-        const why = code === 'ENOENT' ? 'is not there' : `cannot be run (${String(code)})`;
-        throw new Error(`--haproxy-program ${program} ${why}; ${remedy}`);
-      },
-    );
-    const version = /^HA-?Proxy version (\d+)\.(\d+)/m.exec(about.stdout);
-    if (!version) throw new Error(`--haproxy-program ${program} is not HAProxy; ${remedy}`);
-    const [major, minor] = [Number(version[1]), Number(version[2])];
-    if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]))
-      throw new Error(
-        `--haproxy-program ${program} is HAProxy ${major}.${minor}, which is too old; ${remedy}`,
-      );
-    return /\+LUA\b/.test(about.stdout);
+  /** Throws ConfigurationError when it is no HAProxy that we know. */
+  abilities(): Promise<HaproxyAbilities> {
+    return lookAtHaproxy(this.#options.program);
   }
 
-  /** A new master, with the configuration at that path; resolves with its worker's pid. */
-  async start(configPath: string): Promise<number> {
-    const { folder, program } = this.#options;
+  /** The master has that file open under that number. */
+  hasFile(fd: number, path: string): boolean {
+    try {
+      return readlinkSync(`/proc/${this.#master?.pid}/fd/${fd}`) === realpathSync(path);
+    } catch {
+      // it has none
+      return false;
+    }
+  }
+
+  /** A new master, with the configuration at that path; resolves with its worker's pid. `fd`: becomes its file 3. */
+  async start(configPath: string, fd?: number): Promise<number> {
+    const { program } = this.#options;
     // never two of them on one configuration: requests would go to both
     await this.#end();
     rmSync(this.#masterSocket, { force: true });
-    const log = openSync(join(folder, 'haproxy.log'), 'a', 0o600);
+    const log = openSync(this.#logPath, 'a', 0o600);
     const child = spawn(program, ['-W', '-S', `${this.#masterSocket},mode,600`, '-f', configPath], {
       detached: true,
-      stdio: ['ignore', log, log],
+      stdio: ['ignore', log, log, fd ?? 'ignore'],
       // none of our secrets: a configuration can read the environment
       env: { PATH: process.env['PATH'] },
       cwd: '/',
@@ -220,6 +227,7 @@ export class HaproxyProcess {
     const look = (): void => {
       if (this.#ended) return;
       if (this.#master && isAlive(this.#master)) {
+        this.#boundLog();
         this.#options.clock.after(WATCH_MS, look);
         return;
       }
@@ -234,13 +242,22 @@ export class HaproxyProcess {
     return new Promise((resolve) => void this.#options.clock.after(ms, resolve));
   }
 
+  get #logPath(): string {
+    return join(this.#options.folder, 'haproxy.log');
+  }
+
+  /** HAProxy appends, so it goes on at the new end. */
+  #boundLog(): void {
+    try {
+      if (statSync(this.#logPath).size > LOG_BYTES_MAX) truncateSync(this.#logPath);
+    } catch {
+      // it is not there, or the disk takes nothing: looked at again
+    }
+  }
+
   #lastWords(): string {
     try {
-      return readFileSync(join(this.#options.folder, 'haproxy.log'), 'utf8')
-        .trim()
-        .split('\n')
-        .slice(-3)
-        .join(' ');
+      return readFileSync(this.#logPath, 'utf8').trim().split('\n').slice(-3).join(' ');
     } catch {
       // it has said nothing
       return '';

@@ -1,7 +1,7 @@
 // How often a request is tried. HAProxy has one counter (`retries`) for targets that refuse a connection, which have seen nothing, and for
 // those that accept and then close it, which a request may have killed. So it is given enough for both, and those that accepted are
 // counted by rules: at the last one that a request may be given to, HAProxy's Lua answers instead of HAProxy going on to one more.
-import type { RouteRetries, RouteService } from '#libs/routing';
+import { silentFor, type RouteRetries, type RouteService } from '#libs/routing';
 import { messageBody, quote } from './config-text.js';
 
 /** Of a target, unless the labels say otherwise; as the built-in engine has it. */
@@ -94,7 +94,7 @@ export const brokenBody = ({ appId }: RouteService): string =>
 
 /** Body of the 504. */
 export const silentBody = ({ appId, policy }: RouteService): string =>
-  messageBody(`app ${appId} did not answer within ${(policy?.timeouts?.silenceMs ?? SILENCE_MS) / 1000} s`);
+  messageBody(silentFor(appId, policy?.timeouts?.silenceMs ?? SILENCE_MS));
 
 const LUA_ACTION = 'longrun_enough';
 /** In HAProxy's folder. */

@@ -3,20 +3,27 @@
 import { createServer } from 'node:net';
 import { whyNotOpen } from '#libs/proxy-core';
 import type { RouteService, RouteTable } from '#libs/routing';
+import { portsWithin, remedyFor } from './file-room.js';
 
 /** Each takes a file descriptor for a moment. */
 const AT_ONCE = 50;
+/** In one warning. */
+const NAMED_MAX = 10;
 
 export interface ServicePortsParts {
   /** Unless the service says otherwise. */
   readonly bind: string;
   /** Ports that are never opened, with the reason: the proxy's own. */
   readonly reserved: ReadonlyMap<number, string>;
+  /** Limit of open files, of which each port takes one. Undefined: none. */
+  readonly files?: number;
 }
 
 export class ServicePorts {
   readonly #parts: ServicePortsParts;
   #problems: ReadonlyMap<string, string> = new Map();
+  /** Keys of those that the limit of open files has no room for. */
+  #beyond: ReadonlySet<string> = new Set();
 
   constructor(parts: ServicePortsParts) {
     this.#parts = parts;
@@ -43,14 +50,15 @@ export class ServicePorts {
           : `service port ${port} is not opened: ${why}`,
       );
     };
-    const keys = [...this.keysOf(table)];
+    const keys = this.#within(table, held);
     for (let at = 0; at < keys.length; at += AT_ONCE)
       await Promise.all(keys.slice(at, at + AT_ONCE).map(look));
     this.#problems = problems;
-    if (problems.size === 0) return table;
+    if (problems.size + this.#beyond.size === 0) return table;
     const services = table.services.map((service) => {
       const { servicePort: _port, ...rest } = service;
-      return problems.has(this.#keyOf(service) ?? '') ? rest : service;
+      const key = this.#keyOf(service) ?? '';
+      return problems.has(key) || this.#beyond.has(key) ? rest : service;
     });
     return { ...table, services };
   }
@@ -61,7 +69,30 @@ export class ServicePorts {
   }
 
   warnings(): string[] {
-    return [...this.#problems.values()];
+    const problems = [...this.#problems.values()];
+    const { files } = this.#parts;
+    if (files === undefined || this.#beyond.size === 0) return problems;
+    const ports = [...this.#beyond].map((key) => key.split(' ')[1]);
+    const some = `${ports.slice(0, NAMED_MAX).join(', ')}${ports.length > NAMED_MAX ? ' …' : ''}`;
+    return [
+      ...problems,
+      `the limit of open files is ${files}, which has room for ${portsWithin(files)} service ports: ${ports.length} are not opened (${some}); ${remedyFor(portsWithin(files) + ports.length)}`,
+    ];
+  }
+
+  /** Those that there is room for; what is open stays so. */
+  #within(table: RouteTable, held: ReadonlySet<string>): string[] {
+    const keys = [...this.keysOf(table)];
+    const { files } = this.#parts;
+    const most = files === undefined ? keys.length : portsWithin(files);
+    if (keys.length <= most) {
+      this.#beyond = new Set();
+      return keys;
+    }
+    const isHeld = (key: string): boolean => held.has(key) || held.has(`* ${key.split(' ')[1]}`);
+    const sorted = [...keys.filter(isHeld), ...keys.filter((key) => !isHeld(key))];
+    this.#beyond = new Set(sorted.slice(most));
+    return sorted.slice(0, most);
   }
 
   #keyOf({ servicePort, policy }: RouteService): string | undefined {

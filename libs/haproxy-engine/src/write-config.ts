@@ -5,8 +5,12 @@
 import { join } from 'node:path';
 import { EMPTY_TABLE, HOW_TO_REACH, NO_SUCH_APP, type RouteService } from '#libs/routing';
 import { backendRules } from './backend-rules.js';
+import { BODY_LIMIT_LUA } from './body-limit-rules.js';
 import { JSON_ANSWER, messageBody, nameOf, quote } from './config-text.js';
+import { EARLY_ANSWERS, HEAD_LINES_MAX } from './early-answers.js';
+import { fileLines, needsOf } from './file-room.js';
 import { hostRoutes, httpBackendOf, tcpBackendOf, type HostRoute, type Layout } from './layout.js';
+import { logRules, type LogWish } from './log-rules.js';
 import { pinEntries, pinLines } from './pins.js';
 import { LUA_FILE, LUA_TEXT, REPEATED, retryDefaults, SILENCE_MS } from './retry-rules.js';
 import type { Slots } from './slots.js';
@@ -23,6 +27,12 @@ export interface ConfigOptions {
   readonly threads: number;
   /** HAProxy runs scripts. Default false. */
   readonly hasLua?: boolean;
+  /** Scripts see bodies go by. Default false. */
+  readonly countsBodies?: boolean;
+  /** Limit of open files. Undefined: none, or HAProxy is to find out. */
+  readonly files?: number;
+  /** An access log is wanted. Default: none. */
+  readonly log?: LogWish;
   /** Certificates (PEM files and folders of them), and the port they are for. */
   readonly tls?: { readonly port: number; readonly certificates: readonly string[] };
 }
@@ -52,6 +62,7 @@ export function writeConfig(
   const routes = hostRoutes({ ...EMPTY_TABLE, services });
   const text = [
     ...globalLines(options),
+    ...indent(fileLines(options.files, needsOf({ ...EMPTY_TABLE, services }))),
     ...defaultLines(options),
     ...userLists(layout, refused),
     ...mainFrontend(
@@ -81,7 +92,7 @@ export function writeConfig(
     '',
   ].join('\n');
   const files = new Map(writeMaps(services, routes));
-  if (options.hasLua) files.set(LUA_FILE, LUA_TEXT + WAIT_LUA);
+  if (options.hasLua) files.set(LUA_FILE, LUA_TEXT + WAIT_LUA + BODY_LIMIT_LUA);
   return { text, files, sectionAt: (line) => sectionAt(text, line) };
 }
 
@@ -139,25 +150,13 @@ function defaultLines({ folder, hasLua = false }: ConfigOptions): string[] {
     // of those in reserve all, not the first
     '  option allbackups',
     ...indent(retryDefaults(hasLua)),
-    ...PROBLEMS.map(
+    ...EARLY_ANSWERS.map(
       ([status, words]) => `  http-error status ${status} ${JSON_ANSWER} string ${quote(messageBody(words))}`,
     ),
     // of a backend; its words change while HAProxy runs
     `  http-error status 503 ${JSON_ANSWER} hdr retry-after 5 lf-string %[be_name,map(${quote(join(folder, 'reasons.map'))})]`,
   ];
 }
-
-/** As the built-in engine has it. */
-const HEAD_LINES_MAX = 256;
-
-/** Answers of HAProxy's own before it knows whom a request is for. */
-const PROBLEMS: readonly (readonly [status: number, words: string])[] = [
-  [
-    400,
-    `the request is not valid HTTP, or its head is longer than 15 KiB or ${HEAD_LINES_MAX} lines, which is all that the HAProxy engine takes`,
-  ],
-  [408, 'the request came too slowly'],
-];
 
 function userLists({ backends }: Layout, refused: ReadonlySet<string>): string[] {
   return backends.flatMap(({ name, mode, service }) => {
@@ -221,6 +220,7 @@ function mainFrontend(
 ): string[] {
   const { bind, port, tls, folder, appPaths } = options;
   const map = (name: string): string => join(folder, `${name}.map`);
+  const log = logRules(options.log, 'http');
   const plain = plainHosts(routes);
   // what no route needs is not asked for each request
   const lookups = KINDS.flatMap((kind) => {
@@ -242,7 +242,9 @@ function mainFrontend(
         ]
       : []),
     ...indent([
+      ...log.early,
       ...forwardedRules({ address: bind, tls: tls !== undefined, ...(tls ? {} : { port }) }),
+      ...log.late,
       ...quickRules(routes, plain, map),
       'http-request set-var(txn.path) path',
       'http-request set-var(txn.host) req.hdr(host),field(1,:),lower',
@@ -386,10 +388,14 @@ function portFrontend(port: number, service: RouteService, options: ConfigOption
   const lines = [`frontend port:${port}`, `  bind ${bindAddress(address, port)}${accept}`];
   // a PROXY header says which port its client came to
   const listener = { address, tls: false, ...(accept === '' ? { port } : {}) };
-  if (service.mode === 'tcp') return [...lines, '  mode tcp', `  default_backend ${tcpBackendOf(service)}`];
+  const log = logRules(options.log, service.mode);
+  if (service.mode === 'tcp')
+    return [...lines, ...indent(['mode tcp', ...log.early, `default_backend ${tcpBackendOf(service)}`])];
   const pins = pinLines([service], join(options.folder, 'pins.map'), service.mode === 'http' ? [] : ['HTTP']);
   const rules = [
+    ...log.early,
     ...forwardedRules(listener),
+    ...log.late,
     ...(pins.length > 0 ? [`http-request set-var(txn.to) str(${quote(httpBackendOf(service))})`] : []),
     ...pins,
   ];

@@ -43,6 +43,8 @@ export {
   NO_SUCH_APP,
   NOT_FROM_THIS_ADDRESS,
   NOT_FROM_THIS_ORIGIN,
+  silentFor,
+  tooLong,
 } from './refusals.js';
 export { shortHash, stickyCookieName } from './sticky-name.js';
 export { BUDGET_PERCENT, RetryBudget } from './retry-budget.js';

@@ -17,3 +17,11 @@ export const ASKS_FOR_PASSWORD = 'this app asks for a name and a password';
 /** To the preflight of an origin that the app's labels do not name. */
 export const NOT_FROM_THIS_ORIGIN =
   'pages of this origin may not ask this app; its label longrun.io/cors-origins says which may';
+
+/** 413. `limit`: bytes. */
+export const tooLong = (limit: number): string =>
+  `the body is longer than the ${limit} bytes that this app takes (its label longrun.io/body-limit)`;
+
+/** 504. `silenceMs`: that a target may be silent. */
+export const silentFor = (appId: string, silenceMs: number): string =>
+  `app ${appId} did not answer within ${silenceMs / 1_000} s`;

@@ -1,9 +1,7 @@
 // Counts a body whose length is not known in advance (chunked, HTTP/2): beyond the service's limit the request ends with 413.
 import type { Readable } from 'node:stream';
+import { tooLong } from '#libs/routing';
 import type { AdmittedRequest } from './admit.js';
-
-export const tooLong = (limit: number): string =>
-  `the body is longer than the ${limit} bytes that this app takes (its label longrun.io/body-limit)`;
 
 /** Calls back at most once. The body is not read by this: counting begins when somebody else reads it. */
 export function limitBody(

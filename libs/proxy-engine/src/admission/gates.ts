@@ -1,10 +1,15 @@
 // What stands between a request and the targets of its service, by the service's labels: who may ask, how often, with which password,
 // how much. Rules come with the table; what is counted and remembered here outlives tables.
-import { ASKS_FOR_PASSWORD, NOT_FROM_THIS_ADDRESS, type RoutePolicy, type RouteService } from '#libs/routing';
+import {
+  ASKS_FOR_PASSWORD,
+  NOT_FROM_THIS_ADDRESS,
+  tooLong,
+  type RoutePolicy,
+  type RouteService,
+} from '#libs/routing';
 import { SystemClock, type Clock } from '#libs/time';
 import { clientKeyOf, mayAsk } from './addresses.js';
 import { PasswordBook } from './basic-auth.js';
-import { tooLong } from './body-limit.js';
 import { answerPreflight, corsEdits, corsHeaders } from './cors.js';
 import { redirectTo, type OwnAnswer } from './own-answer.js';
 import { RateLimiter } from './rate-limiter.js';

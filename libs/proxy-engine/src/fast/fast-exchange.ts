@@ -6,7 +6,7 @@ import { METHODS } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { readResponseHead, type AnswerTo, type RequestHead, type ResponseHead } from '#libs/http-wire';
 import type { TaskId } from '#libs/model';
-import type { RouteTarget } from '#libs/routing';
+import { silentFor, type RouteTarget } from '#libs/routing';
 import type { AdmittedRequest, OwnAnswer } from '../admission/admit.js';
 import { stickyCookie } from '../admission/sticky-cookie.js';
 import { askedPath } from '../admission/request-facts.js';
@@ -236,7 +236,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
     else if (this.#answer) this.#tear(isHeldUp ? 'client' : 'silence');
     else if (waitsForClient)
       this.#own(408, `the body of the request stopped for ${this.#silenceMs / 1000} s`, undefined);
-    else this.#own(504, `${this.#app} did not answer within ${this.#silenceMs / 1000} s`, 'failed');
+    else this.#own(504, silentFor(this.#route.service.appId, this.#silenceMs), 'failed');
   }
 
   // --- choosing a target

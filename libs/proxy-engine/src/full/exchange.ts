@@ -5,7 +5,7 @@
 import { METHODS } from 'node:http';
 import type { Transform, Writable } from 'node:stream';
 import type { TaskId } from '#libs/model';
-import type { RouteService, RouteTarget } from '#libs/routing';
+import { silentFor, type RouteService, type RouteTarget } from '#libs/routing';
 import type { Clock } from '#libs/time';
 import type { AdmittedRequest, OwnAnswer } from '../admission/admit.js';
 import { stickyCookie } from '../admission/sticky-cookie.js';
@@ -306,8 +306,7 @@ export class Exchange {
 
   #giveUp(call: UpstreamCall, error: Error): void {
     const silenceMs = this.#service.policy?.timeouts?.silenceMs ?? this.#parts.silenceMs;
-    if (call.timedOut)
-      return this.#answerOwn(504, `${this.#app} did not answer within ${silenceMs / 1000} s`);
+    if (call.timedOut) return this.#answerOwn(504, silentFor(this.#service.appId, silenceMs));
     if (error instanceof InvalidAnswer)
       return this.#answerOwn(502, `${this.#app} gave an answer that is not valid HTTP (${error.message})`);
     const code = 'code' in error ? String(error.code) : error.message;

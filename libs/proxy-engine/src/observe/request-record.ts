@@ -19,8 +19,8 @@ export type ClosedBy = 'client' | 'target' | 'drain' | 'silence' | 'no-target' |
 export type AbortedBy = Extract<ClosedBy, 'client' | 'target' | 'silence' | 'drain'>;
 
 export interface RequestRecord {
-  /** Which way it went; `own`: no target was asked. */
-  readonly path: 'fast' | 'full' | 'h2' | 'websocket' | 'tcp' | 'own';
+  /** Which way it went; `own`: no target was asked; `haproxy`: by HAProxy as the engine, over HTTP/1. */
+  readonly path: 'fast' | 'full' | 'h2' | 'websocket' | 'tcp' | 'own' | 'haproxy';
   readonly service: RouteService | undefined;
   /** The last one asked. */
   readonly target: RouteTarget | undefined;

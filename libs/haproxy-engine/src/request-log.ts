@@ -1,0 +1,196 @@
+// What HAProxy tells of each request, as the access log has it. It knows workers, backends and places; which app and task these stand for
+// is known here, also of those that have left since.
+import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
+import { nameOf, serviceNameOf } from './config-text.js';
+import { LineReceiver } from './line-receiver.js';
+import { everyOf, logLineOf, logPipeIn, type LogLine, type LogWish } from './log-rules.js';
+
+/** One request or connection that has ended; fields that HAProxy cannot know are not there. */
+export interface EndedRequest {
+  /** `own`: no target was asked; `haproxy`: over HTTP/1. */
+  readonly path: 'haproxy' | 'h2' | 'websocket' | 'tcp' | 'own';
+  readonly service: RouteService | undefined;
+  readonly target: RouteTarget | undefined;
+  /** Empty of a head that could not be read. */
+  readonly method: string;
+  readonly host: string | undefined;
+  /** As the client asked for it, without query; cut after 2,048 bytes. */
+  readonly urlPath: string;
+  readonly clientAddress: string;
+  readonly requestId: string;
+  /** 0: none, or TCP. */
+  readonly status: number;
+  /** From the end of the request's head to the end of the answer, in whole ms. */
+  readonly durationMs: number;
+  readonly retries: number;
+  /** To the client, heads included. */
+  readonly bytesOut: number;
+  /** Of WebSockets and TCP, heads included. */
+  readonly bytesIn?: number;
+  /** Not there when both sides ended in order. */
+  readonly closedBy?: 'client' | 'target' | 'drain' | 'silence' | 'no-target' | 'forbidden';
+  readonly abortedBy?: 'client' | 'target' | 'silence' | 'drain';
+}
+
+export interface RequestLogParts {
+  /** Of HAProxy. */
+  readonly folder: string;
+  /** Of the requests that did not fail; 0 to 1. */
+  readonly share: number;
+  /** `taken`: which share of such requests was told at all, above 0 and up to 1. */
+  readonly onEnded: (request: EndedRequest, taken: number) => void;
+  /** Whose place it is, or was. */
+  readonly taskAt: (worker: number, backend: string, server: string) => string | undefined;
+}
+
+/** Of services and targets that left, so many are remembered. */
+const LEFT_MAX = 10_000;
+
+export class RequestLog {
+  readonly path: string;
+  /** The HAProxy that runs has the pipe. Set when one of an earlier run, which may have had no log, is taken over. */
+  isPossible = true;
+  readonly #wish: LogWish;
+  readonly #parts: RequestLogParts;
+  readonly #receiver: LineReceiver;
+  #services: ReadonlyMap<string, RouteService> = new Map();
+  #targets: ReadonlyMap<string, RouteTarget> = new Map();
+  #problem: string | undefined;
+
+  constructor(parts: RequestLogParts) {
+    this.#parts = parts;
+    this.#wish = { every: everyOf(parts.share) };
+    this.path = logPipeIn(parts.folder);
+    this.#receiver = new LineReceiver(this.path, (line) => this.#take(line));
+  }
+
+  /** What HAProxy is to tell; undefined: nothing, for it could not. */
+  get wish(): LogWish | undefined {
+    return this.isPossible && this.fd !== undefined ? this.#wish : undefined;
+  }
+
+  /** Which a HAProxy that is started has to get as file LOG_FD. */
+  get fd(): number | undefined {
+    return this.#receiver.fd;
+  }
+
+  /** Never rejects: a proxy without an access log is better than none. */
+  async start(): Promise<void> {
+    try {
+      await this.#receiver.start();
+    } catch (error) {
+      this.#problem = `the access log gets nothing, for there is no pipe ${this.path}: ${error instanceof Error ? error.message : String(error)}; start the proxy anew`;
+    }
+  }
+
+  /** As soon as it is known whose the places are. */
+  read(): void {
+    this.#receiver.read();
+  }
+
+  stop(): Promise<void> {
+    return this.#receiver.stop();
+  }
+
+  warnings(): string[] {
+    if (this.#problem !== undefined) return [this.#problem];
+    return this.isPossible
+      ? []
+      : [
+          'the access log gets nothing, for HAProxy was started by an earlier run without one; stop the proxy in order (SIGTERM) and start it again',
+        ];
+  }
+
+  swap({ services }: RouteTable): void {
+    this.#services = newest(
+      this.#services,
+      services.map((service) => [nameOf(service), service]),
+    );
+    this.#targets = newest(
+      this.#targets,
+      services.flatMap(({ targets }) => targets.map((target) => [target.taskId, target] as const)),
+    );
+  }
+
+  #take(text: string): void {
+    const line = logLineOf(text, this.#wish);
+    if (!line) return;
+    const task =
+      line.server === undefined ? undefined : this.#parts.taskAt(line.worker, line.backend, line.server);
+    const request = endedOf(
+      line,
+      this.#services.get(serviceNameOf(line.backend)),
+      task === undefined ? undefined : this.#targets.get(task),
+    );
+    const { every = 1 } = this.#wish;
+    if (request) this.#parts.onEnded(request, line.isFailure ? 1 : 1 / every);
+  }
+}
+
+/** What is now, behind what was and is not any more. */
+function newest<T>(
+  known: ReadonlyMap<string, T>,
+  now: readonly (readonly [string, T])[],
+): ReadonlyMap<string, T> {
+  const current = new Map(now);
+  const left = [...known].filter(([key]) => !current.has(key)).slice(-LEFT_MAX);
+  return new Map([...left, ...current]);
+}
+
+/** Undefined: it broke in the middle of its head, and is no request. */
+export function endedOf(
+  line: LogLine,
+  service: RouteService | undefined,
+  target: RouteTarget | undefined,
+): EndedRequest | undefined {
+  const isTcp = line.method === '' && (service?.mode === 'tcp' || line.backend.endsWith(':tcp'));
+  if (!isTcp && line.method === '' && line.end.startsWith('C')) return undefined;
+  const path = pathOf(line, isTcp);
+  const isTunnel = path === 'tcp' || path === 'websocket';
+  const ending = isTunnel ? closedBy(line) : abortedBy(line);
+  return {
+    path,
+    service,
+    target,
+    method: line.method,
+    host: line.host,
+    urlPath: line.path,
+    clientAddress: line.client,
+    requestId: line.id,
+    status: isTcp ? 0 : line.status,
+    durationMs: line.ms,
+    retries: line.retries,
+    bytesOut: line.bytesOut,
+    ...(isTunnel ? { bytesIn: line.bytesIn } : {}),
+    ...ending,
+  };
+}
+
+function pathOf({ server, status, httpMajor }: LogLine, isTcp: boolean): EndedRequest['path'] {
+  if (isTcp) return 'tcp';
+  if (server === undefined) return 'own';
+  if (status === 101) return 'websocket';
+  return httpMajor === 2 ? 'h2' : 'haproxy';
+}
+
+/** By HAProxy's termination state: who ended it, and when (its configuration manual, 8.5). */
+function closedBy({ end, server }: LogLine): Pick<EndedRequest, 'closedBy'> {
+  const [who = '-', when = '-'] = end;
+  if (who === '-') return {};
+  if (who === 'P') return { closedBy: 'forbidden' };
+  if (who === 'C') return { closedBy: 'client' };
+  if (server === undefined || when !== 'D') return { closedBy: 'no-target' };
+  if ('KDUA'.includes(who)) return { closedBy: 'drain' };
+  return { closedBy: who === 'S' ? 'target' : 'silence' };
+}
+
+function abortedBy({ end, server }: LogLine): Pick<EndedRequest, 'abortedBy'> {
+  const [who = '-', when = '-'] = end;
+  // a head that came too slowly is answered
+  if (who === 'C' || (who === 'c' && when !== 'R')) return { abortedBy: 'client' };
+  // before the answer it is an answer of HAProxy's own
+  if (server === undefined || (when !== 'D' && when !== 'L')) return {};
+  if ('KDUA'.includes(who)) return { abortedBy: 'drain' };
+  if (who === 's') return { abortedBy: 'silence' };
+  return 'SPRI'.includes(who) ? { abortedBy: 'target' } : {};
+}
