@@ -97,6 +97,8 @@ export class ProxyEngine {
   readonly #wrongHeaders: WrongHeaders;
   readonly #main: Server;
   #stopListening: (() => void) | undefined;
+  /** Of connections to the main port, where they need not be asked for it. */
+  #mainPort: Pick<Origin, 'localPort'> | undefined;
   readonly #tls: TlsFront | undefined;
   /** For redirects; once both are open. */
   #ports: Pick<FindOptions, 'ports'> = {};
@@ -274,7 +276,9 @@ export class ProxyEngine {
         // an accept that failed (no file descriptor left): the connection waits or is lost, the listener goes on
         this.#main.on('error', () => undefined);
         const address = this.#main.address();
-        resolve(typeof address === 'object' && address !== null ? address.port : port);
+        const localPort = typeof address === 'object' && address !== null ? address.port : port;
+        this.#mainPort = { localPort };
+        resolve(localPort);
       });
     });
   }
@@ -283,7 +287,7 @@ export class ProxyEngine {
   #accept(socket: Socket): void {
     if (!this.#gate.enter(socket)) this.#refuse(socket, 503, 'the proxy has no room for another connection');
     else if (!this.#enterAs(socket)) this.#refuse(socket, 429, 'too many connections from this address');
-    else this.#http(socket, originOf(socket));
+    else this.#http(socket, originOf(socket, this.#mainPort));
   }
 
   /** Nothing is read of it: whatever it asks, this is the answer. */

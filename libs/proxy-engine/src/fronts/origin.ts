@@ -13,17 +13,19 @@ export interface Origin {
   /** The service port it came in on; absent: a main port. */
   readonly servicePort?: number;
   /** Both ends of the client's connection, for targets that want a PROXY header. Absent: not known. */
-  readonly endpoints?: Endpoints;
+  readonly endpoints?: Endpoints | undefined;
 }
 
-export function originOf(socket: Socket, more: Partial<Origin> = {}): Origin {
-  const endpoints = more.endpoints ?? endpointsOf(socket);
+/** What `more` says need not be asked of the system, and both ends are asked for only by who wants them: each answer is a system call. */
+export function originOf(socket: Socket, { endpoints: told, ...more }: Partial<Origin> = {}): Origin {
   return {
-    clientAddress: endpoints?.from.address ?? 'unknown',
-    localPort: endpoints?.to.port ?? 0,
+    clientAddress: told?.from.address ?? plain(socket.remoteAddress ?? 'unknown'),
+    localPort: more.localPort ?? told?.to.port ?? socket.localPort ?? 0,
     secure: false,
     ...more,
-    ...(endpoints ? { endpoints } : {}),
+    get endpoints() {
+      return told ?? endpointsOf(socket);
+    },
   };
 }
 
