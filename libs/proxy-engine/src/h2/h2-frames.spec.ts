@@ -250,6 +250,28 @@ describe('frames of HTTP/2', () => {
     expect(said.length).toBeGreaterThan(0);
     expect(requests.slice(before).every((each) => each === 'GET / ')).toBe(true);
   });
+  // why this is more than it seems: end-later.ts
+  it.each([0, 1])('lives on when clients say GOAWAY %i and go on to ask, again and again', async (code) => {
+    const goodbye = frame(GOAWAY, 0, 0, Buffer.concat([u32(0), u32(code)]));
+    const bytes = Buffer.concat([
+      hello,
+      head(POST, END_HEADERS),
+      goodbye,
+      head(GET, END_HEADERS | END_STREAM, 3),
+    ]);
+    const leave = (): Promise<void> =>
+      new Promise((resolve) => {
+        const socket = connect({ port, host: '127.0.0.1' });
+        socket.on('error', () => undefined).once('close', () => resolve());
+        // what the session says to it, or its end
+        socket.once('data', () => setImmediate(() => socket.destroy()));
+        socket.write(bytes);
+      });
+    for (let round = 0; round < 40; round += 1) await Promise.all(Array.from({ length: 10 }, leave));
+    expect(await say('status 200', hello, head(GET))).toContain('status 200');
+    await until('nothing in flight', () => engine.inFlight().size === 0);
+  });
+
   it('breaks a body that is longer than its content-length', async () => {
     const before = requests.length;
     const fields: Fields = [...POST, ['content-length', '1']];

@@ -20,6 +20,7 @@ import { addForwarded } from '../full/forwarded-headers.js';
 import { forwardUpgrade, type UpgradeAsk } from '../full/upgrade.js';
 import { tellOwn } from '../observe/own-record.js';
 import { AbuseGuard } from './abuse-guard.js';
+import { endLater, isLeaving } from './end-later.js';
 import { StreamClient } from './stream-client.js';
 import { handshakeHeaders, StreamUpgradeClient } from './stream-upgrade.js';
 import { factsOfStream, readStreamHead, type StreamHead } from './stream-head.js';
@@ -63,6 +64,8 @@ interface Served {
   readonly guard: AbuseGuard;
   streams: number;
   idle: Timer | undefined;
+  /** It is about to be destroyed, and nothing more of it is served. */
+  condemned: boolean;
   /** Runs between the two words of goodbye. */
   leaving: Timer | undefined;
 }
@@ -84,13 +87,14 @@ export class H2Front {
   take(client: Duplex, origin: Origin, first?: Buffer): void {
     client.on('error', () => client.destroy());
     if (first && first.length > 0) client.unshift(first);
-    const session = performServerHandshake(client, OPTIONS);
+    const session = endLater(performServerHandshake(client, OPTIONS));
     const served: Served = {
       session,
       origin,
       guard: new AbuseGuard(this.#parts.clock),
       streams: 0,
       idle: undefined,
+      condemned: false,
       leaving: undefined,
     };
     this.#sessions.add(served);
@@ -128,7 +132,7 @@ export class H2Front {
     let closed = 0;
     for (const { session, streams } of this.#sessions) {
       if (closed === most) break;
-      if (streams > 0 || session.closed || session.destroyed) continue;
+      if (streams > 0 || isLeaving(session)) continue;
       session.close();
       closed += 1;
     }
@@ -150,6 +154,7 @@ export class H2Front {
     stream.on('error', () => undefined);
     // reset together with its head: its close has been told already, its error comes yet
     if (stream.destroyed) return this.#count(served, 'reset');
+    if (served.condemned) return;
     served.streams += 1;
     served.idle?.cancel();
     stream.once('close', () => {
@@ -218,7 +223,8 @@ export class H2Front {
 
   #count(served: Served, kind: 'reset' | 'ping' | 'settings'): void {
     const { session, guard } = served;
-    if (session.destroyed || !guard.isTooMuch(kind)) return;
+    if (session.destroyed || served.condemned || !guard.isTooMuch(kind)) return;
+    served.condemned = true;
     session.destroy(new Error(`too many frames of kind ${kind}`), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
@@ -235,7 +241,7 @@ export class H2Front {
    */
   #leave(served: Served): void {
     const { session } = served;
-    if (session.destroyed || session.closed || served.leaving) return;
+    if (isLeaving(session) || served.leaving) return;
     session.goaway(constants.NGHTTP2_NO_ERROR, ANY_STREAM);
     served.leaving = this.#parts.clock.after(this.#noticeMs, () => {
       served.leaving = undefined;

@@ -181,6 +181,46 @@ describe('targets that speak HTTP/2 (h2c)', () => {
     expect(served).toBeGreaterThan(1);
   });
 
+  it.each([0, 1])('lives on when targets say GOAWAY %i and go on to answer', async (code) => {
+    const frameOf = (type: number, flags: number, id: number, payload: Buffer): Buffer => {
+      const head = Buffer.alloc(9);
+      head.writeUIntBE(payload.length, 0, 3);
+      head[3] = type;
+      head[4] = flags;
+      head.writeUInt32BE(id, 5);
+      return Buffer.concat([head, payload]);
+    };
+    const [DATA, HEADERS, SETTINGS, GOAWAY] = [0, 1, 4, 7];
+    const target = await tcpServer((socket) => {
+      socket.on('error', () => undefined).write(frameOf(SETTINGS, 0, 0, Buffer.alloc(0)));
+      let heard = Buffer.alloc(0);
+      let at = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'.length;
+      socket.on('data', (bytes: Buffer) => {
+        heard = Buffer.concat([heard, bytes]);
+        while (heard.length >= at + 9 && heard[at + 3] !== HEADERS) at += 9 + heard.readUIntBE(at, 3);
+        if (heard.length < at + 9) return;
+        const last = Buffer.from([0, 0, 0, 1, 0, 0, 0, code]);
+        socket.write(
+          Buffer.concat([
+            frameOf(GOAWAY, 0, 0, last),
+            // `:status: 200`, by its place in HPACK's table
+            frameOf(HEADERS, 4, 1, Buffer.from([0x88])),
+            frameOf(DATA, 1, 1, Buffer.from('bye')),
+          ]),
+        );
+      });
+    });
+    await route({ a: target.port });
+    for (let round = 0; round < 20; round += 1) {
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, () => ask({ port }).catch(() => undefined)),
+      );
+      if (code === 0) for (const each of answers) expect(each).toMatchObject({ status: 200, text: 'bye' });
+    }
+    await until('nothing in flight', () => engine.inFlight().size === 0);
+    await target.close();
+  });
+
   it('repeats a request that a target has refused unseen', async () => {
     let refusals = 0;
     const target = await h2Backend((stream) => {

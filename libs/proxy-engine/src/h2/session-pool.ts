@@ -4,6 +4,7 @@ import { connect, constants, type ClientHttp2Session } from 'node:http2';
 import { connect as connectTcp, type Socket } from 'node:net';
 import type { RouteTable, RouteTarget } from '#libs/routing';
 import type { Clock, Timer } from '#libs/time';
+import { endLater, isLeaving } from './end-later.js';
 
 /** Streams of one session until the target has said how many it allows, and at most. */
 const STREAMS_MAX = 100;
@@ -62,7 +63,7 @@ export class SessionPool {
   swapped(table: RouteTable): void {
     const routed = new Set(table.services.flatMap(({ targets }) => targets.map(addressOf)));
     for (const [address, sessions] of this.#sessions) {
-      if (!routed.has(address)) for (const { session } of sessions) if (!session.closed) session.close();
+      if (!routed.has(address)) for (const { session } of sessions) if (!isLeaving(session)) session.close();
     }
   }
 
@@ -72,13 +73,14 @@ export class SessionPool {
 
   #open(target: RouteTarget, known: Set<PooledSession>, hello: Buffer | undefined): PooledSession {
     const address = addressOf(target);
-    const session = connect(`http://${address}`, {
+    const asked = connect(`http://${address}`, {
       ...(hello ? { createConnection: () => openWith(target, hello) } : {}),
       settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
       maxSessionMemory: 16,
       maxHeaderListPairs: PAIRS_MAX,
       peerMaxConcurrentStreams: STREAMS_MAX,
     });
+    const session = endLater(asked);
     const pooled: PooledSession = {
       session,
       used: false,
@@ -88,12 +90,14 @@ export class SessionPool {
       isPrivate: hello !== undefined,
     };
     known.add(pooled);
+    // each stream that waits for the connect listens
+    session.setMaxListeners(0);
     session.once('connect', () => (pooled.connected = true));
     // its streams hear of it, and they know whether they may be repeated
     session.on('error', () => session.destroy());
     // clean ones end with their last stream by themselves
     session.on('goaway', (code) => {
-      if (code === constants.NGHTTP2_NO_ERROR && !session.closed) session.close();
+      if (code === constants.NGHTTP2_NO_ERROR && !isLeaving(session)) session.close();
     });
     session.once('close', () => {
       pooled.idle?.cancel();
@@ -107,7 +111,7 @@ export class SessionPool {
 function hasRoom({ session, streams, isPrivate }: PooledSession): boolean {
   if (isPrivate) return false;
   const allowed = session.remoteSettings?.maxConcurrentStreams ?? STREAMS_MAX;
-  return !session.closed && !session.destroyed && streams < Math.min(STREAMS_MAX, allowed);
+  return !isLeaving(session) && streams < Math.min(STREAMS_MAX, allowed);
 }
 
 function openWith({ host, port }: RouteTarget, hello: Buffer): Socket {

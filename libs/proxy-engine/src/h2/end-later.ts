@@ -1,0 +1,26 @@
+// Sessions of HTTP/2 end between two reads, never within one. Node tells of frames while nghttp2 is still reading what came with them, and
+// ends a session by itself when the other side says GOAWAY. HEADERS behind it in the same bytes are then written into memory that is gone:
+// 20.20.2 aborts (`malloc(): mismatching next->prev_size`, or at the next garbage collection `current_nghttp2_memory_ == 0`), and any client
+// or target can bring it to that. See also node issue 64850.
+import type { ClientHttp2Session, ServerHttp2Session } from 'node:http2';
+
+const leaving = new WeakSet<object>();
+
+/** Whoever calls `close` or `destroy` of it, Node included: it happens in the next turn. Returns the same session. */
+export function endLater<Session extends ClientHttp2Session | ServerHttp2Session>(session: Session): Session {
+  const close = session.close.bind(session);
+  const destroy = session.destroy.bind(session);
+  session.close = (callback) => {
+    leaving.add(session);
+    setImmediate(() => close(callback));
+  };
+  session.destroy = (error, code) => {
+    leaving.add(session);
+    setImmediate(() => destroy(error, code));
+  };
+  return session;
+}
+
+/** It has ended or is about to: nothing new belongs on it. */
+export const isLeaving = (session: ClientHttp2Session | ServerHttp2Session): boolean =>
+  session.closed || session.destroyed || leaving.has(session);
