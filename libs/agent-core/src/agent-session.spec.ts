@@ -1,6 +1,7 @@
 // The session: order, acknowledgements, fencing, reconnects.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { asInstanceId } from '#libs/model';
+import { HEARTBEAT_MS, PROTOCOL_VERSION } from '#libs/agent-protocol';
+import { asClusterId, asInstanceId } from '#libs/model';
 import { AgentBench, anAssignment, INSTANCE } from './fixtures/agent-bench.js';
 
 let bench: AgentBench;
@@ -100,6 +101,46 @@ describe('assignments', () => {
     await bench.run(10);
     expect(session.open).toBe(false);
     expect(bench.runtime.started).toEqual([]);
+  });
+});
+
+describe('a heartbeat that says when it was sent', () => {
+  it('is answered at once, behind all that is known, and each one tells of the newest', async () => {
+    await bench.start();
+    bench.session.send({
+      ...{ type: 'welcome', protocol: PROTOCOL_VERSION, cluster: asClusterId('cluster-1') },
+      ...{ epoch: 1, at: 5_000 },
+    });
+    bench.session.full([anAssignment()]);
+    await bench.run(10);
+    const [taskId] = bench.runtime.running();
+    if (!taskId) throw new Error('nothing runs');
+    expect(bench.session.of('heartbeat').at(-1)).toEqual({ type: 'heartbeat', heard: 5_000 });
+    const before = bench.session.received.length;
+    bench.runtime.crash(taskId, 3);
+    // its report waits for the end of the turn, for what else changes in it
+    for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
+    expect(bench.session.received).toHaveLength(before);
+    bench.session.send({ type: 'heartbeat', at: 7_000 });
+    await bench.run(0);
+    const said = bench.session.received.slice(before);
+    expect(said.map(({ type }) => type)).toEqual(['statuses', 'heartbeat']);
+    expect(said.at(-1)).toEqual({ type: 'heartbeat', heard: 7_000 });
+    await bench.run(HEARTBEAT_MS);
+    expect(bench.session.of('heartbeat').slice(2)).toEqual([{ type: 'heartbeat', heard: 7_000 }]);
+  });
+
+  it('is not answered before the welcome, for statuses come first, nor one that does not say so', async () => {
+    await bench.start();
+    bench.session.send({ type: 'heartbeat', at: 1_000 });
+    await bench.run(0);
+    expect(bench.session.of('heartbeat')).toEqual([]);
+    bench.session.welcome();
+    await bench.run(10);
+    const before = bench.session.of('heartbeat').length;
+    bench.session.send({ type: 'heartbeat' });
+    await bench.run(0);
+    expect(bench.session.of('heartbeat')).toHaveLength(before);
   });
 });
 

@@ -54,6 +54,8 @@ export class Session {
   #timers: Timer[] = [];
   #inbox: Promise<void> = Promise.resolve();
   #waiting = 0;
+  /** When the control plane said what was heard last, by its clock. */
+  #saidAt: number | undefined;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
@@ -118,8 +120,17 @@ export class Session {
   }
 
   #beat(): void {
-    this.send({ type: 'heartbeat' });
+    this.send({ type: 'heartbeat', ...(this.#saidAt === undefined ? {} : { heard: this.#saidAt }) });
+    this.#timers[1]?.cancel();
     if (this.#end) this.#timers[1] = this.#parts.clock.after(HEARTBEAT_MS, () => this.#beat());
+  }
+
+  /** All that is known here is said first. Before the welcome nobody may be told. */
+  #answer(at: number | undefined): void {
+    if (at === undefined || !this.#welcomed) return;
+    this.#saidAt = at;
+    this.#parts.reporter.flush();
+    this.#beat();
   }
 
   #received(text: string): void {
@@ -138,7 +149,7 @@ export class Session {
   }
 
   async #take(frame: ToAgent): Promise<void> {
-    if (frame.type === 'heartbeat') return;
+    if (frame.type === 'heartbeat') return this.#answer(frame.at);
     if (frame.type === 'refused') {
       const { reason, final, leader } = frame;
       return this.close(`refused: ${reason}`, { final, ...(leader === undefined ? {} : { leader }) });
@@ -179,6 +190,7 @@ export class Session {
     if (!this.#end) return;
     if (verdict.kind === 'refused') return this.close(verdict.reason, { final: verdict.final });
     this.#welcomed = true;
+    this.#saidAt = frame.at;
     this.#parts.opened(this);
     // the first heartbeat comes behind all statuses: it says that there are no more
     this.#parts.reporter.open(

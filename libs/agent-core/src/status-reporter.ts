@@ -34,6 +34,11 @@ export class StatusReporter {
     this.#wakeIn(0);
   }
 
+  /** What is new is sent now; nothing while no session is open. */
+  flush(): void {
+    if (this.#send && this.#sequence > this.#sent) this.#flush(this.#fresh());
+  }
+
   forget(id: InstanceId): void {
     this.#newest.delete(id);
   }
@@ -68,9 +73,13 @@ export class StatusReporter {
     this.#timer?.cancel();
     this.#timer = this.#clock.after(ms, () => {
       this.#timer = null;
-      const fresh = [...this.#newest.values()].filter((each) => each.sequence > this.#sent);
+      const fresh = this.#fresh();
       this.#flush(fresh.length ? fresh : this.unacknowledged());
     });
+  }
+
+  #fresh(): readonly InstanceStatus[] {
+    return [...this.#newest.values()].filter((each) => each.sequence > this.#sent);
   }
 
   /** The map is in the order of sequence, so an acknowledgement never covers what was not sent. */

@@ -25,6 +25,8 @@ export interface Welcome {
   readonly protocol: number;
   readonly cluster: ClusterId;
   readonly epoch: number;
+  /** See Heartbeat. */
+  readonly at?: number;
 }
 /** The session ends after it. `leader`: base URL to dial instead. `final`: do not try again without a change (other cluster, bad protocol, overlapping ports). */
 export interface Refused {
@@ -66,9 +68,17 @@ export interface AgentUpdate {
   readonly agent: AgentInfo;
   readonly diskLow: boolean;
 }
-/** The first one of an agent follows all its statuses, so that the control plane knows when it has been told everything. */
+/**
+ * The first one of an agent follows all its statuses, so that the control plane knows when it has been told everything. One of the control
+ * plane that says when it was sent is answered at once, behind all that the agent knows by then. Either member may be absent, for a process
+ * of an older release neither asks nor answers.
+ */
 export interface Heartbeat {
   readonly type: 'heartbeat';
+  /** From the control plane: epoch ms, its clock. */
+  readonly at?: number;
+  /** From an agent: the newest `at` of this session. However long this frame was on its way, what the agent knew then was said before it. */
+  readonly heard?: number;
 }
 
 /** Logs of a task, read on the agent. Offsets are bytes; a negative `from` counts from the end. */

@@ -2,8 +2,16 @@
 // after 10 s and lost after 30 s; all of that starts anew when a leader takes office. The host brake: when several agents fall
 // silent together, the network is suspected first, and none is declared lost until they return or a person says so.
 import { HEARTBEAT_MS, PROTOCOL_VERSION, SESSION_DEAD_MS, type Hello } from '#libs/agent-protocol';
-import type { AgentId, AgentInfo, AgentLiveness, AgentNode, Cause, ClusterId, PortRange } from '#libs/model';
-import { TOLD_ENOUGH_MS } from '#libs/reconciler';
+import type {
+  AgentId,
+  AgentInfo,
+  AgentLiveness,
+  AgentNode,
+  AppId,
+  Cause,
+  ClusterId,
+  PortRange,
+} from '#libs/model';
 import type { Write } from '#libs/store';
 import type { Clock, Timer } from '#libs/time';
 import type { Alarms } from './alarms.js';
@@ -14,11 +22,6 @@ import type { WorkingSet } from './working-set.js';
 
 export const AGENT_LOST_MS = 30_000;
 const SWEEP_MS = 1_000;
-/**
- * A sweep that is so late: this process, or its host, stood still. That is noticed of any standstill that is longer than both times; a
- * shorter one changes as little as if a task had ended that much later.
- */
-const STOOD_STILL_MS = 500;
 
 export type HelloAnswer =
   | { readonly kind: 'welcome'; readonly cluster: ClusterId; readonly epoch: number }
@@ -30,17 +33,17 @@ export interface AgentRegistryParts {
   readonly log: Log;
   readonly alarms: Alarms;
   readonly cluster: ClusterId;
-  /** All that it had to say is known again, after a time in which it was not. */
-  readonly believedAgain?: (agent: AgentId) => void;
+  /** What they waited for was told: see `awaitWord`. */
+  readonly told?: (apps: ReadonlySet<AppId>) => void;
 }
 
 export class AgentRegistry {
   readonly #parts: AgentRegistryParts;
   readonly #heardAt = new Map<AgentId, number>();
   readonly #toldUntil = new Map<AgentId, number>();
+  readonly #asks = new Map<AgentId, () => void>();
+  readonly #awaiting = new Map<AgentId, Set<AppId>>();
   #officeSince = 0;
-  /** When the next sweep is due. */
-  #sweepAt = Infinity;
   #timer: Timer | null = null;
 
   constructor(parts: AgentRegistryParts) {
@@ -50,13 +53,13 @@ export class AgentRegistry {
   takeOffice(now: number): void {
     this.#heardAt.clear();
     this.#toldUntil.clear();
+    this.#awaiting.clear();
     this.#officeSince = now;
     this.#schedule();
   }
   leaveOffice(): void {
     this.#timer?.cancel();
     this.#timer = null;
-    this.#sweepAt = Infinity;
   }
 
   /** Checks the hello and registers the agent as connected; throws when there is no leader to do it. */
@@ -86,15 +89,32 @@ export class AgentRegistry {
 
   /** Every status that its session brought before this time is stored, and all that it had to say at its beginning was among them. */
   told(id: AgentId, at: number): void {
-    this.#noteStandstill();
-    const before = this.toldUntil(id);
-    this.#toldUntil.set(id, Math.max(at, before));
-    if (at - before > TOLD_ENOUGH_MS) this.#parts.believedAgain?.(id);
+    this.#toldUntil.set(id, Math.max(at, this.toldUntil(id)));
+    const apps = this.#awaiting.get(id);
+    this.#awaiting.delete(id);
+    if (apps) this.#parts.told?.(apps);
   }
-  /** Control plane's clock; 0: not since the beginning of this office, or since this process stood still. */
+  /** Control plane's clock; 0: not since the beginning of this office. */
   toldUntil(id: AgentId): number {
-    this.#noteStandstill();
     return this.#toldUntil.get(id) ?? 0;
+  }
+
+  /** A session of this agent began; `ask` makes it tell all that it knows, and then comes `told` with a time not before the call. */
+  attach(id: AgentId, ask: () => void): void {
+    this.#asks.set(id, ask);
+  }
+  /** The session is over. */
+  detach(id: AgentId, ask: () => void): void {
+    if (this.#asks.get(id) === ask) this.#asks.delete(id);
+  }
+  /** These agents are asked; when the first of them has told what it knows, this app is among those of `told`. */
+  awaitWord(app: AppId, agents: Iterable<AgentId>): void {
+    for (const id of agents) {
+      const apps = this.#awaiting.get(id);
+      this.#awaiting.set(id, (apps ?? new Set()).add(app));
+      // one question at a time: an answer that is too old for this app lets it ask anew
+      if (!apps) this.#asks.get(id)?.();
+    }
   }
 
   update(id: AgentId, info: AgentInfo, diskLow: boolean): Promise<void> {
@@ -129,21 +149,8 @@ export class AgentRegistry {
       .map(({ id, hostname, silentMs }) => ({ id, hostname, silentMs }));
   }
 
-  /**
-   * After a SIGSTOP, or a pause of its machine, timers come before what arrived meanwhile: what agents said before is old by then, however
-   * short ago it seems, and their next heartbeat comes behind what they have to say.
-   */
-  #noteStandstill(): void {
-    const now = this.#parts.clock.now();
-    if (now - this.#sweepAt < STOOD_STILL_MS) return;
-    this.#toldUntil.clear();
-    this.#sweepAt = now;
-  }
-
   #schedule(): void {
     this.#timer?.cancel();
-    this.#noteStandstill();
-    this.#sweepAt = this.#parts.clock.now() + SWEEP_MS;
     this.#timer = this.#parts.clock.after(SWEEP_MS, () => {
       this.#schedule();
       this.#sweep();

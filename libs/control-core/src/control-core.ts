@@ -126,7 +126,7 @@ export class ControlCore {
     this.alarms = new Alarms(lane, log);
     this.agents = new AgentRegistry({
       ...{ lane, clock, log, cluster, alarms: this.alarms },
-      believedAgain: (agent) => this.loop.markAgent(agent),
+      told: (apps) => this.loop.mark(apps),
     });
     this.routes = new RouteFeed({
       cluster,
@@ -164,6 +164,7 @@ export class ControlCore {
       log,
       alarms: this.alarms,
       launchesHeld: () => this.shutdown.isUnderWay,
+      awaitWord: (app, agents) => this.agents.awaitWord(app, agents),
       undo: (failed, workingSet, now) => this.deployments.undoFailed(failed, workingSet, now),
       ...(parts.safetyMs === undefined ? {} : { safetyMs: parts.safetyMs }),
     });

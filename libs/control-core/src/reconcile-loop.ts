@@ -40,6 +40,8 @@ export interface ReconcileLoopParts {
   readonly appsPerPass?: number;
   /** Between two looks at everything; absent: SAFETY_MS. */
   readonly safetyMs?: number;
+  /** This app waits for what these agents know now; it is marked when one of them has told it. Absent: nobody has to be asked. */
+  readonly awaitWord?: (app: AppId, agents: ReadonlySet<AgentId>) => void;
   /** While true nothing is launched (`longrun up` is ending). */
   readonly launchesHeld: () => boolean;
   /** Ends a failed deployment and takes it back; null when that cannot be. */
@@ -264,6 +266,8 @@ export class ReconcileLoop {
       if (waiting) this.#waiting.set(app, waiting);
       else this.#waiting.delete(app);
       this.offers.note(app, waiting, now);
+      const awaited = pass.awaited.get(app);
+      if (awaited) this.#parts.awaitWord?.(app, awaited);
       this.#tellAlarms(pass, app, now);
     }
   }

@@ -155,6 +155,7 @@ export class ScriptedAgent {
     const hello = { type: 'hello', protocol: 1, cluster: null, run: 1, epoch: 0, agent: this.info } as const;
     const answer = await core.agents.hello(hello);
     if (answer.kind === 'refused') throw new Error(answer.reason);
+    core.agents.attach(this.info.id, () => this.beat());
     core.assignments.attach(this.info.id, core.state, (frame) => this.#take(frame));
     await this.cluster.settle();
   }

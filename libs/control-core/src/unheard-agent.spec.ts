@@ -85,9 +85,11 @@ describe('a new release whose agent is not heard', () => {
   // timers come before what arrived meanwhile, so the first thing that it does is to look at its rows
   it.each([1_500, 2_500, 3_900])('does not get older while the leader stands still for %s ms', async (ms) => {
     const cluster = await nearlyServed();
+    cluster.agent.silent = true;
     cluster.clock.standStill(ms);
     await cluster.settle();
     expect(commands(cluster)).toEqual(['new', 'old']);
+    cluster.agent.silent = false;
     const died = running(cluster).find((each) => cluster.core.state.versionOf(each).spec.cmd === 'new');
     if (!died) throw new Error('no new instance');
     await cluster.agent.crash(died.id);
@@ -95,11 +97,63 @@ describe('a new release whose agent is not heard', () => {
     expect(commands(cluster)).toContain('old');
   });
 
-  it('goes on with the first heartbeat after such a standstill', async () => {
+  it('goes on with the first answer after such a standstill', async () => {
     const cluster = await nearlyServed();
+    cluster.agent.silent = true;
     cluster.clock.standStill(3_500);
     await cluster.settle();
+    expect(commands(cluster)).toEqual(['new', 'old']);
+    cluster.agent.silent = false;
     cluster.agent.beat();
+    await cluster.settle();
+    expect(commands(cluster)).toEqual(['new']);
+  });
+
+  // a stall between this agent and the leader, shorter than any silence that anybody notices
+  it.each([500, 1_500, 3_000])('does not get older by %s ms of which nothing was heard', async (ms) => {
+    const cluster = await nearlyServed();
+    cluster.agent.silent = true;
+    await cluster.advance(ms);
+    expect(commands(cluster)).toEqual(['new', 'old']);
+    const died = running(cluster).find((each) => cluster.core.state.versionOf(each).spec.cmd === 'new');
+    if (!died) throw new Error('no new instance');
+    cluster.agent.silent = false;
+    await cluster.agent.crash(died.id);
+    await cluster.advance(3_000);
+    expect(commands(cluster)).toContain('old');
+  });
+
+  it('is asked for once it has served for long enough, so that no heartbeat has to be waited for', async () => {
+    const cluster = await nearlyServed();
+    const asked: number[] = [];
+    cluster.core.agents.attach(cluster.agent.info.id, () => {
+      asked.push(cluster.clock.now());
+      cluster.agent.beat();
+    });
+    for (let passed = 0; passed < 500; passed += 50) {
+      cluster.clock.advance(50);
+      await cluster.settle();
+    }
+    expect(commands(cluster)).toEqual(['new']);
+    expect(asked).toHaveLength(1);
+  });
+
+  it('is asked one question at a time, and again when what it answers is too old', async () => {
+    const cluster = await nearlyServed();
+    const { id } = cluster.agent.info;
+    let asked = 0;
+    cluster.core.agents.attach(id, () => (asked += 1));
+    cluster.agent.silent = true;
+    const before = cluster.clock.now();
+    await cluster.advance(2_000);
+    cluster.core.loop.markAll();
+    await cluster.settle();
+    expect(asked).toBe(1);
+    cluster.core.agents.told(id, before + 1);
+    await cluster.settle();
+    expect(asked).toBe(2);
+    expect(commands(cluster)).toEqual(['new', 'old']);
+    cluster.core.agents.told(id, cluster.clock.now());
     await cluster.settle();
     expect(commands(cluster)).toEqual(['new']);
   });

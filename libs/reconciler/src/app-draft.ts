@@ -1,7 +1,7 @@
 // The working rows of one app inside a pass. Rules read and write it one after the other, so that later decisions build on
 // earlier ones; the snapshot stays as it was, and a draft that breaks an invariant is thrown away whole.
 import { newInstanceId } from '#libs/model';
-import type { App, AppId, AppVersion, Cause, Instance, InstanceId } from '#libs/model';
+import type { AgentId, App, AppId, AppVersion, Cause, Instance, InstanceId } from '#libs/model';
 import type { AgentExplanation } from '#libs/placement';
 import type { Write } from '#libs/store';
 import type { Ids } from '#libs/time';
@@ -30,6 +30,8 @@ export class AppDraft {
   /** Of instances that found no place. */
   unplaced: { count: number; perAgent: readonly AgentExplanation[] } | null = null;
   wakeAt: number | null = null;
+  /** Agents whose word of now is waited for. */
+  readonly awaited = new Set<AgentId>();
   readonly #instances: Map<InstanceId, Instance>;
   /** Healthy and routed ones; null = not counted since the last change. Counting anew for each of many stops would be quadratic. */
   #available: Set<InstanceId> | null = null;

@@ -10,7 +10,7 @@ import type { AppDraft } from './app-draft.js';
 import type { AppWork } from './app-work.js';
 import { classify, isAvailable, isOutdated } from './classify.js';
 import type { AppSituation } from './classify.js';
-import { isSettled, settledAt } from './settled.js';
+import { awaitedOf, isSettled, settledAt } from './settled.js';
 import { isHeldByTraffic } from './traffic-share.js';
 import { vacanciesOf } from './vacancies.js';
 
@@ -98,8 +98,12 @@ function replace(draft: AppDraft, deployment: Deployment): void {
   const situation = draft.situation();
   const { spec } = draft.app.current;
   const { old, held, fresh, window } = replacementOf(situation);
-  for (const each of fresh)
-    if (isAvailable(each, situation)) draft.wake(laterThan(settledAt(each, situation), situation));
+  for (const each of fresh) {
+    if (!isAvailable(each, situation)) continue;
+    draft.wake(laterThan(settledAt(each, situation), situation));
+    const awaited = awaitedOf(each, situation);
+    if (awaited !== undefined) draft.awaited.add(awaited);
+  }
   const unhealthyFirst = old
     .filter(({ id }) => !held.has(id))
     .sort(

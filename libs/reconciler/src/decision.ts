@@ -1,7 +1,7 @@
 // What a reconcile pass answers: decisions as data, each with its reason and the rows that carry it out.
 // Rows are whole and already build on each other: of several writes to one row in a pass the last one is the state.
 // A written row's revision is the snapshot's plus one, however many decisions touched it in this pass.
-import type { AppChange, AppId, Cause, DeploymentId, InstanceId } from '#libs/model';
+import type { AgentId, AppChange, AppId, Cause, DeploymentId, InstanceId } from '#libs/model';
 import type { AgentExplanation } from '#libs/placement';
 import type { Write } from '#libs/store';
 
@@ -66,6 +66,8 @@ export interface ReconcileResult {
   readonly wakeups: ReadonlyMap<AppId, number | null>;
   /** Apps with instances that fit on no agent. Make them dirty when an agent changes or an instance ends. */
   readonly waiting: ReadonlyMap<AppId, WaitingExplanation>;
+  /** Apps that wait for what these agents know by now: ask them, and make the app dirty when one has told all. */
+  readonly awaited: ReadonlyMap<AppId, ReadonlySet<AgentId>>;
   readonly alarms: readonly Alarm[];
   readonly violations: readonly Violation[];
 }

@@ -17,7 +17,6 @@ export type {
   WaitingExplanation,
 } from './decision.js';
 export { reconcile } from './reconcile.js';
-export { TOLD_ENOUGH_MS } from './settled.js';
 export { checksMs, computedDeadlineMs, wantedDeadlineMs } from './deadline.js';
 export { outlookOf } from './outlook.js';
 export type { Outlook } from './outlook.js';

@@ -1,7 +1,7 @@
 // One pass over the dirty apps: from one view of the cluster to the decisions that bring what is closer to what is wanted.
 // Pure: same input, same answer. Costs what is dirty, not what exists. Whoever calls commits all decisions in one transaction
 // and calls again when something changed or `wakeAt` has come.
-import type { AppId, Deployment, DeploymentId, Instance, InstanceId } from '#libs/model';
+import type { AgentId, AppId, Deployment, DeploymentId, Instance, InstanceId } from '#libs/model';
 import { lockedApps } from '#libs/planner';
 import type { Ids } from '#libs/time';
 import { AppDraft } from './app-draft.js';
@@ -36,6 +36,7 @@ class Pass {
   readonly #decisions: Decision[] = [];
   readonly #wakeups = new Map<AppId, number | null>();
   readonly #waiting = new Map<AppId, WaitingExplanation>();
+  readonly #awaited = new Map<AppId, ReadonlySet<AgentId>>();
   readonly #alarms: Alarm[] = [];
   readonly #violations: Violation[] = [];
   readonly #rows: PassRows = { claims: new Map(), rowOf: (id) => this.#rowOf(id) };
@@ -64,6 +65,7 @@ class Pass {
       wakeAt: Number.isFinite(wakeAt) ? wakeAt : null,
       wakeups: this.#wakeups,
       waiting: this.#waiting,
+      awaited: this.#awaited,
       alarms: this.#alarms,
       violations: this.#violations,
     };
@@ -86,6 +88,7 @@ class Pass {
     this.#decisions.push(...draft.decisions);
     this.#alarms.push(...draft.alarms);
     this.#wake(id, draft.wakeAt);
+    if (draft.awaited.size) this.#awaited.set(id, draft.awaited);
     if (draft.unplaced) {
       this.#waiting.set(id, { instances: draft.unplaced.count, perAgent: draft.unplaced.perAgent });
     }

@@ -2,7 +2,7 @@
 // first check and then fails would otherwise take the old one down in the seconds between (promise 4).
 import { currentStatus, hasRoutablePorts, MIN_READY_LABEL } from '#libs/lifecycle';
 import { SETTING_RANGES } from '#libs/model';
-import type { App, Instance } from '#libs/model';
+import type { AgentId, App, Instance } from '#libs/model';
 import { acceptHoldUntil, isAvailable } from './classify.js';
 import type { AppSituation } from './classify.js';
 import type { ClusterSnapshot, ReconcileSettings } from './snapshot.js';
@@ -28,13 +28,22 @@ export const isSettled = (instance: Instance, situation: AppSituation): boolean 
   situation.now >= settledAt(instance, situation) &&
   isToldOf(instance, situation);
 
+/** The agent that has only to say that nothing happened for an available instance to be settled. */
+export const awaitedOf = (instance: Instance, situation: AppSituation): AgentId | undefined =>
+  situation.now >= settledAt(instance, situation) && !isToldOf(instance, situation)
+    ? instance.agentId
+    : undefined;
+
 /**
- * Its row is as true as can be. That of a leader who just took office, or stood still for a while, is not: the task may have ended since,
- * and would seem to have served ever longer. Where serving for a while is not asked for, the row as it is has to do.
+ * It had served for long enough when its agent last told all that it knew, and that was not long ago. A row by itself is not enough: the
+ * task may have ended since, while a leader took office or stood still or a frame was on its way, and would seem to have served ever longer.
+ * Where serving for a while is not asked for, the row as it is has to do.
  */
-function isToldOf({ agentId }: Instance, { app, settings, toldUntil, now }: AppSituation): boolean {
-  if (!toldUntil || agentId === undefined || minReadyMsOf(app, settings) === 0) return true;
-  return now - toldUntil(agentId) <= TOLD_ENOUGH_MS;
+function isToldOf(instance: Instance, situation: AppSituation): boolean {
+  const { app, settings, toldUntil, now } = situation;
+  if (!toldUntil || instance.agentId === undefined || minReadyMsOf(app, settings) === 0) return true;
+  const until = toldUntil(instance.agentId);
+  return until >= settledAt(instance, situation) && now - until <= TOLD_ENOUGH_MS;
 }
 
 /** When an available instance is settled if nothing interrupts it; in the past: it is. Rows of older releases count as settled. */

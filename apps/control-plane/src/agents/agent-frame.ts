@@ -133,6 +133,6 @@ const FRAMES: Readonly<Record<string, Check>> = {
   statuses: shape({ items: listOf(status) }),
   'agent-update': shape({ agent: agentInfo, diskLow: isFlag }),
   'assignments-ack': shape({ number: isCount }),
-  heartbeat: () => true,
+  heartbeat: shape({ heard: optional(isTime) }),
   'log-chunk': shape({ request: isText, text: isText, end: isFlag, error: optional(isText) }),
 };

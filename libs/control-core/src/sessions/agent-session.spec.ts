@@ -251,6 +251,45 @@ describe('what an agent says', () => {
     expect(link.frames.filter(({ type }) => type === 'statuses-ack')).toHaveLength(64);
   });
 
+  it('is known up to the time at which what it answers was sent, however late that comes', async () => {
+    const { link, session } = await welcomed();
+    const toldUntil = (): number => cluster.core.agents.toldUntil(AGENT);
+    const [welcome] = link.frames;
+    const at = welcome?.type === 'welcome' ? welcome.at : undefined;
+    expect(at).toBe(cluster.clock.now());
+    cluster.clock.advance(2_000);
+    session.take({ type: 'heartbeat', heard: at ?? 0 });
+    cluster.clock.advance(0);
+    expect(toldUntil()).toBe(at);
+    cluster.clock.advance(HEARTBEAT_MS - 2_000);
+    const asked = link.frames.at(-1);
+    expect(asked).toEqual({ type: 'heartbeat', at: cluster.clock.now() });
+    const now = cluster.clock.now();
+    cluster.clock.advance(1_500);
+    session.take({ type: 'heartbeat', heard: now });
+    cluster.clock.advance(0);
+    expect(toldUntil()).toBe(now);
+    // no agent knows the future
+    session.take({ type: 'heartbeat', heard: now + 60_000 });
+    cluster.clock.advance(0);
+    expect(toldUntil()).toBe(cluster.clock.now());
+  });
+
+  it('is asked for through its newest session only', async () => {
+    const first = await welcomed();
+    const second = await welcomed();
+    const asks = ({ link }: typeof first): number =>
+      link.frames.filter(({ type }) => type === 'heartbeat').length;
+    const before = [asks(first), asks(second)];
+    first.session.linkClosed();
+    cluster.core.agents.awaitWord(WEB, [AGENT]);
+    expect([asks(first), asks(second)]).toEqual([before[0], (before[1] ?? 0) + 1]);
+    second.session.linkClosed();
+    cluster.core.agents.told(AGENT, cluster.clock.now());
+    cluster.core.agents.awaitWord(WEB, [AGENT]);
+    expect([asks(first), asks(second)]).toEqual([before[0], (before[1] ?? 0) + 1]);
+  });
+
   it('is known up to its heartbeat once all that arrived with that, before or behind it, is stored', async () => {
     const { session } = await welcomed();
     const toldUntil = (): number => cluster.core.agents.toldUntil(AGENT);

@@ -5,6 +5,7 @@ import {
   PROTOCOL_VERSION,
   SESSION_DEAD_MS,
   type FromAgent,
+  type Heartbeat,
   type Hello,
   type LogChunk,
   type LogRequest,
@@ -54,6 +55,7 @@ export class AgentSession {
   readonly #parts: AgentSessionParts;
   readonly #logs = new Map<string, (chunk: LogChunk) => void>();
   readonly #sendAssignments: SendFrame = (frame) => this.#send(frame);
+  readonly #ask = (): void => this.#send({ type: 'heartbeat', at: this.#parts.core.clock.now() });
   #agent: AgentId | null = null;
   #greeted = false;
   #unstored = 0;
@@ -86,7 +88,10 @@ export class AgentSession {
   /** The link is gone, whoever closed it. */
   linkClosed(): void {
     this.#timer?.cancel();
-    if (this.#agent) this.#parts.core.assignments.detach(this.#agent, this.#sendAssignments);
+    if (this.#agent) {
+      this.#parts.core.assignments.detach(this.#agent, this.#sendAssignments);
+      this.#parts.core.agents.detach(this.#agent, this.#ask);
+    }
     for (const [request, take] of this.#logs) {
       take({ type: 'log-chunk', request, text: '', end: true, error: 'the agent is not connected' });
     }
@@ -119,7 +124,7 @@ export class AgentSession {
   #beat(): void {
     this.#timer = this.#parts.core.clock.after(HEARTBEAT_MS, () => {
       if (this.#parts.core.clock.now() - this.#heardAt > SESSION_DEAD_MS) return this.#link.cut();
-      this.#send({ type: 'heartbeat' });
+      this.#ask();
       this.#beat();
     });
   }
@@ -128,7 +133,7 @@ export class AgentSession {
     if (frame.type === 'hello') return this.#hello(frame);
     if (!this.#agent) return undefined;
     if (frame.type === 'statuses') return this.#store(this.#agent, frame);
-    if (frame.type === 'heartbeat') return this.#takeHeartbeat(this.#agent);
+    if (frame.type === 'heartbeat') return this.#takeHeartbeat(this.#agent, frame);
     if (frame.type === 'agent-update') {
       return this.#parts.core.agents.update(this.#agent, frame.agent, frame.diskLow);
     }
@@ -136,9 +141,12 @@ export class AgentSession {
     return undefined;
   }
 
-  /** After everything else that arrived with it: it may have waited while this process stood still, with a crash right behind it. */
-  #takeHeartbeat(agent: AgentId): void {
-    const until = this.#heardAt;
+  /**
+   * It tells of the time at which what it answers was sent, for it may have been on its way for long. One of an older release that does not
+   * answer counts from now; after everything else that arrived with it, for there may be a crash right behind it.
+   */
+  #takeHeartbeat(agent: AgentId, { heard = this.#heardAt }: Heartbeat): void {
+    const until = Math.min(heard, this.#heardAt);
     this.#parts.core.clock.after(0, () => {
       if (this.#unstored > 0) this.#tellsUntil = until;
       else this.#told(agent, until);
@@ -168,7 +176,9 @@ export class AgentSession {
       protocol: PROTOCOL_VERSION,
       cluster: answer.cluster,
       epoch: answer.epoch,
+      at: core.clock.now(),
     });
+    core.agents.attach(this.#agent, this.#ask);
     core.assignments.attach(this.#agent, core.state, this.#sendAssignments);
     log.info({ agent: this.#agent, hostname: hello.agent.hostname, run: hello.run }, 'agent connected');
     return undefined;
