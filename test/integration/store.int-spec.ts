@@ -223,6 +223,27 @@ describe('a database', () => {
     await store.close();
   });
 
+  it('renews its lease while its readers wait, and waits for a commit of its own for longer than anybody else does', async () => {
+    const store = await PostgresStore.connect({ url: database.url, poolSize: 1 });
+    const other = new pg.Client({ connectionString: database.url });
+    await other.connect();
+    const renew = (): Promise<{ readonly epoch: number }> => store.campaign('me', '127.0.0.1:1', 10_000);
+    const { epoch } = await renew();
+    await other.query('begin; lock table deployments in access exclusive mode');
+    const reading = store.history(1);
+    expect(await renew()).toMatchObject({ epoch, holder: 'me' });
+    await other.query('rollback; begin; select from leader for update');
+    await reading;
+    let isOver = false;
+    const renewed = renew().finally(() => (isOver = true));
+    await expect(store.commit({ epoch, guards: [], writes: [], events: [] })).rejects.toThrow('a lock was');
+    expect(isOver).toBe(false);
+    await other.query('rollback');
+    expect(await renewed).toMatchObject({ epoch, holder: 'me' });
+    await other.end();
+    await store.close();
+  });
+
   it('names the statement but no value when a statement is refused', async () => {
     const store = await PostgresStore.connect({ url: database.url });
     await run(database.url, 'alter table tokens add check (sha256 <> $$secret-value$$)');

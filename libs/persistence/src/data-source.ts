@@ -1,6 +1,7 @@
 // The one way this lib opens Postgres: a TypeORM DataSource over a small pool of pg, with a bound on everything that could hang.
-import { DataSource } from 'typeorm';
+import pg from 'pg';
 import type { Pool } from 'pg';
+import { DataSource } from 'typeorm';
 import type { Logger } from '#libs/telemetry';
 import { AppVersionEntity, DeploymentEntity, TokenEntity } from './entities.js';
 
@@ -11,7 +12,7 @@ import { AppVersionEntity, DeploymentEntity, TokenEntity } from './entities.js';
 export interface PostgresOptions {
   readonly url: string;
   readonly logger: Logger;
-  /** Connections at most; the control plane writes through one at a time, the others read. Default 6. */
+  /** Connections at most, besides the one of the lease; the control plane writes through one at a time, the others read. Default 6. */
   readonly poolSize?: number;
 }
 
@@ -33,24 +34,45 @@ export function newDataSource({ url, logger, poolSize = 6 }: PostgresOptions): D
     logging: false,
     poolSize,
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
-    poolErrorHandler: (error: Error & { code?: string }) =>
-      logger.warn(
-        { event: 'database-connection-lost', code: error.code },
-        'an idle connection to Postgres broke',
-      ),
-    extra: {
-      connectionString: url,
-      statement_timeout: STATEMENT_TIMEOUT_MS,
-      lock_timeout: LOCK_TIMEOUT_MS,
-      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
-      // on our side too, for a peer that no longer answers at all
-      query_timeout: STATEMENT_TIMEOUT_MS + 2_000,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: 5_000,
-      idleTimeoutMillis: 60_000,
-    },
+    poolErrorHandler: brokeIdle(logger),
+    extra: { ...boundsOf(url), lock_timeout: LOCK_TIMEOUT_MS },
   });
 }
+
+/**
+ * One connection for the lease alone: renewing it waits for no reader and no writer of ours. Nor does it give up on the leader row for a
+ * commit of ours that takes long on a busy machine: while that holds the row nobody else can take it.
+ */
+export function newLeasePool({ url, logger }: PostgresOptions): Pool {
+  const pool = new pg.Pool({
+    ...boundsOf(url),
+    lock_timeout: STATEMENT_TIMEOUT_MS,
+    application_name: 'longrun lease',
+    max: 1,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  });
+  pool.on('error', brokeIdle(logger));
+  return pool;
+}
+
+const boundsOf = (url: string) => ({
+  connectionString: url,
+  statement_timeout: STATEMENT_TIMEOUT_MS,
+  idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+  // on our side too, for a peer that no longer answers at all
+  query_timeout: STATEMENT_TIMEOUT_MS + 2_000,
+  keepAlive: true,
+  keepAliveInitialDelayMillis: 5_000,
+  idleTimeoutMillis: 60_000,
+});
+
+const brokeIdle =
+  (logger: Logger) =>
+  (error: Error & { code?: string }): void =>
+    logger.warn(
+      { event: 'database-connection-lost', code: error.code },
+      'an idle connection to Postgres broke',
+    );
 
 /** For migrations, which may take long and wait for each other. */
 export function newMigrationSource(

@@ -27,7 +27,7 @@ import type {
 import { silentLogger } from '#libs/telemetry';
 import type { Logger } from '#libs/telemetry';
 import { carryOut } from './commit.js';
-import { newDataSource, poolOf } from './data-source.js';
+import { newDataSource, newLeasePool, poolOf } from './data-source.js';
 import { AppVersionEntity, DeploymentEntity, TokenEntity } from './entities.js';
 import { translated } from './errors.js';
 import { eventsAfter, trimEvents } from './event-log.js';
@@ -62,10 +62,12 @@ export interface ConnectOptions {
 export class PostgresStore implements Store {
   readonly #source: DataSource;
   readonly #pool: Pool;
+  readonly #lease: Pool;
 
-  private constructor(source: DataSource) {
+  private constructor(source: DataSource, lease: Pool) {
     this.#source = source;
     this.#pool = poolOf(source);
+    this.#lease = lease;
   }
 
   /** Migrates if needed. Throws StoreUnavailable, or SchemaMismatch when the database belongs to a newer release. */
@@ -73,7 +75,7 @@ export class PostgresStore implements Store {
     await migrate({ url, logger, apply });
     const source = newDataSource({ url, logger, ...(poolSize === undefined ? {} : { poolSize }) });
     await named('connect', () => source.initialize());
-    const store = new PostgresStore(source);
+    const store = new PostgresStore(source, newLeasePool({ url, logger }));
     await runAlone(store.#pool, NAME_CLUSTER);
     return store;
   }
@@ -90,11 +92,11 @@ export class PostgresStore implements Store {
   }
 
   async campaign(holder: string, address: string, leaseMs: number): Promise<Leadership> {
-    return campaign(this.#pool, holder, address, leaseMs);
+    return campaign(this.#lease, holder, address, leaseMs);
   }
 
   async resign(holder: string): Promise<void> {
-    return resign(this.#pool, holder);
+    return resign(this.#lease, holder);
   }
 
   async load(): Promise<StoredState> {
@@ -178,7 +180,8 @@ export class PostgresStore implements Store {
 
   /** Afterwards every method throws StoreUnavailable. */
   async close(): Promise<void> {
-    if (this.#source.isInitialized) await named('close', () => this.#source.destroy());
+    if (!this.#source.isInitialized) return;
+    await named('close', () => Promise.all([this.#source.destroy(), this.#lease.end()]));
   }
 }
 
