@@ -35,36 +35,51 @@ if (options.list) {
   process.exit(0);
 }
 
+/** Of all simulators so far, their threads included. */
+let cpuSeconds = 0;
 const folder = mkdtempSync(join(tmpdir(), 'longrun-mutants-'));
-let missed = 0;
+/** One row per mutant. */
+const results = [];
 try {
   cpSync(join(built, 'dist'), join(folder, 'dist'), { recursive: true });
   cpSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  for (const mutant of chosen) missed += tryMutant(mutant) ? 0 : 1;
+  for (const mutant of chosen) results.push(tryMutant(mutant));
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-say(`${chosen.length - missed} mutants caught, ${missed} not`);
+say(`\n${tableOf(results)}\n`);
+const missed = results.filter(({ caught }) => !caught).length;
+say(`${results.length - missed} mutants caught, ${missed} not`);
 process.exitCode = missed ? 1 : 0;
 
-/** Is it noticed? */
+/** Plants it and tells what came of it. */
 function tryMutant(mutant) {
-  const startedAt = performance.now();
+  const cpuBefore = cpuSeconds;
   const module = join('dist', mutant.file.replace(/\.ts$/, '.js'));
   plant(mutant, join(folder, module));
   try {
     const { caught, seeds } = hunt();
-    const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
-    if (!caught) say(`NOT CAUGHT  ${mutant.name}: ${mutant.says} (${seeds} seeds, ${seconds} s)`);
-    else
-      say(
-        `caught  ${mutant.name}: seed ${caught.seed}: ${caught.broken.rule} (${seeds} seeds, ${seconds} s)`,
-      );
-    return caught !== undefined;
+    const cost = `${seeds} seeds, ${(cpuSeconds - cpuBefore).toFixed(0)} s of CPU`;
+    if (!caught) say(`NOT CAUGHT  ${mutant.name}: ${mutant.says} (${cost})`);
+    else say(`caught  ${mutant.name}: seed ${caught.seed}: ${caught.broken.rule} (${cost})`);
+    return { mutant, caught, seeds, cpuSeconds: cpuSeconds - cpuBefore };
   } finally {
     cpSync(join(built, module), join(folder, module));
   }
+}
+
+/** In Markdown. */
+function tableOf(rows) {
+  const lines = rows.map(({ mutant, caught, seeds, cpuSeconds: cpu }) => [
+    mutant.name,
+    caught ? `seed ${caught.seed}` : '**not caught**',
+    caught ? caught.broken.rule : '',
+    seeds,
+    cpu.toFixed(0),
+  ]);
+  const head = ['mutant', 'caught at', 'by the promise', 'seeds run', 'CPU s'];
+  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
 function plant({ name, file, find, replace }, target) {
@@ -99,7 +114,8 @@ function holdsWithout(seed) {
 
 function simulate(root, words) {
   const program =
-    'import(process.argv[1]).then(async ({ simulate }) => { process.exitCode = await simulate(process.argv.slice(2)); })';
+    'import(process.argv[1]).then(async ({ simulate }) => { process.exitCode = await simulate(process.argv.slice(2)); ' +
+    'const { user, system } = process.cpuUsage(); process.stderr.write(`\\ncpu ${(user + system) / 1e6}\\n`); })';
   const module = `file://${join(root, 'dist', 'libs', 'simulation', 'src', 'command', 'simulate.js')}`;
   const run = spawnSync(
     process.execPath,
@@ -108,6 +124,7 @@ function simulate(root, words) {
   );
   if (run.status !== 0 && run.status !== 1)
     throw new Error(`the simulator ended with ${run.status}: ${run.stderr}`);
+  cpuSeconds += Number(/^cpu (\S+)$/m.exec(run.stderr)?.[1] ?? 0);
   return JSON.parse(run.stdout);
 }
 
