@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { WebSocket } from 'ws';
 import {
-  HEARTBEAT_MS,
   PROTOCOL_VERSION,
   type Assignments,
   type FromAgent,
@@ -72,7 +71,6 @@ class WorkingAgent {
     private readonly number: number,
   ) {
     this.#dial();
-    setInterval(() => this.#send({ type: 'heartbeat' }), HEARTBEAT_MS);
   }
 
   #dial(): void {
@@ -105,10 +103,9 @@ class WorkingAgent {
     const now = performance.now();
     seen.silenceMs = Math.max(seen.silenceMs, now - (this.#heardAt ?? now));
     this.#heardAt = now;
-    if (frame.type === 'welcome') {
-      seen.welcomed += 1;
-      this.#send({ type: 'heartbeat' });
-    }
+    if (frame.type === 'welcome') seen.welcomed += 1;
+    if (frame.type === 'welcome' || frame.type === 'heartbeat')
+      this.#send({ type: 'heartbeat', ...(frame.at === undefined ? {} : { heard: frame.at }) });
     if (frame.type === 'assignments') this.#work(frame);
     if (frame.type !== 'statuses-ack') return;
     while (this.#sentAt[0] && this.#sentAt[0].sequence <= frame.sequence)
