@@ -6,7 +6,7 @@ import type { AgentExplanation } from '#libs/placement';
 import type { Write } from '#libs/store';
 import type { Ids } from '#libs/time';
 import { isAvailable } from './classify.js';
-import type { AppSituation } from './classify.js';
+import type { AppSituation, InstanceSet } from './classify.js';
 import type { Alarm, Decision, DecisionKind } from './decision.js';
 import { requestStop } from './gatekeeper.js';
 import type { StopView, StopVerdict } from './gatekeeper.js';
@@ -37,6 +37,11 @@ export class AppDraft {
   #available: Set<InstanceId> | null = null;
   /** The rows as a list; null = not listed since the last change. Listing them anew for each question about one would be quadratic. */
   #listed: readonly Instance[] | null = null;
+  /**
+   * Whose set is known, of the rows as they are now. What is expected of one depends on whether a sibling was ever in the table; any other
+   * change is a new row.
+   */
+  #known = new Map<Instance, InstanceSet>();
   #app: App;
   #isRemoved = false;
 
@@ -89,6 +94,7 @@ export class AppDraft {
       settings,
       officeSince,
       now: this.now,
+      known: this.#known,
       ...toldIn(this.context.snapshot),
     };
   }
@@ -178,6 +184,7 @@ export class AppDraft {
     // a stop takes this one instance away; any other change may make or unmake others
     if (kind === 'request-stop') this.#available?.delete(row.id);
     else this.#available = null;
+    if (isRerouted) this.#known = new Map();
     const table: Write[] = isRerouted ? [{ kind: 'set-table-number', number: this.nextTable }] : [];
     this.decide(kind, cause, [{ kind: 'put-instance', instance: row }, ...table], row.id);
   }
@@ -186,6 +193,7 @@ export class AppDraft {
     this.context.ledger.note(instance, undefined, this.versionOf(instance).spec, this.now);
     this.#instances.delete(instance.id);
     this.#listed = null;
+    this.#known = new Map();
     this.#available?.delete(instance.id);
   }
 

@@ -36,6 +36,8 @@ export interface AppSituation {
   readonly now: number;
   /** See ClusterSnapshot. */
   readonly toldUntil?: (agent: AgentId) => number;
+  /** Sets that are known, by row: rows are never changed in place. Absent: each question is answered anew. */
+  readonly known?: Map<Instance, InstanceSet>;
 }
 
 interface Rule {
@@ -87,6 +89,14 @@ export const CLASSIFICATION_RULES: readonly Rule[] = [
 ];
 
 export function classify(instance: Instance, situation: AppSituation): InstanceSet {
+  const known = situation.known?.get(instance);
+  if (known) return known;
+  const set = judge(instance, situation);
+  situation.known?.set(instance, set);
+  return set;
+}
+
+function judge(instance: Instance, situation: AppSituation): InstanceSet {
   return CLASSIFICATION_RULES.find((rule) => rule.fits(instance, situation))?.set ?? 'available';
 }
 
@@ -158,9 +168,18 @@ function answers(instance: Instance, situation: AppSituation): boolean {
  * app ever accepted, itself included, for then nobody expects it to, and there is nothing to hand over.
  */
 export function acceptHoldUntil(instance: Instance, { instances, settings, now }: AppSituation): number {
-  const hasAccepted = instances.some((each) => each.routing !== 'out' || each.leftAt > 0);
-  if (!hasAccepted) return 0;
+  if (!hasAccepted(instances)) return 0;
   // by our clock: that of its agent may be behind by more than the whole time. Rows of older releases do not say
   const since = currentStatus(instance)?.wellSince ?? runningSince(instance, now);
   return since + settings.acceptHoldMs;
+}
+
+/** Of a list of rows; asked about each of thousands that do not accept. */
+const accepted = new WeakMap<readonly Instance[], boolean>();
+
+function hasAccepted(instances: readonly Instance[]): boolean {
+  const found =
+    accepted.get(instances) ?? instances.some(({ routing, leftAt }) => routing !== 'out' || leftAt > 0);
+  accepted.set(instances, found);
+  return found;
 }

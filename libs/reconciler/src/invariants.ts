@@ -51,7 +51,8 @@ function floorBroken(draft: AppDraft): string | null {
   );
   if (!chosen.length) return null;
   const { snapshot } = draft.context;
-  const before = { ...draft.situation(), instances: snapshot.instancesOf(draft.id) };
+  const { known: _, ...now } = draft.situation();
+  const before = { ...now, instances: snapshot.instancesOf(draft.id) };
   const stoppedAvailable = chosen.filter(({ instanceId }) => {
     const stored = instanceId === undefined ? undefined : snapshot.instance(instanceId);
     // one that was never routed counts as healthy by running alone, and may lose that to a predecessor's first answer
