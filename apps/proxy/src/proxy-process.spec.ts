@@ -158,6 +158,27 @@ describe('the proxy process', () => {
     expect(lines.join()).not.toContain('secret');
   }, 60_000);
 
+  it('with another proxy of its identity beside it: asks for the newest table once its lease is over', async () => {
+    const other = await bed.serve(createServer((_req, res) => res.end('other')));
+    bed.controlPlane.table = aTable(1, [bed.backendPort]);
+    const proxy = bed.start();
+    await proxy.ready();
+    await until('the confirmation', () => bed.controlPlane.confirmed(1).length === 1);
+    bed.controlPlane.refusal = 'another proxy uses this identity';
+    // its stream says nothing of it
+    bed.controlPlane.table = aTable(2, [other]);
+    const beats = setInterval(() => bed.controlPlane.heartbeat(), 1_000);
+    try {
+      expect(await bed.get()).toBe('200 hello');
+      await until('requests to go by the newest table', async () => (await bed.get()) === '200 other', {
+        withinMs: 30_000,
+      });
+      expect(proxy.log).toContain('another proxy uses this identity');
+    } finally {
+      clearInterval(beats);
+    }
+  }, 60_000);
+
   it('tells the control plane what it is, and of a port and a log that it cannot have, while these last', async () => {
     const other = createServer();
     const adminPort = await bed.serve(other);

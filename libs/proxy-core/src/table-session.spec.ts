@@ -382,6 +382,42 @@ describe('table session', () => {
       expect(world.swapped).toEqual([1, 5]);
     });
 
+    it('that was refused: each two seconds a request waits for the newest table, for no stop waits for this process', async () => {
+      const world = new World();
+      await world.session.start();
+      world.send(aTable(1, 1, ['a']));
+      await world.confirmed(1, 1);
+      await until('the lease', () => world.session.freshen() === undefined);
+      // another proxy has its identity
+      world.answer = () => ({ kind: 'refused', message: 'another proxy uses this identity' });
+      const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+      for (let second = 0; second < 9; second += 1) {
+        expect(world.session.freshen()).toBeUndefined();
+        world.clock.advance(1_000);
+        await settle();
+      }
+      // its last lease is over
+      world.clock.advance(1_500);
+      world.newest = aTable(1, 5, ['b']);
+      const wait = world.session.freshen();
+      expect(wait).toBeDefined();
+      await wait;
+      expect(world.swapped).toEqual([1, 5]);
+      expect(world.session.freshen()).toBeUndefined();
+      world.clock.advance(2_000);
+      await settle();
+      world.newest = aTable(1, 6);
+      await world.session.freshen();
+      expect(world.swapped).toEqual([1, 5, 6]);
+      // the other one has left
+      world.answer = () => ({ kind: 'answer', answer: { cluster: 'c1', epoch: 1, number: 6 } });
+      world.clock.advance(3_000);
+      await settle();
+      world.clock.advance(2_500);
+      await settle();
+      expect(world.session.freshen()).toBeUndefined();
+    });
+
     it('waits a second at most, and then serves on without a control plane', async () => {
       const world = new World({ cluster: 'c1', epoch: 1, table: aTable(1, 1) });
       world.answer = () => new Promise<ReportOutcome>(() => undefined);

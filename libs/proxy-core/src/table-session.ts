@@ -221,7 +221,8 @@ export class TableSession {
     const outcome = await network.report(this.#leader.current, proxyId, this.#report(false), timeoutMs);
     // after a freeze the table of the answer has to be here first: `freshen` sees to that
     const isBehind = outcome.kind === 'answer' && isOlder(this.#confirmed, outcome.answer);
-    if (!lapsed || !isBehind) this.#lease.asked(startedAt);
+    // nor is a lease renewed that the control plane refuses (two proxies of one identity): no stop waits for this process any more
+    if (outcome.kind !== 'refused' && (!lapsed || !isBehind)) this.#lease.asked(startedAt);
     if (outcome.kind === 'answer') {
       this.#parts.traffic?.answered();
       this.#leader.answered();
@@ -260,19 +261,21 @@ export class TableSession {
   }
 
   /** Renews the lease first and asks for the table then: from the renewal on nothing is stopped without our confirmation. */
-  async #refresh(): Promise<void> {
+  async #refresh(): Promise<'refused' | undefined> {
     const { clock, network } = this.#parts;
     const until = clock.now() + FRESHEN_MS;
     // one from before the freeze: its answer tells of the table of that time, and renewed nothing since
     if (this.#reporting && this.#reportingSince < clock.now() - FRESHEN_MS)
       await this.#within(FRESHEN_MS, this.#reporting);
     const outcome = await this.#within(until - clock.now(), this.#reportNow(FRESHEN_MS));
-    if (outcome?.kind !== 'answer') return;
-    const { epoch, number } = outcome.answer;
+    const refused = outcome?.kind === 'refused' ? outcome.kind : undefined;
+    // who is refused is not told whether its table is the newest
+    const isBehind = outcome?.kind === 'answer' && isOlder(this.#confirmed, outcome.answer);
     const left = until - clock.now();
-    if (left <= 0 || !isOlder(this.#confirmed, { epoch, number })) return;
+    if (left <= 0 || !(isBehind || refused)) return refused;
     const table = await network.fetchTable(this.#leader.current, left);
     if (table !== null) await this.#within(until - clock.now(), this.#offer(table));
+    return refused;
   }
 
   #within<T>(ms: number, work: Promise<T> | undefined): Promise<T | undefined> {
