@@ -1,10 +1,11 @@
 // What labels ask for, seen from both ends of a real engine: rates, bodies, heads, compression, CORS.
 import { createServer, request, type RequestListener, type Server } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
 import { brotliDecompressSync, constants, gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { RoutePolicy } from '#libs/routing';
 import { until } from '#libs/testkit';
-import { aService, aTable, ask, listen, PATHS, startEngine } from './fixtures/engine-bed.js';
+import { aService, aTable, ask, listen, PATHS, startEngine, type Answered } from './fixtures/engine-bed.js';
 import type { ProxyEngine } from './proxy-engine.js';
 
 jest.setTimeout(60_000);
@@ -47,19 +48,25 @@ describe.each(PATHS)('policies on the $path path', ({ fastPath }) => {
         .end();
     });
   /** A body of unknown length, in pieces, as far as the other side takes it. */
-  const postChunks = (pieces: number, bytes: number): Promise<{ status: number; text: string }> =>
+  const postChunks = (
+    pieces: number,
+    bytes: number,
+    headers: Record<string, string> = {},
+  ): Promise<Pick<Answered, 'status' | 'text' | 'headers'>> =>
     new Promise((resolve, reject) => {
       const sent = request(
         {
           port,
           method: 'POST',
           agent: false,
-          headers: { host: 'web.example', 'transfer-encoding': 'chunked' },
+          headers: { host: 'web.example', 'transfer-encoding': 'chunked', ...headers },
         },
         (response) => {
           let text = '';
           response.on('data', (chunk: Buffer) => (text += chunk.toString()));
-          response.once('end', () => resolve({ status: response.statusCode ?? 0, text }));
+          response.once('end', () =>
+            resolve({ status: response.statusCode ?? 0, text, headers: response.headers }),
+          );
           response.once('error', reject);
         },
       );
@@ -228,5 +235,41 @@ describe.each(PATHS)('policies on the $path path', ({ fastPath }) => {
     });
     const other = await ask({ port, headers: { origin: 'https://evil.example' } });
     expect([other.status, other.headers['access-control-allow-origin']]).toEqual([200, undefined]);
+  });
+
+  it("let pages of known origins read the proxy's own answers, also those that come after a target was looked for", async () => {
+    const origin = { origin: 'https://a.example' };
+    const cors = { origins: ['https://a.example'] };
+    const told = ({ status, headers }: Pick<Answered, 'status' | 'headers'>): unknown[] => [
+      status,
+      headers['access-control-allow-origin'],
+    ];
+    const overHttp2 = (): Promise<unknown[]> =>
+      new Promise((resolve, reject) => {
+        const client = connectHttp2(`http://127.0.0.1:${port}`).once('error', reject);
+        client.request({ ':authority': 'web.example', ...origin }).once('response', (head) => {
+          resolve([head[':status'], head['access-control-allow-origin']]);
+          client.destroy();
+        });
+      });
+    const silent: RequestListener = (req) => void req.resume();
+    await serve({ cors, timeouts: { silenceMs: 200 } }, silent);
+    expect(told(await ask({ port, headers: origin }))).toEqual([504, origin.origin]);
+    // without the fast path nobody looks for the preface of HTTP/2
+    if (fastPath) expect(await overHttp2()).toEqual([504, origin.origin]);
+    // nobody else's
+    expect(told(await ask({ port, headers: { origin: 'https://evil.example' } }))).toEqual([504, undefined]);
+    await serve({ cors, limits: { connectionsPerTarget: 1, queue: 0 } }, silent);
+    // until its backend is closed
+    ask({ port }).catch(() => undefined);
+    await until('the first to be in flight', () => engine.inFlight().size === 1);
+    expect(told(await ask({ port, headers: origin }))).toEqual([503, origin.origin]);
+    if (fastPath) expect(await overHttp2()).toEqual([503, origin.origin]);
+    await serve({ cors, limits: { bodyBytes: 10 } }, silent);
+    expect(told(await ask({ port, method: 'POST', body: 'x'.repeat(11), headers: origin }))).toEqual([
+      413,
+      origin.origin,
+    ]);
+    expect(told(await postChunks(4, 10, origin))).toEqual([413, origin.origin]);
   });
 });
