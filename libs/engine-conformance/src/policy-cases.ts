@@ -47,6 +47,10 @@ export function policyCases(bench: EngineBench, timeoutMs: number): void {
       const first = await bench.ask();
       const cookie = first.headers['set-cookie']?.[0]?.split(';', 1)[0] ?? '';
       expect(cookie).toMatch(/^longrun-/);
+      // only over TLS is it said that it goes over TLS only: a terminator in front tells
+      expect(first.headers['set-cookie']?.[0]).not.toMatch(/Secure/);
+      const behind = await bench.ask({ headers: { 'x-forwarded-proto': 'https' } });
+      expect(behind.headers['set-cookie']?.[0]).toMatch(/^longrun-[^;]+;.*; Secure$/);
       expect(await bench.tally(10, { headers: { cookie } })).toEqual({ [first.text]: 10 });
       const other = first.text === 'a' ? b : a;
       await bench.route(aService([other], { sticky: true }));

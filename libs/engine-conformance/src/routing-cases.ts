@@ -126,6 +126,53 @@ export function routingCases(bench: EngineBench, timeoutMs: number): void {
   );
 
   it(
+    'tells the task the same in both families of headers about who asks, whatever the client has sent',
+    async () => {
+      const web = await bench.backend('web');
+      await bench.route(aService([web]));
+      const asked = async (headers: Record<string, string>): Promise<Record<string, unknown>> => {
+        web.seen.length = 0;
+        await bench.ask({ headers });
+        const seen = web.seen[0]?.headers ?? {};
+        const forwarded = String(seen['forwarded']).replaceAll('host="web.example"', 'host=web.example');
+        const { 'x-forwarded-for': by, 'x-forwarded-proto': proto, 'x-forwarded-host': host } = seen;
+        return { forwarded, by, proto, host };
+      };
+      const plain = {
+        forwarded: 'for=127.0.0.1;host=web.example;proto=http',
+        ...{ by: '127.0.0.1', proto: 'http', host: 'web.example' },
+      };
+      expect(await asked({})).toEqual(plain);
+      // no balancer in front writes this one, so it is the client's own
+      expect(await asked({ forwarded: 'for=192.0.2.9;host=lie.example;proto=https' })).toEqual(plain);
+      // nor is this what the header is for
+      expect(
+        await asked({ 'x-forwarded-proto': 'https;host=lie.example', 'x-forwarded-host': 'a"b;c' }),
+      ).toEqual(plain);
+      expect(await asked({ 'x-forwarded-proto': 'https', 'x-forwarded-for': '192.0.2.1' })).toEqual({
+        forwarded: 'for=192.0.2.1;host=web.example;proto=https, for=127.0.0.1',
+        ...{ by: '192.0.2.1, 127.0.0.1', proto: 'https', host: 'web.example' },
+      });
+      expect(
+        await asked({
+          'x-forwarded-proto': 'https, http',
+          'x-forwarded-for': '2001:db8::1, 192.0.2.2',
+          'x-forwarded-host': 'shop.example',
+        }),
+      ).toEqual({
+        forwarded: expect.stringMatching(
+          /^for="\[2001:db8::1\]";host="?shop\.example"?;proto=https, for=192\.0\.2\.2, for=127\.0\.0\.1$/,
+        ),
+        ...{ by: '2001:db8::1, 192.0.2.2, 127.0.0.1', proto: 'https', host: 'shop.example' },
+      });
+      expect((await asked({ 'x-forwarded-for': '192.0.2.1;proto=https' }))['forwarded']).toBe(
+        'for=unknown;host=web.example;proto=http, for=127.0.0.1',
+      );
+    },
+    timeoutMs,
+  );
+
+  it(
     'says why nobody can answer, in words that change with the table',
     async () => {
       await bench.route(aService([]));

@@ -114,6 +114,9 @@ function balanceRules(service: RouteService, mode: 'http' | 'tcp'): string[] {
     rules.push(
       `cookie ${stickyCookieName(service)} insert indirect nocache dynamic httponly attr SameSite=Lax`,
       `dynamic-cookie-key ${quote(`${appId} ${portIndex}`)}`,
+      // as the header stands then: what the connection is, or what a terminator of TLS in front says
+      'http-request set-var(txn.tls) bool(true) if { req.hdr(x-forwarded-proto) -m str -i https }',
+      `http-after-response replace-header set-cookie '^(${stickyCookieName(service)}=.*)$' '\\1; Secure' if { var(txn.tls) -m bool }`,
     );
   }
   return rules;

@@ -184,7 +184,6 @@ interface Listener {
 /** Of HTTP requests that come in anywhere. */
 function forwardedRules({ address, port, tls }: Listener): string[] {
   const proto = tls ? '%[ssl_fc,iif(https,http)]' : 'http';
-  const element = `host=%[req.hdr(host)];proto=${proto}`;
   const byVersion = address.includes(':');
   return [
     'option forwardfor',
@@ -193,19 +192,43 @@ function forwardedRules({ address, port, tls }: Listener): string[] {
     'acl l7_body req.hdr(content-length) -m int gt 0',
     'acl l7_body req.hdr(transfer-encoding) -m found',
     'http-request disable-l7-retry if !l7_safe or l7_body',
+    ...keepFirst('x-forwarded-proto', '^[A-Za-z][A-Za-z0-9+.-]{0,31}$'),
+    ...keepFirst('x-forwarded-host', '^([A-Za-z0-9_.-]{1,255}|\\[[0-9A-Fa-f:.]{2,45}\\])(:[0-9]{1,5})?$'),
     // added, not set: what is there is not looked for a second time
     `http-request add-header x-forwarded-proto ${proto} if !{ req.hdr(x-forwarded-proto) -m found }`,
     `http-request add-header x-forwarded-port ${port ?? '%[dst_port]'} if !{ req.hdr(x-forwarded-port) -m found }`,
     'http-request add-header x-forwarded-host %[req.hdr(host)] if !{ req.hdr(x-forwarded-host) -m found } { req.hdr(host) -m found }',
     'http-request del-header x-forwarded-prefix',
-    `http-request add-header forwarded for=%ci;${element}${byVersion ? ' if { src 0.0.0.0/0 }' : ''}`,
-    ...(byVersion
-      ? [`http-request add-header forwarded for=\\"[%ci]\\";${element} if !{ src 0.0.0.0/0 }`]
-      : []),
+    'http-request del-header forwarded',
+    ...VIA,
+    ...forwardedElements('%ci', byVersion ? '{ src 0.0.0.0/0 }' : ''),
+    ...(byVersion ? forwardedElements('"[%ci]"', '!{ src 0.0.0.0/0 }') : []),
     'http-request add-header x-request-id %[uuid()] if !{ req.hdr(x-request-id) -m found }',
     'http-request del-header proxy-connection',
     'http-request del-header keep-alive',
   ];
+}
+
+/** Of a header that a terminator in front may have sent: the first of several, if it is one at all. */
+const keepFirst = (name: string, pattern: string): string[] => [
+  `http-request set-header ${name} %[req.hdr(${name},1)] if { req.hdr(${name}) -m found }`,
+  `http-request del-header ${name} if { req.hdr(${name}) -m found } !{ req.hdr(${name}) -m reg ${quote(pattern)} }`,
+];
+
+const ADDRESSES = "'^([0-9.]{7,15}|[0-9A-Fa-f:]{2,45})( *, *([0-9.]{7,15}|[0-9A-Fa-f:]{2,45}))*$'";
+/** Those who were asked before us: what X-Forwarded-For says in RFC 7239's words, or that it is not understood. */
+const VIA = [
+  `http-request set-var(txn.via) 'req.fhdr(x-forwarded-for),regsub("([0-9A-Fa-f]*:[0-9A-Fa-f:]*)","\\"[\\\\1]\\"",g),regsub(" *, *",", for=",g)' if { req.fhdr(x-forwarded-for) -m reg ${ADDRESSES} }`,
+  'http-request set-var(txn.via) str(unknown) if { req.hdr(x-forwarded-for) -m found } !{ var(txn.via) -m found }',
+];
+
+/** As the built-in engine writes it (forwardedOf): one element alone has host and proto. */
+function forwardedElements(peer: string, condition: string): string[] {
+  const of = ';host="%[req.hdr(x-forwarded-host)]";proto=%[req.hdr(x-forwarded-proto)]';
+  return [
+    `http-request add-header forwarded 'for=${peer}${of}' if !{ var(txn.via) -m found } ${condition}`,
+    `http-request add-header forwarded 'for=%[var(txn.via),regsub("^([^,]*).*$","\\1")]${of}%[var(txn.via),regsub("^[^,]*","")], for=${peer}' if { var(txn.via) -m found } ${condition}`,
+  ].map((line) => line.trimEnd());
 }
 
 /** Segments of an app id. */

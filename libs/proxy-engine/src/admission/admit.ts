@@ -7,7 +7,7 @@ import { corsEdits, corsHeaders } from './cors.js';
 import { findService, type FindOptions, type FoundService } from './find-route.js';
 import { redirectTo, type OwnAnswer } from './own-answer.js';
 import { gatesOfProcess } from './gates.js';
-import type { RequestFacts } from './request-facts.js';
+import { isSecure, type RequestFacts } from './request-facts.js';
 import { readSticky } from './sticky-cookie.js';
 import { targetUrlOf } from './target-url.js';
 import { wishOf } from './wish-of.js';
@@ -25,6 +25,8 @@ export interface AdmittedRequest {
   /** What was cut off the path; goes to the task as X-Forwarded-Prefix. */
   readonly prefix?: string;
   readonly wish: Omit<TargetWish, 'tried'>;
+  /** Of a sticky service: its cookie may only be sent over TLS. */
+  readonly secureCookie?: boolean;
   /** Of the head for the target, after the proxy's own X-Forwarded-*. */
   readonly requestEdits: readonly HeaderEdit[];
   /** Of the head of the answer, after everything else. */
@@ -59,6 +61,7 @@ export function admit(facts: RequestFacts, options: FindOptions): Verdict {
     asked: facts.url,
     ...(found.prefix === undefined ? {} : { prefix: found.prefix }),
     wish: service.sticky || service.traffic ? wishFor(facts, service, found.url) : NO_WISH,
+    ...(service.sticky ? { secureCookie: isSecure(facts) } : {}),
     requestEdits: NO_EDITS,
     responseEdits: NO_EDITS,
   };
@@ -83,6 +86,7 @@ function admitByPolicy(
     ...targetUrlOf(service, url, prefix),
     asked: facts.url,
     wish: wishFor(facts, service, url),
+    ...(service.sticky ? { secureCookie: isSecure(facts) } : {}),
     requestEdits: policy.requestHeaders ?? NO_EDITS,
     responseEdits: responseEditsOf(policy, cors, hsts),
     ...(hsts || policy.cors ? { ownHeaders: [...corsHeaders(cors), ...(hsts ? [hsts] : [])] } : {}),
@@ -112,7 +116,7 @@ type HstsHeader = readonly [name: string, value: string];
 
 /** A promise about TLS means nothing where it did not come by it (RFC 6797 7.2); where it did, it is in every answer (7.1). */
 function hstsOf(facts: RequestFacts, { hsts }: RoutePolicy): HstsHeader | undefined {
-  if (!hsts || !(facts.secure || facts.header('x-forwarded-proto') === 'https')) return undefined;
+  if (!hsts || !isSecure(facts)) return undefined;
   return ['strict-transport-security', hstsText(hsts)];
 }
 

@@ -2,7 +2,7 @@
 // where allowed, then virtual host and path. Refusals say how to reach apps, never which apps there are.
 import { HOW_TO_REACH, NO_SUCH_APP, type RouteMatcher, type RouteService } from '#libs/routing';
 import type { Gates } from './gates.js';
-import type { RequestFacts } from './request-facts.js';
+import { isSecure, type RequestFacts } from './request-facts.js';
 
 export interface FoundService {
   readonly kind: 'service';
@@ -53,7 +53,7 @@ function findByHost(
   const queryAt = url.indexOf('?');
   const service = matcher.byHost(host, queryAt < 0 ? url : url.slice(0, queryAt));
   if (!service) return { kind: 'refused', status: 404, message: HOW_TO_REACH };
-  if (service.redirectToHttps && !facts.secure && facts.header('x-forwarded-proto') !== 'https')
+  if (service.redirectToHttps && !isSecure(facts))
     return { kind: 'redirect', location: `https://${httpsHost(host ?? '', ports)}${url}`, service };
   return { kind: 'service', service, url };
 }

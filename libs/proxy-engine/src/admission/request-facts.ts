@@ -22,6 +22,10 @@ export interface RequestFacts {
   readonly bodyBytes: number | undefined;
 }
 
+/** Between the client and us, or what ends TLS in front of us, which says so. */
+export const isSecure = (facts: RequestFacts): boolean =>
+  facts.secure || facts.header('x-forwarded-proto') === 'https';
+
 /** The path of a request target, for the log: without its query, which may hold secrets, and without the authority of the absolute form. */
 export function askedPath(url: string): string {
   const queryAt = url.indexOf('?');

@@ -2,7 +2,6 @@
 // sent (refused): next target, any method. Broken before the first byte of an answer: once more if the request is idempotent
 // and none of its body was sent, on another target, or on a fresh connection to the same one when only the reused connection was bad
 // and no other may be asked (that one is no further attempt).
-import { METHODS } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { readResponseHead, type AnswerTo, type RequestHead, type ResponseHead } from '#libs/http-wire';
 import type { TaskId } from '#libs/model';
@@ -14,6 +13,7 @@ import { bodyBytesOf } from '../answers.js';
 import type { Origin } from '../fronts/origin.js';
 import { idleMsFor, IDLE_MS_MAX } from '../full/upstream-agent.js';
 import { nobodyWatches, type AbortedBy } from '../observe/request-record.js';
+import { isIdempotent } from '../targets/idempotent.js';
 import type { Cancel, NoTarget, Outcome, Pick, Placed } from '../targets/pick.js';
 import { Turns } from '../targets/turns.js';
 import { isShortage } from '../tcp/shortage.js';
@@ -27,8 +27,6 @@ import type { UpstreamConnection, UpstreamUser } from './upstream-connection.js'
 import type { TargetPool } from './upstream-pool.js';
 import { isJoined, part, writeMessage, type Piece, type Written } from './wire-write.js';
 
-/** RFC 9110 9.2.2. */
-const IDEMPOTENT = new Set(METHODS.filter((each) => !['POST', 'PATCH', 'CONNECT'].includes(each)));
 const GATEWAY_FAULTS = new Set([502, 503, 504]);
 
 /** How the client's connection goes on after an exchange. */
@@ -331,7 +329,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
       !this.#repeated &&
       !this.#consumed &&
       !this.#heard &&
-      IDEMPOTENT.has(this.method) &&
+      isIdempotent(this.method) &&
       (reused || this.#mayGoOn()) &&
       this.#world.routes.mayRetry(this.#route.service)
     );
@@ -345,10 +343,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
 
   /** There is another target that may be asked. */
   #mayGoOn(): boolean {
-    const { service } = this.#route;
-    if (this.#turns.areOver(service.policy?.retries?.attempts)) return false;
-    const targets = this.#world.routes.matcher.counterpartOf(service)?.targets ?? [];
-    return targets.some(({ taskId }) => this.#tried?.has(taskId) !== true);
+    return this.#world.routes.mayGoOn(this.#route.service, this.#turns, this.#tried);
   }
 
   // --- the request
@@ -443,11 +438,11 @@ export class FastExchange implements UpstreamUser, AnswerTo {
   }
 
   #rewritten(head: ResponseHead): string {
-    const { service, wish, responseEdits } = this.#route;
+    const { service, responseEdits } = this.#route;
     return rewriteAnswer(head, {
       keepAlive: this.#stays,
       now: this.#world.deadlines.now,
-      cookie: service.sticky && this.#target ? stickyCookie(service, this.#target, wish.sticky) : undefined,
+      cookie: service.sticky && this.#target ? stickyCookie(service, this.#target, this.#route) : undefined,
       edits: responseEdits,
     });
   }
@@ -524,7 +519,7 @@ export class FastExchange implements UpstreamUser, AnswerTo {
   #asksAnother(status: number): boolean {
     const { service } = this.#route;
     const retries = service.policy?.retries;
-    if (!retries?.on?.includes(status) || this.#consumed || !IDEMPOTENT.has(this.method)) return false;
+    if (!retries?.on?.includes(status) || this.#consumed || !isIdempotent(this.method)) return false;
     this.#triedNow();
     if (!this.#mayGoOn() || !this.#world.routes.mayRetry(service)) return false;
     this.#dropConnection();

@@ -75,14 +75,14 @@ describe('the fast path: heads', () => {
         'body',
         'X-Mixed-Case: Stays\r\nTE: trailers\r\nKeep-Alive: timeout=1\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\n' +
           'X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 192.0.2.2\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Prefix: /lie\r\n' +
-          'Forwarded: for=192.0.2.1\r\nX-Request-Id: given-1\r\n',
+          'Forwarded: for=192.0.2.9;host=lie.example\r\nX-Request-Id: given-1\r\n',
       ),
     );
     await from.hears('ok');
     expect(to.heard[0]).toBe(
-      'POST / HTTP/1.1\r\nHost: web.example\r\nContent-Length: 4\r\nX-Mixed-Case: Stays\r\nX-Forwarded-Proto: https\r\n' +
-        `x-forwarded-for: 192.0.2.1, 192.0.2.2, 127.0.0.1\r\nx-forwarded-port: ${port}\r\nx-forwarded-host: web.example\r\n` +
-        'forwarded: for=192.0.2.1, for=127.0.0.1;host=web.example;proto=http\r\n' +
+      'POST / HTTP/1.1\r\nHost: web.example\r\nContent-Length: 4\r\nX-Mixed-Case: Stays\r\n' +
+        `x-forwarded-for: 192.0.2.1, 192.0.2.2, 127.0.0.1\r\nx-forwarded-proto: https\r\nx-forwarded-port: ${port}\r\nx-forwarded-host: web.example\r\n` +
+        'forwarded: for=192.0.2.1;host=web.example;proto=https, for=192.0.2.2, for=127.0.0.1\r\n' +
         'x-request-id: given-1\r\nconnection: keep-alive\r\n\r\nbody',
     );
     await from.isClosed();

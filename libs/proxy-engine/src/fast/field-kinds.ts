@@ -8,11 +8,10 @@ export const FORWARDED_FOR = 2;
 export const FORWARDED_PROTO = 3;
 export const FORWARDED_PORT = 4;
 export const FORWARDED_HOST = 5;
-export const FORWARDED = 6;
-export const REQUEST_ID = 7;
-export const DATE = 8;
-export const TRANSFER_ENCODING = 9;
-export const CONTENT_LENGTH = 10;
+export const REQUEST_ID = 6;
+export const DATE = 7;
+export const TRANSFER_ENCODING = 8;
+export const CONTENT_LENGTH = 9;
 
 /** Lower-case names by length; the same rules as the full path's (full/forwarded-headers.ts). */
 const IN_REQUESTS = byLength({
@@ -28,11 +27,12 @@ const IN_REQUESTS = byLength({
   'http2-settings': DROP,
   // only this proxy knows what it cut off
   'x-forwarded-prefix': DROP,
+  // written anew from X-Forwarded-*
+  forwarded: DROP,
   'x-forwarded-for': FORWARDED_FOR,
   'x-forwarded-proto': FORWARDED_PROTO,
   'x-forwarded-port': FORWARDED_PORT,
   'x-forwarded-host': FORWARDED_HOST,
-  forwarded: FORWARDED,
   'x-request-id': REQUEST_ID,
 });
 const IN_ANSWERS = byLength({

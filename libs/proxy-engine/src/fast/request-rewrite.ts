@@ -4,9 +4,9 @@ import type { RequestHead } from '#libs/http-wire';
 import type { HeaderEdit } from '#libs/routing';
 import type { AdmittedRequest } from '../admission/admit.js';
 import type { Origin } from '../fronts/origin.js';
+import { forwardedOf, keptHost, keptProto } from '../full/forwarded-headers.js';
 import {
   DROP,
-  FORWARDED,
   FORWARDED_FOR,
   FORWARDED_PORT,
   FORWARDED_PROTO,
@@ -21,7 +21,6 @@ export class ForwardedLines {
   readonly address: string;
   readonly proto: 'http' | 'https';
   readonly port: string;
-  readonly #node: string;
   #host: string | undefined;
   #lines = '';
 
@@ -29,7 +28,6 @@ export class ForwardedLines {
     this.address = origin.clientAddress;
     this.proto = origin.secure ? 'https' : 'http';
     this.port = String(origin.localPort);
-    this.#node = this.address.includes(':') ? `"[${this.address}]"` : this.address;
   }
 
   /** All of them, for a request that has none itself. */
@@ -41,30 +39,24 @@ export class ForwardedLines {
     return this.#lines;
   }
 
-  /** For a request that has some: `given` are its own. Proto, Host and Port of a terminator in front are kept. */
+  /** For a request that has some: `given` are its own. Proto, Host and Port of a terminator in front are kept, as on the full path. */
   some(given: GivenForwarded): string {
-    const { host } = given;
-    let lines = `x-forwarded-for: ${given.for === undefined ? '' : `${given.for}, `}${this.address}\r\n`;
-    if (given.proto !== true) lines += `x-forwarded-proto: ${this.proto}\r\n`;
+    const chain = given.for === undefined ? this.address : `${given.for}, ${this.address}`;
+    const proto = keptProto(given.proto) ?? this.proto;
+    const host = keptHost(given.forwardedHost) ?? given.host;
+    let lines = `x-forwarded-for: ${chain}\r\nx-forwarded-proto: ${proto}\r\n`;
     if (given.port !== true) lines += `x-forwarded-port: ${this.port}\r\n`;
-    if (given.host !== undefined && given.hostGiven !== true) lines += `x-forwarded-host: ${host}\r\n`;
-    return `${lines}forwarded: ${given.forwarded === undefined ? '' : `${given.forwarded}, `}${this.#element(host)}\r\n`;
-  }
-
-  /** RFC 7239 4. */
-  #element(host: string | undefined): string {
-    const asked = host === undefined ? '' : `;host=${/^[\w.-]+$/.test(host) ? host : `"${host}"`}`;
-    return `for=${this.#node}${asked};proto=${this.proto}`;
+    if (host !== undefined) lines += `x-forwarded-host: ${host}\r\n`;
+    return `${lines}forwarded: ${forwardedOf({ chain, proto, host })}\r\n`;
   }
 }
 
 interface GivenForwarded {
   host: string | undefined;
   for?: string;
-  forwarded?: string;
-  proto?: boolean;
+  proto?: string;
   port?: boolean;
-  hostGiven?: boolean;
+  forwardedHost?: string;
 }
 
 export interface RewrittenRequest {
@@ -108,18 +100,15 @@ function note(given: GivenForwarded, kind: number, value: string): boolean {
     case FORWARDED_FOR:
       given.for = given.for === undefined ? value : `${given.for}, ${value}`;
       return false;
-    case FORWARDED:
-      given.forwarded = given.forwarded === undefined ? value : `${given.forwarded}, ${value}`;
-      return false;
     case FORWARDED_PROTO:
-      given.proto = true;
-      return true;
+      given.proto ??= value;
+      return false;
     case FORWARDED_PORT:
       given.port = true;
       return true;
     default:
-      given.hostGiven = true;
-      return true;
+      given.forwardedHost ??= value;
+      return false;
   }
 }
 

@@ -2,7 +2,6 @@
 // already sent. Nothing sent (connect failed): next target, any method. A connection that breaks before the first byte of an answer:
 // once more if the request is idempotent and its body untouched, on another target, or on a fresh connection to the same one when only
 // the reused connection was bad and no other may be asked: that is no further attempt (ADR 6). Else 502.
-import { METHODS } from 'node:http';
 import type { Transform, Writable } from 'node:stream';
 import type { TaskId } from '#libs/model';
 import { silentFor, type RouteService, type RouteTarget } from '#libs/routing';
@@ -19,6 +18,7 @@ import type { AbortedBy, Observer, RequestRecord } from '../observe/request-reco
 import type { LiveRoutes } from '../targets/live-routes.js';
 import { writeProxyHeader } from '../tcp/proxy-header.js';
 import { isShortage } from '../tcp/shortage.js';
+import { isIdempotent } from '../targets/idempotent.js';
 import type { Cancel, NoTarget, Outcome, Pick } from '../targets/pick.js';
 import { Turns } from '../targets/turns.js';
 import type { ClientSide, FlatHeaders, HeaderMap } from './client-side.js';
@@ -26,8 +26,6 @@ import { editFlat, editMap } from './header-edits.js';
 import { watchPace } from './watch-pace.js';
 import { InvalidAnswer, type StartCall, type UpstreamAnswer, type UpstreamCall } from './upstream-call.js';
 
-/** RFC 9110 9.2.2. */
-const IDEMPOTENT = new Set(METHODS.filter((each) => !['POST', 'PATCH', 'CONNECT'].includes(each)));
 const GATEWAY_FAILURES = new Set([502, 503, 504]);
 
 export interface ExchangeParts {
@@ -188,7 +186,7 @@ export class Exchange {
     attempt.answer = answer;
     this.#status = answer.status;
     const headers = answer.headers;
-    const cookie = stickyCookie(this.#service, attempt.pick.target, this.#route.wish.sticky);
+    const cookie = stickyCookie(this.#service, attempt.pick.target, this.#route);
     if (cookie !== undefined) headers.push('Set-Cookie', cookie);
     const through = this.#ask.transform?.({ status: answer.status, headers });
     const out = this.#client.answer({
@@ -242,7 +240,7 @@ export class Exchange {
     return (
       this.#service.policy?.retries?.on?.includes(status) === true &&
       attempt.call?.consumed !== true &&
-      IDEMPOTENT.has(this.#client.method) &&
+      isIdempotent(this.#client.method) &&
       this.#mayGoOn() &&
       this.#parts.routes.mayRetry(this.#service)
     );
@@ -283,7 +281,7 @@ export class Exchange {
     if (this.#repeated || call.timedOut || call.consumed || error instanceof InvalidAnswer) return false;
     if (call.unseen) return true;
     return (
-      IDEMPOTENT.has(this.#client.method) &&
+      isIdempotent(this.#client.method) &&
       (call.reused || this.#mayGoOn()) &&
       this.#parts.routes.mayRetry(this.#service)
     );
@@ -291,8 +289,7 @@ export class Exchange {
 
   /** There is another target that may be asked. */
   #mayGoOn(): boolean {
-    if (this.#turns.areOver(this.#service.policy?.retries?.attempts)) return false;
-    return this.#targets.some(({ taskId }) => !this.#tried.has(taskId));
+    return this.#parts.routes.mayGoOn(this.#service, this.#turns, this.#tried);
   }
 
   #isRouted({ taskId }: RouteTarget): boolean {

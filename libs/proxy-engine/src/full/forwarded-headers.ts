@@ -1,6 +1,7 @@
 // What happens to headers on the way: those that belong to one connection are dropped in both directions (RFC 9110 7.6.1), so a
 // client's `Connection: close` never ends a kept connection to a task; X-Forwarded-* tell the task whom it really serves.
 import type { IncomingHttpHeaders } from 'node:http';
+import { isIPv6 } from 'node:net';
 import type { HeaderMap } from './client-side.js';
 import type { Origin } from '../fronts/origin.js';
 
@@ -45,24 +46,69 @@ export function endToEnd(rawHeaders: readonly string[], connection: string | und
   return kept;
 }
 
-/** In place. Proto, Host and Port of a terminator in front are kept; the client is added to For, and to Forwarded (RFC 7239 4). */
+/**
+ * In place. The client's connection is added to For; Proto, Host and Port that came are kept, for a terminator of TLS in front knows them
+ * better. Forwarded says the same in its words.
+ */
 export function addForwarded(headers: HeaderMap, origin: Origin, prefix: string | undefined): void {
-  const { clientAddress: client } = origin;
-  const host = headers['host'] === undefined ? undefined : String(headers['host']);
-  append(headers, 'x-forwarded-for', client);
-  headers['x-forwarded-proto'] ??= origin.secure ? 'https' : 'http';
+  const own = headers['host'] === undefined ? undefined : String(headers['host']);
+  const given = lineOf(headers['x-forwarded-for']);
+  const chain = given === undefined ? origin.clientAddress : `${given}, ${origin.clientAddress}`;
+  const proto = keptProto(lineOf(headers['x-forwarded-proto'])) ?? (origin.secure ? 'https' : 'http');
+  const host = keptHost(lineOf(headers['x-forwarded-host'])) ?? own;
+  headers['x-forwarded-for'] = chain;
+  headers['x-forwarded-proto'] = proto;
   headers['x-forwarded-port'] ??= String(origin.localPort);
-  if (host !== undefined) headers['x-forwarded-host'] ??= host;
+  if (host === undefined) delete headers['x-forwarded-host'];
+  else headers['x-forwarded-host'] = host;
   if (prefix === undefined) delete headers['x-forwarded-prefix'];
   else headers['x-forwarded-prefix'] = prefix;
-  const node = client.includes(':') ? `"[${client}]"` : client;
-  const asked = host === undefined ? '' : `;host=${/^[\w.-]+$/.test(host) ? host : `"${host}"`}`;
-  append(headers, 'forwarded', `for=${node}${asked};proto=${origin.secure ? 'https' : 'http'}`);
+  headers['forwarded'] = forwardedOf({ chain, proto, host });
 }
 
-function append(headers: HeaderMap, name: string, value: string): void {
-  const before = headers[name];
-  headers[name] = before === undefined ? value : `${[before].flat().join(', ')}, ${value}`;
+const lineOf = (value: string | string[] | undefined): string | undefined =>
+  value === undefined ? undefined : [value].flat().join(', ');
+
+const firstOf = (list: string): string => (list.split(',', 1)[0] ?? '').trim();
+
+/** What came as X-Forwarded-Proto, if it names a scheme; of several the first, which is the client's. */
+export function keptProto(given: string | undefined): string | undefined {
+  const first = given === undefined ? '' : firstOf(given).toLowerCase();
+  return /^[a-z][a-z\d+.-]{0,31}$/.test(first) ? first : undefined;
+}
+
+/** The same of X-Forwarded-Host. */
+export function keptHost(given: string | undefined): string | undefined {
+  const first = given === undefined ? '' : firstOf(given);
+  return /^(?:[\w.-]{1,255}|\[[\da-f:.]{2,45}\])(?::\d{1,5})?$/i.test(first) ? first : undefined;
+}
+
+/** As they go to the task in X-Forwarded-For, -Proto and -Host. */
+export interface ForwardedFacts {
+  readonly chain: string;
+  readonly proto: string;
+  readonly host: string | undefined;
+}
+
+/**
+ * RFC 7239 4, for the task alone: what a client sent under this name is dropped, for balancers that set X-Forwarded-* pass it by unread.
+ * Host and proto stand in one element only: of several some readers take the first, others the last.
+ */
+export function forwardedOf({ chain, proto, host }: ForwardedFacts): string {
+  const asked = host === undefined ? '' : `;host=${/^[\w.-]+$/.test(host) ? host : `"${host}"`}`;
+  const of = `${asked};proto=${proto}`;
+  const commaAt = chain.indexOf(',');
+  if (commaAt < 0) return `for=${nodeOf(chain)}${of}`;
+  const others = chain.slice(commaAt + 1).split(',');
+  const rest = others.map((each) => `, for=${nodeOf(each.trim())}`).join('');
+  return `for=${nodeOf(chain.slice(0, commaAt).trim())}${of}${rest}`;
+}
+
+/** RFC 7239 6; what is no address is not repeated in a place where it could be read as something else. */
+function nodeOf(address: string): string {
+  if (/^[\d.]{7,15}$/.test(address)) return address;
+  if (/^[\da-f:.]{2,45}$/i.test(address) && isIPv6(address)) return `"[${address}]"`;
+  return /^(?:[\d.]{7,15}|\[[\da-f:.]{2,45}\])(?::\d{1,5})?$/i.test(address) ? `"${address}"` : 'unknown';
 }
 
 const namedBy = (connection: string | undefined): string[] =>

@@ -187,7 +187,7 @@ class Upgrade {
     const { upstream, target } = dialled;
     const { client, route } = this.#ask;
     const meter = meterOf(upstream, rest.length);
-    const cookie = stickyCookie(route.service, target, route.wish.sticky);
+    const cookie = stickyCookie(route.service, target, route);
     client.accept(this.#answerOf(response, cookie));
     if (rest.length > 0) upstream.unshift(rest);
     let why: ClosedBy | undefined;

@@ -1,5 +1,6 @@
 // The table in use and the choice of a target from it. Every choice, also that of a retry or of a request that has waited, is made from
 // the table of this very moment and claimed in the same turn: after a swap nothing can pick a target that left.
+import type { TaskId } from '#libs/model';
 import {
   EMPTY_TABLE,
   match,
@@ -16,6 +17,7 @@ import type { Cancel, NoTarget, Outcome, Pick, Placed } from './pick.js';
 import { FULL, newSeat, ServicePool, type Seat } from './service-pool.js';
 import type { TargetClaims, TargetEnd } from './target-claims.js';
 import { WaitingLine } from './waiting-line.js';
+import type { Turns } from './turns.js';
 import type { TargetWish } from './wish.js';
 
 export interface LiveRoutesOptions {
@@ -141,6 +143,13 @@ export class LiveRoutes {
     const current = this.#find(service);
     if (!current) return false;
     return current.budget.take(this.claims.clock.now(), current.pool.service.policy?.retries?.budgetPercent);
+  }
+
+  /** Another target may be asked for a request that was given to these already, in the table of this moment. */
+  mayGoOn(service: RouteService, turns: Turns, tried: ReadonlySet<TaskId> | undefined): boolean {
+    if (turns.areOver(service.policy?.retries?.attempts)) return false;
+    const targets = this.#matcher.counterpartOf(service)?.targets ?? [];
+    return targets.some(({ taskId }) => tried?.has(taskId) !== true);
   }
 
   /** Of services that were asked for: what is in flight and left out by target, who waits by service. Only what is not all zero. */
