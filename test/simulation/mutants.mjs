@@ -182,6 +182,13 @@ export const MUTANTS = [
     says: 'every deployment ends, whenever its leader dies: also when all that it acts on is gone',
   },
   {
+    name: 'forgets-min-ready',
+    file: 'libs/reconciler/src/settled.ts',
+    find: 'return since + minReadyMsOf(situation.app, situation.settings);',
+    replace: 'return since + 0 * minReadyMsOf(situation.app, situation.settings);',
+    says: 'a failing release never takes the old one down: a new instance must have served for a while',
+  },
+  {
     name: 'gives-no-target-to-shared-apps',
     file: 'libs/proxy-engine/src/targets/service-pool.ts',
     find: 'return byVersion ?? this.#chooseFrom(this.#tiers, wish, exclusions, random);',

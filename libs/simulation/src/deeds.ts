@@ -97,6 +97,8 @@ function carryOut(cluster: Cluster, deed: Deed): void {
       network.setWeather(from, to, { extraMs, doubled, spreadMs });
       return later(deed.forMs, () => network.setWeather(from, to, null));
     }
+    case 'stalls':
+      return stallAgents(cluster, deed);
     case 'crash-control-plane': {
       const one = controlPlane(cluster, deed.which);
       if (deed.when === 'now') return one.kill(deed.downMs);
@@ -130,6 +132,19 @@ function carryOut(cluster: Cluster, deed: Deed): void {
       cluster.crashProxy(proxy);
       return later(deed.downMs, () => proxy.start());
     }
+  }
+}
+
+function stallAgents(
+  { hosts, controlPlanes, network, timeline }: Cluster,
+  { everyMs, stallMs, forMs }: Extract<Deed, { readonly do: 'stalls' }>,
+): void {
+  const all = (change: 'cut' | 'mend'): void => {
+    for (const { name } of hosts) for (const { host } of controlPlanes) network[change](name, host);
+  };
+  for (let at = 0; at + stallMs <= forMs; at += everyMs) {
+    timeline.after(at, () => all('cut'));
+    timeline.after(at + stallMs, () => all('mend'));
   }
 }
 

@@ -192,6 +192,8 @@ export function sentenceOf(action: Action, scenario: Scenario): string {
       const how = signs.join(', ') || 'as usual';
       return `What ${nameOf(action.from, scenario)} sends to ${nameOf(action.to, scenario)} arrives ${how} for ${secondsOf(action.forMs)}.`;
     }
+    case 'stalls':
+      return `What agents say reaches control planes in bursts for ${secondsOf(action.forMs)}: nothing for ${secondsOf(action.stallMs)} of each ${secondsOf(action.everyMs)}.`;
     case 'crash-control-plane': {
       const kind = action.write ? ` that ${CRASHES[action.write]}` : '';
       const commit = `its commit number ${action.nth} from now${kind}`;

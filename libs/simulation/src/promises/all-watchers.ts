@@ -1,5 +1,5 @@
 // The promises that every run is held to. Watchers keep state, so each run makes its own.
-import { capacity, deploymentsEnd, floor, noNeedlessStops } from './rollouts.js';
+import { capacity, deploymentsEnd, floor, noNeedlessStops, servedBeforeOldGoes } from './rollouts.js';
 import {
   constraintsHold,
   noUndecidedStop,
@@ -41,6 +41,7 @@ export const allWatchers = (excuse: Excuse): readonly Watcher[] => [
   tablesOnlyGrow(),
   answeredWhileOneServes(),
   floor(),
+  servedBeforeOldGoes(),
   capacity(),
   deploymentsEnd(),
   noNeedlessStops(),

@@ -1,7 +1,9 @@
 // Promises 3 and 4: the floor, the ceiling, deployments that end, and nothing that is stopped without need.
 import { isDeepStrictEqual } from 'node:util';
+import { hasRoutablePorts } from '#libs/lifecycle';
+import { isOfCurrentConfig } from '#libs/model';
 import type { App, AppId, AppVersion, DeploymentId, Instance, TaskId } from '#libs/model';
-import { broken, newStops, type Watcher, type World } from './watch.js';
+import { actionOf, broken, isReplaced, newStops, type Watcher, type World } from './watch.js';
 import { floorOf, isServing } from './serving.js';
 import { isCanary } from './shares.js';
 
@@ -47,6 +49,60 @@ export function floor(): Watcher {
   }
 }
 
+const MIN_READY_LABEL = 'longrun.io/min-ready-seconds';
+/** The rate of a leader's clock may be off by so much. */
+const SERVED_SHARE = 0.98;
+/** From the decision that routes it to the commit. */
+const SERVED_SLACK_MS = 500;
+
+/**
+ * A replacement stops one that serves only while enough are left that can be relied on: old ones that serve, and new ones that have really
+ * served for the min-ready time, whatever the rows say of a task that has ended. One leader at a time: the clocks of two may be apart.
+ */
+export function servedBeforeOldGoes(): Watcher {
+  /** From when on it serves by what is stored, true time, and who stored that. */
+  const serves = new Map<TaskId, { readonly by: string; readonly at: number }>();
+  return {
+    rule: 'served-before-old-goes',
+    committed(fact, world) {
+      const { stored } = world;
+      for (const { after } of fact.touched.instances) if (after) note(after, fact.by, world);
+      for (const { before, after } of newStops(fact)) {
+        const app = stored.apps.get(after.appId);
+        if (!app || after.stop?.cause.kind !== 'deployment' || !isReplaced(app.id, stored)) continue;
+        const isOld = (each: Instance): boolean => !isOfCurrentConfig(each.version, app.current);
+        if (!isOld(before) || !isServing(before, stored.versionOf(before), 0)) continue;
+        const minReadyMs = Number(app.current.spec.labels[MIN_READY_LABEL] ?? 0) * 1000;
+        const leastMs = minReadyMs * SERVED_SHARE - SERVED_SLACK_MS;
+        const left = stored
+          .instancesOf(app.id)
+          .filter((each) => isServing(each, stored.versionOf(each), Infinity))
+          .filter((each) => isOld(each) || servedMs(each, fact.by, world) >= leastMs).length;
+        if (left >= floorOf(app)) continue;
+        broken(
+          'served-before-old-goes',
+          `${after.id} is stopped (${after.stop.cause.text}); ${left} of ${app.id} are left that serve and did so for ${minReadyMs / 1000} s, the floor is ${floorOf(app)}`,
+        );
+      }
+    },
+  };
+
+  function note({ taskId, status, routing, ...row }: Instance, by: string, { stored, now }: World): void {
+    if (taskId === undefined) return;
+    const isIn = routing === 'in' || !hasRoutablePorts(stored.versionOf(row).spec);
+    const isRunning = status?.taskId === taskId && status.phase === 'running';
+    if (!isIn || !isRunning) serves.delete(taskId);
+    else if (!serves.has(taskId)) serves.set(taskId, { by, at: now });
+  }
+
+  /** Infinity: nobody can say. */
+  function servedMs({ taskId }: Instance, leader: string, world: World): number {
+    const since = taskId === undefined ? undefined : serves.get(taskId);
+    if (!taskId || since?.by !== leader) return Infinity;
+    return (world.task(taskId)?.endedAt ?? world.now) - since.at;
+  }
+}
+
 export function capacity(): Watcher {
   return {
     rule: 'capacity',
@@ -56,9 +112,7 @@ export function capacity(): Watcher {
       );
       for (const id of made) {
         const app = stored.apps.get(id);
-        const deployment = stored.deploymentOf(id);
-        const action = deployment?.steps[deployment.currentStep - 1]?.actions.find((each) => each.app === id);
-        if (!app || action?.action !== 'RestartApplication') continue;
+        if (!app || !isReplaced(id, stored)) continue;
         const { instances: n, upgradeStrategy } = app.current.spec;
         // one more is allowed where there is no room in either direction (behaviour.md 5)
         const most = n + Math.floor(n * upgradeStrategy.maximumOverCapacity + 1e-9) + 1;
@@ -164,8 +218,6 @@ export function noNeedlessStops(): Watcher {
 
 /** The current step only changes the number of instances, and as many as wanted stay. */
 function isSurplusOfScaling({ id, current }: App, stored: World['stored']): boolean {
-  const deployment = stored.deploymentOf(id);
-  const action = deployment?.steps[deployment.currentStep - 1]?.actions.find((each) => each.app === id);
   const staying = stored.instancesOf(id).filter(({ goal }) => goal === 'running');
-  return action?.action === 'ScaleApplication' && staying.length >= current.spec.instances;
+  return actionOf(id, stored)?.action === 'ScaleApplication' && staying.length >= current.spec.instances;
 }

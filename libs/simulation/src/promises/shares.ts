@@ -3,7 +3,7 @@
 // to is worked out anew here, from stored rows; the names in route tables are not believed.
 import type { App, AppId, AppVersion, TaskId, TrafficShare } from '#libs/model';
 import { isServing } from './serving.js';
-import { broken, newStops, type ChoiceFact, type Watcher, type World } from './watch.js';
+import { broken, isReplaced, newStops, type ChoiceFact, type Watcher, type World } from './watch.js';
 
 /** Versions of one config are one for the traffic; what the current one has adopted is of its config. */
 const isLikeCurrent = (version: string, { current }: App): boolean =>
@@ -47,13 +47,6 @@ export function sharesHoldRollouts(): Watcher {
       }
     },
   };
-}
-
-/** Scaling takes its victims by kill selection, whatever their version. */
-function isReplaced(id: AppId, stored: World['stored']): boolean {
-  const deployment = stored.deploymentOf(id);
-  const action = deployment?.steps[deployment.currentStep - 1]?.actions.find((each) => each.app === id);
-  return action?.action === 'RestartApplication';
 }
 
 /** A person looks at the new ones, which all serve: the rollout stands still, and that is meant. With a bad one its deadline runs. */

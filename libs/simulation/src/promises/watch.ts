@@ -2,7 +2,7 @@
 // that can break its promise, and looks at what that event touched.
 import type { FromAgent, ToAgent } from '#libs/agent-protocol';
 import type { WorkingSet, Touched } from '#libs/control-core';
-import type { AppId, Instance, TaskId } from '#libs/model';
+import type { AppId, DeploymentAction, Instance, TaskId } from '#libs/model';
 import type { RouteService, RouteTable } from '#libs/routing';
 import type { Commit } from '#libs/store';
 
@@ -30,6 +30,8 @@ export interface TaskFact {
   readonly wasReady: boolean;
   /** Would pass its checks now, if the checker does not lie. */
   readonly isWell: boolean;
+  /** True time, epoch ms; null: it has not ended. */
+  readonly endedAt: number | null;
   /** A request that comes now is answered, be it with 500. */
   readonly isAnswering: boolean;
 }
@@ -163,6 +165,16 @@ export const newStops = ({ touched }: CommitFact): readonly { before: Instance; 
   touched.instances.flatMap(({ before, after }) =>
     before && after?.stop && !before.stop ? [{ before, after }] : [],
   );
+
+/** What the step under way of its deployment does with this app. */
+export function actionOf(id: AppId, stored: World['stored']): DeploymentAction | undefined {
+  const deployment = stored.deploymentOf(id);
+  return deployment?.steps[deployment.currentStep - 1]?.actions.find((each) => each.app === id);
+}
+
+/** Scaling, unlike this, takes its victims by kill selection, whatever their version. */
+export const isReplaced = (id: AppId, stored: World['stored']): boolean =>
+  actionOf(id, stored)?.action === 'RestartApplication';
 
 export function broken(rule: string, text: string): never {
   throw new PromiseBroken(rule, text);

@@ -82,6 +82,7 @@ describe('a scenario from a seed', () => {
       'take-port': true,
       cut: true,
       weather: true,
+      stalls: true,
       'crash-control-plane': true,
       'freeze-control-plane': true,
       abdicate: true,

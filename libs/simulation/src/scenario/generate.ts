@@ -14,6 +14,7 @@ import {
   type Party,
   type Scenario,
 } from './scenario.js';
+import { youngDeathsOf } from './young-deaths.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -124,6 +125,7 @@ export function scenarioOf(seed: string): Scenario {
   const asks = [...appAsks, ...groupAsksOf(random.fork('groups'), appAsks)];
   const faults = faultsOf(random, mood, asks, agentCount);
   const shares = sharesOf(random.fork('shares'), mood, asks, agentCount);
+  const young = youngOf(random.fork('young deaths'), asks);
   const clocks = random.fork('clocks');
   const slices = random.fork('slices').weighted<{ readonly changedPerPass?: number }>(SLICES);
   return {
@@ -144,7 +146,7 @@ export function scenarioOf(seed: string): Scenario {
       [1, 0.01],
     ]),
     ...slices,
-    actions: [...asks, ...faults, ...shares].sort((a, b) => a.at - b.at),
+    actions: [...asks, ...faults, ...shares, ...young].sort((a, b) => a.at - b.at),
   };
 }
 
@@ -548,6 +550,12 @@ function sharesOfRelease(random: Random, app: string, releasedAt: number): reado
   }
   return shares;
 }
+
+/** Share of scenarios with such a release. */
+const DYING_YOUNG = 0.2;
+
+const youngOf = (random: Random, asks: readonly Action[]): readonly Action[] =>
+  random.chance(DYING_YOUNG) ? youngDeathsOf(random, asks, SETTLED_MS, QUIET_FROM_MS) : [];
 
 // ---- what goes wrong
 

@@ -124,6 +124,8 @@ export type Deed =
       readonly spreadMs: number;
       readonly forMs: number;
     }
+  /** What any agent says reaches control planes in bursts: for the first `stallMs` of each `everyMs` nothing does. */
+  | { readonly do: 'stalls'; readonly everyMs: number; readonly stallMs: number; readonly forMs: number }
   // ---- with control planes and the store
   | {
       readonly do: 'crash-control-plane';
