@@ -51,7 +51,7 @@ export class ProxyWorker implements AdminSource {
       observer: observing,
       folder: folder.path,
       ...(listen ? { listen } : {}),
-      onNotice: (text) => logger.warn({}, text),
+      onNotice: (text, level) => logger[level ?? 'warn']({}, text),
       freshen: () => this.#session.freshen(),
       onIdle: (task) => this.#session.taskIdle(task),
     });

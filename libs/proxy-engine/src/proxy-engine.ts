@@ -27,6 +27,7 @@ import { FullPath, type FullPathParts } from './full/full-path.js';
 import { http1Calls } from './full/http1-call.js';
 import { UpstreamAgent } from './full/upstream-agent.js';
 import { tellOwn } from './observe/own-record.js';
+import type { OnNotice } from './observe/notice.js';
 import { nobodyWatches, type Observer } from './observe/request-record.js';
 import { LiveRoutes } from './targets/live-routes.js';
 import { TargetClaims } from './targets/target-claims.js';
@@ -50,8 +51,7 @@ export interface ProxyEngineOptions {
   readonly onIdle?: (task: TaskId) => void;
   /** Absent: no HTTPS port. */
   readonly tls?: TlsOptions;
-  /** For the log: something a person may want to know. */
-  readonly onNotice?: (text: string) => void;
+  readonly onNotice?: OnNotice;
   /** Told of each request when it is over. */
   readonly observer?: Observer;
   /** Plain HTTP/1.1 as bytes (fast/), the rest through node:http. Default true; false: all of it through node:http. */
@@ -271,15 +271,19 @@ export class ProxyEngine {
         reject(new Error(cannotOpen('main', bind, port, whyNotOpen(error)), { cause: error }));
       };
       this.#main.once('error', failed);
-      this.#stopListening = listen(this.#main, { port, host: bind, backlog: BACKLOG, allowHalfOpen: true }, () => {
-        this.#main.off('error', failed);
-        // an accept that failed (no file descriptor left): the connection waits or is lost, the listener goes on
-        this.#main.on('error', () => undefined);
-        const address = this.#main.address();
-        const localPort = typeof address === 'object' && address !== null ? address.port : port;
-        this.#mainPort = { localPort };
-        resolve(localPort);
-      });
+      this.#stopListening = listen(
+        this.#main,
+        { port, host: bind, backlog: BACKLOG, allowHalfOpen: true },
+        () => {
+          this.#main.off('error', failed);
+          // an accept that failed (no file descriptor left): the connection waits or is lost, the listener goes on
+          this.#main.on('error', () => undefined);
+          const address = this.#main.address();
+          const localPort = typeof address === 'object' && address !== null ? address.port : port;
+          this.#mainPort = { localPort };
+          resolve(localPort);
+        },
+      );
     });
   }
 

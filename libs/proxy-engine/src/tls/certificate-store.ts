@@ -6,6 +6,7 @@ import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, s
 import { join } from 'node:path';
 import type { SecureContext } from 'node:tls';
 import type { Clock, Timer } from '#libs/time';
+import type { OnNotice } from '../observe/notice.js';
 import { CertificateError, readCertificate, type Certificate } from './certificate.js';
 
 export const POLL_MS = 2_000;
@@ -18,7 +19,7 @@ export interface CertificateStoreParts {
   /** Files, and folders of which each `*.pem` counts. */
   readonly paths: readonly string[];
   /** For the log. */
-  readonly onNotice?: (text: string) => void;
+  readonly onNotice?: OnNotice;
 }
 
 interface Entry {
@@ -148,7 +149,8 @@ export class CertificateStore {
       const isFirst = entry.certificate === undefined;
       entry.certificate = fresh;
       entry.problem = undefined;
-      if (!isFirst) this.#note(`the certificate in ${file} was renewed`);
+      // what is to be expected is no warning
+      if (!isFirst) this.#note(`the certificate in ${file} was renewed`, 'info');
       return true;
     } catch (error) {
       const problem =
@@ -188,8 +190,8 @@ export class CertificateStore {
     }
   }
 
-  #note(text: string): void {
-    this.#parts.onNotice?.(text);
+  #note(text: string, level?: 'info'): void {
+    this.#parts.onNotice?.(text, level);
   }
 }
 

@@ -20,6 +20,7 @@ describe('the HTTPS port', () => {
   let port: number;
   let https: number;
   let notices: string[];
+  let levels: (string | undefined)[];
   let backend: Server;
   let target: number;
 
@@ -31,7 +32,10 @@ describe('the HTTPS port', () => {
   const start = async (certificates = [folder]): Promise<void> => {
     ({ engine, port } = await startEngine({
       tls: { port: 0, certificates },
-      onNotice: (text) => notices.push(text),
+      onNotice: (text, level) => {
+        notices.push(text);
+        levels.push(level);
+      },
     }));
     https = engine.httpsPort ?? 0;
     await engine.swap(aTable(1, aService({ a: target })));
@@ -57,6 +61,7 @@ describe('the HTTPS port', () => {
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'longrun-tls-'));
     notices = [];
+    levels = [];
     backend = createServer((req, res) => {
       res.end(JSON.stringify({ headers: req.headers, version: req.httpVersion }));
     });
@@ -186,6 +191,7 @@ describe('the HTTPS port', () => {
     expect(cert).toContain('BEGIN CERTIFICATE');
     expect(await servedName('new.example')).toBe('new.example');
     expect(notices).toEqual([expect.stringContaining('web.pem was renewed')]);
+    expect(levels).toEqual(['info']);
     standing.write('GET / HTTP/1.1\r\nhost: web.example\r\n\r\n');
     await new Promise<void>((resolve) => standing.once('data', () => resolve()));
     standing.destroy();
@@ -248,6 +254,7 @@ describe('the HTTPS port', () => {
     const text = `${join(folder, 'admin.pem')} is gone; its certificate is not used any more`;
     await until('the notice', () => notices.length > 0);
     expect(notices).toEqual([text]);
+    expect(levels).toEqual([undefined]);
     expect(await servedName('admin.web.example')).toBe('web.example');
   });
 

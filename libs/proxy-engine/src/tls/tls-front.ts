@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import { cannotOpen, whyNotOpen } from '#libs/proxy-core';
 import type { Clock, Timer } from '#libs/time';
 import { originOf, type Origin } from '../fronts/origin.js';
+import type { OnNotice } from '../observe/notice.js';
 import { listenHere, type Listen } from '../tcp/listen.js';
 import { BACKLOG } from '../tcp/service-listeners.js';
 import { CIPHERS, MIN_VERSION, type Certificate } from './certificate.js';
@@ -24,7 +25,7 @@ export interface TlsFrontParts extends TlsOptions {
   readonly bind: string;
   /** Absent: it listens itself. */
   readonly listen?: Listen;
-  readonly onNotice?: (text: string) => void;
+  readonly onNotice?: OnNotice;
   /** Counts the connection; false: there is no room for it. */
   readonly mayConnect: (socket: Socket) => boolean;
   readonly toHttp1: (client: Duplex, origin: Origin) => void;
@@ -82,12 +83,16 @@ export class TlsFront {
       const failed = (error: Error): void =>
         reject(new Error(cannotOpen('HTTPS', bind, port, whyNotOpen(error)), { cause: error }));
       this.#server.once('error', failed);
-      this.#stopListening = listen(this.#server, { port, host: bind, backlog: BACKLOG, allowHalfOpen: true }, () => {
-        this.#server.off('error', failed);
-        // an accept that failed (no file descriptor left)
-        this.#server.on('error', () => undefined);
-        resolve();
-      });
+      this.#stopListening = listen(
+        this.#server,
+        { port, host: bind, backlog: BACKLOG, allowHalfOpen: true },
+        () => {
+          this.#server.off('error', failed);
+          // an accept that failed (no file descriptor left)
+          this.#server.on('error', () => undefined);
+          resolve();
+        },
+      );
     });
     const address = this.#server.address();
     return typeof address === 'object' && address !== null ? address.port : port;
