@@ -61,6 +61,8 @@ export interface Backend {
   readonly held: () => number;
   /** Of bodies that came, also of requests that were broken off. */
   readonly bytes: () => number;
+  /** From now on it answers all others with that status (200 at first), or ends their connections without an answer. */
+  behave(how: number | 'cut'): void;
   stop(): Promise<void>;
 }
 
@@ -141,6 +143,7 @@ export class EngineBench {
       // who breaks off in the middle of a body was not seen
       serve(req, res).catch(() => res.destroy());
     });
+    let behaviour: number | 'cut' = 200;
     const serve = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
       let body = '';
       for await (const chunk of req) {
@@ -150,11 +153,11 @@ export class EngineBench {
       const url = req.url ?? '';
       seen.push({ url, headers: req.headers, body });
       if (url.startsWith('/hold')) waiting.push(res);
-      else if (url.startsWith('/cut')) req.socket.destroy();
+      else if (url.startsWith('/cut') || behaviour === 'cut') req.socket.destroy();
       else if (url.startsWith('/to?')) {
         const value = decodeURIComponent(url.slice('/to?'.length));
         res.writeHead(201, { location: value, 'content-location': value }).end();
-      } else res.end(url.startsWith('/echo') ? body : task);
+      } else res.writeHead(behaviour).end(url.startsWith('/echo') ? body : task);
     };
     server.on('upgrade', (_req, socket: Socket) => {
       socket.write(
@@ -174,7 +177,8 @@ export class EngineBench {
       waiting = [];
       for (const res of answers) res.end(task);
     };
-    return { task, port, seen, release, held: () => waiting.length, bytes: () => bytes, stop };
+    const behave = (how: typeof behaviour): void => void (behaviour = how);
+    return { task, port, seen, release, held: () => waiting.length, bytes: () => bytes, behave, stop };
   }
 
   /** Speaks first, then gives back what comes. */

@@ -5,6 +5,7 @@ import { bodyCases } from './body-cases.js';
 import { choiceCases } from './choice-cases.js';
 import { departureCases } from './departure-cases.js';
 import { logCases } from './log-cases.js';
+import { failureCases } from './failure-cases.js';
 import { policyCases } from './policy-cases.js';
 import { routingCases } from './routing-cases.js';
 
@@ -14,7 +15,7 @@ export function engineConformance(name: string, make: EngineMaker, { timeoutMs =
     const bench = new EngineBench(make);
     beforeEach(() => bench.open(), timeoutMs);
     afterEach(() => bench.close(), timeoutMs);
-    for (const declare of [routingCases, departureCases, policyCases, choiceCases, bodyCases])
+    for (const declare of [routingCases, departureCases, policyCases, choiceCases, failureCases, bodyCases])
       declare(bench, timeoutMs);
   });
   describe(`engine conformance: ${name}, with an access log`, () => {

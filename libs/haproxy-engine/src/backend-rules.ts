@@ -13,7 +13,8 @@ import {
 } from '#libs/routing';
 import { bodyLimitGap, bodyLimitRules } from './body-limit-rules.js';
 import type { BackendPlan } from './layout.js';
-import { escapePattern, JSON_ANSWER, messageBody, quote, quoteFormat } from './config-text.js';
+import { escapePattern, JSON_ANSWER, messageBody, pinBackendOf, quote, quoteFormat } from './config-text.js';
+import { gatewayRules } from './failure-counter.js';
 import { locationRules } from './location-rules.js';
 import { unpinnable } from './pins.js';
 import {
@@ -52,10 +53,17 @@ export function backendRules(
   { mode, service, version }: Pick<BackendPlan, 'mode' | 'service' | 'version'>,
   place: RulePlace,
 ): BackendRules {
+  const backend = version === undefined ? name : pinBackendOf(service, version);
   const rules = [
     ...balanceRules(service, mode),
     ...timeRules(service, mode),
-    ...(mode === 'tcp' ? tcpRules(service) : httpRules(name, service, place)),
+    ...(mode === 'tcp'
+      ? tcpRules(service)
+      : [
+          ...retryRules(backend, service, place.hasLua ?? false),
+          ...httpRules(name, service, place),
+          ...gatewayRules(backend, service),
+        ]),
   ];
   const own = version === undefined ? rules : rules.filter((rule) => !rule.startsWith('stick-table '));
   return { rules: own.map((line) => `  ${line}`), serverOptions: serverOptions(service, mode) };
@@ -68,8 +76,8 @@ export function unsupported(
 ): string[] {
   const { policy } = service;
   const missing = unpinnable(service);
-  if (policy?.retries?.budgetPercent !== undefined) missing.push('the retry budget');
-  if (policy?.ejection !== undefined) missing.push('ejection after failed answers');
+  if (policy?.retries?.budgetPercent !== undefined && !hasLua)
+    missing.push('the retry budget, for this HAProxy is built without Lua');
   const refusals = refusalsThatCount(service, hasLua);
   const app = `app ${service.appId}`;
   return [
@@ -179,7 +187,7 @@ function oneOf(name: string, what: string, values: readonly string[]): string[] 
 
 function httpRules(name: string, service: RouteService, place: RulePlace): string[] {
   const { policy } = service;
-  const rules = retryRules(service, place.hasLua ?? false);
+  const rules: string[] = [];
   if (policy?.allow)
     rules.push(...oneOf('allowed', 'src', policy.allow), refuse(403, NOT_FROM_THIS_ADDRESS, '!allowed'));
   if (service.redirectToHttps) rules.push(...redirectRules(place));

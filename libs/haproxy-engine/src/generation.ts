@@ -8,14 +8,21 @@ import { nameOf, serviceNameOf } from './config-text.js';
 import { usedOf, type UsedServers } from './haproxy-answers.js';
 import type { GivenPlace } from './place-journal.js';
 import { batchesOf } from './runtime-socket.js';
+import { FailureCounter } from './failure-counter.js';
 import type { Slots } from './slots.js';
-import { standingServers, statRows, type TrafficCounter } from './traffic-counter.js';
+import { standingServers, statRows, TrafficCounter, type StatRow } from './traffic-counter.js';
 
 export interface Generation {
   readonly worker: number;
   /** By backend. */
   readonly slots: ReadonlyMap<string, Slots>;
   readonly traffic: TrafficCounter;
+  readonly failures: FailureCounter;
+}
+
+export function generationOf(worker: number, slots: Generation['slots']): Generation {
+  const traffic = new TrafficCounter();
+  return { worker, slots, traffic, failures: new FailureCounter(traffic) };
 }
 
 /** Asks one worker; resolves with its answers. */
@@ -74,22 +81,30 @@ interface Found {
   readonly target: RouteTarget;
 }
 
+export interface Measuring {
+  readonly onCounted: (service: RouteService, target: RouteTarget | undefined, sums: TrafficSums) => void;
+  /** All there are of a worker, before they are counted. */
+  readonly onRows: (generation: Generation, rows: readonly StatRow[]) => void;
+}
+
 /** Hands over what went to each target since the last time; resolves with what is in flight, waits and is left out, the busiest first. */
 export async function measure(
   generations: readonly Generation[],
   table: RouteTable,
   ask: Ask,
-  onCounted: (service: RouteService, target: RouteTarget | undefined, sums: TrafficSums) => void,
+  { onCounted, onRows }: Measuring,
 ): Promise<TrafficStanding[]> {
   const targets = targetsOf(table);
   const services = new Map(table.services.map((service) => [nameOf(service), service]));
   const standings = new Map<string, Sum>();
-  for (const { worker, slots, traffic } of generations) {
+  for (const generation of generations) {
+    const { worker, slots, traffic } = generation;
     const targetAt = (backend: string, server: string): Found | undefined => {
       const task = slots.get(backend)?.taskAt(server);
       return task === undefined ? undefined : targets.get(`${serviceNameOf(backend)} ${task}`);
     };
     const rows = statRows(await ask(worker, [SHOW_SERVERS]));
+    onRows(generation, rows);
     for (const { backend, server, sums } of traffic.grown(rows)) {
       const found = server === undefined ? undefined : targetAt(backend, server);
       const service = found?.service ?? services.get(serviceNameOf(backend));

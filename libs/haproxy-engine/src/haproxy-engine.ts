@@ -12,10 +12,22 @@ import { EMPTY_TABLE, type RouteService, type RouteTable, type RouteTarget } fro
 import type { Clock, Timer } from '#libs/time';
 import { unsupported, type Scripts } from './backend-rules.js';
 import { CertificateCopies } from './certificate-copies.js';
+import { Ejections } from './ejections.js';
+import { placeOf } from './failure-counter.js';
+import { FailureLooks } from './failure-looks.js';
 import { ConfigFiles, isRefused, memoryFolder, refusals, type Refused } from './config-files.js';
 import { fileWarnings, needsOf } from './file-room.js';
 import { isPinBackend, messageBody, nameOf, pinBackendOf, serviceNameOf } from './config-text.js';
-import { hasLeaving, leavingOf, measure, placesOf, settle, type Ask, type Generation } from './generation.js';
+import {
+  generationOf,
+  hasLeaving,
+  leavingOf,
+  measure,
+  placesOf,
+  settle,
+  type Ask,
+  type Generation,
+} from './generation.js';
 import { portsListenedOn, refusalsIn, saysGone, serversOf } from './haproxy-answers.js';
 import { HaproxyProcess } from './haproxy-process.js';
 import { layoutOf, type Layout } from './layout.js';
@@ -24,10 +36,9 @@ import { pinnedVersions } from './pins.js';
 import { RequestLog, type EndedRequest } from './request-log.js';
 import { PlaceJournal, type GivenPlace } from './place-journal.js';
 import { ServicePorts, whyNotOpenable } from './service-ports.js';
-import { Slots, type PlacesFor } from './slots.js';
+import { Slots, type PlacesFor, type SlotChange } from './slots.js';
 import { TargetAddresses, type LookUp } from './target-addresses.js';
 import { batchesOf } from './runtime-socket.js';
-import { TrafficCounter } from './traffic-counter.js';
 import type { ConfigOptions } from './write-config.js';
 
 export interface HaproxyEngineOptions extends ConfigOptions {
@@ -68,7 +79,17 @@ const JOURNAL_LINES_MAX = 50_000;
 /** A socket's path has at most 107 bytes, and HAProxy binds beside it first. */
 const SOCKET_FOLDER_MAX = 75;
 
-type TimerName = 'counts' | 'traffic' | 'certificates' | 'again';
+type TimerName = 'counts' | 'traffic' | 'failures' | 'certificates' | 'again';
+/** By name. */
+type Wanted = ReadonlyMap<
+  string,
+  { readonly service: RouteService; readonly out: ReadonlySet<RouteTarget['taskId']> }
+>;
+/** Told of a target that was left out. */
+const ONE_EJECTION: TrafficSums = {
+  ...{ byClass: [0, 0, 0, 0, 0], broken: 0, connections: 0, retries: 0, bytesOut: 0, averageMs: 0 },
+  ejections: 1,
+};
 
 export class HaproxyEngine implements ServingEngine {
   readonly #options: HaproxyEngineOptions;
@@ -81,6 +102,8 @@ export class HaproxyEngine implements ServingEngine {
   readonly #addresses: TargetAddresses;
   readonly #ports: ServicePorts;
   readonly #journal: PlaceJournal;
+  readonly #ejections: Ejections;
+  readonly #looks: FailureLooks;
   #journalLines = 0;
   /** As it came. */
   #wanted: RouteTable = EMPTY_TABLE;
@@ -126,6 +149,12 @@ export class HaproxyEngine implements ServingEngine {
       ]),
     });
     this.#journal = new PlaceJournal(join(options.folder, 'places'));
+    const { clock } = options;
+    this.#ejections = new Ejections({
+      clock,
+      onLeftOut: (service, target) => options.onCounted?.(service, target, ONE_EJECTION),
+    });
+    this.#looks = new FailureLooks({ clock, ask: this.#ask, ejections: this.#ejections });
     this.#process = new HaproxyProcess({
       clock: options.clock,
       folder: options.folder,
@@ -158,6 +187,7 @@ export class HaproxyEngine implements ServingEngine {
     if (!this.#running) throw new Error(this.#problem ?? 'HAProxy does not run');
     this.#watchCertificates(this.#certificates.stamp());
     this.#measure();
+    this.#watchFailures();
     return this.#options.port;
   }
 
@@ -179,7 +209,7 @@ export class HaproxyEngine implements ServingEngine {
 
   /** As of the last look at HAProxy's counters, at most MEASURE_MS ago. */
   standings(): readonly TrafficStanding[] {
-    return this.#standings;
+    return this.#ejections.standings(this.#standings);
   }
 
   certificates(): readonly Certified[] {
@@ -251,23 +281,14 @@ export class HaproxyEngine implements ServingEngine {
 
   /** In every generation, old ones too: their kept connections go on bringing requests. Newcomers are there before others leave. */
   async #change(mustReload: boolean): Promise<void> {
-    const services = new Map(this.#table.services.map((service) => [nameOf(service), service]));
     const current = this.#generations.at(-1);
-    const closing: [Generation, string[]][] = [];
+    const closing: [Generation, readonly string[]][] = [];
     let isFull = false;
+    const wanted = this.#wants(this.#table.services);
     for (const generation of [...this.#generations]) {
-      const changes = [...generation.slots].map(([backend, slots]) => ({
-        backend,
-        ...slots.change(services.get(serviceNameOf(backend)) ?? NOBODY),
-      }));
-      this.#remember(
-        changes.flatMap(({ backend, given }) =>
-          [...given].map(([place, task]) => ({ worker: generation.worker, backend, place, task })),
-        ),
-      );
-      if (generation === current) isFull = changes.some(({ full }) => full);
-      closing.push([generation, changes.flatMap(({ close }) => close)]);
-      const open = changes.flatMap(({ open }) => open);
+      const { open, close, full } = this.#arrange(generation, wanted);
+      if (generation === current) isFull = full;
+      closing.push([generation, close]);
       // the others must hear of theirs all the same
       if (!(await this.#announce(generation, open)) && generation === current) this.#mustReload = true;
     }
@@ -278,6 +299,63 @@ export class HaproxyEngine implements ServingEngine {
       // whatever else failed: who has left gets nothing new
       for (const [generation, commands] of closing) await this.#insist(generation, commands);
     }
+  }
+
+  #wants(services: readonly RouteService[]): Wanted {
+    return new Map(
+      services.map((service) => [nameOf(service), { service, out: this.#ejections.outOf(service) }]),
+    );
+  }
+
+  /** What it is to be told. `isPart`: only those are arranged anew; else what is not among them counts as one without targets. */
+  #arrange(
+    generation: Generation,
+    wanted: Wanted,
+    isPart = false,
+  ): Pick<SlotChange, 'open' | 'close' | 'full'> {
+    const changes = [...generation.slots].flatMap(([backend, slots]) => {
+      const found = wanted.get(serviceNameOf(backend));
+      if (!found && isPart) return [];
+      return [{ backend, ...slots.change(found?.service ?? NOBODY, found?.out) }];
+    });
+    const given = changes.flatMap(({ backend, given }) =>
+      [...given].map(([place, task]) => ({ worker: generation.worker, backend, place, task })),
+    );
+    for (const { backend, rested } of changes)
+      for (const place of rested) generation.traffic.rested(backend, place);
+    for (const { backend, place } of given) generation.failures.given(placeOf(backend, place));
+    this.#remember(given);
+    for (const { service, out } of wanted.values()) this.#ejections.told(service, out);
+    return {
+      open: changes.flatMap(({ open }) => open),
+      close: changes.flatMap(({ close }) => close),
+      full: changes.some(({ full }) => full),
+    };
+  }
+
+  /** Answers that failed have changed who is left out, or time has. */
+  async #rearrange(names: readonly string[]): Promise<void> {
+    const services = this.#table.services.filter((service) => names.includes(nameOf(service)));
+    if (services.length === 0) return;
+    const wanted = this.#wants(services);
+    for (const generation of [...this.#generations]) {
+      const { open, close, full } = this.#arrange(generation, wanted, true);
+      if (full) this.#mustReload = true;
+      await this.#insist(generation, open);
+      await this.#insist(generation, close);
+    }
+  }
+
+  #watchFailures(): void {
+    this.#later('failures', this.#ejections.pauseMs, () => {
+      const next = (): void => this.#watchFailures();
+      this.#enqueue(async () => {
+        if (!this.#running) return;
+        // that HAProxy does not answer is told by those who need it to
+        const looked = this.#looks.close(this.#generations, this.#table).catch((): string[] => []);
+        await this.#rearrange(await looked);
+      }).then(next, next);
+    });
   }
 
   /** On disk, before any of them can get a request. */
@@ -364,7 +442,7 @@ export class HaproxyEngine implements ServingEngine {
         const places = this.#placesFor(backend, services.get(serviceNameOf(backend)) ?? NOBODY);
         return [backend, Slots.seen(places, servers, left(worker, backend))] as const;
       });
-      generations.push({ worker, slots: new Map(slots), traffic: new TrafficCounter() });
+      generations.push(generationOf(worker, new Map(slots)));
     }
     this.#generations = generations;
   }
@@ -406,7 +484,11 @@ export class HaproxyEngine implements ServingEngine {
   async #configure(how: 'start' | 'reload'): Promise<void> {
     const layout = layoutOf(this.#table);
     const slots = new Map(
-      layout.backends.map(({ name, service }) => [name, Slots.planned(this.#placesFor(name, service))]),
+      layout.backends.map(({ name, service }) => {
+        const out = this.#ejections.outOf(service);
+        this.#ejections.told(service, out);
+        return [name, Slots.planned(this.#placesFor(name, service), out)];
+      }),
     );
     this.#reasons = reasonsOf(this.#table.services);
     const { services } = this.#table;
@@ -430,7 +512,7 @@ export class HaproxyEngine implements ServingEngine {
     this.#mustReload = false;
     this.#held = this.#ports.keysOf(this.#table);
     this.#layout = layout;
-    this.#generations = [...this.#generations, { worker, slots, traffic: new TrafficCounter() }];
+    this.#generations = [...this.#generations, generationOf(worker, slots)];
     this.#rememberAll();
     this.#log?.read();
     this.#note(undefined);
@@ -489,7 +571,6 @@ export class HaproxyEngine implements ServingEngine {
   }
 
   #measure(): void {
-    if (!this.#options.onCounted) return;
     this.#later('traffic', MEASURE_MS, () => {
       const next = (): void => this.#measure();
       this.#enqueue(() => this.#countTraffic()).then(next, next);
@@ -499,7 +580,10 @@ export class HaproxyEngine implements ServingEngine {
   async #countTraffic(): Promise<void> {
     if (!this.#running) return;
     const onCounted = this.#options.onCounted ?? ((): void => undefined);
-    this.#standings = await measure(this.#generations, this.#table, this.#ask, onCounted);
+    const changed = await this.#looks.all(this.#generations, this.#table, async (onRows) => {
+      this.#standings = await measure(this.#generations, this.#table, this.#ask, { onCounted, onRows });
+    });
+    await this.#rearrange(changed);
   }
 
   /** Files that changed are read again by a reload; broken ones are refused, and the old ones stay. */

@@ -16,6 +16,8 @@ interface Slot {
   weight: number;
   /** It has left the table; what is in flight goes on. */
   leaving: boolean;
+  /** Left out for failing, until it is brought back. */
+  resting: boolean;
 }
 
 /** Commands for the runtime API. `open` is to be given before `close`, so that at no moment nobody is there. */
@@ -24,6 +26,8 @@ export interface SlotChange {
   readonly close: readonly string[];
   /** No place was free for some target: only a reload makes room, and it comes before `close`. */
   readonly full: boolean;
+  /** Places that were taken out for failing. */
+  readonly rested: readonly string[];
   /** Tasks by the place that they got now. */
   readonly given: ReadonlyMap<string, TaskId>;
 }
@@ -32,6 +36,7 @@ const SPARE_MIN = 4;
 /** Of places without a task, so that most newcomers need not be given another. */
 const SPARE_WEIGHT = 1;
 const NO_STANDING: Standing = { weight: 0, isReserve: false };
+const NOBODY: ReadonlySet<TaskId> = new Set();
 /** A task that an earlier table had. */
 const UNKNOWN = 'unknown' as TaskId;
 
@@ -84,6 +89,7 @@ export class Slots {
         isReserve: name.startsWith(RESERVE_NAME),
         weight,
         leaving: isOut && task !== undefined,
+        resting: false,
         ...(task === undefined ? {} : { task }),
         ...(address === undefined ? {} : { address }),
       };
@@ -91,9 +97,9 @@ export class Slots {
     return new Slots(backend, preference, slots);
   }
 
-  /** For a configuration to be written. */
-  static planned({ backend, preference, service }: PlacesFor): Slots {
-    const standings = standingsOf(service, preference);
+  /** For a configuration to be written. `out`: who is left out for failing. */
+  static planned({ backend, preference, service }: PlacesFor, out = NOBODY): Slots {
+    const standings = standingsOf(service, preference, out);
     const [usual, reserve] = [false, true].map((isReserve) =>
       service.targets.filter(({ taskId }) => standings.get(taskId)?.isReserve === isReserve),
     ) as [RouteTarget[], RouteTarget[]];
@@ -101,26 +107,26 @@ export class Slots {
       ...placesFor(usual, standings, false),
       ...(keepsReserve(service, preference) ? placesFor(reserve, standings, true) : []),
     ];
+    for (const slot of slots) slot.resting = slot.task !== undefined && out.has(slot.task);
     return new Slots(backend, preference, slots);
   }
 
   /** `server` lines of the configuration. */
   lines(options: string): string[] {
-    return this.#slots.map(({ name, address, weight, isReserve }) => {
-      const more = `${isReserve ? 'backup ' : ''}${options}`;
+    return this.#slots.map(({ name, address, weight, isReserve, resting }) => {
+      const more = `${resting ? 'disabled ' : ''}${isReserve ? 'backup ' : ''}${options}`;
       return address === undefined
         ? `server ${name} 0.0.0.0:1 weight ${weight} disabled ${more}`.trimEnd()
         : `server ${name} ${address} weight ${weight} ${more}`.trimEnd();
     });
   }
 
-  /** To these targets. */
-  change(service: RouteService): SlotChange {
-    const standings = standingsOf(service, this.#preference);
+  /** To these targets, of whom some are left out for failing. */
+  change(service: RouteService, out = NOBODY): SlotChange {
+    const standings = standingsOf(service, this.#preference, out);
     const standingOf = (task: TaskId): Standing => standings.get(task) ?? NO_STANDING;
     const wanted = new Map(service.targets.map((target) => [target.taskId, target]));
-    const open: string[] = [];
-    const close: string[] = [];
+    const [open, close, rested]: [string[], string[], string[]] = [[], [], []];
     const held = new Set<TaskId>();
     for (const slot of this.#slots) {
       if (slot.task === undefined || slot.leaving) continue;
@@ -130,7 +136,7 @@ export class Slots {
       const fits = slot.isReserve === isReserve || weight === 0;
       if (target && fits && addressOf(target) === slot.address) {
         held.add(slot.task);
-        this.#reweigh(slot, weight, open);
+        this.#rest(slot, out.has(slot.task), { weight, open, close, rested });
       } else this.#close(slot, close);
     }
     let full = false;
@@ -141,10 +147,11 @@ export class Slots {
       const slot = this.#slots.find((each) => each.task === undefined && each.isReserve === isReserve);
       if (slot) {
         open.push(...this.#open(slot, target, weight));
+        if (out.has(target.taskId)) this.#rest(slot, true, { weight, open, close, rested });
         given.set(slot.name, target.taskId);
       } else full = true;
     }
-    return { open, close, full, given };
+    return { open, close, full, rested, given };
   }
 
   /** Of the tasks that have left: how much is in flight, by the numbers of HAProxy. Those with nothing give their place back. */
@@ -192,6 +199,17 @@ export class Slots {
     return commands;
   }
 
+  /** Maintenance, for a weight of 0 would leave it its sessions. */
+  #rest(slot: Slot, rests: boolean, { weight, open, close, rested }: Steps): void {
+    if (!rests) this.#reweigh(slot, weight, open);
+    if (slot.resting === rests) return;
+    slot.resting = rests;
+    if (rests) {
+      rested.push(slot.name);
+      close.push(`set server ${this.backend}/${slot.name} state maint`);
+    } else open.push(`set server ${this.backend}/${slot.name} state ready`);
+  }
+
   #close(slot: Slot, commands: string[]): void {
     slot.leaving = true;
     commands.push(`set server ${this.backend}/${slot.name} state maint`);
@@ -202,6 +220,13 @@ export class Slots {
     slot.weight = weight;
     commands.push(`set server ${this.backend}/${slot.name} weight ${weight}`);
   }
+}
+
+interface Steps {
+  readonly weight: number;
+  readonly open: string[];
+  readonly close: string[];
+  readonly rested: string[];
 }
 
 const RESERVE_NAME = 'r';
@@ -215,7 +240,7 @@ function placesFor(
   const count = targets.length + Math.max(SPARE_MIN, Math.ceil(targets.length / 2));
   return Array.from({ length: count }, (_, at) => {
     const name = `${isReserve ? RESERVE_NAME : 's'}${at + 1}`;
-    const slot: Slot = { name, isReserve, weight: SPARE_WEIGHT, leaving: false };
+    const slot: Slot = { name, isReserve, weight: SPARE_WEIGHT, leaving: false, resting: false };
     const target = targets[at];
     if (target) fill(slot, target, standings.get(target.taskId)?.weight ?? 0);
     return slot;
@@ -227,6 +252,7 @@ function fill(slot: Slot, target: RouteTarget, weight: number): void {
   slot.address = addressOf(target);
   slot.weight = weight;
   slot.leaving = false;
+  slot.resting = false;
 }
 
 const addressOf = ({ host, port }: RouteTarget): string =>

@@ -26,20 +26,33 @@ type Weights = Map<RouteTarget['taskId'], number>;
 export const keepsReserve = ({ policy }: RouteService, { zone }: Preference): boolean =>
   zone !== undefined && policy?.preferZone === true;
 
+/** `out`: those that are left out for failing; they keep their kind of place, and the others share what there is. */
 export function standingsOf(
   service: RouteService,
   preference: Preference = {},
+  out: ReadonlySet<RouteTarget['taskId']> = new Set(),
 ): ReadonlyMap<RouteTarget['taskId'], Standing> {
-  const able = ableOf(service, preference);
-  const far = keepsReserve(service, preference) ? farOnes(service, able, preference) : new Set<RouteTarget>();
-  const weights = [able.filter((each) => !far.has(each)), [...far]].map((some) => {
-    const raw: Weights = new Map(some.map((target) => [target.taskId, weightOf(target)]));
-    // all of them 0: better anyone than nobody
-    if (preference.version === undefined && !able.some((each) => weightOf(each) > 0))
-      for (const { taskId } of some) raw.set(taskId, 1);
-    if (preference.version === undefined) share(service, some, raw);
-    return scale(raw);
-  });
+  const usual = ableOf(service.targets, preference);
+  const far = keepsReserve(service, preference)
+    ? farOnes(service, usual, preference)
+    : new Set<RouteTarget>();
+  const able =
+    out.size === 0
+      ? usual
+      : ableOf(
+          service.targets.filter(({ taskId }) => !out.has(taskId)),
+          preference,
+        );
+  const weights = [able.filter((each) => !far.has(each)), able.filter((each) => far.has(each))].map(
+    (some) => {
+      const raw: Weights = new Map(some.map((target) => [target.taskId, weightOf(target)]));
+      // all of them 0: better anyone than nobody
+      if (preference.version === undefined && !able.some((each) => weightOf(each) > 0))
+        for (const { taskId } of some) raw.set(taskId, 1);
+      if (preference.version === undefined) share(service, some, raw);
+      return scale(raw);
+    },
+  );
   return new Map(
     service.targets.map((target) => {
       const isReserve = far.has(target);
@@ -50,7 +63,7 @@ export function standingsOf(
 
 const weightOf = ({ weight = 1 }: RouteTarget): number => weight;
 
-function ableOf({ targets }: RouteService, { version }: Preference): readonly RouteTarget[] {
+function ableOf(targets: readonly RouteTarget[], { version }: Preference): readonly RouteTarget[] {
   const sound = targets.filter(({ suspect }) => !suspect);
   if (version !== undefined) return sound.filter((each) => each.version === version);
   return sound.length > 0 ? sound : targets;

@@ -19,6 +19,14 @@ test('tells answers that were broken off by whom, also of requests that began be
   ]);
 });
 
+test('what was taken out by us was not found down, what was found down beside it was', () => {
+  const counter = new TrafficCounter();
+  counter.grown(rows('5,100,0,5,0,0,0,0,0,0,0,0,3'));
+  counter.rested('b', 'a');
+  expect(counter.grown(rows('5,100,0,5,0,0,0,0,0,0,0,1,3'))).toEqual([]);
+  expect(counter.grown(rows('5,100,0,5,0,0,0,0,0,0,0,2,3'))).toMatchObject([{ sums: { ejections: 1 } }]);
+});
+
 test('TCP has no answers to break off', () => {
   const [grown] = new TrafficCounter().grown(rows('2,100,,,,,,0,0,1,1,0,3'));
   expect(grown?.sums).toMatchObject({ connections: 2 });

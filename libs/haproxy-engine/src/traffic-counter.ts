@@ -3,7 +3,7 @@
 import type { StandingCounts, TrafficSums } from '#libs/proxy-core';
 
 /** One line of `show stat`, for servers. */
-interface Counters {
+export interface Counters {
   readonly byClass: readonly [number, number, number, number, number];
   readonly connections: number;
   readonly errors: number;
@@ -11,6 +11,10 @@ interface Counters {
   readonly bytesOut: number;
   /** Answers that the server broke off, or stopped sending; those that were broken off by closing are among the errors, too. */
   readonly torn: number;
+  /** Requests without an answer, or without a whole one. */
+  readonly unanswered: number;
+  /** Requests that were given to another server because of this one, or to this one again. */
+  readonly repeated: number;
   /** Transfers that the client broke off. */
   readonly left: number;
   /** Times that it was found down. */
@@ -29,8 +33,20 @@ const CLASSES = ['hrsp_1xx', 'hrsp_2xx', 'hrsp_3xx', 'hrsp_4xx', 'hrsp_5xx'] as 
 /** Of one worker. */
 export class TrafficCounter {
   readonly #before = new Map<string, Counters>();
+  /** Since the last look. */
+  readonly #rested = new Set<string>();
   /** Answers of HAProxy's own that were told, by backend. */
   readonly #own = new Map<string, readonly number[]>();
+
+  /** It was taken out by us, which HAProxy counts as if it had been found down. */
+  rested(backend: string, server: string): void {
+    this.#rested.add(`${backend}/${server}`);
+  }
+
+  /** As of the last look. */
+  last(backend: string, server: string): Counters | undefined {
+    return this.#before.get(`${backend}/${server}`);
+  }
 
   /** Only servers that something went to, and backends that HAProxy answered for. */
   grown(rows: readonly StatRow[]): Grown[] {
@@ -54,7 +70,12 @@ export class TrafficCounter {
       );
       const before = this.#before.get(key);
       this.#before.set(key, now);
-      const sums = difference(now, before, text('hrsp_2xx') !== '', Number(text('ttime')));
+      const sums = difference(
+        this.#rested.delete(key) ? { ...now, downs: Math.max(before?.downs ?? 0, now.downs - 1) } : now,
+        before,
+        text('hrsp_2xx') !== '',
+        Number(text('ttime')),
+      );
       if (sums) grown.push({ backend, server, sums });
     }
     return grown;
@@ -114,21 +135,29 @@ export function statRows(csv: string): StatRow[] {
       .split(',')
       .map((name, at) => [name, at]),
   );
-  return lines.map((line) => {
+  // answers to several questions have a head each
+  const some = lines.filter((line) => line !== '' && !line.startsWith('#'));
+  return some.map((line) => {
     const fields = line.split(',');
     return (column) => fields[columns.get(column) ?? -1] ?? '';
   });
 }
 
-function readCounters(text: (name: string) => string): Counters {
+export function readFailures(text: StatRow): Pick<Counters, 'unanswered' | 'repeated' | 'torn'> {
+  const count = (name: string): number => Number(text(name)) || 0;
+  return { unanswered: count('eresp'), repeated: count('wretr'), torn: count('srv_abrt') };
+}
+
+export function readCounters(text: StatRow): Counters {
   const count = (name: string): number => Number(text(name)) || 0;
   return {
     byClass: CLASSES.map(count) as [number, number, number, number, number],
     connections: count('stot'),
     errors: count('econ') + count('eresp'),
-    retries: count('wretr') + count('wredis'),
+    // what a target broke off and another one got is both
+    retries: Math.max(count('wretr'), count('wredis')),
     bytesOut: count('bout'),
-    torn: count('srv_abrt'),
+    ...readFailures(text),
     left: count('cli_abrt'),
     downs: count('chkdown'),
   };

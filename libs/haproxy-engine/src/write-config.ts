@@ -9,10 +9,11 @@ import { BODY_LIMIT_LUA } from './body-limit-rules.js';
 import { JSON_ANSWER, messageBody, nameOf, quote } from './config-text.js';
 import { EARLY_ANSWERS, HEAD_LINES_MAX } from './early-answers.js';
 import { fileLines, needsOf } from './file-room.js';
+import { failureTable } from './failure-counter.js';
 import { hostRoutes, httpBackendOf, tcpBackendOf, type HostRoute, type Layout } from './layout.js';
 import { logRules, type LogWish } from './log-rules.js';
 import { pinEntries, pinLines } from './pins.js';
-import { LUA_FILE, LUA_TEXT, REPEATED, retryDefaults, SILENCE_MS } from './retry-rules.js';
+import { LUA_FILE, repeatLua, REPEATED, retryDefaults, SILENCE_MS } from './retry-rules.js';
 import type { Slots } from './slots.js';
 import { WAIT_LUA } from './wait-rules.js';
 
@@ -64,6 +65,7 @@ export function writeConfig(
     ...globalLines(options),
     ...indent(fileLines(options.files, needsOf({ ...EMPTY_TABLE, services }))),
     ...defaultLines(options),
+    ...failureTable(),
     ...userLists(layout, refused),
     ...mainFrontend(
       options,
@@ -92,7 +94,7 @@ export function writeConfig(
     '',
   ].join('\n');
   const files = new Map(writeMaps(services, routes));
-  if (options.hasLua) files.set(LUA_FILE, LUA_TEXT + WAIT_LUA + BODY_LIMIT_LUA);
+  if (options.hasLua) files.set(LUA_FILE, repeatLua() + WAIT_LUA + BODY_LIMIT_LUA);
   return { text, files, sectionAt: (line) => sectionAt(text, line) };
 }
 

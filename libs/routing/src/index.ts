@@ -34,7 +34,16 @@ export type { Network } from './labels/network.js';
 export type { AppPathMatch, RouteMatcher } from './match.js';
 export { hashed, hasUntried, least, leastOfTwo, roundRobin } from './balance.js';
 export type { Candidate, Chance, Exclusions, TargetLoad, Tier } from './balance.js';
-export { ejectionMs, leftOut } from './ejection.js';
+export {
+  ejectionMs,
+  leftOut,
+  newConduct,
+  noteAnswer,
+  noteConnect,
+  noteFailures,
+  noteRefusal,
+} from './ejection.js';
+export type { Conduct, Moment } from './ejection.js';
 export { isOnItsWay } from './empty-reason.js';
 export { fnv1a, hashOf } from './hash.js';
 export {

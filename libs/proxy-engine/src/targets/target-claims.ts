@@ -3,7 +3,12 @@
 // one for the counts; each of its ports may fail on its own.
 import type { TaskId } from '#libs/model';
 import {
-  ejectionMs,
+  newConduct,
+  noteAnswer,
+  noteConnect,
+  noteFailures,
+  noteRefusal,
+  type Conduct,
   type RouteEjection,
   type RouteService,
   type RouteTarget,
@@ -11,26 +16,16 @@ import {
 } from '#libs/routing';
 import type { Clock } from '#libs/time';
 
-/** Of RouteEjection. */
-const FAILURES = 5;
 /** So many tasks may be known before those that are gone are looked for. */
 const TIDY_AT = 1_000;
 
 /** One port of one task, as this process knows it. */
-export interface TargetEnd extends TargetLoad {
+export interface TargetEnd extends Conduct, TargetLoad {
   readonly taskId: TaskId;
   readonly port: number;
   inFlight: number;
-  /** Connects in a row that were not accepted. */
-  refusals: number;
-  /** Bad answers in a row. */
-  failures: number;
-  /** Times in a row that it was left out for bad answers. */
-  rests: number;
   outUntil: number;
   outBy: 'answers' | 'connects';
-  /** When it was last left out; what began before says nothing new. */
-  outSince: number;
   /** It was not routed any more, and a new object may stand for it since. */
   isForgotten: boolean;
 }
@@ -84,44 +79,24 @@ export class TargetClaims {
     return this.endOf(target).outUntil > this.clock.now();
   }
 
-  /**
-   * It did not accept a connection. Failures while it is out already (connects under way at once), and of what began (`since`, epoch ms)
-   * before it was left out, count as one. True: it is left out from now on.
-   */
+  /** It did not accept a connection, which began at `since` (epoch ms). True: it is left out from now on. */
   refused(target: RouteTarget, since = Infinity): boolean {
-    const end = this.endOf(target);
-    const now = this.clock.now();
-    if (end.outUntil > now || since < end.outSince) return false;
-    end.refusals += 1;
-    this.#leaveOut(end, { by: 'connects', now, ms: ejectionMs(end.refusals) });
-    return true;
+    return this.#changed(noteRefusal(this.endOf(target), { now: this.clock.now(), since }));
   }
 
   /** It accepted a connection. */
   accepted(target: RouteTarget): void {
-    const end = this.endOf(target);
-    end.refusals = 0;
-    if (end.outBy === 'connects') this.#takeBack(end);
+    this.#changed(noteConnect(this.endOf(target)));
   }
 
   /** It broke, stayed silent, or answered like a gateway without a server. True: it is left out from now on. */
-  failed(end: TargetEnd, since: number, { failures = FAILURES, ms }: RouteEjection = {}): boolean {
-    const now = this.clock.now();
-    if (failures <= 0 || end.outUntil > now || since < end.outSince) return false;
-    end.failures += 1;
-    if (end.failures < failures) return false;
-    end.rests += 1;
-    this.#leaveOut(end, { by: 'answers', now, ms: ejectionMs(end.rests, ms) });
-    return true;
+  failed(end: TargetEnd, since: number, ejection?: RouteEjection): boolean {
+    return this.#changed(noteFailures(end, 1, { now: this.clock.now(), since }, ejection));
   }
 
   /** It answered: all is forgiven, unless that was asked before it was left out. */
   succeeded(end: TargetEnd, since: number): void {
-    if (since < end.outSince && end.outUntil > 0) return;
-    end.refusals = 0;
-    end.failures = 0;
-    end.rests = 0;
-    if (end.outUntil > 0) this.#takeBack(end);
+    this.#changed(noteAnswer(end, since));
   }
 
   /**
@@ -145,31 +120,12 @@ export class TargetClaims {
     return this.#counts;
   }
 
-  #leaveOut(end: TargetEnd, { by, now, ms }: { by: TargetEnd['outBy']; now: number; ms: number }): void {
-    end.outBy = by;
-    end.outSince = now;
-    end.outUntil = now + ms;
-    this.#changes += 1;
-  }
-
-  #takeBack(end: TargetEnd): void {
-    if (end.outUntil === 0) return;
-    end.outUntil = 0;
-    this.#changes += 1;
+  #changed(isChange: boolean): boolean {
+    if (isChange) this.#changes += 1;
+    return isChange;
   }
 }
 
 function newEnd(taskId: TaskId, port: number): TargetEnd {
-  return {
-    taskId,
-    port,
-    inFlight: 0,
-    refusals: 0,
-    failures: 0,
-    rests: 0,
-    outUntil: 0,
-    outBy: 'connects',
-    outSince: -Infinity,
-    isForgotten: false,
-  };
+  return { taskId, port, inFlight: 0, ...newConduct(), isForgotten: false };
 }
