@@ -49,6 +49,8 @@ test('counts statuses by the table, breaks and what is torn by the counters, onc
       ['!s1/b', 2],
     ]),
   ).toEqual([{ failed: 2, sound: 0, since: 2_250 }, ['b']]);
+  // a worker that did not answer has told nothing, and nothing is told twice
+  expect([...failures.begin()]).toEqual([]);
   // somebody else has the place
   failures.given('s1/b');
   expect(

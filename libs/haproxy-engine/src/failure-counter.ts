@@ -84,12 +84,12 @@ export class FailureCounter {
     this.#traffic = traffic;
   }
 
-  /** Begins a look. Answers with the backends in which answers failed since the last one. */
-  begin(failures: ReadonlyMap<string, number>): Set<string> {
+  /** Begins a look; undefined: there is no news. Answers with the backends in which answers failed since the last one. */
+  begin(failures?: ReadonlyMap<string, number>): Set<string> {
     this.#told = this.#now;
-    this.#now = failures;
+    this.#now = failures ?? this.#told;
     return new Set(
-      [...failures.keys()].flatMap((place) => (this.#failedAt(place) > 0 ? [backendIn(place)] : [])),
+      [...this.#now.keys()].flatMap((place) => (this.#failedAt(place) > 0 ? [backendIn(place)] : [])),
     );
   }
 

@@ -24,7 +24,6 @@ export class FailureLooks {
 
   /** At services that are to be looked at closely. Resolves with those of which others are left out than HAProxy was told. */
   async close(generations: readonly Generation[], table: RouteTable): Promise<string[]> {
-    const { ask } = this.#options;
     const look = new Look();
     const named = await this.#begin(generations);
     const active = this.#options.ejections.active();
@@ -36,7 +35,7 @@ export class FailureLooks {
         this.#take(
           look,
           generation,
-          statRows(await ask(generation.worker, batch)),
+          statRows((await this.#ask(generation, batch)) ?? ''),
           generation === generations.at(-1),
         );
     }
@@ -57,11 +56,16 @@ export class FailureLooks {
     return this.#end(look, generations, table, true);
   }
 
+  /** Undefined: it does not answer, as one that has finished. That is told by those who need it to. */
+  #ask({ worker }: Generation, commands: readonly string[]): Promise<string | undefined> {
+    return this.#options.ask(worker, commands).catch(() => undefined);
+  }
+
   async #begin(generations: readonly Generation[]): Promise<Map<Generation, ReadonlySet<string>>> {
     const named = new Map<Generation, ReadonlySet<string>>();
     for (const generation of generations) {
-      const failures = failuresIn(await this.#options.ask(generation.worker, SHOW_FAILURES));
-      named.set(generation, generation.failures.begin(failures));
+      const answer = await this.#ask(generation, SHOW_FAILURES);
+      named.set(generation, generation.failures.begin(answer === undefined ? undefined : failuresIn(answer)));
     }
     return named;
   }

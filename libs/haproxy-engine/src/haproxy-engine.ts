@@ -350,10 +350,7 @@ export class HaproxyEngine implements ServingEngine {
     this.#later('failures', this.#ejections.pauseMs, () => {
       const next = (): void => this.#watchFailures();
       this.#enqueue(async () => {
-        if (!this.#running) return;
-        // that HAProxy does not answer is told by those who need it to
-        const looked = this.#looks.close(this.#generations, this.#table).catch((): string[] => []);
-        await this.#rearrange(await looked);
+        if (this.#running) await this.#rearrange(await this.#looks.close(this.#generations, this.#table));
       }).then(next, next);
     });
   }
