@@ -158,6 +158,37 @@ describe('a new release whose agent is not heard', () => {
     expect(commands(cluster)).toEqual(['new']);
   });
 
+  describe('and whose deadline comes right behind the time that it must serve', () => {
+    /** It has been asked, and has not answered. */
+    async function asked(): Promise<ScriptedCluster> {
+      const labels = { 'longrun.io/progress-deadline-seconds': String(MIN_READY_MS / 1_000 + 1) };
+      const app = { id: WEB, cmd: 'old', cpus: 0.5, mem: 64, labels };
+      const cluster = await ScriptedCluster.serving(app, 2 * MIN_READY_MS);
+      await cluster.core.apps.update(WEB, { cmd: 'new' }, FORCED, CALL);
+      await cluster.advance(MIN_READY_MS / 3);
+      let isAsked = false;
+      cluster.agent.silent = true;
+      cluster.core.agents.attach(cluster.agent.info.id, () => (isAsked = true));
+      while (!isAsked) await cluster.advance(100);
+      return cluster;
+    }
+
+    it('is not given up while the answer may be on its way', async () => {
+      const cluster = await asked();
+      await cluster.advance(2_000);
+      expect(commands(cluster)).toEqual(['new', 'old']);
+      cluster.core.agents.told(cluster.agent.info.id, cluster.clock.now());
+      await cluster.settle();
+      expect(commands(cluster)).toEqual(['new']);
+    });
+
+    it('is given up when no answer comes', async () => {
+      const cluster = await asked();
+      await cluster.advance(20_000);
+      expect(commands(cluster)).toEqual(['old']);
+    });
+  });
+
   it('counts as it is where it need not serve for a time', async () => {
     const labels = { 'longrun.io/min-ready-seconds': '0' };
     const app = { id: WEB, cmd: 'old', cpus: 0.5, mem: 64, labels };

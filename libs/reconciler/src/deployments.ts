@@ -9,6 +9,7 @@ import { openActions } from './outlook.js';
 import { isActionDone, isMarked, progressMark } from './progress.js';
 import type { SituationOf } from './progress.js';
 import type { ClusterSnapshot } from './snapshot.js';
+import { isJustDue, TOLD_ENOUGH_MS } from './settled.js';
 import { isHeldOnPurpose } from './traffic-hold.js';
 
 export interface DeploymentMove {
@@ -60,6 +61,8 @@ export function moveDeployment(
     const noted = { ...deployment, idle: { ms: idle, at: now } };
     return { ...advance(deployment, noted, appId, 'its time without progress is noted', now), wakeAt };
   }
+  const situations = actions.flatMap((each) => situationOf(each) ?? []);
+  if (situations.some(isJustDue)) return { deployment, decision: null, wakeAt: now + TOLD_ENOUGH_MS };
   const reason = failureText(deployment, situationOf, idle);
   const failed = end(deployment, 'failed', reason, appId, now);
   return withRevert(failed, snapshot, situationOf);

@@ -34,6 +34,13 @@ export const awaitedOf = (instance: Instance, situation: AppSituation): AgentId 
     ? instance.agentId
     : undefined;
 
+/** A new instance has just served for long enough: its agent is being asked, or what follows from its answer has only begun. */
+export const isJustDue = (situation: AppSituation): boolean =>
+  situation.instances.some((each) => {
+    const since = isAvailable(each, situation) ? situation.now - settledAt(each, situation) : -1;
+    return since >= 0 && since <= TOLD_ENOUGH_MS;
+  });
+
 /**
  * It had served for long enough when its agent last told all that it knew, and that was not long ago. A row by itself is not enough: the
  * task may have ended since, while a leader took office or stood still or a frame was on its way, and would seem to have served ever longer.
