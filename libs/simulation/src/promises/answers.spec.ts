@@ -33,6 +33,7 @@ function worldOf({ serving, isCut = false }: Setting): World {
       isAlive: true,
       wasReady: true,
       isWell: true,
+      runningAt: 0,
       endedAt: null,
       isAnswering: serving.some((each) => id(each) === taskId),
     },

@@ -60,8 +60,8 @@ const SERVED_SLACK_MS = 500;
  * served for the min-ready time, whatever the rows say of a task that has ended. One leader at a time: the clocks of two may be apart.
  */
 export function servedBeforeOldGoes(): Watcher {
-  /** From when on it serves by what is stored, true time, and who stored that. */
-  const serves = new Map<TaskId, { readonly by: string; readonly at: number }>();
+  /** Tasks that serve by what is stored, and who stored that. */
+  const serves = new Map<TaskId, string>();
   return {
     rule: 'served-before-old-goes',
     committed(fact, world) {
@@ -87,19 +87,19 @@ export function servedBeforeOldGoes(): Watcher {
     },
   };
 
-  function note({ taskId, status, routing, ...row }: Instance, by: string, { stored, now }: World): void {
+  function note({ taskId, status, routing, ...row }: Instance, by: string, { stored }: World): void {
     if (taskId === undefined) return;
     const isIn = routing === 'in' || !hasRoutablePorts(stored.versionOf(row).spec);
     const isRunning = status?.taskId === taskId && status.phase === 'running';
     if (!isIn || !isRunning) serves.delete(taskId);
-    else if (!serves.has(taskId)) serves.set(taskId, { by, at: now });
+    else if (!serves.has(taskId)) serves.set(taskId, by);
   }
 
-  /** Infinity: nobody can say. */
+  /** As it really ran, for a commit may be late. Infinity: nobody can say. */
   function servedMs({ taskId }: Instance, leader: string, world: World): number {
-    const since = taskId === undefined ? undefined : serves.get(taskId);
-    if (!taskId || since?.by !== leader) return Infinity;
-    return (world.task(taskId)?.endedAt ?? world.now) - since.at;
+    const task = taskId === undefined ? undefined : world.task(taskId);
+    if (!task || serves.get(task.taskId) !== leader) return Infinity;
+    return (task.endedAt ?? world.now) - (task.runningAt ?? world.now);
   }
 }
 

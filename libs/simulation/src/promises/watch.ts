@@ -30,7 +30,8 @@ export interface TaskFact {
   readonly wasReady: boolean;
   /** Would pass its checks now, if the checker does not lie. */
   readonly isWell: boolean;
-  /** True time, epoch ms; null: it has not ended. */
+  /** True times, epoch ms; null: not yet. */
+  readonly runningAt: number | null;
   readonly endedAt: number | null;
   /** A request that comes now is answered, be it with 500. */
   readonly isAnswering: boolean;
