@@ -23,6 +23,8 @@ const INSTANCE = asInstanceId('spec_sleeper.instance-1');
 class PlayedControlPlane {
   readonly hellos: Hello[] = [];
   readonly statuses: InstanceStatus[] = [];
+  /** What came, in order: phases of tasks, and answers to `ask`. */
+  readonly words: (InstanceStatus['phase'] | number)[] = [];
   set: readonly Assignment[] = [];
   #socket: WebSocket | null = null;
   #number = 0;
@@ -75,9 +77,13 @@ class PlayedControlPlane {
       this.send({ type: 'welcome', protocol: 1, cluster: asClusterId('cluster-of-spec'), epoch: 1 });
       this.assign(this.set);
     }
-    if (frame.type === 'heartbeat') this.send({ type: 'heartbeat' });
+    if (frame.type === 'heartbeat') {
+      if (frame.heard !== undefined) this.words.push(frame.heard);
+      this.send({ type: 'heartbeat' });
+    }
     if (frame.type !== 'statuses') return;
     this.statuses.push(...frame.items);
+    this.words.push(...frame.items.map(({ phase }) => phase));
     this.send({ type: 'statuses-ack', sequence: Math.max(...frame.items.map((each) => each.sequence)) });
   }
 }
@@ -176,6 +182,20 @@ describe('the agent process', () => {
     const end = await until('the exit', () => controlPlane.last('ended', 2));
     expect(end.exit).toMatchObject({ code: 7, requested: false });
     expect(end.exit?.message).toContain('bye');
+  }, 60_000);
+
+  it('has noticed what ended while it stood still before it answers what it was asked meanwhile', async () => {
+    controlPlane.set = [sleeper('run', 'exec sleep 1000')];
+    const { child } = startAgent();
+    const { handle } = await until('the task to run', () => controlPlane.last('running', 1));
+    const record = join(folder, 'data', 'process', 'records', 'spec_sleeper.task-1.exit');
+    child.kill('SIGSTOP');
+    process.kill(Number(handle), 'SIGKILL');
+    await until('its end to be on record', () => existsSync(record));
+    controlPlane.send({ type: 'heartbeat', at: 7_000 });
+    child.kill('SIGCONT');
+    await until('the answer', () => controlPlane.words.includes(7_000));
+    expect(controlPlane.words.filter((each) => each === 'ended' || each === 7_000)).toEqual(['ended', 7_000]);
   }, 60_000);
 
   it('leaves its task running when it is asked to end, reports an exit that it did not see, and stops what it is told to', async () => {

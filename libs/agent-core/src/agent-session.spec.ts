@@ -130,6 +130,53 @@ describe('a heartbeat that says when it was sent', () => {
     expect(bench.session.of('heartbeat').slice(2)).toEqual([{ type: 'heartbeat', heard: 7_000 }]);
   });
 
+  it('is answered after a look at the tasks, for one may have ended while this process stood still', async () => {
+    await bench.start();
+    const { runtime, session } = bench;
+    const welcome = {
+      type: 'welcome',
+      protocol: PROTOCOL_VERSION,
+      cluster: asClusterId('cluster-1'),
+    } as const;
+    session.send({ ...welcome, epoch: 1, at: 5_000 });
+    session.full([anAssignment()]);
+    await bench.run(10);
+    const [taskId] = runtime.running();
+    if (!taskId) throw new Error('nothing runs');
+    runtime.holdEnds();
+    runtime.crash(taskId, 3);
+    await bench.run(10);
+    expect(session.status()?.phase).toBe('running');
+    const before = session.received.length;
+    session.send({ type: 'heartbeat', at: 7_000 });
+    await bench.run(0);
+    expect(session.received.slice(before)).toMatchObject([
+      { type: 'statuses', items: [{ phase: 'ended' }] },
+      { type: 'heartbeat', heard: 7_000 },
+    ]);
+  });
+
+  it('stays without an answer while the tasks cannot be looked at, and so does the welcome', async () => {
+    await bench.start();
+    const { runtime, session } = bench;
+    runtime.failLooks(new Error('no Docker Engine answers'));
+    const welcome = {
+      type: 'welcome',
+      protocol: PROTOCOL_VERSION,
+      cluster: asClusterId('cluster-1'),
+    } as const;
+    session.send({ ...welcome, epoch: 1, at: 5_000 });
+    await bench.run(HEARTBEAT_MS);
+    session.send({ type: 'heartbeat', at: 7_000 });
+    await bench.run(HEARTBEAT_MS);
+    const heard = (): unknown[] => session.of('heartbeat').map((each) => each.heard);
+    expect(heard()).toEqual([0, 0]);
+    runtime.failLooks(null);
+    session.send({ type: 'heartbeat', at: 9_000 });
+    await bench.run(0);
+    expect(heard()).toEqual([0, 0, 9_000]);
+  });
+
   it('is not answered before the welcome, for statuses come first, nor one that does not say so', async () => {
     await bench.start();
     bench.session.send({ type: 'heartbeat', at: 1_000 });

@@ -197,8 +197,15 @@ export class Agent {
       reporter: this.#reporter,
       logs: new LogStreams(clock, ({ instanceId, taskId }) => this.#findLog(instanceId, taskId)),
       info: () => this.#info(),
+      look: () => this.#look(),
       opened: (session) => this.#opened(session),
     };
+  }
+
+  async #look(): Promise<void> {
+    await Promise.all([...this.#runtimes.values()].map((each) => each.lookForEnds()));
+    // an exit that was just told is reported in this turn
+    await pause(this.#parts.clock, 0, this.#closing.signal);
   }
 
   #opened(session: Session): void {

@@ -39,6 +39,8 @@ export interface SessionParts {
   readonly reporter: StatusReporter;
   readonly logs: LogStreams;
   info(): AgentInfo;
+  /** What has happened to tasks by now is reported when it resolves; rejects when that cannot be found out. */
+  look(): Promise<void>;
   /** After welcome, before any assignment is taken. */
   opened(session: Session): void;
 }
@@ -54,8 +56,11 @@ export class Session {
   #timers: Timer[] = [];
   #inbox: Promise<void> = Promise.resolve();
   #waiting = 0;
-  /** When the control plane said what was heard last, by its clock. */
-  #saidAt: number | undefined;
+  /** When the control plane sent what was answered last, by its clock; 0: nothing was yet. Undefined: it does not say. */
+  #answered: number | undefined;
+  /** When it sent what is to be answered next. */
+  #asked: number | undefined;
+  #isLooking = false;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
@@ -120,17 +125,42 @@ export class Session {
   }
 
   #beat(): void {
-    this.send({ type: 'heartbeat', ...(this.#saidAt === undefined ? {} : { heard: this.#saidAt }) });
+    this.send({ type: 'heartbeat', ...(this.#answered === undefined ? {} : { heard: this.#answered }) });
+    this.#armBeat();
+  }
+
+  #armBeat(): void {
     this.#timers[1]?.cancel();
     if (this.#end) this.#timers[1] = this.#parts.clock.after(HEARTBEAT_MS, () => this.#beat());
   }
 
-  /** All that is known here is said first. Before the welcome nobody may be told. */
-  #answer(at: number | undefined): void {
+  /** Nobody may be told before the welcome. What is asked during a look needs another one, for a task may have ended in between. */
+  #ask(at: number | undefined): void {
     if (at === undefined || !this.#welcomed) return;
-    this.#saidAt = at;
-    this.#parts.reporter.flush();
-    this.#beat();
+    this.#asked = Math.max(at, this.#asked ?? 0);
+    if (!this.#isLooking) void this.#answer();
+  }
+
+  /**
+   * With a look at the tasks, for this process may have stood still while one ended; all that is known then is said first. A look that
+   * hangs or fails leaves the question unanswered and holds up nothing else.
+   */
+  async #answer(): Promise<void> {
+    this.#isLooking = true;
+    try {
+      for (let at = this.#asked; at !== undefined && this.#end; at = this.#asked) {
+        this.#asked = undefined;
+        await this.#parts.look();
+        if (!this.#end) return;
+        this.#answered = Math.max(at, this.#answered ?? 0);
+        this.#parts.reporter.flush();
+        this.#beat();
+      }
+    } catch (error) {
+      this.#parts.log.debug({ error: wordsOf(error) }, 'the tasks could not be looked at');
+    } finally {
+      this.#isLooking = false;
+    }
   }
 
   #received(text: string): void {
@@ -149,7 +179,7 @@ export class Session {
   }
 
   async #take(frame: ToAgent): Promise<void> {
-    if (frame.type === 'heartbeat') return this.#answer(frame.at);
+    if (frame.type === 'heartbeat') return this.#ask(frame.at);
     if (frame.type === 'refused') {
       const { reason, final, leader } = frame;
       return this.close(`refused: ${reason}`, { final, ...(leader === undefined ? {} : { leader }) });
@@ -190,12 +220,19 @@ export class Session {
     if (!this.#end) return;
     if (verdict.kind === 'refused') return this.close(verdict.reason, { final: verdict.final });
     this.#welcomed = true;
-    this.#saidAt = frame.at;
     this.#parts.opened(this);
     // the first heartbeat comes behind all statuses: it says that there are no more
     this.#parts.reporter.open(
       (statuses) => this.send(statuses),
-      () => this.#beat(),
+      () => this.#begin(frame.at),
     );
+  }
+
+  /** Where it is asked, only the answer says that there are no more statuses. */
+  #begin(at: number | undefined): void {
+    if (at === undefined) return this.#beat();
+    this.#answered ??= 0;
+    this.#armBeat();
+    this.#ask(at);
   }
 }

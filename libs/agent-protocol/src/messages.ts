@@ -70,14 +70,17 @@ export interface AgentUpdate {
 }
 /**
  * The first one of an agent follows all its statuses, so that the control plane knows when it has been told everything. One of the control
- * plane that says when it was sent is answered at once, behind all that the agent knows by then. Either member may be absent, for a process
- * of an older release neither asks nor answers.
+ * plane that says when it was sent is answered with another one, behind all that the agent finds out by a look at its tasks. Either member
+ * may be absent, for a process of an older release neither asks nor answers.
  */
 export interface Heartbeat {
   readonly type: 'heartbeat';
   /** From the control plane: epoch ms, its clock. */
   readonly at?: number;
-  /** From an agent: the newest `at` of this session. However long this frame was on its way, what the agent knew then was said before it. */
+  /**
+   * From an agent: the newest `at` of this session after which it has looked at its tasks; 0: there was no look yet. However long this frame
+   * was on its way, what had happened to tasks by then was said before it.
+   */
   readonly heard?: number;
 }
 

@@ -1,6 +1,7 @@
 // Tells waiters when to look at their container again: after a `die` or `destroy` event of the Engine, and after a list
 // shows that it does not run (on every reconnect and every half minute, should an event be lost).
 // It never says what happened: the waiter inspects. While the Engine is away nobody is woken, so an outage is never an exit.
+// After a standstill of this process events of that time wait unread, so what is known is old until a list was looked at.
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { Logger } from '#libs/telemetry';
@@ -12,6 +13,9 @@ import { wordsOf } from './engine-errors.js';
 /** Events are the rule, lists the net below: 20 ms of the Engine's time with 200 containers. */
 const SWEEP_MS = 30_000;
 const RECONNECT_MS = { first: 100, most: 2_000 } as const;
+const TICK_MS = 1_000;
+/** A tick so much later than due: this process, or its host, stood still. A shorter one is as if a task had ended that much later. */
+const STOOD_STILL_MS = 500;
 
 export class ContainerWatch {
   readonly #waiting = new Map<string, Set<() => void>>();
@@ -19,14 +23,19 @@ export class ContainerWatch {
   /** What must stop when this is closed: waits of others, our own timers. */
   readonly #closers = new Set<() => void>();
   #running = false;
+  /** When the next tick is due. */
+  #tickAt = Infinity;
+  /** How often it stood still, and how often that was made good by a list. */
+  #standstills = 0;
+  #madeGood = 0;
   /** Of the last event, by the Engine's clock; the Engine repeats what came later. */
   #since: string;
 
   constructor(
-    private readonly client: EngineClient,
+    private readonly client: Pick<EngineClient, 'events' | 'list'>,
     private readonly owner: () => Ownership,
     private readonly clock: Clock,
-    private readonly logger: Logger,
+    private readonly logger: Pick<Logger, 'debug'>,
   ) {
     this.#since = (Date.now() / 1000 - 5).toFixed(9);
   }
@@ -37,6 +46,7 @@ export class ContainerWatch {
       this.#running = true;
       void this.#follow();
       void this.#sweepForever();
+      void this.#tick();
     }
     return new Promise((resolve, reject) => {
       const waiters = this.#waiting.get(taskId) ?? new Set();
@@ -54,6 +64,14 @@ export class ContainerWatch {
       signal.addEventListener('abort', abort);
       if (signal.aborted || this.#ended.signal.aborted) abort();
     });
+  }
+
+  /** After a standstill: whoever waits for a container that does not run any more has been woken. False: there was none. */
+  async catchUp(): Promise<boolean> {
+    this.#noteStandstill();
+    if (this.#madeGood === this.#standstills) return false;
+    await this.#sweep();
+    return true;
   }
 
   /** For a container that this process ended itself. */
@@ -95,9 +113,11 @@ export class ContainerWatch {
 
   /** Wakes everybody whose container is not among the running ones. */
   async #sweep(): Promise<void> {
+    const standstills = this.#standstills;
     const running = await this.client.list(this.#labels(), ['running', 'paused', 'restarting']);
     const alive = new Set(running.map((each) => identityOf(each.Labels)?.taskId as string | undefined));
     for (const taskId of [...this.#waiting.keys()]) if (!alive.has(taskId)) this.wake(taskId);
+    this.#madeGood = standstills;
   }
 
   async #sweepForever(): Promise<void> {
@@ -109,6 +129,19 @@ export class ContainerWatch {
         this.logger.debug({ error: wordsOf(error) }, 'the Docker Engine did not list its containers'),
       );
     }
+  }
+
+  async #tick(): Promise<void> {
+    while (!this.#ended.signal.aborted) {
+      this.#tickAt = this.clock.now() + TICK_MS;
+      await this.#pause(TICK_MS);
+      this.#noteStandstill();
+    }
+  }
+
+  /** Also asked between two ticks: what arrived during the standstill may be read before timers fire. */
+  #noteStandstill(): void {
+    if (this.clock.now() - this.#tickAt >= STOOD_STILL_MS) this.#standstills += 1;
   }
 
   #labels(): string[] {

@@ -64,6 +64,8 @@ export class DockerRuntime implements Runtime {
   readonly #addresses: ContainerAddresses;
   readonly #slots = new StartSlots();
   readonly #starting = new Map<TaskId, Promise<TaskObservation>>();
+  /** At containers that may have ended. */
+  readonly #looks = new Set<Promise<unknown>>();
   /** Tasks that were running when a stop of ours began. */
   readonly #stopped = new Set<TaskId>();
   /** By container id: an ended container never changes. */
@@ -122,10 +124,17 @@ export class DockerRuntime implements Runtime {
       signal.throwIfAborted();
       const changed = this.#watch.next(taskId, signal);
       changed.catch(() => undefined); // whoever stops waiting in between learns it from the signal
-      const exit = await this.#exitIfEnded(taskId);
+      const look = this.#exitIfEnded(taskId);
+      this.#looks.add(look);
+      const exit = await look.finally(() => this.#looks.delete(look));
       if (exit) return exit;
       await changed;
     }
+  }
+
+  /** Events tell of each end at once, unless this process stood still: only then the Engine is asked. */
+  async lookForEnds(): Promise<void> {
+    if (await this.#watch.catchUp()) await Promise.all(this.#looks);
   }
 
   /**

@@ -60,6 +60,8 @@ export interface ProcessRuntimeOptions {
 const LOOK_MS = 2_000;
 /** At most this long a restart waits for ends that it found. */
 const SETTLE_MS = 10_000;
+/** At most this long a look waits for ends that it found: of what does not end on SIGKILL, or on a full disk, none is told for now. */
+const TOLD_MS = 1_000;
 const KEPT_PER_INSTANCE = 2;
 
 export class ProcessRuntime implements Runtime {
@@ -172,6 +174,11 @@ export class ProcessRuntime implements Runtime {
 
   async waitForExit(taskId: TaskId, signal: AbortSignal): Promise<TaskExit> {
     return (await this.#known(taskId)).ended(signal);
+  }
+
+  async lookForEnds(): Promise<void> {
+    await this.#open();
+    await this.#ending.told(this.#tasks.values(), TOLD_MS);
   }
 
   async stop(taskId: TaskId, graceMs: number): Promise<void> {

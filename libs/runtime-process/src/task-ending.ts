@@ -54,13 +54,23 @@ export class TaskEnding {
 
   /** When every end under way is recorded, or the time is over. */
   async settled(withinMs: number): Promise<void> {
-    let over = (): void => {};
-    const late = new Promise<void>((resolve) => {
-      over = resolve;
-    });
-    const timer = this.#after(withinMs, over);
-    await Promise.race([Promise.all(this.#settling), late]);
-    this.#drop(timer);
+    await this.#within(withinMs, Promise.all(this.#settling));
+  }
+
+  /**
+   * Looks at these: when each end that has happened by now is told, or the time is over. Also of those whose shim is only about to record
+   * it; a stop of ours waits for its end itself, which may have a long grace time.
+   */
+  async told(tasks: Iterable<Task>, withinMs: number): Promise<void> {
+    const over = new AbortController();
+    const ends: Promise<unknown>[] = [];
+    for (const task of tasks) {
+      if (task.exit || task.requested || this.parts.processes.isMainAlive(task)) continue;
+      this.look(task);
+      ends.push(task.ended(over.signal).catch(() => undefined));
+    }
+    if (ends.length) await this.#within(withinMs, Promise.all(ends));
+    over.abort();
   }
 
   async stop(task: Task, graceMs: number): Promise<void> {
@@ -197,6 +207,16 @@ export class TaskEnding {
         () => undefined, // the time was over
       );
     });
+  }
+
+  async #within(ms: number, done: Promise<unknown>): Promise<void> {
+    let over = (): void => {};
+    const late = new Promise<void>((resolve) => {
+      over = resolve;
+    });
+    const timer = this.#after(ms, over);
+    await Promise.race([done, late]);
+    this.#drop(timer);
   }
 
   #pause(ms: number): Promise<void> {

@@ -70,6 +70,11 @@ export interface Runtime {
   start(launch: TaskLaunch): Promise<TaskObservation>;
   /** Resolves when the task has ended, with its exit; at once if it already has. Rejects only when aborted. */
   waitForExit(taskId: TaskId, signal: AbortSignal): Promise<TaskExit>;
+  /**
+   * Looks at all tasks that run. Resolves when whoever waits for an exit from before this call has been told it; what cannot be told soon,
+   * for something of the task does not end, is not waited for. Rejects when it could not look. Cheap: called every 3 s and more often.
+   */
+  lookForEnds(): Promise<void>;
   /** SIGTERM (to the process group / the container), after `graceMs` SIGKILL to all of it; resolves when nothing of it is left. Idempotent. */
   stop(taskId: TaskId, graceMs: number): Promise<void>;
   /** Runs a COMMAND health check inside the task's surroundings (same environment, folder or container). Result: exit code, or null on time-out. */

@@ -37,6 +37,9 @@ export class FakeRuntime implements Runtime {
   #stopFailure: Error | null = null;
   #pull: Gate | null = null;
   #start: Gate | null = null;
+  /** Ends that nobody has noticed; null: each is noticed at once. */
+  #unnoticed: (() => void)[] | null = null;
+  #lookFailure: Error | null = null;
   /** Every launch that really started a task, in order. */
   readonly started: TaskLaunch[] = [];
   /** Every stop that was asked for. */
@@ -76,9 +79,21 @@ export class FakeRuntime implements Runtime {
     this.#start = gate();
     return this.#start.open;
   }
+  /** From now on ends by themselves are told only when somebody looks for them. */
+  holdEnds(): void {
+    this.#unnoticed ??= [];
+  }
+  /** Looks for ends fail with this; null: they work again. */
+  failLooks(error: Error | null): void {
+    this.#lookFailure = error;
+  }
   /** The task ends by itself. */
   crash(taskId: TaskId, code = 1): void {
-    this.#end(this.#known(taskId), { code, requested: false, outOfMemory: false, message: `exit ${code}` });
+    const task = this.#known(taskId);
+    const end = (): void =>
+      this.#end(task, { code, requested: false, outOfMemory: false, message: `exit ${code}` });
+    if (this.#unnoticed) this.#unnoticed.push(end);
+    else end();
   }
   /** As if a person had removed it behind our back. */
   vanish(taskId: TaskId): void {
@@ -142,6 +157,12 @@ export class FakeRuntime implements Runtime {
         reject(new Error('aborted'));
       });
     });
+  }
+
+  lookForEnds(): Promise<void> {
+    if (this.#lookFailure) return Promise.reject(this.#lookFailure);
+    for (const tell of this.#unnoticed?.splice(0) ?? []) tell();
+    return Promise.resolve();
   }
 
   stop(taskId: TaskId, graceMs: number): Promise<void> {

@@ -112,6 +112,11 @@ export class SimulatedRuntime implements Runtime {
     return this.#exitOf(task);
   }
 
+  /** Ends are told in the moment in which they can be seen. */
+  lookForEnds(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async stop(taskId: TaskId, graceMs: number): Promise<void> {
     const { host, kind, process } = this;
     if (!process.isAlive) return never();
