@@ -8,6 +8,9 @@ import type { Write } from '#libs/store';
 import type { Lane } from './lane.js';
 import type { WorkingSet } from './working-set.js';
 
+/** Statuses in one commit, so that heartbeats, requests and other changes get their turns in between. */
+const COMMIT_STATUSES_MAX = 1_000;
+
 interface Batch {
   readonly agent: AgentId;
   readonly items: readonly InstanceStatus[];
@@ -24,36 +27,51 @@ export class StatusIntake {
     this.#lane = lane;
   }
 
-  /** Resolves when they are stored (or known to be outdated); what arrives while a commit runs shares the next one. */
-  store(agent: AgentId, items: readonly InstanceStatus[]): Promise<void> {
-    return new Promise((stored, failed) => {
-      this.#waiting.push({ agent, items, stored, failed });
-      if (!this.#queued) this.#commitWaiting();
-    });
+  /**
+   * Resolves when all of them are stored (or known to be outdated); what arrives while a commit runs shares the next one, up to its bound.
+   * They are stored in the order in which they came.
+   */
+  async store(agent: AgentId, items: readonly InstanceStatus[]): Promise<void> {
+    const parts: Promise<void>[] = [];
+    for (let first = 0; first < items.length; first += COMMIT_STATUSES_MAX)
+      parts.push(this.#add(agent, items.slice(first, first + COMMIT_STATUSES_MAX)));
+    if (!this.#queued && this.#waiting.length) this.#commitWaiting();
+    await Promise.all(parts);
+  }
+
+  #add(agent: AgentId, items: readonly InstanceStatus[]): Promise<void> {
+    return new Promise((stored, failed) => void this.#waiting.push({ agent, items, stored, failed }));
   }
 
   #commitWaiting(): void {
     const taken: Batch[] = [];
-    const take = (): void => {
+    const take = (count: number): void => {
       // from here on new ones belong to the next commit; a retry after a conflict keeps its own
       this.#queued = false;
-      taken.push(...this.#waiting);
-      this.#waiting = [];
+      taken.push(...this.#waiting.splice(0, count));
+      if (this.#waiting.length) this.#commitWaiting();
     };
     // before the submission, for an idle lane decides in the same turn
     this.#queued = true;
     const committed = this.#lane.submit((workingSet, now) => {
-      if (!taken.length) take();
+      if (!taken.length) take(this.#fitting());
       return { ...acceptStatuses(taken, workingSet, now), value: undefined };
     });
     committed.then(
       () => taken.forEach(({ stored }) => stored()),
       (error: unknown) => {
         // a closed lane never asked for them
-        if (!taken.length) take();
+        if (!taken.length) take(this.#waiting.length);
         taken.forEach(({ failed }) => failed(error));
       },
     );
+  }
+
+  /** How many of those that wait share a commit. */
+  #fitting(): number {
+    let statuses = 0;
+    const fitting = this.#waiting.findIndex(({ items }) => (statuses += items.length) > COMMIT_STATUSES_MAX);
+    return fitting < 0 ? this.#waiting.length : fitting;
   }
 }
 

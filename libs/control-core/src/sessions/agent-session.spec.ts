@@ -47,6 +47,9 @@ class HeldStore extends MemoryStore {
   hold(): void {
     this.#held = [];
   }
+  letOneGo(): void {
+    this.#held?.shift()?.();
+  }
   letGo(): void {
     const waiting = this.#held ?? [];
     this.#held = null;
@@ -309,6 +312,23 @@ describe('what an agent says', () => {
     session.take({ type: 'heartbeat' });
     cluster.clock.advance(0);
     expect(toldUntil()).toBe(at + 20);
+  });
+
+  it('is known up to its heartbeat when what came before is stored, whatever comes behind it meanwhile', async () => {
+    const { session } = await welcomed();
+    const heard = cluster.clock.now();
+    store.hold();
+    session.take({ type: 'statuses', items: [ended(1)] });
+    session.take({ type: 'heartbeat', heard });
+    cluster.clock.advance(10);
+    session.take({ type: 'statuses', items: [ended(2)] });
+    await cluster.settle();
+    expect(cluster.core.agents.toldUntil(AGENT)).toBe(0);
+    store.letOneGo();
+    await cluster.settle();
+    expect(cluster.core.agents.toldUntil(AGENT)).toBe(heard);
+    store.letGo();
+    await cluster.settle();
   });
 
   it('ends its session, unacknowledged, when it cannot be stored', async () => {

@@ -58,9 +58,11 @@ export class AgentSession {
   readonly #ask = (): void => this.#send({ type: 'heartbeat', at: this.#parts.core.clock.now() });
   #agent: AgentId | null = null;
   #greeted = false;
-  #unstored = 0;
-  /** When a heartbeat came behind statuses that are not stored yet. */
-  #tellsUntil: number | null = null;
+  /** Frames with statuses, in order. */
+  #taken = 0;
+  #stored = 0;
+  /** Heartbeats that came behind frames that are not stored yet, in order. */
+  readonly #tells: { readonly until: number; readonly behind: number }[] = [];
   #hasEnded = false;
   #heardAt: number;
   #timer: Timer | null = null;
@@ -148,8 +150,8 @@ export class AgentSession {
   #takeHeartbeat(agent: AgentId, { heard = this.#heardAt }: Heartbeat): void {
     const until = Math.min(heard, this.#heardAt);
     this.#parts.core.clock.after(0, () => {
-      if (this.#unstored > 0) this.#tellsUntil = until;
-      else this.#told(agent, until);
+      this.#tells.push({ until, behind: this.#taken });
+      this.#tellStored(agent);
     });
   }
 
@@ -190,19 +192,15 @@ export class AgentSession {
   }
 
   async #store(agent: AgentId, { items }: Statuses): Promise<void> {
-    this.#unstored += 1;
-    if (this.#unstored >= UNSTORED_FRAMES_MAX) this.#link.pause();
+    this.#taken += 1;
+    if (this.#taken - this.#stored >= UNSTORED_FRAMES_MAX) this.#link.pause();
     try {
       await this.#parts.core.statuses.store(agent, items);
+      this.#stored += 1;
     } finally {
-      this.#unstored -= 1;
       this.#link.resume();
     }
-    const until = this.#tellsUntil;
-    if (until !== null && this.#unstored === 0) {
-      this.#tellsUntil = null;
-      this.#told(agent, until);
-    }
+    this.#tellStored(agent);
     const sequence = items.reduce((highest, each) => Math.max(highest, each.sequence), 0);
     this.#send({ type: 'statuses-ack', sequence });
   }
@@ -211,8 +209,11 @@ export class AgentSession {
    * The first heartbeat of a session comes after all statuses that the agent has; what came before it is known when it is stored. Of a
    * session that ends something may not have been stored: the next one brings it again.
    */
-  #told(agent: AgentId, until: number): void {
-    if (!this.#hasEnded) this.#parts.core.agents.told(agent, until);
+  #tellStored(agent: AgentId): void {
+    for (let next = this.#tells[0]; next && next.behind <= this.#stored; next = this.#tells[0]) {
+      this.#tells.shift();
+      if (!this.#hasEnded) this.#parts.core.agents.told(agent, next.until);
+    }
   }
 
   #takeLog(chunk: LogChunk): void {
