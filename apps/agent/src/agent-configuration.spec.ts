@@ -47,6 +47,7 @@ describe('the configuration of an agent', () => {
     });
     const env = { LONGRUN_TOKEN: 'other' };
     expect(configured([...URL_OPTION, '--token-file', file], env).token).toBe('s3cret');
+    expect(configured(URL_OPTION, { ...env, LONGRUN_TOKEN_FILE: file }).token).toBe('s3cret');
     expect(configured([...URL_OPTION, '--token', 'other'], { LONGRUN_TOKEN_FILE: file }).token).toBe('other');
     chmodSync(file, 0o644);
     expect(configured([...URL_OPTION, '--token-file', file]).warnings).toEqual([

@@ -1,7 +1,13 @@
 // What the options mean: one frozen object, checked before anything starts. Nothing else reads the environment.
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { ConfigurationError, controlPlanesOf, type PortSpan, type Settings } from '#libs/configuration';
+import {
+  ConfigurationError,
+  controlPlanesOf,
+  tokenFileOf,
+  type PortSpan,
+  type Settings,
+} from '#libs/configuration';
 
 export interface AgentConfiguration {
   readonly controlPlanes: readonly string[];
@@ -58,14 +64,14 @@ export function agentConfiguration(settings: Settings): AgentConfiguration {
 
 /** Agents always need one (decisions.md 29). */
 function tokenOf(settings: Settings, warnings: string[]): string {
-  // the file of the command line wins over LONGRUN_TOKEN
-  const given = settings.optional('token');
-  const file = settings.optional('token-file');
-  if (given !== undefined && (file === undefined || !settings.isGiven('token-file'))) return given.trim();
-  if (file === undefined)
+  const file = tokenFileOf(settings);
+  if (file === undefined) {
+    const token = settings.optional('token');
+    if (token !== undefined) return token.trim();
     throw new ConfigurationError(
       'the token of the agents is missing: set LONGRUN_TOKEN or --token-file FILE',
     );
+  }
   try {
     if ((statSync(file).mode & 0o077) !== 0)
       warnings.push(`${file} can be read by other users; run chmod 600 on it`);

@@ -35,7 +35,7 @@ describe('the token of a proxy', () => {
     const tokenOf = (args: string[], env: NodeJS.ProcessEnv) => readSettings(args, env).token;
     expect(tokenOf(['--token-file', file], { LONGRUN_TOKEN: 'other' })).toBe('s3cret');
     expect(tokenOf(['--token', 'other'], { LONGRUN_TOKEN_FILE: file })).toBe('other');
-    expect(tokenOf([], { LONGRUN_TOKEN_FILE: file })).toBe('s3cret');
+    expect(tokenOf([], { LONGRUN_TOKEN: 'other', LONGRUN_TOKEN_FILE: file })).toBe('s3cret');
   });
 
   it('must be there, and one that can be sent', () => {

@@ -8,6 +8,7 @@ import {
   HTTPS_PORT,
   readConfiguration,
   SERVING_OPTIONS,
+  tokenFileOf,
   type Option,
   type Settings,
 } from '#libs/configuration';
@@ -154,13 +155,9 @@ function groupsOf(settings: Settings): readonly string[] {
   return groups;
 }
 
-/** A token of the command line wins over a file of the environment. */
-const tokenFile = (settings: Settings): string | undefined =>
-  settings.isGiven('token') && !settings.isGiven('token-file') ? undefined : settings.optional('token-file');
-
 /** As agents say it. */
 function openToken(settings: Settings): string[] {
-  const file = tokenFile(settings);
+  const file = tokenFileOf(settings);
   const isOpen = file !== undefined && ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0;
   return isOpen ? [`--token-file ${file} can be read by other users; run chmod 600 on it`] : [];
 }
@@ -218,7 +215,7 @@ function zoneOf(settings: Settings, name: string): string {
 }
 
 function readToken(settings: Settings): string {
-  const file = tokenFile(settings);
+  const file = tokenFileOf(settings);
   const token = file === undefined ? settings.optional('token') : readOptional(file)?.trim();
   if (token === undefined || token === '')
     throw new ConfigurationError(

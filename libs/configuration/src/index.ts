@@ -11,3 +11,4 @@ export { minReadyMsOf, ROLLOUT_OPTIONS, rolloutArguments } from './rollout-optio
 export { SERVING_OPTIONS, servingArguments } from './serving-options.js';
 export { readConfiguration, Settings, variableOf } from './read-configuration.js';
 export type { Sources } from './read-configuration.js';
+export { tokenFileOf } from './token-file.js';
