@@ -104,8 +104,8 @@ export const MUTANTS = [
   {
     name: 'acknowledges-before-the-commit',
     file: 'libs/control-core/src/status-intake.ts',
-    find: 'if (!this.#queued) this.#commitWaiting();',
-    replace: 'if (!this.#queued) this.#commitWaiting();\n      stored();',
+    find: 'await Promise.all(parts);',
+    replace: 'Promise.all(parts).catch(() => undefined);',
     says: 'nothing acknowledged is lost: a status is acknowledged after its commit',
   },
   {
