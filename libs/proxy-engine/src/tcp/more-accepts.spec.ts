@@ -1,8 +1,12 @@
 // Real sockets and a real event loop whose turns are made long, as those of a proxy with hundreds of busy connections are.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { afterEach, describe, expect, it } from '@jest/globals';
-import { until } from '#libs/testkit';
-import { COPIES, MoreAccepts } from './more-accepts.js';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { compileProgram, until } from '#libs/testkit';
+import { COPIES, MoreAccepts, type MoreAcceptsOptions } from './more-accepts.js';
 
 const TURN_MS = 4;
 const CLIENTS = 600;
@@ -25,13 +29,13 @@ describe('a listener with a full queue', () => {
     await new Promise<void>((resolve) => void server?.close(() => resolve()));
   });
 
-  async function listen(calmMs?: number): Promise<number> {
+  async function listen(times: Pick<MoreAcceptsOptions, 'calmMs' | 'pauseMs'> = {}): Promise<number> {
     const at = { host: '127.0.0.1', port: 0, backlog: 1_024 };
     server = createServer((socket) => {
       open.push(socket);
       socket.on('error', () => undefined);
     });
-    more = new MoreAccepts(server, { ...at, ...(calmMs === undefined ? {} : { calmMs }) });
+    more = new MoreAccepts(server, { ...at, pauseMs: 500, ...times });
     await new Promise<void>((resolve) => server?.listen(at, resolve));
     return (server.address() as AddressInfo).port;
   }
@@ -88,7 +92,7 @@ describe('a listener with a full queue', () => {
   it(
     'closes them after a time without need, and asks anew when there is need again',
     async () => {
-      const port = await listen(1_000);
+      const port = await listen({ calmMs: 1_000 });
       beBusy();
       await burst(port, CLIENTS);
       isBusy = false;
@@ -121,4 +125,119 @@ describe('a listener with a full queue', () => {
     },
     TIMEOUT_MS,
   );
+
+  it(
+    'goes on without copies where the process that makes them cannot be started, tries again after a pause only, and then has them',
+    async () => {
+      const own = Object.getOwnPropertyDescriptor(process, 'execPath') ?? {};
+      let [tried, program] = [0, '/nonexistent/node'];
+      Object.defineProperty(process, 'execPath', {
+        configurable: true,
+        get: () => {
+          tried += 1;
+          return program;
+        },
+      });
+      try {
+        const pauseMs = 3_000;
+        const port = await listen({ pauseMs });
+        beBusy();
+        const since = performance.now();
+        // enough to ask for nine times
+        await burst(port, CLIENTS / 2);
+        expect(tried).toBeGreaterThan(0);
+        expect(tried).toBeLessThanOrEqual(1 + (performance.now() - since) / pauseMs);
+        expect(more?.copies).toBe(0);
+        program = String(own.value);
+        const askAgain = async (): Promise<boolean> => {
+          await burst(port, CLIENTS / 4);
+          return (more?.copies ?? 0) > 0;
+        };
+        await until('copies', askAgain, { withinMs: 30_000 });
+      } finally {
+        Object.defineProperty(process, 'execPath', own);
+      }
+    },
+    TIMEOUT_MS,
+  );
 });
+
+/**
+ * A server that accepts as the proxy does. Until it is told `free` it has no file left whenever it could ask for copies: what is left is taken
+ * before that and given back after it. Says how many copies it has, and how often it has tried.
+ */
+const SERVER = `
+import { closeSync, openSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { MoreAccepts } from './libs/proxy-engine/src/tcp/more-accepts.js';
+const { execPath } = process;
+let [tried, isShort] = [0, true];
+Object.defineProperty(process, 'execPath', { get: () => { tried += 1; return execPath; } });
+const taken = [];
+const server = createServer((socket) => {
+  socket.on('error', () => undefined).resume();
+  try {
+    while (isShort) taken.push(openSync('/dev/null'));
+  } catch (error) {
+    if (error.code !== 'EMFILE') throw error;
+  }
+});
+const more = new MoreAccepts(server, { pauseMs: 500 });
+server.on('connection', (socket) => {
+  for (const fd of taken.splice(0)) closeSync(fd);
+  const end = performance.now() + ${TURN_MS};
+  while (performance.now() < end);
+  socket.end('served');
+});
+process.on('message', () => (isShort = false));
+setInterval(() => process.send({ copies: more.copies, tried }), 50);
+server.listen({ host: '127.0.0.1', port: 0, backlog: 1024 }, () => process.send({ port: server.address().port }));
+`;
+
+describe('a listener of a process that has no file left', () => {
+  const program = mkdtempSync(join(tmpdir(), 'longrun-accepts-'));
+  let child: ChildProcess | undefined;
+
+  beforeAll(() => {
+    compileProgram(program, ['libs/proxy-engine/src/tcp/more-accepts.ts']);
+    writeFileSync(join(program, 'server.js'), SERVER);
+  });
+  afterAll(() => {
+    child?.kill('SIGKILL');
+    rmSync(program, { recursive: true, force: true });
+  });
+
+  it(
+    'goes on, and has copies when there are files again',
+    async () => {
+      const said = { port: 0, copies: 0, tried: 0 };
+      const command = `ulimit -n 128; exec "${process.execPath}" server.js`;
+      child = spawn('sh', ['-c', command], { cwd: program, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+      child.on('message', (told: object) => void Object.assign(said, told));
+      let hasEnded = false;
+      child.once('exit', () => (hasEnded = true));
+      await until('its port', () => said.port > 0 || hasEnded, { withinMs: 30_000 });
+      const crowd = async (until: () => boolean): Promise<void> => {
+        while (!until() && !hasEnded)
+          await Promise.all(Array.from({ length: 60 }, () => servedAt(said.port)));
+      };
+      await crowd(() => said.tried >= 3);
+      expect([hasEnded, said.copies, await servedAt(said.port)]).toEqual([false, 0, 'served']);
+      child.send('free');
+      await crowd(() => said.copies === COPIES);
+      expect([hasEnded, await servedAt(said.port)]).toEqual([false, 'served']);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+/** What a connection is told until its end. */
+function servedAt(port: number): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    connect(port, '127.0.0.1')
+      .on('data', (chunk: Buffer) => (text += chunk.toString()))
+      .on('error', () => undefined)
+      .on('close', () => resolve(text));
+  });
+}

@@ -13,6 +13,8 @@ export const COPIES = 15;
 const CALM_MS = 60_000;
 /** To start a process and hear of it, on a machine that is busy. */
 const ASK_MS = 10_000;
+/** After one that failed: where files or memory are short, each that is tried makes them shorter. */
+const PAUSE_MS = 10_000;
 
 /**
  * Node can copy a socket only by sending it: this process sends back what it gets. It never listens itself, so that no connection can reach
@@ -24,7 +26,7 @@ const ECHO = `process.on('message', (count, handle) => {
     process.send('copy', handle, () => { left -= 1; if (left === 0) process.disconnect(); });
 });`;
 
-/** One such process at a time, however many listeners ask. */
+/** One such process at a time, however many listeners ask; after one that brought nothing there is none for a while. */
 let asking = false;
 
 export interface MoreAcceptsOptions {
@@ -32,6 +34,8 @@ export interface MoreAcceptsOptions {
   readonly backlog?: number;
   /** After which time without need the copies are closed, ms. Default 60 s. */
   readonly calmMs?: number;
+  /** How long none is asked for after a failure, ms. Default 10 s. */
+  readonly pauseMs?: number;
 }
 
 /** Of one server that listens. What a copy accepts is the server's `connection` event, too. */
@@ -39,6 +43,7 @@ export class MoreAccepts {
   readonly #server: Server;
   readonly #backlog: number | undefined;
   readonly #calmMs: number;
+  readonly #pauseMs: number;
   readonly #copies = new Set<Server>();
   #accepted = 0;
   #turns = turnsSoFar();
@@ -46,10 +51,11 @@ export class MoreAccepts {
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  constructor(server: Server, { backlog, calmMs = CALM_MS }: MoreAcceptsOptions = {}) {
+  constructor(server: Server, { backlog, calmMs = CALM_MS, pauseMs = PAUSE_MS }: MoreAcceptsOptions = {}) {
     this.#server = server;
     this.#backlog = backlog;
     this.#calmMs = calmMs;
+    this.#pauseMs = pauseMs;
     server.on('connection', () => this.#count());
   }
 
@@ -80,20 +86,15 @@ export class MoreAccepts {
     const { _handle: handle } = this.#server as unknown as { _handle?: SendHandle | null };
     if (!handle) return;
     asking = true;
-    this.#watch();
-    const child = spawn(process.execPath, ['-e', ECHO], {
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      env: {},
-      timeout: ASK_MS,
-      killSignal: 'SIGKILL',
-    });
-    const over = (): void => void (asking = false);
-    child.once('exit', over).once('error', over);
-    child.on('message', (_message, copy) => {
-      if (copy !== undefined) this.#open(copy);
-    });
-    child.send(COPIES, handle, () => undefined);
-    unref(child);
+    let came = 0;
+    const over = (): void => {
+      if (came > 0) asking = false;
+      else setTimeout(() => (asking = false), this.#pauseMs).unref();
+    };
+    copiesOf(handle, (copy) => {
+      came += 1;
+      this.#open(copy);
+    }).then(over, over);
   }
 
   #open(handle: SendHandle): void {
@@ -102,8 +103,9 @@ export class MoreAccepts {
     // an accept that failed (no file descriptor left)
     copy.on('error', () => undefined);
     copy.listen(handle, this.#backlog);
-    if (this.#isClosed) copy.close();
-    else this.#copies.add(copy);
+    if (this.#isClosed) return void copy.close();
+    this.#copies.add(copy);
+    if (!this.#timer) this.#watch();
   }
 
   /** Looks now and then whether they are still needed. */
@@ -125,6 +127,28 @@ export class MoreAccepts {
 }
 
 const turnsSoFar = (): number => performance.nodeTiming.uvMetricsInfo.loopCount;
+
+/**
+ * Resolves when no more of them come; rejects with why there is no process to ask. That happens where files or memory are short: ENOMEM is
+ * thrown by `spawn`; of EMFILE and ENFILE it gives a child without a channel, whose error comes later.
+ */
+function copiesOf(handle: SendHandle, onCopy: (copy: SendHandle) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['-e', ECHO], {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      env: {},
+      timeout: ASK_MS,
+      killSignal: 'SIGKILL',
+    });
+    // each error is listened to: there may be one of the channel after that of the process; `close` comes behind the last message
+    child.on('error', reject).once('close', () => resolve());
+    child.on('message', (_message, copy) => {
+      if (copy !== undefined) onCopy(copy);
+    });
+    if (child.connected) child.send(COPIES, handle, () => undefined);
+    unref(child);
+  });
+}
 
 /** It keeps no process from its end. */
 function unref(child: ChildProcess): void {
