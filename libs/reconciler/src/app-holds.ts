@@ -10,7 +10,7 @@ import {
 } from '#libs/lifecycle';
 import { counted, timestampOf } from '#libs/model';
 import type { AgentId, App, Deployment, DeploymentId, Instance, InstanceId } from '#libs/model';
-import type { AppWork } from './app-work.js';
+import { actionsUnderWay, type AppWork } from './app-work.js';
 import { inactiveAt, isOutdated } from './classify.js';
 import type { AppSituation, Sets } from './classify.js';
 import { isAgentPausing } from './launch.js';
@@ -115,11 +115,12 @@ export function trafficHoldText(
   );
 }
 
-function stepText(app: App, { id, steps, currentStep }: Deployment): string {
+function stepText(app: App, deployment: Deployment): string {
+  const { id, steps, currentStep } = deployment;
   const ahead = steps
     .slice(currentStep)
     .findIndex(({ actions }) => actions.some((each) => each.app === app.id));
-  const open = steps[currentStep - 1]?.actions ?? [];
+  const open = actionsUnderWay(deployment);
   const step = open.some((each) => each.app === app.id) ? currentStep : currentStep + ahead + 1;
   const before = open.map((each) => `${each.action} ${each.app}`).join(', ');
   const once = step > currentStep && before ? `, once step ${currentStep} is done: ${before}` : '';

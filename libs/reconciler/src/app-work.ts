@@ -27,8 +27,12 @@ export function workOf(app: App, deployment: Deployment | undefined): AppWork {
   }
 }
 
-const currentAction = (app: AppId, { steps, currentStep }: Deployment): DeploymentAction | undefined =>
-  steps[currentStep - 1]?.actions.find((each) => each.app === app);
+/** Of the step under way; none before the first one. */
+export const actionsUnderWay = ({ steps, currentStep }: Deployment): readonly DeploymentAction[] =>
+  steps[currentStep - 1]?.actions ?? [];
+
+const currentAction = (app: AppId, deployment: Deployment): DeploymentAction | undefined =>
+  actionsUnderWay(deployment).find((each) => each.app === app);
 
 const isStillToCome = (app: AppId, { steps, currentStep }: Deployment): boolean =>
   steps.slice(currentStep).some((step) => step.actions.some((each) => each.app === app));

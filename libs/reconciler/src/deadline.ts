@@ -4,7 +4,7 @@ import { DEADLINE_LABEL } from '#libs/lifecycle';
 import { SETTING_RANGES } from '#libs/model';
 import type { App, AppVersion, Deployment } from '#libs/model';
 import { minReadyMsOf } from './settled.js';
-import type { SituationOf } from './progress.js';
+import { situationsUnderWay, type SituationOf } from './progress.js';
 import type { ClusterSnapshot } from './snapshot.js';
 
 /** How often the time without progress is written down. What an office did not write, so much at most, counts as led by the next one. */
@@ -38,9 +38,7 @@ export function deadlineMs(
   situationOf: SituationOf,
   now: number,
 ): number {
-  const situations = (deployment.steps[deployment.currentStep - 1]?.actions ?? []).flatMap(
-    (each) => situationOf(each) ?? [],
-  );
+  const situations = situationsUnderWay(deployment, situationOf);
   const delays = situations.map(({ app: { launchDelay } }) =>
     launchDelay && launchDelay.until > now ? launchDelay.delayMs : 0,
   );

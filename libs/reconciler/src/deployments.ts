@@ -2,11 +2,12 @@
 // deployment and pass, so that every step is seen by whoever follows the events.
 import type { AppId, Cause, Deployment } from '#libs/model';
 import { revertChanges } from '#libs/planner';
+import { actionsUnderWay } from './app-work.js';
 import type { Decision } from './decision.js';
 import { deadlineMs, IDLE_NOTE_MS, idleMs, isIdleNoteDue } from './deadline.js';
 import { lastGood } from './last-good.js';
 import { openActions } from './outlook.js';
-import { isActionDone, isMarked, progressMark } from './progress.js';
+import { isActionDone, isMarked, progressMark, situationsUnderWay } from './progress.js';
 import type { SituationOf } from './progress.js';
 import type { ClusterSnapshot } from './snapshot.js';
 import { isJustDue, TOLD_ENOUGH_MS } from './settled.js';
@@ -36,8 +37,7 @@ export function moveDeployment(
   now: number,
 ): DeploymentMove {
   const { steps, currentStep } = deployment;
-  const actions = steps[currentStep - 1]?.actions ?? [];
-  if (actions.every((each) => isActionDone(each, situationOf(each), deployment))) {
+  if (actionsUnderWay(deployment).every((each) => isActionDone(each, situationOf(each), deployment))) {
     if (currentStep >= steps.length) return end(deployment, 'succeeded', 'every step is done', appId, now);
     const next = { ...moved(deployment, now), currentStep: currentStep + 1 };
     return advance(deployment, next, appId, `step ${currentStep + 1} of ${steps.length}`, now);
@@ -61,8 +61,8 @@ export function moveDeployment(
     const noted = { ...deployment, idle: { ms: idle, at: now } };
     return { ...advance(deployment, noted, appId, 'its time without progress is noted', now), wakeAt };
   }
-  const situations = actions.flatMap((each) => situationOf(each) ?? []);
-  if (situations.some(isJustDue)) return { deployment, decision: null, wakeAt: now + TOLD_ENOUGH_MS };
+  if (situationsUnderWay(deployment, situationOf).some(isJustDue))
+    return { deployment, decision: null, wakeAt: now + TOLD_ENOUGH_MS };
   const reason = failureText(deployment, situationOf, idle);
   const failed = end(deployment, 'failed', reason, appId, now);
   return withRevert(failed, snapshot, situationOf);

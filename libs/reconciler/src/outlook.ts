@@ -2,6 +2,7 @@
 import { isAwaitingReadiness, isRunning } from '#libs/lifecycle';
 import { counted } from '#libs/model';
 import type { AppId, Deployment } from '#libs/model';
+import { actionsUnderWay } from './app-work.js';
 import type { AppSituation } from './classify.js';
 import { deadlineMs, idleMs } from './deadline.js';
 import { isActionDone } from './progress.js';
@@ -34,7 +35,7 @@ export function situationIn(snapshot: ClusterSnapshot, id: AppId, now: number): 
 
 /** What is not done of the step under way, each with what is known of why. */
 export function openActions(deployment: Deployment, situationOf: SituationOf): readonly string[] {
-  const open = (deployment.steps[deployment.currentStep - 1]?.actions ?? []).filter(
+  const open = actionsUnderWay(deployment).filter(
     (each) => !isActionDone(each, situationOf(each), deployment),
   );
   return open.map((action) => {

@@ -2,6 +2,7 @@
 // the best seen so far within a step: flapping health or a task that crashes again and again is none, so every deployment ends.
 import { healthOf, isRunning } from '#libs/lifecycle';
 import type { Deployment, DeploymentAction } from '#libs/model';
+import { actionsUnderWay } from './app-work.js';
 import { isAvailable, isOutdated } from './classify.js';
 import type { AppSituation } from './classify.js';
 import { isCounted } from './counts.js';
@@ -9,6 +10,12 @@ import { isSettled } from './settled.js';
 
 /** An app of the deployment at this point of the pass; null once it is removed. */
 export type SituationOf = (of: Pick<DeploymentAction, 'app'>) => AppSituation | null;
+
+/** Those apps of the step under way that are still there, in the order of its actions. */
+export const situationsUnderWay = (
+  deployment: Deployment,
+  situationOf: SituationOf,
+): readonly AppSituation[] => actionsUnderWay(deployment).flatMap((each) => situationOf(each) ?? []);
 
 export function isActionDone(
   action: DeploymentAction,
@@ -66,7 +73,7 @@ export const isMarked = ({ progressMark: mark, currentStep }: Deployment): boole
 
 function measure(deployment: Deployment, situationOf: SituationOf): Marks {
   let [done, available, running, placed, gone, pulled, healthy, settled] = [0, 0, 0, 0, 0, 0, 0, 0];
-  for (const action of deployment.steps[deployment.currentStep - 1]?.actions ?? []) {
+  for (const action of actionsUnderWay(deployment)) {
     const situation = situationOf(action);
     if (isActionDone(action, situation, deployment)) done += 1;
     if (!situation) continue;

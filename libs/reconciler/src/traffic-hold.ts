@@ -3,6 +3,7 @@
 import { shareOf } from '#libs/model';
 import type { Deployment } from '#libs/model';
 import type { AppDraft } from './app-draft.js';
+import { actionsUnderWay } from './app-work.js';
 import { classify } from './classify.js';
 import type { AppSituation } from './classify.js';
 import { replacementOf } from './counts.js';
@@ -12,8 +13,9 @@ import { isSettled } from './settled.js';
 
 /** What is left for this to be done is in a person's hands: all that may run beside the older version does, and serves for long enough. */
 export function isHeldOnPurpose(deployment: Deployment, situationOf: SituationOf): boolean {
-  const actions = deployment.steps[deployment.currentStep - 1]?.actions ?? [];
-  const open = actions.filter((each) => !isActionDone(each, situationOf(each), deployment));
+  const open = actionsUnderWay(deployment).filter(
+    (each) => !isActionDone(each, situationOf(each), deployment),
+  );
   return (
     open.length > 0 &&
     open.every((each) => {
