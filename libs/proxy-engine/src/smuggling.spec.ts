@@ -9,6 +9,7 @@ import { REQUEST_CASES } from '../../http-wire/src/fixtures/corpus-requests.js';
 import type { Observed } from '../../http-wire/src/fixtures/observed.js';
 import { readNatively } from '../../http-wire/src/fixtures/read-natively.js';
 import { aService, aTable, startEngine } from './fixtures/engine-bed.js';
+import { frame as frameOf, PREFACE } from './fixtures/h2-frame.js';
 import { get, ok, RawClient } from './fast/wire-bed.js';
 import type { ProxyEngine, ProxyEngineOptions } from './proxy-engine.js';
 
@@ -292,16 +293,14 @@ function h2Request(lines: readonly (readonly [string, string])[], body: string):
   const END_HEADERS = 4;
   const head = frame(1, END_HEADERS | (body === '' ? END_STREAM : 0), 1, block.join(''));
   const data = body === '' ? '' : frame(0, END_STREAM, 1, body);
-  return `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${frame(4, 0, 0, '')}${head}${data}`;
+  return `${PREFACE.toString()}${frame(4, 0, 0, '')}${head}${data}`;
 }
 
 /** Literal, not Huffman; shorter than 127. */
 const hpackText = (text: string): string => String.fromCharCode(text.length) + text;
 
-function frame(type: number, flags: number, stream: number, payload: string): string {
-  const { length } = payload;
-  return String.fromCharCode(0, length >> 8, length & 255, type, flags, 0, 0, 0, stream) + payload;
-}
+const frame = (type: number, flags: number, stream: number, payload: string): string =>
+  frameOf(type, flags, stream, Buffer.from(payload, 'latin1')).toString('latin1');
 
 interface Frame {
   readonly type: number;

@@ -2,17 +2,10 @@ import { performServerHandshake, type ServerHttp2Session } from 'node:http2';
 import { connect, createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { listen, until } from '#libs/testkit';
+import { FRAME, frame, PREFACE } from '../fixtures/h2-frame.js';
 import { endLater, isLeaving } from './end-later.js';
 
-const frame = (type: number, flags: number, stream: number, payload: Buffer): Buffer => {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head.writeUInt8(type, 3);
-  head.writeUInt8(flags, 4);
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-};
-const [HEADERS, SETTINGS, GOAWAY] = [1, 4, 7];
+const { HEADERS, SETTINGS, GOAWAY } = FRAME;
 /** GET http / by HPACK's table, and an authority. */
 const HEAD = Buffer.concat([Buffer.from([0x82, 0x86, 0x84, 0x41, 1]), Buffer.from('a')]);
 
@@ -42,8 +35,8 @@ describe('the end of a session of HTTP/2', () => {
       client.on('error', () => undefined).resume();
       client.write(
         Buffer.concat([
-          Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
-          frame(SETTINGS, 0, 0, Buffer.alloc(0)),
+          PREFACE,
+          frame(SETTINGS, 0, 0),
           frame(HEADERS, 5, 1, HEAD),
           frame(GOAWAY, 0, 0, Buffer.from([0, 0, 0, 0, 0, 0, 0, code])),
           frame(HEADERS, 5, 3, HEAD),

@@ -6,27 +6,17 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { until } from '#libs/testkit';
 import { aService, aTable, listen, startEngine } from '../fixtures/engine-bed.js';
+import { FRAME, frame, PREFACE } from '../fixtures/h2-frame.js';
 import type { ProxyEngine } from '../proxy-engine.js';
 
 // generous: machines are shared
 jest.setTimeout(60_000);
 
-const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-const [DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION] = [
-  0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
-];
+const { DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION } = FRAME;
 const END_STREAM = 1;
 const END_HEADERS = 4;
 const ACK = 1;
 
-function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head.writeUInt8(type, 3);
-  head.writeUInt8(flags, 4);
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
 const u32 = (value: number): Buffer => {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value);
