@@ -5,7 +5,7 @@ import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import type { RequestRecord } from '#libs/proxy-engine';
+import type { RequestRecord } from '#libs/proxy-core';
 import { until } from '#libs/testkit';
 import { AccessLog } from './access-log.js';
 

@@ -3,7 +3,8 @@
 import { constants, createWriteStream, openSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
-import { isBroken, versionOf, type Observer, type RequestRecord } from '#libs/proxy-engine';
+import type { RequestRecord } from '#libs/proxy-core';
+import { isBroken, versionOf, type Observer } from '#libs/proxy-engine';
 
 /** Characters that may wait for the disk. */
 const WAITING_MAX = 4 * 1024 * 1024;

@@ -3,7 +3,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TaskId } from '#libs/model';
-import type { ServingEngine } from '#libs/proxy-core';
+import type { RequestRecord, ServingEngine } from '#libs/proxy-core';
 import type { RouteService, RouteTable } from '#libs/routing';
 import {
   aService as aServiceOf,
@@ -22,23 +22,8 @@ export { aTarget } from '#libs/testkit';
 /** Where engines under test stand. */
 export const OWN_ZONE = 'zone-a';
 
-/** What an engine tells of a request that has ended: what all engines know of it. */
-export interface Told {
-  readonly path: string;
-  readonly service: RouteService | undefined;
-  readonly target: { readonly taskId: TaskId } | undefined;
-  readonly method: string;
-  readonly host: string | undefined;
-  readonly urlPath: string;
-  readonly clientAddress: string;
-  readonly requestId: string;
-  readonly status: number;
-  readonly retries: number;
-  readonly bytesOut: number;
-  readonly bytesIn?: number;
-  readonly closedBy?: string;
-  readonly abortedBy?: string | undefined;
-}
+/** What an engine tells of a request that has ended; how long it took is no case, for machines are shared. */
+export type Told = Omit<RequestRecord, 'durationMs'>;
 
 export interface EngineWish {
   readonly port: number;

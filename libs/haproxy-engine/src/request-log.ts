@@ -1,35 +1,18 @@
 // What HAProxy tells of each request, as the access log has it. It knows workers, backends and places; which app and task these stand for
 // is known here, also of those that have left since.
+import type { RequestRecord } from '#libs/proxy-core';
 import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
 import { nameOf, serviceNameOf } from './config-text.js';
 import { LineReceiver } from './line-receiver.js';
 import { everyOf, logLineOf, logPipeIn, type LogLine, type LogWish } from './log-rules.js';
 
-/** One request or connection that has ended; fields that HAProxy cannot know are not there. */
-export interface EndedRequest {
-  /** `own`: no target was asked; `haproxy`: over HTTP/1. */
-  readonly path: 'haproxy' | 'h2' | 'websocket' | 'tcp' | 'own';
-  readonly service: RouteService | undefined;
-  readonly target: RouteTarget | undefined;
-  /** Empty of a head that could not be read. */
-  readonly method: string;
-  readonly host: string | undefined;
-  /** As the client asked for it, without query; cut after 2,048 bytes. */
-  readonly urlPath: string;
-  readonly clientAddress: string;
-  readonly requestId: string;
-  /** 0: none, or TCP. */
-  readonly status: number;
-  /** From the end of the request's head to the end of the answer, in whole ms. */
-  readonly durationMs: number;
-  readonly retries: number;
-  /** To the client, heads included. */
-  readonly bytesOut: number;
-  /** Of WebSockets and TCP, heads included. */
-  readonly bytesIn?: number;
-  /** Not there when both sides ended in order. */
-  readonly closedBy?: 'client' | 'target' | 'drain' | 'silence' | 'no-target' | 'forbidden';
-  readonly abortedBy?: 'client' | 'target' | 'silence' | 'drain';
+/**
+ * One request or connection that has ended; what HAProxy cannot know is not there. Its times are whole ms from the end of the request's head,
+ * its bytes are with heads and what frames chunks, its path is cut after 2,048 bytes; `closedBy` is not there when both sides ended in order.
+ */
+export interface EndedRequest extends RequestRecord {
+  /** `haproxy`: over HTTP/1. */
+  readonly path: Exclude<RequestRecord['path'], 'fast' | 'full'>;
 }
 
 export interface RequestLogParts {

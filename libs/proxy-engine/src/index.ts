@@ -10,7 +10,7 @@ export type { Cancel, NoTarget, NoTargetKind, Outcome, Pick, Placed } from './ta
 export { TargetClaims } from './targets/target-claims.js';
 export { Turns } from './targets/turns.js';
 // what is measured of it
-export type { AbortedBy, ClosedBy, Observer, RequestRecord } from './observe/request-record.js';
+export type { Observer } from './observe/observer.js';
 export { versionOf } from './observe/version-of.js';
 export { isBroken, TrafficStats } from './observe/traffic-stats.js';
 export { mergeInFlight, mergeStanding, mergeTotals, prometheusText } from './observe/snapshot.js';

@@ -28,7 +28,7 @@ import { http1Calls } from './full/http1-call.js';
 import { UpstreamAgent } from './full/upstream-agent.js';
 import { tellOwn } from './observe/own-record.js';
 import type { OnNotice } from './observe/notice.js';
-import { nobodyWatches, type Observer } from './observe/request-record.js';
+import { nobodyWatches, type Observer } from './observe/observer.js';
 import { LiveRoutes } from './targets/live-routes.js';
 import { TargetClaims } from './targets/target-claims.js';
 import { TlsFront, type TlsOptions } from './tls/tls-front.js';

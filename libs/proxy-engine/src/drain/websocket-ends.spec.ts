@@ -12,10 +12,10 @@ import { join } from 'node:path';
 import { Duplex, PassThrough } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { RequestRecord } from '#libs/proxy-core';
 import { selfSigned, until } from '#libs/testkit';
 import { ManualClock } from '#libs/time';
 import { aService, aTable, listen, startEngine } from '../fixtures/engine-bed.js';
-import type { RequestRecord } from '../observe/request-record.js';
 import type { ProxyEngine } from '../proxy-engine.js';
 import { relayWebSocket } from './websocket-relay.js';
 

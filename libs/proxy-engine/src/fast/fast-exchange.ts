@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream';
 import { readResponseHead, type AnswerTo, type RequestHead, type ResponseHead } from '#libs/http-wire';
 import type { TaskId } from '#libs/model';
+import type { AbortedBy } from '#libs/proxy-core';
 import { silentFor, type RouteTarget } from '#libs/routing';
 import type { AdmittedRequest, OwnAnswer } from '../admission/admit.js';
 import { stickyCookie } from '../admission/sticky-cookie.js';
@@ -12,7 +13,7 @@ import { askedPath } from '../admission/request-facts.js';
 import { bodyBytesOf } from '../answers.js';
 import type { Origin } from '../fronts/origin.js';
 import { idleMsFor, IDLE_MS_MAX } from '../full/upstream-agent.js';
-import { nobodyWatches, type AbortedBy } from '../observe/request-record.js';
+import { nobodyWatches } from '../observe/observer.js';
 import { isIdempotent } from '../targets/idempotent.js';
 import type { Cancel, NoTarget, Outcome, Pick, Placed } from '../targets/pick.js';
 import { Turns } from '../targets/turns.js';

@@ -1,7 +1,7 @@
 // What every exchange of the fast path shares.
 import type { FindOptions } from '../admission/find-route.js';
 import type { Departures } from '../drain/departures.js';
-import type { Observer } from '../observe/request-record.js';
+import type { Observer } from '../observe/observer.js';
 import type { LiveRoutes } from '../targets/live-routes.js';
 import type { BodyPace } from './body-pace.js';
 import type { Deadlines } from './deadlines.js';

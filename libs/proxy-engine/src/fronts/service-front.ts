@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { RouteService } from '#libs/routing';
 import type { Clock } from '#libs/time';
 import { mayAsk } from '../admission/addresses.js';
-import type { Observer } from '../observe/request-record.js';
+import type { Observer } from '../observe/observer.js';
 import { tellTunnel } from '../observe/tunnel-record.js';
 import type { LiveRoutes } from '../targets/live-routes.js';
 import type { DialParts } from '../tcp/dial.js';

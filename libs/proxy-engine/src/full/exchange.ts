@@ -4,6 +4,7 @@
 // the reused connection was bad and no other may be asked: that is no further attempt (ADR 6). Else 502.
 import type { Transform, Writable } from 'node:stream';
 import type { TaskId } from '#libs/model';
+import type { AbortedBy, RequestRecord } from '#libs/proxy-core';
 import { silentFor, type RouteService, type RouteTarget } from '#libs/routing';
 import type { Clock } from '#libs/time';
 import type { AdmittedRequest, OwnAnswer } from '../admission/admit.js';
@@ -14,7 +15,7 @@ import type { Departures } from '../drain/departures.js';
 import { tooSlow, type BodyPace } from '../fast/body-pace.js';
 import type { Origin } from '../fronts/origin.js';
 import { isUsableRequestId, makeRequestId } from '../fast/request-id.js';
-import type { AbortedBy, Observer, RequestRecord } from '../observe/request-record.js';
+import type { Observer } from '../observe/observer.js';
 import type { LiveRoutes } from '../targets/live-routes.js';
 import { writeProxyHeader } from '../tcp/proxy-header.js';
 import { isShortage } from '../tcp/shortage.js';

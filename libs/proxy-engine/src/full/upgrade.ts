@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { request, type ClientRequest, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { ClosedBy } from '#libs/proxy-core';
 import type { AdmittedRequest } from '../admission/admit.js';
 import { askedPath } from '../admission/request-facts.js';
 import { stickyCookie } from '../admission/sticky-cookie.js';
@@ -12,7 +13,7 @@ import { bodyBytesOf } from '../answers.js';
 import { HEAD_LIMITS } from '../fast/limits.js';
 import type { Origin } from '../fronts/origin.js';
 import { isUsableRequestId, makeRequestId } from '../fast/request-id.js';
-import type { ClosedBy, Observer } from '../observe/request-record.js';
+import type { Observer } from '../observe/observer.js';
 import { meterOf, tellTunnel, type TunnelEnd, type TunnelStart } from '../observe/tunnel-record.js';
 import { dial, type Dialled, type DialParts } from '../tcp/dial.js';
 import type { Departures } from '../drain/departures.js';

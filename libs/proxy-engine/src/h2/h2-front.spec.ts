@@ -8,9 +8,9 @@ import {
 } from 'node:http2';
 import { createServer as createTcpServer, type Server } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { RequestRecord } from '#libs/proxy-core';
 import { until } from '#libs/testkit';
 import { aService, aTable, listen, startEngine } from '../fixtures/engine-bed.js';
-import type { RequestRecord } from '../observe/request-record.js';
 import type { ProxyEngine } from '../proxy-engine.js';
 
 // generous: machines are shared

@@ -10,9 +10,9 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { RequestRecord } from '#libs/proxy-core';
 import { until } from '#libs/testkit';
 import { aService, aTable, ask, listen, startEngine, tcpServer } from '../fixtures/engine-bed.js';
-import type { RequestRecord } from '../observe/request-record.js';
 import type { ProxyEngine } from '../proxy-engine.js';
 
 // generous: machines are shared

@@ -4,7 +4,7 @@ import { askedPath, type RequestFacts } from '../admission/request-facts.js';
 import { bodyBytesOf } from '../answers.js';
 import { isUsableRequestId, makeRequestId } from '../fast/request-id.js';
 import type { Origin } from '../fronts/origin.js';
-import { nobodyWatches, type Observer } from './request-record.js';
+import { nobodyWatches, type Observer } from './observer.js';
 
 export interface OwnAnswered {
   readonly own: OwnAnswer;

@@ -10,13 +10,13 @@ import {
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { AbortedBy, RequestRecord } from '#libs/proxy-core';
 import type { RoutePolicy, RouteService, RouteTarget } from '#libs/routing';
 import { freePort, until } from '#libs/testkit';
 import { get, ok, RawClient, rawTask, type RawTask } from '../fast/wire-bed.js';
 import { aService, aTable, listen, PATHS, startEngine, type Backends } from '../fixtures/engine-bed.js';
 import { faultOfParser } from '../full/strict-screen.js';
 import type { ProxyEngine } from '../proxy-engine.js';
-import type { AbortedBy, RequestRecord } from './request-record.js';
 import { versionOf } from './version-of.js';
 
 jest.setTimeout(60_000);

@@ -1,8 +1,8 @@
 // What is counted of requests, what is told to the control plane and when it is forgotten, and what Prometheus reads.
 import { describe, expect, it } from '@jest/globals';
 import { asAppId, asInstanceId, asTaskId } from '#libs/model';
+import type { RequestRecord } from '#libs/proxy-core';
 import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
-import type { RequestRecord } from './request-record.js';
 import { mergeTotals, prometheusText, type ProcessSnapshot } from './snapshot.js';
 import { TrafficStats } from './traffic-stats.js';
 

@@ -11,9 +11,9 @@ import {
   type TrafficSeries,
 } from '#libs/agent-protocol';
 import type { TaskId } from '#libs/model';
-import type { TrafficSums } from '#libs/proxy-core';
+import type { AbortedBy, RequestRecord, TrafficSums } from '#libs/proxy-core';
 import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
-import type { AbortedBy, Observer, RequestRecord } from './request-record.js';
+import type { Observer } from './observer.js';
 import { versionOf } from './version-of.js';
 
 /** Tasks and ports beyond it are counted with others of their app and version. About 4 KB each. */

@@ -1,8 +1,9 @@
 // What observers are told of a connection that was relayed (TCP, WebSocket): once, when both sides are closed.
+import type { ClosedBy, RequestRecord } from '#libs/proxy-core';
 import type { RouteService, RouteTarget } from '#libs/routing';
 import { makeRequestId } from '../fast/request-id.js';
 import type { Origin } from '../fronts/origin.js';
-import { nobodyWatches, type ClosedBy, type Observer, type RequestRecord } from './request-record.js';
+import { nobodyWatches, type Observer } from './observer.js';
 
 /** Known when it begins. */
 export interface TunnelStart {

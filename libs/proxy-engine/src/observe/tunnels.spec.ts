@@ -6,11 +6,11 @@ import { connect, createServer as createTcpServer, type Server as TcpServer, typ
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { WebSocketServer } from 'ws';
+import type { RequestRecord } from '#libs/proxy-core';
 import type { RoutePolicy } from '#libs/routing';
 import { freePort, until } from '#libs/testkit';
 import { aService, aTable, listen, startEngine } from '../fixtures/engine-bed.js';
 import type { ProxyEngine } from '../proxy-engine.js';
-import type { RequestRecord } from './request-record.js';
 
 // generous: machines are shared
 jest.setTimeout(60_000);

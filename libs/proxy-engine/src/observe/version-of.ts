@@ -1,6 +1,6 @@
 // The version that a request counts for.
+import type { RequestRecord } from '#libs/proxy-core';
 import type { RouteService } from '#libs/routing';
-import type { RequestRecord } from './request-record.js';
 
 const ofServices = new WeakMap<RouteService, string | null>();
 

@@ -3,10 +3,10 @@
 import { createServer as createHttp2Server } from 'node:http2';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { RequestRecord } from '#libs/proxy-core';
 import type { RoutePolicy } from '#libs/routing';
 import { freePorts, until } from '#libs/testkit';
 import { aService, aTable, ask, listen, PATHS, startEngine, type Backends } from '../fixtures/engine-bed.js';
-import type { RequestRecord } from '../observe/request-record.js';
 import type { ProxyEngine } from '../proxy-engine.js';
 
 // generous: machines are shared

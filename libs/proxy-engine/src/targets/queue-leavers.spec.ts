@@ -2,9 +2,9 @@
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { RequestRecord } from '#libs/proxy-core';
 import { freePort, until } from '#libs/testkit';
 import { aService, aTable, listen, startEngine } from '../fixtures/engine-bed.js';
-import type { RequestRecord } from '../observe/request-record.js';
 import type { ProxyEngine } from '../proxy-engine.js';
 
 // generous: machines are shared

@@ -6,7 +6,7 @@ import type { RouteService } from '#libs/routing';
 import { clientKeyOf } from '../admission/addresses.js';
 import type { Departures } from '../drain/departures.js';
 import type { Origin } from '../fronts/origin.js';
-import type { Observer } from '../observe/request-record.js';
+import type { Observer } from '../observe/observer.js';
 import { meterOf, tellTunnel } from '../observe/tunnel-record.js';
 import { dial, type Dialled, type DialParts } from './dial.js';
 import { looksLikeHttp } from './sniff.js';

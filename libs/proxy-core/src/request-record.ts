@@ -45,12 +45,3 @@ export interface RequestRecord {
   /** Of requests whose answer did not leave whole. Answers of the proxy's own always count as whole. */
   readonly abortedBy?: AbortedBy | undefined;
 }
-
-/** Called once per request, in the turn in which it ends: must not throw or block. */
-export interface Observer {
-  ended(record: RequestRecord): void;
-  /** A target is left out for failing, for a while. */
-  leftOut?(service: RouteService, target: RouteTarget): void;
-}
-
-export const nobodyWatches: Observer = { ended: () => undefined };
