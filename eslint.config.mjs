@@ -56,9 +56,20 @@ export const LAYERS = {
   },
   probes: { kind: 'edge', libs: ['model', 'time', 'lifecycle', 'agent-core'], packages: ['node'] },
   'http-wire': { kind: 'base', libs: [], packages: ['node'] },
+  // which files are certificates of the HTTPS port, and what a good one is: for both engines
+  'certificate-files': { kind: 'base', libs: [], packages: ['node'] },
   'proxy-engine': {
     kind: 'edge',
-    libs: ['routing', 'model', 'time', 'telemetry', 'agent-protocol', 'proxy-core', 'http-wire'],
+    libs: [
+      'routing',
+      'model',
+      'time',
+      'telemetry',
+      'agent-protocol',
+      'proxy-core',
+      'http-wire',
+      'certificate-files',
+    ],
     packages: ['node', 'http-proxy', 'ws'],
   },
   // HAProxy as the data path, behind the same interface
@@ -73,6 +84,7 @@ export const LAYERS = {
       'proxy-core',
       'process-identity',
       'configuration',
+      'certificate-files',
     ],
     packages: ['node'],
   },

@@ -272,7 +272,7 @@ describeHere('the configuration of HAProxy', () => {
     expect(await get('web')).toMatchObject({ status: 200 });
     expect(await named('b.example')).toBe('b.example');
     expect(engine.warnings().join()).toMatch(
-      /b\.pem needs a certificate.*old one stays in use.*c\.pem is not a file/,
+      /b\.pem has no certificate.*old one stays in use.*c\.pem is no regular file/,
     );
     await engine.stop(0);
     const next = await startedEngine({ tls });

@@ -1,22 +1,20 @@
 // Certificates of the HTTPS port, for HAProxy only those that were read and understood: it refuses a whole configuration for one broken
 // file, and reads anew whatever is in its folder at each reload. A file that is broken leaves its last good one in use, as with the
 // built-in engine; one that is gone takes its key with it, unless it was the last. Nothing of a file's content is ever shown.
-import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { namesOfCertificate, type Certified } from '#libs/proxy-core';
+import { CertificateError, certificateFiles, readCertificateFile, stampOf } from '#libs/certificate-files';
+import type { Certified } from '#libs/proxy-core';
 import { hashOf } from './config-text.js';
 
-interface Copy extends Certified {
-  readonly path: string;
+interface Good extends Certified {
   /** Certificates and key. */
   readonly pem: string;
 }
+interface Copy extends Good {
+  readonly path: string;
+}
 
-/** A certificate with its chain and key has a few KiB. */
-const BYTES_MAX = 1_048_576;
-const CERTIFICATES = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-const KEY = /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----[^-]+-----END (?:[A-Z]+ )*PRIVATE KEY-----/;
 const REFUSED = 'is refused by HAProxy, whose TLS library may ask for a longer key';
 /** Of a copy: its place in the order, and whose it is. */
 const COPY_NAME = /^\d{5}-([0-9a-f]{16})\.pem$/;
@@ -27,9 +25,9 @@ export class CertificateCopies {
   #copies = new Map<string, Copy>();
   #all: readonly Certified[] = [];
   /** Of an earlier run of ours, by the hash of their path. */
-  readonly #earlier = new Map<string, string>();
-  /** Copies that HAProxy does not take though they are whole, with its words; until the file changes. */
-  readonly #refused = new Map<string, { readonly pem: string; readonly why: string }>();
+  readonly #earlier = new Map<string, Good>();
+  /** Copies that HAProxy does not take though they are whole, by path; until the file changes. */
+  readonly #refused = new Map<string, string>();
   #problems: string[] = [];
 
   /** `paths`: files, and folders of which each `*.pem` counts. */
@@ -40,18 +38,15 @@ export class CertificateCopies {
   /** What an earlier run of ours had in use: `folder` has copies as `files` names them. */
   remember(folder: string): void {
     for (const [hash, name] of namesIn(folder).flatMap((each) => matchOf(COPY_NAME, each))) {
-      const pem = readPem(join(folder, name));
-      if (pem.text !== undefined) this.#earlier.set(hash, pem.text);
+      const { good } = read(join(folder, name));
+      if (good) this.#earlier.set(hash, good);
     }
   }
 
   /** Looks at all files; differs when a file was written, came or went. */
   stamp(): string {
     return this.#files()
-      .map((path) => {
-        const stat = statSync(path, { throwIfNoEntry: false });
-        return `${path} ${stat?.mtimeMs} ${stat?.size} ${stat?.ino}`;
-      })
+      .map((path) => `${path} ${stampOrNone(path)}`)
       .join('\n');
   }
 
@@ -61,15 +56,13 @@ export class CertificateCopies {
     const copies = new Map<string, Copy>();
     this.#problems = [];
     for (const path of this.#files()) {
-      const { text, why } = readPem(path);
-      const old = before.get(path)?.pem ?? this.#earlier.get(hashOf(path));
-      const refusal = text === undefined ? undefined : this.#refused.get(path);
-      const refused = refusal?.pem === text ? refusal?.why : undefined;
-      const pem = refused === undefined ? (text ?? old) : old === text ? undefined : old;
-      if (pem !== undefined) copies.set(path, copyOf(path, pem));
-      const problem = why ?? refused;
-      if (problem !== undefined)
-        this.#problems.push(`${path} ${problem}${pem === undefined ? '' : '; the old one stays in use'}`);
+      const { good, why } = read(path);
+      const old = before.get(path) ?? this.#earlier.get(hashOf(path));
+      const isRefused = good !== undefined && this.#refused.get(path) === good.pem;
+      const used = isRefused ? (old?.pem === good.pem ? undefined : old) : (good ?? old);
+      if (used) copies.set(path, { ...used, path });
+      const problem = why ?? (isRefused ? `${path} ${REFUSED}` : undefined);
+      if (problem !== undefined) this.#problems.push(`${problem}${used ? '; the old one stays in use' : ''}`);
     }
     // an HTTPS port without any is an outage: the last ones stay
     if (copies.size === 0 && before.size > 0) {
@@ -96,7 +89,7 @@ export class CertificateCopies {
     const named = new Set([...complaint.matchAll(/\d{5}-([0-9a-f]{16})\.pem/g)].map(([, hash = '']) => hash));
     const culprits = [...this.#copies.values()].filter(({ path }) => named.has(hashOf(path)));
     for (const { path, pem } of culprits) {
-      this.#refused.set(path, { pem, why: REFUSED });
+      this.#refused.set(path, pem);
       this.#copies.delete(path);
       this.#problems.push(`${path} ${REFUSED}`);
     }
@@ -117,21 +110,14 @@ export class CertificateCopies {
     return this.#problems;
   }
 
-  #files(): string[] {
+  /** Paths that cannot be looked at stay in their place: the old one of each may be in use. */
+  #files(): readonly string[] {
     const files = this.#paths.flatMap((path) => {
-      if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path];
-      const inside = namesIn(path).filter((name) => name.endsWith('.pem') && !name.startsWith('.'));
-      return inside.sort().map((name) => join(path, name));
+      const found = certificateFiles([path]);
+      return found.unread.size > 0 ? [path] : found.files;
     });
     return [...new Set(files)];
   }
-}
-
-/** Of a text that was understood before: its first certificate is the server's own. */
-function copyOf(path: string, pem: string): Copy {
-  const own = new X509Certificate(pem);
-  const names = namesOfCertificate(own.subjectAltName, own.subject);
-  return { path, pem, names, notBefore: Date.parse(own.validFrom), notAfter: Date.parse(own.validTo) };
 }
 
 function matchOf(pattern: RegExp, name: string): [hash: string, name: string][] {
@@ -148,30 +134,21 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** `why`: what is wrong with it. */
-function readPem(path: string): { readonly text?: string; readonly why?: string } {
+/** `why`: what is wrong with it, and where. */
+function read(path: string): { readonly good?: Good; readonly why?: string } {
   try {
-    const stat = statSync(path);
-    // a named pipe would be waited for without end
-    if (!stat.isFile()) return { why: 'is not a file' };
-    if (stat.size > BYTES_MAX) return { why: `is larger than ${BYTES_MAX} bytes` };
-    const pem = readFileSync(path, 'utf8');
-    const chain = pem.match(CERTIFICATES) ?? [];
-    const key = KEY.exec(pem)?.[0];
-    if (chain[0] === undefined || key === undefined)
-      return { why: 'needs a certificate (-----BEGIN CERTIFICATE-----) and its private key, not encrypted' };
-    const [own] = chain.map((each) => new X509Certificate(each));
-    if (!own?.checkPrivateKey(createPrivateKey(key)))
-      return {
-        why: "has a key that does not belong to its first certificate; the server's own one must come first",
-      };
-    return { text: `${[...chain, key].join('\n')}\n` };
+    const { chain, keyPem, names, notBefore, notAfter } = readCertificateFile(path);
+    return { good: { pem: `${[...chain, keyPem].join('\n')}\n`, names, notBefore, notAfter } };
   } catch (error) {
-    const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-    return {
-      why: /^E[A-Z]+$/.test(code)
-        ? `cannot be read: ${code}`
-        : 'has a certificate or key that is not understood',
-    };
+    return { why: error instanceof CertificateError ? error.message : `${path} cannot be used` };
+  }
+}
+
+function stampOrNone(path: string): string {
+  try {
+    return stampOf(path);
+  } catch {
+    // gone, or not for us
+    return 'none';
   }
 }

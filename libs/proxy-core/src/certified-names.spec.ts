@@ -1,22 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { CertifiedNames, namesOfCertificate, type Certified } from './certified-names.js';
+import { CertifiedNames, type Certified } from './certified-names.js';
 
 const certified = (names: readonly string[], notBefore = 0, notAfter = 1_000): Certified => ({
   ...{ names, notBefore, notAfter },
 });
 const told = (certificates: readonly Certified[], now = 1) => new CertifiedNames().told(certificates, now);
 
-describe('the names of a certificate', () => {
-  it('are the DNS and IP entries of subjectAltName in lower case, and the common name only without them', () => {
-    const subject = 'O=Shop\nCN=Old.example';
-    const entries = 'DNS:Shop.example, email:a@shop.example, DNS:*.shop.example, IP Address:192.0.2.1';
-    expect(namesOfCertificate(entries, subject)).toEqual(['shop.example', '*.shop.example', '192.0.2.1']);
-    expect(namesOfCertificate(undefined, subject)).toEqual(['old.example']);
-    expect(namesOfCertificate(undefined, 'O=Shop')).toEqual([]);
-  });
-});
-
-describe('what a proxy tells of them', () => {
+describe('what a proxy tells of its certificates', () => {
   it('is each name once, wildcards first, and nothing that is no host', () => {
     const certificates = [
       certified(['b.example', '*.example']),

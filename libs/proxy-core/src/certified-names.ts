@@ -12,16 +12,6 @@ export interface Certified {
   readonly notAfter: number;
 }
 
-/** The DNS and IP entries of subjectAltName; where there are none, the common name. Both arguments as node's X509Certificate has them. */
-export function namesOfCertificate(subjectAltName: string | undefined, subject: string): readonly string[] {
-  const names = (subjectAltName ?? '')
-    .split(', ')
-    .flatMap((entry) => /^(?:DNS|IP Address):(.+)$/.exec(entry)?.[1] ?? []);
-  const common = /(?:^|\n)CN=(.+)/.exec(subject)?.[1];
-  const all = names.length > 0 || common === undefined ? names : [common];
-  return all.map((name) => name.toLowerCase());
-}
-
 type Told = Required<Pick<ProxyListens, 'httpsNames'>> & Pick<ProxyListens, 'httpsNamesCut'>;
 
 /** Of a DNS name (RFC 1035 2.3.4) or an address; nothing else is a host. */

@@ -1,7 +1,7 @@
 // Table of contents: a proxy's conversation with the control plane.
 export { TableSession } from './table-session.js';
 export type { TableSessionParts } from './table-session.js';
-export { CertifiedNames, namesOfCertificate } from './certified-names.js';
+export { CertifiedNames } from './certified-names.js';
 export type { Certified } from './certified-names.js';
 export { byBusiness, standingOf } from './standing.js';
 export type { StandingCounts } from './standing.js';

@@ -1,18 +1,14 @@
-// The certificates of the HTTPS port, from files that others renew: looked at every few seconds, taken over without a restart. Certbot,
-// cert-manager and people replace files in different ways (rename, symlink, write in place), and all of them change what `stat` says.
-// A file that is broken or gone meanwhile leaves its old certificate in use and is a warning, for a port without a certificate is an
-// outage; nothing of a file's content is ever shown.
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+// The certificates of the HTTPS port, from files that others renew: looked at every few seconds, taken over without a restart. A file
+// that is broken or gone meanwhile leaves its old certificate in use and is a warning, for a port without a certificate is an outage;
+// nothing of a file's content is ever shown.
 import type { SecureContext } from 'node:tls';
+import { CertificateError, certificateFiles, readCertificateFile, stampOf } from '#libs/certificate-files';
 import type { Clock, Timer } from '#libs/time';
 import type { OnNotice } from '../observe/notice.js';
-import { CertificateError, readCertificate, type Certificate } from './certificate.js';
+import { servable, type Certificate } from './certificate.js';
 
 export const POLL_MS = 2_000;
 const SOON_MS = 14 * 24 * 3_600_000;
-/** A chain and its key are a few KB. */
-const FILE_BYTES = 1024 * 1024;
 
 export interface CertificateStoreParts {
   readonly clock: Clock;
@@ -116,20 +112,10 @@ export class CertificateStore {
     return changed;
   }
 
-  #files(): string[] {
-    this.#pathProblems = [];
-    const files = this.#parts.paths.flatMap((path) => {
-      try {
-        if (!statSync(path).isDirectory()) return [path];
-        const inside = readdirSync(path).filter((name) => name.endsWith('.pem') && !name.startsWith('.'));
-        return inside.sort().map((name) => join(path, name));
-      } catch (error) {
-        const entry = this.#entries.get(path);
-        if (!entry) this.#pathProblems.push(`${path} cannot be read: ${codeOf(error)}`);
-        return [];
-      }
-    });
-    return [...new Set(files)];
+  #files(): readonly string[] {
+    const { files, unread } = certificateFiles(this.#parts.paths);
+    this.#pathProblems = [...unread].flatMap(([path, why]) => (this.#entries.has(path) ? [] : [why]));
+    return files;
   }
 
   #read(file: string): boolean {
@@ -140,12 +126,11 @@ export class CertificateStore {
       missed: false,
     };
     try {
-      const { mtimeMs, size, ino } = statSync(file);
-      const stamp = `${mtimeMs} ${size} ${ino}`;
+      const stamp = stampOf(file);
       if (stamp === entry.stamp) return false;
       entry.stamp = stamp;
       this.#entries.set(file, entry);
-      const fresh = readCertificate(file, readSmall(file));
+      const fresh = servable(readCertificateFile(file));
       const isFirst = entry.certificate === undefined;
       entry.certificate = fresh;
       entry.problem = undefined;
@@ -153,8 +138,7 @@ export class CertificateStore {
       if (!isFirst) this.#note(`the certificate in ${file} was renewed`, 'info');
       return true;
     } catch (error) {
-      const problem =
-        error instanceof CertificateError ? error.message : `${file} cannot be read: ${codeOf(error)}`;
+      const problem = error instanceof CertificateError ? error.message : `${file} cannot be used`;
       this.#entries.set(file, entry);
       if (problem !== entry.problem) this.#note(problem);
       entry.problem = problem;
@@ -195,23 +179,6 @@ export class CertificateStore {
   }
 }
 
-/** Throws where reading could take long: a pipe that nobody writes to, a device, a huge file. */
-function readSmall(file: string): string {
-  // else opening a pipe waits for its writer
-  const opened = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const stat = fstatSync(opened);
-    if (!stat.isFile()) throw new CertificateError(`${file} is no regular file`);
-    if (stat.size > FILE_BYTES)
-      throw new CertificateError(
-        `${file} has ${stat.size} bytes; certificates with their chain and key have at most ${FILE_BYTES}`,
-      );
-    return readFileSync(opened, 'utf8');
-  } finally {
-    closeSync(opened);
-  }
-}
-
 function validity({ source, notBefore, notAfter }: Certificate, now: number): string[] {
   if (notAfter <= now) return [`the certificate in ${source} has expired on ${dayOf(notAfter)}`];
   if (notBefore > now) return [`the certificate in ${source} is not valid before ${dayOf(notBefore)}`];
@@ -221,5 +188,3 @@ function validity({ source, notBefore, notAfter }: Certificate, now: number): st
 }
 
 const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
-const codeOf = (error: unknown): string =>
-  typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown error';
