@@ -1,7 +1,7 @@
 // The session: order, acknowledgements, fencing, reconnects.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { HEARTBEAT_MS, PROTOCOL_VERSION } from '#libs/agent-protocol';
-import { asClusterId, asInstanceId } from '#libs/model';
+import { HEARTBEAT_MS } from '#libs/agent-protocol';
+import { asInstanceId } from '#libs/model';
 import { AgentBench, anAssignment, INSTANCE } from './fixtures/agent-bench.js';
 
 let bench: AgentBench;
@@ -107,10 +107,7 @@ describe('assignments', () => {
 describe('a heartbeat that says when it was sent', () => {
   it('is answered at once, behind all that is known, and each one tells of the newest', async () => {
     await bench.start();
-    bench.session.send({
-      ...{ type: 'welcome', protocol: PROTOCOL_VERSION, cluster: asClusterId('cluster-1') },
-      ...{ epoch: 1, at: 5_000 },
-    });
+    bench.session.welcome(1, 'cluster-1', 5_000);
     bench.session.full([anAssignment()]);
     await bench.run(10);
     const [taskId] = bench.runtime.running();
@@ -133,12 +130,7 @@ describe('a heartbeat that says when it was sent', () => {
   it('is answered after a look at the tasks, for one may have ended while this process stood still', async () => {
     await bench.start();
     const { runtime, session } = bench;
-    const welcome = {
-      type: 'welcome',
-      protocol: PROTOCOL_VERSION,
-      cluster: asClusterId('cluster-1'),
-    } as const;
-    session.send({ ...welcome, epoch: 1, at: 5_000 });
+    session.welcome(1, 'cluster-1', 5_000);
     session.full([anAssignment()]);
     await bench.run(10);
     const [taskId] = runtime.running();
@@ -160,12 +152,7 @@ describe('a heartbeat that says when it was sent', () => {
     await bench.start();
     const { runtime, session } = bench;
     runtime.failLooks(new Error('no Docker Engine answers'));
-    const welcome = {
-      type: 'welcome',
-      protocol: PROTOCOL_VERSION,
-      cluster: asClusterId('cluster-1'),
-    } as const;
-    session.send({ ...welcome, epoch: 1, at: 5_000 });
+    session.welcome(1, 'cluster-1', 5_000);
     await bench.run(HEARTBEAT_MS);
     session.send({ type: 'heartbeat', at: 7_000 });
     await bench.run(HEARTBEAT_MS);

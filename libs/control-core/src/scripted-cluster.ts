@@ -14,6 +14,7 @@ import type { Assignments } from '#libs/agent-protocol';
 import type { StoredEvent } from '#libs/events';
 import { unexplainedWrites } from '#libs/reconciler';
 import { ControlCore } from './control-core.js';
+import { idle } from './fixtures/idle.js';
 
 type Call = Parameters<ControlCore['apps']['create']>[2];
 const CALL: Call = { clientIp: '10.0.0.9', uri: '/v2/apps' };
@@ -85,7 +86,7 @@ export class ScriptedCluster {
 
   /** Lets everything run that needs no time. Throws when something was committed without its reason (promise 9). */
   async settle(): Promise<void> {
-    for (let turn = 0; turn < 500; turn += 1) await Promise.resolve();
+    await idle();
     if (this.#unexplained.length) throw new Error(`promise 9: ${this.#unexplained.join('; ')}`);
   }
 
