@@ -214,6 +214,50 @@ describe('a task that ends', () => {
     expect(bench.session.status()).toMatchObject({ incarnation: 2, autonomous: false, phase: 'running' });
   });
 
+  it('and was restarted by the agent is told before the agent says that it let go of it', async () => {
+    const session = await bench.joined([anAssignment()]);
+    bench.reachable = false;
+    session.drop();
+    bench.runtime.crash(anAssignment().taskId);
+    await bench.run(15_000);
+    bench.reachable = true;
+    // a control plane that has stored the end, and waits with the next launch
+    bench.automatic = { epoch: 2, set: [] };
+    await bench.run(3_000);
+    const said = bench.session.received.map((each) =>
+      each.type === 'statuses'
+        ? each.items.map(({ incarnation, phase }) => `${incarnation} ${phase}`)
+        : each.type,
+    );
+    const told = said.findIndex((each) => each.includes('2 running'));
+    expect(told).toBeGreaterThan(0);
+    expect(said.indexOf('assignments-ack')).toBeGreaterThan(told);
+  });
+
+  it('and was restarted by the agent is told, too, by an agent that was started anew and has no engine yet', async () => {
+    const session = await bench.joined([anAssignment()]);
+    bench.reachable = false;
+    session.drop();
+    bench.runtime.crash(anAssignment().taskId);
+    await bench.run(15_000);
+    await bench.stop();
+    bench.reachable = true;
+    bench.engineless = true;
+    bench.automatic = { epoch: 2, set: [] };
+    await bench.start();
+    await bench.run(100);
+    const own = bench.runtime.started[1];
+    expect(bench.session.status()).toMatchObject({ incarnation: 2, taskId: own?.taskId, accepting: false });
+    expect(bench.session.of('assignments-ack')).toHaveLength(1);
+    // it is taken over, and watched on from when the engine answers
+    bench.session.change([anAssignment({ incarnation: 2, task: own?.taskId ?? '' })]);
+    await bench.findRuntime();
+    await bench.run(1_000);
+    expect(bench.session.status()).toMatchObject({ incarnation: 2, phase: 'running', autonomous: false });
+    expect(bench.runtime.started).toHaveLength(2);
+    expect(bench.runtime.stopped).toEqual([]);
+  });
+
   it('and was restarted by the agent is stopped when the control plane wants the instance stopped', async () => {
     const session = await bench.joined([anAssignment()]);
     bench.reachable = false;

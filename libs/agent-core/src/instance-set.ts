@@ -136,6 +136,11 @@ export class InstanceSet {
   async #release(id: InstanceId): Promise<void> {
     const worker = this.#workers.get(id);
     if (!worker) return;
+    // what was started without a session is told before it is let go of, for nobody else knows, and it may be launched elsewhere from then on
+    if (worker.task?.autonomous) {
+      worker.tellUnseen();
+      this.#parts.reporter.flush();
+    }
     await worker.release();
     this.#parts.reporter.forget(id);
     if (worker.finished) await this.#linger(id, worker);

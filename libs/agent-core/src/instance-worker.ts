@@ -126,6 +126,14 @@ export class InstanceWorker {
     this.wake();
   }
 
+  /** Its runtime has not been asked yet, and its task may run: told as such, with nothing known of its health. */
+  tellUnseen(): void {
+    const task = this.#task;
+    if (!this.#held || !task || isTerminal(task)) return;
+    const { check: _, ...unseen } = task;
+    this.#tell({ ...unseen, health: task.health.map(() => null), accepting: false });
+  }
+
   /** Stops an orphan. */
   condemn(): void {
     if (this.#assignment) return;

@@ -1,5 +1,5 @@
 // What each connected agent should run, derived from the working set: the full set at the start of a session, numbered changes
-// afterwards (decisions.md 20). Nothing is remembered but what was sent, so a lost frame costs a reconnect and never truth.
+// afterwards (decisions.md 20). Nothing is remembered but what was sent and confirmed, so a lost frame costs a reconnect and never truth.
 import { MAX_FRAME_BYTES, type Assignments } from '#libs/agent-protocol';
 import { assignmentOf } from '#libs/lifecycle';
 import { type AgentId, type Assignment, type Instance, type InstanceId } from '#libs/model';
@@ -16,6 +16,12 @@ interface Session {
   readonly send: SendFrame;
   readonly sent: Map<InstanceId, string>;
   number: number;
+  /** All frames up to this one are on the agent's disk. */
+  confirmed: number;
+  /** The last frame of the newest whole set. */
+  wholeAt: number;
+  /** Taken back by a frame that is not confirmed yet: the number of that frame. */
+  readonly unconfirmed: Map<InstanceId, number>;
 }
 
 export class AssignmentFeed {
@@ -23,7 +29,10 @@ export class AssignmentFeed {
 
   /** Sends the whole set, then every change, until `detach`. Only with a loaded working set: an empty one would be a lie. */
   attach(agent: AgentId, workingSet: WorkingSet, send: SendFrame): void {
-    const session: Session = { send, sent: new Map(), number: 0 };
+    const session: Session = {
+      ...{ send, sent: new Map(), unconfirmed: new Map() },
+      ...{ number: 0, confirmed: 0, wholeAt: 0 },
+    };
     this.#sessions.set(agent, session);
     this.#sendAll(agent, session, workingSet);
   }
@@ -31,6 +40,30 @@ export class AssignmentFeed {
   /** `send` names the session, for a newer one of the same agent may have taken its place. */
   detach(agent: AgentId, send: SendFrame): void {
     if (this.#sessions.get(agent)?.send === send) this.#sessions.delete(agent);
+  }
+
+  /**
+   * The agent has all frames up to this number on its disk, and every status that it sent before it said so is stored. `send` names the
+   * session, as in `detach`.
+   */
+  confirmed(agent: AgentId, send: SendFrame, number: number): void {
+    const session = this.#sessions.get(agent);
+    if (session?.send !== send) return;
+    // no agent can have what was not sent
+    session.confirmed = Math.max(session.confirmed, Math.min(number, session.number));
+    for (const [id, at] of session.unconfirmed) {
+      if (at <= session.confirmed) session.unconfirmed.delete(id);
+    }
+  }
+
+  /**
+   * See ClusterSnapshot. What an earlier session confirmed is not remembered: the whole set of the next one says it again. `sent` lags
+   * behind the rows within a commit only, and then keeps what was to go.
+   */
+  hasLetGo(agent: AgentId, id: InstanceId): boolean {
+    const session = this.#sessions.get(agent);
+    if (!session || session.confirmed < session.wholeAt) return false;
+    return !session.sent.has(id) && !session.unconfirmed.has(id);
   }
 
   /** After everything was loaded anew: each agent gets its whole set again. */
@@ -55,12 +88,14 @@ export class AssignmentFeed {
 
   #sendAll(agent: AgentId, session: Session, workingSet: WorkingSet): void {
     session.sent.clear();
+    session.unconfirmed.clear();
     const items = workingSet.instancesOn(agent).flatMap((each) => {
       const assignment = assignmentFor(each, agent, workingSet);
       if (assignment) session.sent.set(each.id, keyOf(assignment));
       return assignment ?? [];
     });
     const frames = inFrames(items);
+    session.wholeAt = session.number + frames.length;
     frames.forEach((part, at) =>
       this.#send(session, {
         full: true,
@@ -87,6 +122,8 @@ export class AssignmentFeed {
       } else if (session.sent.delete(id)) removed.push(id);
     }
     if (!items.length && !removed.length) return;
+    // all of them go with the first frame
+    for (const id of removed) session.unconfirmed.set(id, session.number + 1);
     inFrames(items).forEach((part, at) =>
       this.#send(session, { full: false, more: false, items: part, removed: at === 0 ? removed : [] }),
     );

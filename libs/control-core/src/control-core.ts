@@ -217,6 +217,7 @@ export class ControlCore {
     return new WorkingSet(await this.store.load(), {
       ...{ epoch, now: officeSince, settings, count: this.#count },
       toldUntil: (agent) => this.agents.toldUntil(agent),
+      hasLetGo: (agent, instance) => this.assignments.hasLetGo(agent, instance),
     });
   }
 

@@ -135,21 +135,19 @@ export class ScriptedCluster {
 export class ScriptedAgent {
   readonly assigned = new Map<InstanceId, Assignment>();
   silent = false;
+  readonly info: AgentInfo;
   readonly #statuses = new Map<InstanceId, InstanceStatus>();
   #sequence = 0;
+  /** Confirms what came until then; of its newest session. */
+  #confirm: () => void = () => undefined;
 
-  constructor(private readonly cluster: ScriptedCluster) {}
-
-  readonly info: AgentInfo = {
-    id: asAgentId('agent-1'),
-    hostname: 'host-1',
-    address: '10.0.0.1',
-    attributes: {},
-    resources: { cpus: 8, mem: 8192, disk: 10_000, ports: [{ from: 31_000, to: 31_020 }] },
-    runtimes: ['docker', 'process'],
-    version: '1.0.0',
-    warnings: [],
-  };
+  /** `place`: 1 for the first. */
+  constructor(
+    private readonly cluster: ScriptedCluster,
+    place = 1,
+  ) {
+    this.info = infoOf(place);
+  }
 
   async connect(): Promise<void> {
     const { core } = this.cluster;
@@ -157,12 +155,18 @@ export class ScriptedAgent {
     const answer = await core.agents.hello(hello);
     if (answer.kind === 'refused') throw new Error(answer.reason);
     core.agents.attach(this.info.id, () => this.beat());
-    core.assignments.attach(this.info.id, core.state, (frame) => this.#take(frame));
+    const take = (frame: Assignments): void => {
+      this.#take(frame);
+      this.#confirm = () => core.assignments.confirmed(this.info.id, take, frame.number);
+      if (!this.silent) this.#confirm();
+    };
+    core.assignments.attach(this.info.id, core.state, take);
     await this.cluster.settle();
   }
 
   beat(): void {
     if (this.silent) return;
+    this.#confirm();
     this.cluster.core.agents.heard(this.info.id);
     this.cluster.core.agents.told(this.info.id, this.cluster.clock.now());
   }
@@ -228,6 +232,17 @@ export class ScriptedAgent {
     };
   }
 }
+
+const infoOf = (place: number): AgentInfo => ({
+  id: asAgentId(`agent-${place}`),
+  hostname: `host-${place}`,
+  address: `10.0.0.${place}`,
+  attributes: {},
+  resources: { cpus: 8, mem: 8192, disk: 10_000, ports: [{ from: 31_000, to: 31_020 }] },
+  runtimes: ['docker', 'process'],
+  version: '1.0.0',
+  warnings: [],
+});
 
 function countedIds(): Ids {
   let count = 0;

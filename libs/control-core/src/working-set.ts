@@ -55,6 +55,7 @@ export interface Office {
   readonly count?: ChangeCount;
   /** See ClusterSnapshot. */
   readonly toldUntil?: (agent: AgentId) => number;
+  readonly hasLetGo?: (agent: AgentId, instance: InstanceId) => boolean;
 }
 
 export class WorkingSet implements ClusterSnapshot {
@@ -71,6 +72,7 @@ export class WorkingSet implements ClusterSnapshot {
   readonly settings: ReconcileSettings;
   /** Not of a copy: what is imagined is known. */
   readonly toldUntil?: (agent: AgentId) => number;
+  readonly hasLetGo?: (agent: AgentId, instance: InstanceId) => boolean;
   #ledger: PlacementIndex;
   #versions = new Map<AppId, Map<Timestamp, AppVersion>>();
   #instances = new Map<InstanceId, Instance>();
@@ -91,8 +93,10 @@ export class WorkingSet implements ClusterSnapshot {
   #change: number;
   #sortedApps: readonly AppId[] | null = null;
 
-  constructor(state: StoredState, { epoch, now, settings, count = new ChangeCount(), toldUntil }: Office) {
+  constructor(state: StoredState, office: Office) {
+    const { epoch, now, settings, count = new ChangeCount(), toldUntil, hasLetGo } = office;
     if (toldUntil) this.toldUntil = toldUntil;
+    if (hasLetGo) this.hasLetGo = hasLetGo;
     this.#count = count;
     this.#change = count.next();
     this.epoch = epoch;

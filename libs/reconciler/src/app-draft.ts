@@ -1,7 +1,7 @@
 // The working rows of one app inside a pass. Rules read and write it one after the other, so that later decisions build on
 // earlier ones; the snapshot stays as it was, and a draft that breaks an invariant is thrown away whole.
 import { newInstanceId } from '#libs/model';
-import type { AgentId, App, AppId, AppVersion, Cause, Instance, InstanceId } from '#libs/model';
+import type { AgentId, App, AppId, AppVersion, Cause, Instance, InstanceId, Timestamp } from '#libs/model';
 import type { AgentExplanation } from '#libs/placement';
 import type { Write } from '#libs/store';
 import type { Ids } from '#libs/time';
@@ -114,12 +114,13 @@ export class AppDraft {
     this.#put(kind, row, cause, isRerouted);
   }
 
-  create(cause: Cause): void {
+  /** `version`: absent: the current one. */
+  create(cause: Cause, version: Timestamp = this.#app.current.version): Instance {
     const { ids } = this.context;
     const instance: Instance = {
       id: newInstanceId(this.id, ids.uuid()),
       appId: this.id,
-      version: this.#app.current.version,
+      version,
       goal: 'running',
       incarnation: 0,
       placed: false,
@@ -131,6 +132,7 @@ export class AppDraft {
       goalRevision: 0,
     };
     this.#put('create-instance', instance, cause, false);
+    return instance;
   }
 
   remove(id: InstanceId, cause: Cause): void {

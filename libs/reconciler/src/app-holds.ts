@@ -13,7 +13,7 @@ import type { AgentId, App, Deployment, DeploymentId, Instance, InstanceId } fro
 import { actionsUnderWay, type AppWork } from './app-work.js';
 import { inactiveAt, isOutdated } from './classify.js';
 import type { AppSituation, Sets } from './classify.js';
-import { isAgentPausing } from './launch.js';
+import { isAgentPausing, mayComeBack } from './launch.js';
 import type { ClusterSnapshot } from './snapshot.js';
 import { isHeldByTraffic } from './traffic-share.js';
 
@@ -143,6 +143,12 @@ function ofWaiting({ app, sets, situation, snapshot, unplaceable }: HoldQuestion
     const text = `${name} has no session and may start it again itself; it goes elsewhere once that agent counts as lost`;
     holds.push({ ...hold('agent-away', instances, text), agentId });
   }
+  holds.push(
+    ...ofUnconfirmed(
+      sets.waiting.filter((each) => atOf(each) <= now),
+      snapshot,
+    ),
+  );
   if (unplaceable.instances > 0) {
     const count = snapshot.agents.size;
     const text = count
@@ -151,6 +157,17 @@ function ofWaiting({ app, sets, situation, snapshot, unplaceable }: HoldQuestion
     holds.push({ ...hold('no-place', [], text), instances: unplaceable.instances });
   }
   return holds;
+}
+
+/** Their agents have a session, or had one when the last leader left, and have not said that they let go of them. */
+function ofUnconfirmed(due: readonly Instance[], snapshot: HoldQuestion['snapshot']): readonly Hold[] {
+  const held = due.filter((each) => !isAgentPausing(each, snapshot) && mayComeBack(each, snapshot));
+  return [...grouped(held, (each) => each.agentId)].flatMap(([agentId, instances]) => {
+    const agent = agentId === undefined ? undefined : snapshot.agents.get(agentId);
+    if (!agent || agent.liveness === 'lost') return [];
+    const text = `${agent.info.hostname} has not confirmed yet that it will not start it again itself; it goes elsewhere once it has, or counts as lost`;
+    return [{ ...hold('agent-away', instances, text), agentId: agent.info.id }];
+  });
 }
 
 function ofPlaced({ sets, situation, snapshot }: HoldQuestion): readonly Hold[] {

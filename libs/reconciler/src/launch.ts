@@ -2,10 +2,11 @@
 // Also keeps the launch delay itself up to date (behaviour.md 9).
 import { currentDelay, currentStatus, delayAdvanced, forgottenAt, launchableAt } from '#libs/lifecycle';
 import { newTaskId } from '#libs/model';
-import type { Cause, Instance } from '#libs/model';
+import type { AgentId, Cause, Instance } from '#libs/model';
 import { place } from '#libs/placement';
 import type { AgentExplanation, PlacementVerdict } from '#libs/placement';
 import type { AppDraft } from './app-draft.js';
+import { lossText } from './take-note.js';
 import { PeersOfPass, placementRequest } from './placement-request.js';
 import type { PlacementView } from './placement-request.js';
 import type { ClusterSnapshot } from './snapshot.js';
@@ -36,6 +37,15 @@ export function launchWaiting(draft: AppDraft, asksReadiness: boolean): void {
  */
 export const isAgentPausing = ({ agentId }: Instance, { agents }: Pick<ClusterSnapshot, 'agents'>): boolean =>
   agentId !== undefined && agents.get(agentId)?.liveness === 'disconnected';
+
+/**
+ * The agent that had it last may start it again by itself, for it has not said that it let go of it: its end may have been stored without
+ * that agent's knowing, or the word that dismissed it may be on its way. Under this id it starts nowhere else before (decisions.md 15).
+ */
+export const mayComeBack = (
+  { id, agentId }: Instance,
+  { hasLetGo }: Pick<ClusterSnapshot, 'hasLetGo'>,
+): boolean => agentId !== undefined && hasLetGo?.(agentId, id) === false;
 
 /**
  * What was answered "impossible" since the last launch. All that placement asks of an instance is its version and the agent it was on, so
@@ -81,8 +91,10 @@ function launch(
     draft.unplaced = { count: (draft.unplaced?.count ?? 0) + 1, perAgent: verdict.perAgent };
     return false;
   }
-  refused.forget();
   const { agentId, hostPorts } = verdict;
+  const movable = agentId === instance.agentId ? instance : movableTo(draft, instance);
+  if (!movable) return false;
+  refused.forget();
   const taskId = newTaskId(draft.id, ids.uuid());
   const isAsked = asksReadiness && Boolean(draft.versionOf(instance).spec.readinessChecks?.length);
   const launched = ({ asksReadiness: _, ...row }: Instance): Instance => ({
@@ -95,10 +107,36 @@ function launch(
     hostPorts,
     placedAt: draft.now,
   });
-  draft.change('place-instance', instance.id, launched, instance.cause);
-  peers.placed(draft.app, instance, agentId);
-  advanceDelay(draft, instance, draft.now, instance.cause);
+  draft.change('place-instance', movable.id, launched, movable.cause);
+  peers.placed(draft.app, movable, agentId);
+  advanceDelay(draft, movable, draft.now, movable.cause);
   return true;
+}
+
+/**
+ * The row that may start on another agent than its last one: itself once that one has let go of it, which is asked for; with a lost agent,
+ * that cannot be asked, a new one of the same version in its place. Null: not yet.
+ */
+function movableTo(draft: AppDraft, instance: Instance): Instance | null {
+  const { snapshot } = draft.context;
+  const { agentId } = instance;
+  if (agentId === undefined || !mayComeBack(instance, snapshot)) return instance;
+  const agent = snapshot.agents.get(agentId);
+  if (!agent || agent.liveness === 'lost') return replaced(draft, instance, agentId);
+  draft.awaited.add(agentId);
+  return null;
+}
+
+function replaced(draft: AppDraft, instance: Instance, agentId: AgentId): Instance {
+  const loss = lossText(agentId, draft.context.snapshot.agents.get(agentId));
+  const text = `it may be started again there: ${loss}`;
+  draft.remove(instance.id, { kind: 'lost-agent', text, ref: agentId });
+  const cause: Cause = {
+    kind: 'lost-agent',
+    text: `it takes the place of ${instance.id}: ${loss}`,
+    ref: instance.id,
+  };
+  return draft.create(cause, instance.version);
 }
 
 const viewOf = (draft: AppDraft): PlacementView => ({

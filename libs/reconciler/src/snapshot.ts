@@ -103,6 +103,11 @@ export interface ClusterSnapshot {
    * ended after that is still taken for running. Absent: of every agent all is known at any time.
    */
   readonly toldUntil?: (agent: AgentId) => number;
+  /**
+   * This agent has on its disk that the instance is none of its own any more, so it will never start it again by itself, also without a
+   * control plane. False when that is not known, as in a new office before the agent has confirmed its set. Absent: it always has.
+   */
+  readonly hasLetGo?: (agent: AgentId, instance: InstanceId) => boolean;
   readonly ledger: PlacementLedger;
   readonly fleetBrake: FleetBrake;
   readonly settings: ReconcileSettings;

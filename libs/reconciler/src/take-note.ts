@@ -128,7 +128,7 @@ export function noteReachability(draft: AppDraft): void {
   }
 }
 
-const lossText = (id: AgentId, agent: AgentNode | undefined): string =>
+export const lossText = (id: AgentId, agent: AgentNode | undefined): string =>
   `agent ${agent?.info.hostname ?? id} is lost${agent?.cause ? `: ${agent.cause.text}` : ''}`;
 
 const suspect = (row: Instance, now: number): Instance => ({

@@ -331,6 +331,22 @@ describe('what an agent says', () => {
     await cluster.settle();
   });
 
+  it('is stored before what the agent let go of behind it counts', async () => {
+    const { session } = await welcomed();
+    const other = asInstanceId('web.2');
+    const hasLetGo = (): boolean => cluster.core.assignments.hasLetGo(AGENT, other);
+    store.hold();
+    session.take({ type: 'statuses', items: [ended(1)] });
+    session.take({ type: 'assignments-ack', number: 1 });
+    await cluster.settle();
+    expect(hasLetGo()).toBe(false);
+    store.letGo();
+    await cluster.settle();
+    expect(hasLetGo()).toBe(true);
+    session.linkClosed();
+    expect(hasLetGo()).toBe(false);
+  });
+
   it('ends its session, unacknowledged, when it cannot be stored', async () => {
     const { link, session } = await welcomed();
     await cluster.core.stop();

@@ -4,6 +4,7 @@ import {
   HEARTBEAT_MS,
   PROTOCOL_VERSION,
   SESSION_DEAD_MS,
+  type AssignmentsAck,
   type FromAgent,
   type Heartbeat,
   type Hello,
@@ -61,6 +62,8 @@ export class AgentSession {
   /** Frames with statuses, in order. */
   #taken = 0;
   #stored = 0;
+  /** The newest of them: when it is stored, all before it are. */
+  #storing: Promise<void> = Promise.resolve();
   /** Heartbeats that came behind frames that are not stored yet, in order. */
   readonly #tells: { readonly until: number; readonly behind: number }[] = [];
   #hasEnded = false;
@@ -136,6 +139,7 @@ export class AgentSession {
     if (!this.#agent) return undefined;
     if (frame.type === 'statuses') return this.#store(this.#agent, frame);
     if (frame.type === 'heartbeat') return this.#takeHeartbeat(this.#agent, frame);
+    if (frame.type === 'assignments-ack') return this.#takeConfirmation(this.#agent, frame);
     if (frame.type === 'agent-update') {
       return this.#parts.core.agents.update(this.#agent, frame.agent, frame.diskLow);
     }
@@ -195,7 +199,7 @@ export class AgentSession {
     this.#taken += 1;
     if (this.#taken - this.#stored >= UNSTORED_FRAMES_MAX) this.#link.pause();
     try {
-      await this.#parts.core.statuses.store(agent, items);
+      await (this.#storing = this.#parts.core.statuses.store(agent, items));
       this.#stored += 1;
     } finally {
       this.#link.resume();
@@ -203,6 +207,15 @@ export class AgentSession {
     this.#tellStored(agent);
     const sequence = items.reduce((highest, each) => Math.max(highest, each.sequence), 0);
     this.#send({ type: 'statuses-ack', sequence });
+  }
+
+  /**
+   * Counts behind all that the agent said before: it may have started by itself what it lets go of now. When that cannot be stored the session
+   * ends, and nothing was confirmed.
+   */
+  async #takeConfirmation(agent: AgentId, { number }: AssignmentsAck): Promise<void> {
+    await this.#storing;
+    this.#parts.core.assignments.confirmed(agent, this.#sendAssignments, number);
   }
 
   /**
