@@ -1,11 +1,10 @@
 // The same ports as a worker sees them: its servers do not listen, they are given connections by the primary (port-keeper.ts).
 import type { Server, Socket } from 'node:net';
-import type { Listen, ListenAt } from '#libs/proxy-engine';
+import { isHalfOpen, type Listen } from '#libs/proxy-engine';
 import type { PortAnswer, PortRequest } from './port-messages.js';
 
 interface Listener {
   readonly server: Server;
-  readonly at: ListenAt;
   readonly onListening: () => void;
   connections: number;
 }
@@ -22,7 +21,7 @@ export class PortsOfPrimary {
   /** In place of `server.listen(at, onListening)`: an error comes as the server's event. */
   readonly listen: Listen = (server, at, onListening) => {
     const listener = (this.#last += 1);
-    this.#listeners.set(listener, { server, at, onListening, connections: 0 });
+    this.#listeners.set(listener, { server, onListening, connections: 0 });
     const { host, port, backlog } = at;
     this.#send({ type: 'open-port', listener, host, port, ...(backlog === undefined ? {} : { backlog }) });
     return () => {
@@ -50,7 +49,7 @@ export class PortsOfPrimary {
       socket.destroy();
       return;
     }
-    const { server, at } = listener;
+    const { server } = listener;
     // what node would do for a server that listens
     if (server.maxConnections > 0 && listener.connections >= server.maxConnections) {
       socket.destroy();
@@ -58,7 +57,8 @@ export class PortsOfPrimary {
     }
     listener.connections += 1;
     socket.once('close', () => (listener.connections -= 1));
-    socket.allowHalfOpen = at.allowHalfOpen ?? false;
+    // the primary leaves both halves open
+    socket.allowHalfOpen = isHalfOpen(server);
     socket.setNoDelay(true);
     server.emit('connection', socket);
   }

@@ -2,6 +2,7 @@
 export { ProxyEngine } from './proxy-engine.js';
 export type { ProxyEngineOptions } from './proxy-engine.js';
 export type { TlsOptions } from './tls/tls-front.js';
+export { isHalfOpen } from './tcp/half-open.js';
 export type { Listen, ListenAt } from './tcp/listen.js';
 // the choice of targets without sockets: the simulator plays the rest
 export { LiveRoutes } from './targets/live-routes.js';

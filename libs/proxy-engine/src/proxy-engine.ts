@@ -271,19 +271,15 @@ export class ProxyEngine {
         reject(new Error(cannotOpen('main', bind, port, whyNotOpen(error)), { cause: error }));
       };
       this.#main.once('error', failed);
-      this.#stopListening = listen(
-        this.#main,
-        { port, host: bind, backlog: BACKLOG, allowHalfOpen: true },
-        () => {
-          this.#main.off('error', failed);
-          // an accept that failed (no file descriptor left): the connection waits or is lost, the listener goes on
-          this.#main.on('error', () => undefined);
-          const address = this.#main.address();
-          const localPort = typeof address === 'object' && address !== null ? address.port : port;
-          this.#mainPort = { localPort };
-          resolve(localPort);
-        },
-      );
+      this.#stopListening = listen(this.#main, { port, host: bind, backlog: BACKLOG }, () => {
+        this.#main.off('error', failed);
+        // an accept that failed (no file descriptor left): the connection waits or is lost, the listener goes on
+        this.#main.on('error', () => undefined);
+        const address = this.#main.address();
+        const localPort = typeof address === 'object' && address !== null ? address.port : port;
+        this.#mainPort = { localPort };
+        resolve(localPort);
+      });
     });
   }
 

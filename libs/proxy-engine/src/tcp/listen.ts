@@ -7,8 +7,6 @@ export interface ListenAt {
   readonly port: number;
   /** Connections that may wait for their accept. */
   readonly backlog?: number;
-  /** As the server was made with it. */
-  readonly allowHalfOpen?: boolean;
 }
 
 /** As `server.listen(at, onListening)`: what fails is the server's `error` event. What it returns ends the listening. */

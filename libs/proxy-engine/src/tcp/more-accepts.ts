@@ -3,6 +3,7 @@
 // seconds in the listen queue. A copy of the listening socket is a listener of its own to libuv, with the same queue behind it.
 import { spawn, type ChildProcess, type SendHandle } from 'node:child_process';
 import { createServer, type Server } from 'node:net';
+import { isHalfOpen } from './half-open.js';
 
 /** One connection in nearly every turn: the queue has not been empty for a while. */
 const SAMPLE = 32;
@@ -98,7 +99,7 @@ export class MoreAccepts {
   }
 
   #open(handle: SendHandle): void {
-    const copy = createServer({ allowHalfOpen: true, noDelay: true });
+    const copy = createServer({ allowHalfOpen: isHalfOpen(this.#server), noDelay: true });
     copy.on('connection', (socket) => void this.#server.emit('connection', socket));
     // an accept that failed (no file descriptor left)
     copy.on('error', () => undefined);

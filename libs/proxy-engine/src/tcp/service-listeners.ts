@@ -81,15 +81,11 @@ export class ServiceListeners {
           listener.timer = clock.after(RETRY_MS, () => void this.#try(port, listener));
         resolve();
       });
-      listener.stopListening = listen(
-        server,
-        { port, host: bind, backlog: BACKLOG, allowHalfOpen: true },
-        () => {
-          isOpen = true;
-          delete listener.problem;
-          resolve();
-        },
-      );
+      listener.stopListening = listen(server, { port, host: bind, backlog: BACKLOG }, () => {
+        isOpen = true;
+        delete listener.problem;
+        resolve();
+      });
     });
   }
 

@@ -83,16 +83,12 @@ export class TlsFront {
       const failed = (error: Error): void =>
         reject(new Error(cannotOpen('HTTPS', bind, port, whyNotOpen(error)), { cause: error }));
       this.#server.once('error', failed);
-      this.#stopListening = listen(
-        this.#server,
-        { port, host: bind, backlog: BACKLOG, allowHalfOpen: true },
-        () => {
-          this.#server.off('error', failed);
-          // an accept that failed (no file descriptor left)
-          this.#server.on('error', () => undefined);
-          resolve();
-        },
-      );
+      this.#stopListening = listen(this.#server, { port, host: bind, backlog: BACKLOG }, () => {
+        this.#server.off('error', failed);
+        // an accept that failed (no file descriptor left)
+        this.#server.on('error', () => undefined);
+        resolve();
+      });
     });
     const address = this.#server.address();
     return typeof address === 'object' && address !== null ? address.port : port;
