@@ -1,6 +1,12 @@
 // What one serving process sees of its own traffic: counts for reports and metrics, and the access log where it is asked for.
 import { TRAFFIC_SERIES_MAX, type TrafficStanding } from '#libs/agent-protocol';
-import { TrafficStats, type Observer, type ProcessSnapshot } from '#libs/proxy-engine';
+import {
+  HeaderRefusals,
+  TrafficStats,
+  type HeaderFault,
+  type Observer,
+  type ProcessSnapshot,
+} from '#libs/proxy-engine';
 import type { RequestRecord, TrafficSource, TrafficSums } from '#libs/proxy-core';
 import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
 import { AccessLog } from './access-log.js';
@@ -12,6 +18,7 @@ export interface ObservingOptions {
 
 export class Observing implements Observer {
   readonly #stats = new TrafficStats();
+  readonly #headerRefusals = new HeaderRefusals();
   readonly #log: AccessLog | undefined;
   #tableAt = 0;
 
@@ -44,6 +51,10 @@ export class Observing implements Observer {
 
   leftOut(service: RouteService, target: RouteTarget): void {
     this.#stats.leftOut(service, target);
+  }
+
+  headerRefused(service: RouteService, fault: HeaderFault): void {
+    this.#headerRefusals.note(service, fault);
   }
 
   counted(service: RouteService, target: RouteTarget | undefined, sums: TrafficSums): void {
@@ -92,6 +103,7 @@ export class Observing implements Observer {
         targets: services.reduce((all, { targets }) => all + targets.length, 0),
       },
       ...(this.#log ? { log: this.#log.counts } : {}),
+      headerRefusals: this.#headerRefusals.counts(),
     };
   }
 }

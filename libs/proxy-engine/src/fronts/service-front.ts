@@ -74,7 +74,7 @@ async function accept(parts: ServiceFrontParts, socket: Socket, servicePort: num
 
 /** Which service, and who asks. Undefined: not to be served. */
 async function identify(
-  { routes, clock, mayConnect, onWrongHeader }: ServiceFrontParts,
+  { routes, clock, mayConnect, observer, onWrongHeader }: ServiceFrontParts,
   socket: Socket,
   servicePort: number,
 ): Promise<Known | undefined> {
@@ -83,7 +83,10 @@ async function identify(
   let origin = originOf(socket, { servicePort });
   if (service.policy?.proxyProtocol?.accept) {
     const taken = await takeProxyHeader(socket, clock);
-    if (taken.kind === 'wrong') onWrongHeader(servicePort);
+    if (taken.kind === 'wrong') {
+      onWrongHeader(servicePort);
+      observer.headerRefused?.(service, taken.fault);
+    }
     if (taken.kind !== 'taken') return undefined;
     if (taken.endpoints) origin = originOf(socket, { servicePort, endpoints: taken.endpoints });
     // the table may have changed meanwhile

@@ -7,6 +7,7 @@ import {
   type TrafficSeries,
   type TrafficStanding,
 } from '#libs/agent-protocol';
+import type { HeaderRefusalCount } from './header-refusals.js';
 
 export interface ProcessSnapshot {
   readonly totals: readonly TrafficSeries[];
@@ -16,6 +17,8 @@ export interface ProcessSnapshot {
   readonly standing?: readonly TrafficStanding[];
   readonly table: TableState;
   readonly log?: { readonly written: number; readonly dropped: number };
+  /** Absent: an engine that does not know them. */
+  readonly headerRefusals?: readonly HeaderRefusalCount[];
 }
 
 export interface TableState {
@@ -89,9 +92,24 @@ export function prometheusText(snapshots: readonly ProcessSnapshot[]): string {
     ],
   );
   counter('ejections_total', 'Times that a task was left out for failing.', at('ejections'));
+  metric(
+    'header_refusals_total',
+    'counter',
+    'Connections that were closed for want of a right PROXY header, by what was wrong.',
+    refusals(snapshots),
+  );
   standingMetrics(snapshots, metric);
   tableMetrics(snapshots, metric);
   return `${lines.join('\n')}\n`;
+}
+
+function refusals(snapshots: readonly ProcessSnapshot[]): readonly string[] {
+  const sums = new Map<string, number>();
+  for (const { appId, portIndex, fault, count } of snapshots.flatMap((each) => each.headerRefusals ?? [])) {
+    const names = labels({ appId, portIndex }, `reason="${fault}"`);
+    sums.set(names, (sums.get(names) ?? 0) + count);
+  }
+  return [...sums].map(([names, count]) => `${names} ${count}`);
 }
 
 /** Sums by app, port, version and task. */

@@ -47,6 +47,10 @@ export function readProxyHeader(bytes: Buffer): ProxyHeader {
   return beginsLike(bytes, V1_START) ? readV1(bytes) : BAD;
 }
 
+/** As far as they go; other bytes are what no header begins with. */
+export const beginsProxyHeader = (bytes: Buffer): boolean =>
+  beginsLike(bytes, V1_START) || beginsLike(bytes, V2_START);
+
 function beginsLike(bytes: Buffer, start: Buffer): boolean {
   const length = Math.min(bytes.length, start.length);
   return bytes.compare(start, 0, length, 0, length) === 0;

@@ -7,6 +7,7 @@ import type { RoutePolicy, RouteService } from '#libs/routing';
 import { freePort, until } from '#libs/testkit';
 import { aService, aTable, ask, listen, PATHS, startEngine, tcpServer } from '../fixtures/engine-bed.js';
 import type { ProxyEngine } from '../proxy-engine.js';
+import type { HeaderFault } from './take-proxy-header.js';
 import { readProxyHeader, writeProxyHeader, type Endpoints } from './proxy-header.js';
 
 // generous: machines are shared
@@ -25,11 +26,19 @@ describe.each(PATHS)('the PROXY protocol, HTTP by the $path path', ({ fastPath }
   let port: number;
   let servicePort: number;
   let close: (() => void)[];
+  let refused: (readonly [string, HeaderFault])[];
 
   beforeEach(async () => {
     close = [];
+    refused = [];
     servicePort = await freePort();
-    ({ engine, port } = await startEngine({ fastPath }));
+    ({ engine, port } = await startEngine({
+      fastPath,
+      observer: {
+        ended: () => undefined,
+        headerRefused: ({ appId }, fault) => refused.push([appId, fault]),
+      },
+    }));
   });
   afterEach(async () => {
     await engine.stop(0);
@@ -112,7 +121,7 @@ describe.each(PATHS)('the PROXY protocol, HTTP by the $path path', ({ fastPath }
       const checked = open();
       checked.socket.end();
       await until('the check to be closed', () => checked.closed);
-      expect(engine.warnings()).toEqual([]);
+      expect([engine.warnings(), refused]).toEqual([[], []]);
       const silent = open();
       const slow = open('PROXY TCP4 1.2');
       const none = open(REQUEST);
@@ -126,6 +135,11 @@ describe.each(PATHS)('the PROXY protocol, HTTP by the $path path', ({ fastPath }
         `^service port ${servicePort}: .*right PROXY header.*longrun\\.io/proxy-protocol`,
       );
       expect(engine.warnings()).toEqual([expect.stringMatching(told)]);
+      open('PROXY').socket.end();
+      await until('all of them to be told', () => refused.length === 6);
+      expect(refused.map(([app, fault]) => `${app} ${fault}`).sort()).toEqual([
+        ...['/web cut', '/web late', '/web late', '/web malformed', '/web malformed', '/web missing'],
+      ]);
     });
   });
 

@@ -1,16 +1,25 @@
 // Waits for the PROXY header in front of a connection and takes it off.
 import type { Socket } from 'node:net';
 import type { Clock } from '#libs/time';
-import { readProxyHeader, type Endpoints } from './proxy-header.js';
+import { beginsProxyHeader, readProxyHeader, type Endpoints } from './proxy-header.js';
 
 /** What sends one sends it at once: it is the first thing on the connection. */
 export const PROXY_HEADER_MS = 3_000;
 
+/**
+ * What is wrong with what came in place of a header:
+ * - `missing`: it begins with something else.
+ * - `malformed`: it begins as a header and is none, or is longer than one may be.
+ * - `late`: it was not whole within PROXY_HEADER_MS; also nothing at all.
+ * - `cut`: the connection ended in the middle of it.
+ */
+export type HeaderFault = 'missing' | 'malformed' | 'late' | 'cut';
+
 export type Taken =
   /** Without endpoints the connection speaks for itself (LOCAL, UNKNOWN). */
   | { readonly kind: 'taken'; readonly endpoints?: Endpoints }
-  /** None, a wrong one, or too late: the connection is not to be served. */
-  | { readonly kind: 'wrong' }
+  /** The connection is not to be served. */
+  | { readonly kind: 'wrong'; readonly fault: HeaderFault }
   /** Closed without a word, as health checks do. */
   | { readonly kind: 'gone' };
 
@@ -25,16 +34,16 @@ export function takeProxyHeader(socket: Socket, clock: Clock): Promise<Taken> {
       if (taken.kind === 'taken' && end < seen.length) socket.unshift(seen.subarray(end));
       resolve(taken);
     };
-    const onWrong = (): void => finish({ kind: 'wrong' });
-    const onGone = (): void => finish({ kind: seen.length > 0 ? 'wrong' : 'gone' });
+    const onWrong = (fault: HeaderFault): void => finish({ kind: 'wrong', fault });
+    const onGone = (): void => (seen.length > 0 ? onWrong('cut') : finish({ kind: 'gone' }));
     const onData = (bytes: Buffer): void => {
       seen = Buffer.concat([seen, bytes]);
       const header = readProxyHeader(seen);
-      if (header.kind === 'bad') onWrong();
+      if (header.kind === 'bad') onWrong(beginsProxyHeader(seen) ? 'malformed' : 'missing');
       else if (header.kind === 'header')
         finish({ kind: 'taken', ...(header.endpoints ? { endpoints: header.endpoints } : {}) }, header.end);
     };
-    const timer = clock.after(PROXY_HEADER_MS, onWrong);
+    const timer = clock.after(PROXY_HEADER_MS, () => onWrong('late'));
     socket.on('data', onData).once('end', onGone).once('close', onGone);
   });
 }
