@@ -6,7 +6,13 @@ import { request as requestHttps } from 'node:https';
 import { StringDecoder } from 'node:string_decoder';
 import type { ProxyReport, ProxyReportAnswer } from '#libs/agent-protocol';
 import type { ProxyId } from '#libs/model';
-import type { ProxyNetwork, ReportOutcome, RoutesListener, RoutesQuery } from '#libs/proxy-core';
+import {
+  routesSearch,
+  type ProxyNetwork,
+  type ReportOutcome,
+  type RoutesListener,
+  type RoutesQuery,
+} from '#libs/proxy-core';
 
 /** A table of 50,000 targets has about 10 MB. */
 const LINE_CHARS_MAX = 128 * 1024 * 1024;
@@ -24,7 +30,7 @@ export class ControlPlaneLink implements ProxyNetwork {
     this.#token = token;
   }
 
-  followRoutes({ at, epoch, after }: RoutesQuery, { onLine, onEnd }: RoutesListener): { close(): void } {
+  followRoutes({ at, ...query }: RoutesQuery, { onLine, onEnd }: RoutesListener): { close(): void } {
     let ended = false;
     const end = (outcome: { problem: string; leader?: string }): void => {
       if (ended) return;
@@ -32,7 +38,7 @@ export class ControlPlaneLink implements ProxyNetwork {
       request.destroy();
       onEnd(outcome);
     };
-    const request = this.#request('GET', `${at}/v3/routes?epoch=${epoch}&after=${after}`, (response) => {
+    const request = this.#request('GET', `${at}/v3/routes?${routesSearch(query)}`, (response) => {
       response.once('error', (error) => end({ problem: error.message }));
       if (response.statusCode === 200) {
         response.once('close', () => end({ problem: 'the stream of route tables ended' }));

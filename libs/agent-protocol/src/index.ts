@@ -28,6 +28,7 @@ export type {
   ProxyListens,
   ProxyReport,
   ProxyReportAnswer,
+  RoutesAsker,
   RoutesLine,
 } from './proxy-messages.js';
 export {

@@ -5,15 +5,26 @@ import type { TrafficReport } from './traffic-report.js';
 
 /** The proxy posts at least this often, and at once after it swapped a table or an in-flight count fell to 0. Each post renews its lease. */
 export const PROXY_RENEW_MS = 3_000;
-/** Without a post for this long a proxy no longer holds back stops. */
+/** Without a post for this long a proxy no longer holds back stops. It begins as well when a proxy asks for tables. */
 export const PROXY_LEASE_MS = 10_000;
 /** The control plane writes a heartbeat line at least this often. */
 export const ROUTES_HEARTBEAT_MS = 3_000;
 
-/** One line of `GET /v3/routes?after=NUMBER&epoch=EPOCH`; `table` is a RouteTable of libs/routing. */
+/** One line of `GET /v3/routes?after=NUMBER&epoch=EPOCH`; `table` is a RouteTable of libs/routing. Proxies say who they are: RoutesAsker. */
 export type RoutesLine<Table> =
   | { readonly type: 'table'; readonly table: Table }
   | { readonly type: 'heartbeat'; readonly epoch: number; readonly number: number };
+
+/**
+ * Who asks for tables: `proxy`, `run` and `address` in the query of `GET /v3/routes`, as in its reports. Its lease is in force before the
+ * first table is sent, for it routes by that one before its next report arrives. Absent: it is no proxy, or one of an older release; then
+ * a lease begins with a report alone.
+ */
+export interface RoutesAsker {
+  readonly proxy: string;
+  readonly run: string;
+  readonly address: string;
+}
 
 /** What people must know of a proxy, beside its main port, to reach apps. */
 export interface ProxyListens {

@@ -1,10 +1,17 @@
-// Proxies and their leases (decisions.md 10). A report renews the lease for 10 s. Stored is what a new leader must know:
+// Proxies and their leases (decisions.md 10). A report renews the lease for 10 s; so does a question for tables, for whoever is sent one
+// routes by it before its next report arrives. Both go through the lane: what was decided before is in the table that is sent, and what is
+// decided after it waits for this proxy. What a stream carries later renews none, for it says nothing of who reads it. Stored is what a new leader must know:
 // that the proxy exists, where, and which table it confirmed; leases and in-flight counts move in memory alone.
 import { failures } from '#libs/api-contract';
-import { PROXY_LEASE_MS, type ProxyReport, type ProxyReportAnswer } from '#libs/agent-protocol';
-import type { AppId, ClusterId, ProxyId, ProxyNode } from '#libs/model';
+import {
+  PROXY_LEASE_MS,
+  type ProxyReport,
+  type ProxyReportAnswer,
+  type RoutesAsker,
+} from '#libs/agent-protocol';
+import { asProxyId, type AppId, type ClusterId, type ProxyId, type ProxyNode } from '#libs/model';
 import type { Lane } from './lane.js';
-import { ProxyRuns, type StandingOfAll } from './proxy-runs.js';
+import { asReport, ProxyRuns, type StandingOfAll } from './proxy-runs.js';
 import { TrafficMeter } from './traffic-meter.js';
 import type { WorkingSet } from './working-set.js';
 
@@ -37,10 +44,11 @@ export class ProxyRegistry {
     if (!before) this.#runs.startAnew(workingSet.proxies.values(), now);
     for (const proxy of workingSet.proxies.values()) {
       const known = before?.proxies.get(proxy.id);
+      const { isUnheard: _, ...row } = proxy;
       workingSet.noteProxy(
         known
-          ? { ...known, ...proxy, leaseUntil: known.leaseUntil, inFlight: known.inFlight }
-          : { ...proxy, leaseUntil: now + PROXY_LEASE_MS, isUnheard: true },
+          ? { ...known, ...row, leaseUntil: known.leaseUntil, inFlight: known.inFlight }
+          : { ...row, leaseUntil: now + PROXY_LEASE_MS, isUnheard: true },
       );
     }
   }
@@ -48,6 +56,33 @@ export class ProxyRegistry {
   /** Epoch ms; undefined: since before this process led. */
   confirmedSince(id: ProxyId): number | undefined {
     return this.#confirmedSince.get(id);
+  }
+
+  /**
+   * A proxy asks for tables, and has this one. Once this has resolved stops wait for it until it reports, or for as long as a lease lasts;
+   * before that no table may be sent to it. A lease that begins is stored, so that one who leads no more learns it here, and the next one
+   * knows of this proxy. One that is refused as a copy of another gets none. Rejects when this process does not lead, and with a
+   * conflict when the proxy has seen a higher epoch.
+   */
+  async ask(asker: RoutesAsker, has: { readonly epoch: number; readonly number: number }): Promise<void> {
+    const id = asProxyId(asker.proxy);
+    const note = await this.#parts.lane.submit((workingSet, now) => {
+      checkEpoch(has.epoch, workingSet.epoch);
+      const asked = asReport(asker, { epoch: has.epoch, confirmed: confirmedBy(has, workingSet) });
+      const standing = this.#runs.standingOfAsker(id, asked, now);
+      if (!standing) return { writes: [], value: undefined };
+      const known = workingSet.proxies.get(id);
+      const value = (): void => {
+        this.#runs.noteAsker(id, asked, now);
+        this.#noteConfirmed(known, id, standing, now);
+      };
+      const proxy = askingProxy(known ?? proxyOf(id, standing), standing);
+      const isStored = known && known.leaseUntil > now && isSame(known.confirmed, proxy.confirmed);
+      if (!isStored) return { writes: [{ kind: 'put-proxy', proxy }], value };
+      workingSet.noteProxy(proxy);
+      return { writes: [], value };
+    });
+    note?.();
   }
 
   async report(id: ProxyId, report: ProxyReport): Promise<ProxyReportAnswer> {
@@ -74,8 +109,8 @@ export class ProxyRegistry {
       const note = (): void => {
         const traffic = report.leaving ? undefined : report.traffic;
         this.#runs.note(id, report, now);
-        if (!standing) this.#confirmedSince.delete(id);
-        else if (known && !isSame(known.confirmed, standing.confirmed)) this.#confirmedSince.set(id, now);
+        if (standing) this.#noteConfirmed(known, id, standing, now);
+        else this.#confirmedSince.delete(id);
         const hasGroup = this.#parts.hasGroup ?? (() => false);
         const isKnown = (service: AppId): boolean =>
           workingSet.apps.has(service) || hasGroup(workingSet, service);
@@ -89,6 +124,15 @@ export class ProxyRegistry {
       if (isMoved || known.isUnheard) this.#parts.moved();
       return { writes: [], value };
     });
+  }
+
+  #noteConfirmed(
+    known: ProxyNode | undefined,
+    id: ProxyId,
+    { confirmed }: Pick<ProxyNode, 'confirmed'>,
+    now: number,
+  ): void {
+    if (known && !isSame(known.confirmed, confirmed)) this.#confirmedSince.set(id, now);
   }
 
   /**
@@ -111,11 +155,10 @@ export class ProxyRegistry {
         `This proxy belongs to cluster ${report.cluster}, this control plane to ${this.#parts.cluster}. Use another --data-dir or --control-plane.`,
       );
     }
-    if (report.epoch > workingSet.epoch) {
-      throw failures.conflict(
-        `This proxy has seen epoch ${report.epoch}, this control plane has ${workingSet.epoch}.`,
-      );
-    }
+    checkEpoch(report.epoch, workingSet.epoch);
+    // it would be taken for one that lives, and hold ports back until a person removes it
+    if (!report.leaving && this.#runs.hasLeft(report.run))
+      throw failures.conflict('This process has left: the report was on its way for too long.');
     // it would count as confirmed for every stop to come, and requests would be cut off
     if (report.confirmed.number > workingSet.tableNumber) {
       throw failures.conflict(
@@ -123,6 +166,29 @@ export class ProxyRegistry {
       );
     }
   }
+}
+
+function checkEpoch(seen: number, own: number): void {
+  if (seen > own)
+    throw failures.conflict(`This proxy has seen epoch ${seen}, this control plane has ${own}.`);
+}
+
+/** What the asker says that it routes by; nothing when this control plane never had such a table. */
+function confirmedBy(
+  { epoch, number }: ProxyNode['confirmed'],
+  { tableNumber }: WorkingSet,
+): ProxyNode['confirmed'] {
+  const isOurs = [epoch, number].every((each) => Number.isSafeInteger(each) && each >= 0);
+  return isOurs && number <= tableNumber ? { epoch, number } : { epoch: 0, number: 0 };
+}
+
+/** What else is known of it stays until it reports. */
+function askingProxy(
+  known: ProxyNode,
+  { confirmed, inFlight, leaseUntil, isUnheard }: StandingOfAll,
+): ProxyNode {
+  const { isUnheard: _, ...rest } = known;
+  return { ...rest, confirmed, inFlight, leaseUntil, ...(isUnheard ? { isUnheard } : {}) };
 }
 
 function livesText({ id, address, leaseUntil, isUnheard }: ProxyNode, now: number): string {
@@ -135,12 +201,16 @@ function livesText({ id, address, leaseUntil, isUnheard }: ProxyNode, now: numbe
   );
 }
 
-function proxyOf(id: ProxyId, { shown, confirmed, inFlight, leaseUntil }: StandingOfAll): ProxyNode {
+function proxyOf(
+  id: ProxyId,
+  { shown, confirmed, inFlight, leaseUntil, isUnheard }: StandingOfAll,
+): ProxyNode {
   const { address, listens, about, warnings } = shown;
   return {
     ...{ id, address, confirmed, inFlight, warnings, leaseUntil },
     ...(listens ? { listens } : {}),
     ...(about ? { about } : {}),
+    ...(isUnheard ? { isUnheard } : {}),
   };
 }
 

@@ -2,15 +2,19 @@
 // was copied (an image of a machine, `cp -r`) brings two proxies with one id. What one of them confirms says nothing about the other, so
 // for as long as the lease of each lasts only what all of them confirm counts (promise 2); and of two that are seen to live side by side
 // the younger one is refused, for as long as the older one lives: its last lease ends, and it gets no new one that would hold back stops.
+// A process that has asked for tables and not reported yet is one of them, too: it may route by what it is sent.
 // Kept in memory alone: a new leader hears them anew, within a lease.
-import { PROXY_LEASE_MS, type ProxyReport } from '#libs/agent-protocol';
+import { PROXY_LEASE_MS, type ProxyReport, type RoutesAsker } from '#libs/agent-protocol';
 import { failures } from '#libs/api-contract';
 import type { ProxyId, ProxyNode } from '#libs/model';
 
 interface Run {
   readonly name: string;
   readonly leaseUntil: number;
+  /** Its last one; of one that has only asked what it said of itself then. */
   readonly report: ProxyReport;
+  /** False: it has only asked for tables so far, and what is in flight at it is not known. */
+  readonly hasReported: boolean;
   /** Reports of an older run since this one was first heard: the older one lives as well. */
   readonly crossed: number;
 }
@@ -18,6 +22,8 @@ interface Run {
 const CROSSED_MAX = 1;
 /** Per proxy id. Of more than these the one that was silent for longest is forgotten: it costs a lease to find out again. */
 const REFUSED_MAX = 16;
+/** Of all proxies. Their names matter for as long as something that they have sent may still be on its way. */
+const LEFT_MAX = 256;
 
 export type Standing = Pick<ProxyReport, 'confirmed' | 'inFlight'>;
 
@@ -25,6 +31,8 @@ export type Standing = Pick<ProxyReport, 'confirmed' | 'inFlight'>;
 export interface StandingOfAll extends Standing {
   /** Says what it is and where: of the process that is taken for the proxy. */
   readonly shown: ProxyReport;
+  /** One of them has not said yet what is in flight. */
+  readonly isUnheard: boolean;
   readonly leaseUntil: number;
 }
 
@@ -33,6 +41,8 @@ export class ProxyRuns {
   readonly #runs = new Map<ProxyId, readonly Run[]>();
   /** Names of those that were found to be the younger of two, the last heard one last. */
   readonly #refused = new Map<ProxyId, readonly string[]>();
+  /** Names of those that have left for good, the last one last. */
+  #left: readonly string[] = [];
   /** Where those were that the leader before this one took; until their leases end. */
   #before: { readonly addresses: ReadonlyMap<ProxyId, string>; readonly until: number } | undefined;
 
@@ -53,14 +63,46 @@ export class ProxyRuns {
     const runs = this.#live(id, now);
     if (!report.leaving) this.#refuseCopy(id, report, runs);
     const others = runs.filter(({ name }) => name !== report.run);
-    const all = [...others.map((each) => each.report), ...(report.leaving ? [] : [report])];
+    const all = [...others, ...(report.leaving ? [] : [{ report, hasReported: true }])];
     if (all.length === 0) return null;
     const last = report.leaving ? (lastHeard(this.#accepted(id, others)) ?? lastHeard(others)) : undefined;
     return {
-      ...all.map(({ confirmed, inFlight }) => ({ confirmed, inFlight })).reduce(both),
+      ...togetherOf(all),
       shown: last?.report ?? report,
       leaseUntil: last?.leaseUntil ?? now + PROXY_LEASE_MS,
     };
+  }
+
+  /** What holds of the proxy once this process of it may be sent tables; null: it gets no lease, for it is refused or has left. */
+  standingOfAsker(id: ProxyId, asked: ProxyReport, now: number): StandingOfAll | null {
+    const { run: name } = asked;
+    const runs = this.#live(id, now);
+    if (this.hasLeft(name) || this.#olderThan(id, name, runs).length > 0) return null;
+    const others = runs.filter((each) => each.name !== name);
+    // what it has reported is newer than a question that was on its way for long
+    const own = runs.find((each) => each.name === name) ?? { report: asked, hasReported: false };
+    return { ...togetherOf([...others, own]), shown: own.report, leaseUntil: now + PROXY_LEASE_MS };
+  }
+
+  /** Once for each question that got a lease. It is no sign of a copy: it may be sent at the same time as a report. */
+  noteAsker(id: ProxyId, asked: ProxyReport, now: number): void {
+    const { run: name } = asked;
+    if (name === undefined) return;
+    this.#takeBack(id, name);
+    const runs = this.#live(id, now);
+    const leaseUntil = now + PROXY_LEASE_MS;
+    const isKnown = runs.some((each) => each.name === name);
+    this.#runs.set(
+      id,
+      isKnown
+        ? runs.map((each) => (each.name === name ? { ...each, leaseUntil } : each))
+        : this.#withNew(id, { name, report: asked, hasReported: false, leaseUntil, crossed: 0 }, runs, now),
+    );
+  }
+
+  /** It said so; what of it comes after that was on its way for long. */
+  hasLeft(name: string | undefined): boolean {
+    return name !== undefined && this.#left.includes(name);
   }
 
   /** Once for each report that was taken. A proxy of an older release does not say which run it is of. */
@@ -71,11 +113,12 @@ export class ProxyRuns {
     const runs = this.#live(id, now);
     const place = runs.findIndex((each) => each.name === name);
     const taken: Run = {
-      ...{ name, report, leaseUntil: now + PROXY_LEASE_MS },
+      ...{ name, report, hasReported: true, leaseUntil: now + PROXY_LEASE_MS },
       crossed: runs[place]?.crossed ?? 0,
     };
     const after = place < 0 ? this.#withNew(id, taken, runs, now) : runs.map(crossedBy(taken, place));
     const left = report.leaving ? after.filter((each) => each !== taken) : after;
+    if (report.leaving && !this.hasLeft(name)) this.#left = [...this.#left, name].slice(-LEFT_MAX);
     if (left.length) this.#runs.set(id, left);
     else this.#runs.delete(id);
     // nobody is left that it could be a copy of
@@ -114,7 +157,9 @@ export class ProxyRuns {
     // no new lease; but what it confirms while the last one lasts need not be waited for any more
     this.#runs.set(
       id,
-      (this.#runs.get(id) ?? []).map((each) => (each.name === name ? { ...each, report } : each)),
+      (this.#runs.get(id) ?? []).map((each) =>
+        each.name === name ? { ...each, report, hasReported: true } : each,
+      ),
     );
     throw failures.conflict(
       `Two proxies report as ${id}: this one, ${placeOf(report)}, and one that was there before it, ${placeOf(older.report)}. ` +
@@ -146,6 +191,23 @@ const crossedBy =
 
 const lastHeard = (runs: readonly Run[]): Run | undefined =>
   runs.reduce<Run | undefined>((a, b) => (a && a.leaseUntil >= b.leaseUntil ? a : b), undefined);
+
+/** What a process that asks for tables says of itself, as if it had reported: no more than that. */
+export const asReport = (
+  { run, address }: RoutesAsker,
+  { epoch, confirmed }: Pick<ProxyReport, 'epoch' | 'confirmed'>,
+): ProxyReport => ({
+  ...{ cluster: null, address, run, epoch, confirmed },
+  ...{ inFlight: {}, warnings: [], leaving: false },
+});
+
+/** At least one. */
+const togetherOf = (
+  all: readonly Pick<Run, 'report' | 'hasReported'>[],
+): Standing & { isUnheard: boolean } => ({
+  ...all.map(({ report: { confirmed, inFlight } }) => ({ confirmed, inFlight })).reduce(both),
+  isUnheard: all.some(({ hasReported }) => !hasReported),
+});
 
 /** No more than each of them confirms; in flight is what is so at either. */
 function both(one: Standing, other: Standing): Standing {

@@ -67,11 +67,14 @@ export interface ProxyNode {
     readonly host: string;
     readonly worker?: { readonly index: number; readonly of: number };
   };
-  /** Leases end at this time of the control plane's clock; all start anew when a leader takes office. */
+  /** Leases end at this time of the control plane's clock; all start anew when a leader takes office. A report or a question for tables renews it. */
   readonly leaseUntil: number;
   /** Highest table this proxy confirmed: every worker swapped, no new request picks a target that left before it. */
   readonly confirmed: { readonly epoch: number; readonly number: number };
-  /** This leader has not heard it since it took office: what is in flight at it is not known. Never stored. */
+  /**
+   * This leader has not heard it since it took office, or since it asked for tables: what is in flight at it is not known. What is stored
+   * of it is not read.
+   */
   readonly isUnheard?: true;
   /** Requests and connections in flight to tasks that have left its table. A task not named has none. */
   readonly inFlight: Readonly<Record<string, number>>;

@@ -9,6 +9,7 @@ export { cannotOpen, whyNotOpen } from './why-not-open.js';
 export { judgeTable } from './judge-table.js';
 export type { TableVerdict } from './judge-table.js';
 export type { AbortedBy, ClosedBy, RequestRecord } from './request-record.js';
+export { routesSearch } from './routes-search.js';
 export type {
   ProxyJournal,
   ProxyMemory,

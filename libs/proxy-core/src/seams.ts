@@ -3,6 +3,7 @@
 import type {
   ProxyReport,
   ProxyReportAnswer,
+  RoutesAsker,
   TrafficAbort,
   TrafficReport,
   TrafficStanding,
@@ -31,6 +32,8 @@ export interface RoutesQuery {
   readonly at: string;
   readonly epoch: number;
   readonly after: number;
+  /** This process. */
+  readonly by: RoutesAsker;
 }
 
 export interface RoutesListener {
@@ -52,7 +55,7 @@ export interface ProxyNetwork {
   followRoutes(query: RoutesQuery, listener: RoutesListener): { close(): void };
   /** `POST /v3/proxies/ID`; always resolves, within `timeoutMs`. */
   report(at: string, proxy: ProxyId, report: ProxyReport, timeoutMs: number): Promise<ReportOutcome>;
-  /** The newest table, or null when it could not be had within `timeoutMs`. */
+  /** The newest table, or null when it could not be had within `timeoutMs`. Asked without a name: reports begin the lease there. */
   fetchTable(at: string, timeoutMs: number): Promise<unknown>;
 }
 

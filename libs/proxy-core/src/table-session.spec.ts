@@ -135,12 +135,24 @@ describe('table session', () => {
     expect(world.last()).toMatchObject({ cluster: 'c1', epoch: 1, warnings: ['port 1 is taken'] });
   });
 
+  it('says who it is, as in its reports, with each question for tables, so that stops wait for it from the first one on', async () => {
+    const world = new World();
+    await world.session.start();
+    world.streams.at(-1)?.listener.onEnd({ problem: 'gone' });
+    world.clock.advance(100);
+    const [proxy, { run, address }] = ['p1', world.last()];
+    expect(world.streams.map(({ query }) => query.by)).toEqual([
+      { proxy, run, address },
+      { proxy, run, address },
+    ]);
+  });
+
   it('serves from the table on disk before it hears of a control plane, and asks for what came after it', async () => {
     const world = new World({ cluster: 'c1', epoch: 4, table: aTable(3, 9) });
     world.answer = () => ({ kind: 'failed', message: 'refused' });
     await world.session.start();
     expect(world.swapped).toEqual([9]);
-    expect(world.streams[0]?.query).toEqual({ at: 'http://a:8080', epoch: 3, after: 9 });
+    expect(world.streams[0]?.query).toMatchObject({ at: 'http://a:8080', epoch: 3, after: 9 });
     await until('a report', () => world.reports.length > 0);
     expect(world.last()).toMatchObject({ cluster: 'c1', epoch: 4, confirmed: { epoch: 3, number: 9 } });
   });

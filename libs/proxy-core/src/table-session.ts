@@ -77,6 +77,7 @@ export class TableSession {
         at: this.#leader.current,
         epoch: this.#confirmed.epoch,
         after: this.#confirmed.number,
+        by: { proxy: parts.proxyId, run: parts.run, address: parts.address },
       }),
       onTable: (table) => this.#offer(table),
       onEpoch: (epoch) => this.#seeEpoch(epoch),

@@ -17,6 +17,7 @@ import { EventLog } from './event-log.js';
 import { SimHost, type SimTask } from './hosts/index.js';
 import { SimulatedProxy } from './proxies/index.js';
 import { allWatchers } from './promises/all-watchers.js';
+import { SURE_LEASE_MS } from './promises/traffic.js';
 import {
   PromiseBroken,
   type AcknowledgedChange,
@@ -66,6 +67,7 @@ export class Cluster implements World {
   readonly #settings: ReconcileSettings;
   readonly #watchers: readonly Watcher[];
   readonly #heardAt = new Map<string, number>();
+  readonly #leasedSince = new Map<string, number>();
   #newestEpoch = 0;
   readonly #tables = new Map<string, RouteTable>();
   #sweptAt: number;
@@ -195,8 +197,8 @@ export class Cluster implements World {
           this.#newestEpoch = Math.max(this.#newestEpoch, epoch);
           this.note(process, `leads in epoch ${epoch}`);
         },
-        proxyHeard: (proxy, _report, epoch) => {
-          if (epoch >= this.#newestEpoch) this.#heardAt.set(proxy, this.now);
+        proxyHeard: (proxy, epoch) => {
+          if (epoch >= this.#newestEpoch) this.#heard(proxy);
         },
         said: (agent, frame, epoch) => this.#tell((each) => each.said?.(agent, frame, epoch, this)),
         heard: (agent, frame, epoch) => this.#tell((each) => each.heard?.(agent, frame, epoch, this)),
@@ -302,6 +304,12 @@ export class Cluster implements World {
     }
   }
 
+  #heard(proxy: string): void {
+    const before = this.#heardAt.get(proxy) ?? -Infinity;
+    if (this.now - before >= SURE_LEASE_MS) this.#leasedSince.set(proxy, this.now);
+    this.#heardAt.set(proxy, this.now);
+  }
+
   #acknowledged(change: AcknowledgedChange): void {
     this.#tell((each) => each.acknowledged?.(change, this));
   }
@@ -347,6 +355,7 @@ export class Cluster implements World {
       isAlive: proxy.isAlive,
       table: proxy.table,
       heardAt: this.#heardAt.get(proxy.id) ?? 0,
+      leasedSince: this.#leasedSince.get(proxy.id) ?? 0,
       askedAt: proxy.askedAt,
       inFlight: proxy.inFlightRequests(),
     };

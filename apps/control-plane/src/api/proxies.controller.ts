@@ -8,6 +8,7 @@ import {
   PROXY_LEASE_MS,
   TRAFFIC_SERIES_MAX,
   type ProxyReport,
+  type RoutesAsker,
 } from '#libs/agent-protocol';
 import { failures } from '#libs/api-contract';
 import { RouteSubscription, type ControlCore } from '#libs/control-core';
@@ -50,7 +51,7 @@ export class ProxiesController {
     };
     const { raw } = reply;
     // its first line begins the answer: who is refused gets an error instead
-    const subscription = new RouteSubscription(this.core, known, {
+    const subscription = await RouteSubscription.open(this.core, askerOf(request.query), known, {
       write: (line) => {
         if (!raw.headersSent) this.#begin(request, reply);
         return raw.write(`${JSON.stringify(line)}\n`);
@@ -61,7 +62,7 @@ export class ProxiesController {
     });
     raw.on('drain', () => subscription.drained());
     raw.once('close', () => subscription.close());
-    // gone while its token was checked: that event has been
+    // gone meanwhile: that event has been
     if (raw.destroyed) subscription.close();
   }
 
@@ -105,6 +106,19 @@ export class ProxiesController {
     if (!isName(id)) throw failures.invalidArgument('This is no id of a proxy.');
     return this.core.proxies.report(asProxyId(id), proxyReport(readJson(request)));
   }
+}
+
+/** Null: no proxy asks, or one of an older release. */
+function askerOf(query: unknown): RoutesAsker | null {
+  const proxy = text(query, 'proxy');
+  if (proxy === undefined) return null;
+  const asker = { proxy, run: text(query, 'run'), address: text(query, 'address') };
+  const wrong = Object.entries(asker).find(([, value]) => !isName(value));
+  if (wrong)
+    throw failures.invalidArgument(
+      `A proxy that names itself gives proxy, run and address, each of 1 to 300 characters: ${wrong[0]} is ${wrong[1] === undefined ? 'missing' : 'none of them'}.`,
+    );
+  return asker as RoutesAsker;
 }
 
 const atMost =

@@ -601,7 +601,13 @@ export const PROXY_ENDPOINTS: readonly Endpoint[] = [
     path: '/v3/routes',
     tag: 'Proxies',
     summary: 'Route tables, one JSON line each; held open',
-    parameters: [parameters.routesEpoch, parameters.routesAfter],
+    parameters: [
+      parameters.routesEpoch,
+      parameters.routesAfter,
+      parameters.routesProxy,
+      parameters.routesRun,
+      parameters.routesAddress,
+    ],
     answers: [
       {
         status: 200,
@@ -610,7 +616,7 @@ export const PROXY_ENDPOINTS: readonly Endpoint[] = [
         schema: anyText,
       },
     ],
-    errors: ['conflict'],
+    errors: ['invalid-argument', 'conflict', 'storage-unavailable'],
     token: 'proxy',
   },
   {

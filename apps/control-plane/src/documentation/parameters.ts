@@ -213,6 +213,13 @@ export const routesAfter: Parameter = {
   schema: { type: 'integer', default: -1 },
   meaning: 'Number of the table that the proxy has; newer ones are sent.',
 };
+export const routesProxy = text(
+  'proxy',
+  'Id of the proxy that asks, as in its reports: stops wait for it from the first line on, for 10 s or until it reports. Without it nothing waits: for readers that are no proxies.',
+  'none',
+);
+export const routesRun = text('run', 'With `proxy`: its run, as in its reports.', 'none');
+export const routesAddress = text('address', 'With `proxy`: its address, as in its reports.', 'none');
 
 const noStorage = 'Refused: everything is in Postgres. Use `pg_dump` and `pg_restore`.';
 export const backup = text('backup', noStorage, 'nothing');

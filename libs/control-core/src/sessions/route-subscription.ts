@@ -1,6 +1,6 @@
 // The control plane's end of one proxy's route stream: each newer table once, heartbeats in between (decisions.md 10, 20). One that
 // reads slowly gets the newest table once it reads again, not all in between.
-import { ROUTES_HEARTBEAT_MS, type RoutesLine } from '#libs/agent-protocol';
+import { ROUTES_HEARTBEAT_MS, type RoutesAsker, type RoutesLine } from '#libs/agent-protocol';
 import { failures } from '#libs/api-contract';
 import type { RouteTable } from '#libs/routing';
 import type { Timer } from '#libs/time';
@@ -21,6 +21,20 @@ export class RouteSubscription {
   #known: { readonly epoch: number; readonly number: number };
   #sent: RouteTable | null = null;
   #timer: Timer | null = null;
+
+  /**
+   * For whoever says which proxy it is, and for whom stops have to wait from the first table on; null: it is none, or of an older release.
+   * Rejects as the constructor throws, and when this process does not lead.
+   */
+  static async open(
+    core: ControlCore,
+    asker: RoutesAsker | null,
+    known: { epoch: number; number: number },
+    outlet: RouteOutlet,
+  ): Promise<RouteSubscription> {
+    if (asker) await core.proxies.ask(asker, known);
+    return new RouteSubscription(core, known, outlet);
+  }
 
   /**
    * Writes at once what is newer than `known` (what the proxy said it has; number -1: nothing) and a heartbeat. Nothing was written when

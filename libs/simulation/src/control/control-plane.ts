@@ -16,7 +16,7 @@ import type { Timeline } from '../engine/timeline.js';
 import { wordsOf } from '../engine/words.js';
 
 export const AGENT_SESSION_PATH = '/v3/agents/session';
-/** Dial `/v3/routes?epoch=E&after=N`; each message is a RoutesLine, or a RoutesRefusal and then the end. */
+/** Dial `/v3/routes?epoch=E&after=N&proxy=ID&run=RUN&address=A`; each message is a RoutesLine, or a RoutesRefusal and then the end. */
 export const ROUTES_PATH = '/v3/routes';
 /** Request `/v3/proxies/ID` with a ProxyReport as body; the answer is a ReportAnswer. */
 export const PROXIES_PATH = '/v3/proxies/';
@@ -38,8 +38,11 @@ export interface ControlPlaneHooks {
   error(process: string, fields: object, text: string): void;
   events(process: string, events: readonly StoredEvent[]): void;
   tookOffice(process: string, epoch: number): void;
-  /** A proxy's report was taken by one that leads with this epoch: its lease has begun anew, unless another one leads by now. */
-  proxyHeard(proxy: string, report: ProxyReport, epoch: number): void;
+  /**
+   * A proxy's report was taken, or a table sent to it because it asked, by one that leads with this epoch: its lease has begun anew, unless
+   * another one leads by now.
+   */
+  proxyHeard(proxy: string, epoch: number): void;
   /** Frames of a session, as this control plane said or heard them, with the epoch it leads with. */
   said(agent: string, frame: ToAgent, epoch: number | null): void;
   heard(agent: string, frame: FromAgent, epoch: number | null): void;
@@ -196,34 +199,37 @@ export class SimControlPlane {
   }
 
   #routes(core: ControlCore, endpoint: Endpoint, path: string, streams: Set<Endpoint>): EndpointEvents {
-    const query = new Map(
-      (path.split('?')[1] ?? '').split('&').map((each): [string, number] => {
-        const [name = '', value] = each.split('=');
-        return [name, Number(value)];
-      }),
+    const query = new URLSearchParams(path.split('?')[1]);
+    const known = { epoch: Number(query.get('epoch') ?? 0), number: Number(query.get('after') ?? -1) };
+    const [proxy, run, address] = [query.get('proxy'), query.get('run'), query.get('address')];
+    const asker = proxy && run && address ? { proxy, run, address } : null;
+    const outlet = {
+      needsDrain: false,
+      write: (line: RoutesLine<RouteTable>): boolean => {
+        endpoint.send(JSON.stringify(line));
+        return true;
+      },
+    };
+    let close = (): void => void (isOver = true);
+    let isOver = false;
+    streams.add(endpoint);
+    RouteSubscription.open(core, asker, known, outlet).then(
+      (subscription) => {
+        if (asker) this.#parts.hooks.proxyHeard(asker.proxy, core.leadership.epoch ?? 0);
+        if (isOver) subscription.close();
+        else close = () => subscription.close();
+      },
+      (error: unknown) => {
+        const refusal: RoutesRefusal = { type: 'refused', problem: wordsOf(error), ...this.#elsewhere(core) };
+        endpoint.send(JSON.stringify(refusal));
+        endpoint.close('refused');
+      },
     );
-    const known = { epoch: query.get('epoch') ?? 0, number: query.get('after') ?? -1 };
-    try {
-      const outlet = {
-        needsDrain: false,
-        write: (line: RoutesLine<RouteTable>): boolean => {
-          endpoint.send(JSON.stringify(line));
-          return true;
-        },
-      };
-      const subscription = new RouteSubscription(core, known, outlet);
-      streams.add(endpoint);
-      const closed = (): void => {
-        streams.delete(endpoint);
-        subscription.close();
-      };
-      return { message: () => undefined, closed };
-    } catch (error) {
-      const refusal: RoutesRefusal = { type: 'refused', problem: wordsOf(error), ...this.#elsewhere(core) };
-      endpoint.send(JSON.stringify(refusal));
-      endpoint.close('refused');
-      return { message: () => undefined, closed: () => undefined };
-    }
+    const closed = (): void => {
+      streams.delete(endpoint);
+      close();
+    };
+    return { message: () => undefined, closed };
   }
 
   async #report(core: ControlCore, path: string, body: string): Promise<ReportAnswer> {
@@ -233,7 +239,7 @@ export class SimControlPlane {
     const report = JSON.parse(body) as ProxyReport;
     try {
       const answer = await core.proxies.report(asProxyId(id), report);
-      this.#parts.hooks.proxyHeard(id, report, core.leadership.epoch ?? 0);
+      this.#parts.hooks.proxyHeard(id, core.leadership.epoch ?? 0);
       return { status: 200, body: answer };
     } catch (error) {
       const isRefused = error instanceof LongrunError && error.status === 409;

@@ -38,7 +38,15 @@ function worldOf({ serving, isCut = false }: Setting): World {
       isAnswering: serving.some((each) => id(each) === taskId),
     },
   });
-  const proxy = { id: 'proxy-0', isAlive: true, table: tableOf(30), heardAt: 0, askedAt: 0, inFlight: [] };
+  const proxy = {
+    id: 'proxy-0',
+    isAlive: true,
+    table: tableOf(30),
+    heardAt: 0,
+    leasedSince: 0,
+    askedAt: 0,
+    inFlight: [],
+  };
   return { now: 0, proxies: [proxy], task, reaches: () => !isCut } as unknown as World;
 }
 

@@ -1,6 +1,6 @@
 // Promises 1 and 2: no traffic before ready, and nothing dies while traffic can reach it.
 import { drainSecondsOf } from './drain.js';
-import { broken, type ProxyFact, type TaskFact, type Watcher } from './watch.js';
+import { broken, type CommitFact, type ProxyFact, type TaskFact, type Watcher } from './watch.js';
 import type { RouteTable } from '#libs/routing';
 import type { TaskId } from '#libs/model';
 
@@ -8,6 +8,8 @@ import type { TaskId } from '#libs/model';
 const LEASE_MS = 10_000;
 /** Clocks of two processes may differ by so much over a lease (drift), and a report takes its time to be taken. */
 const LEASE_SLACK_MS = 250;
+/** Heard within this time, its lease lasts on any clock. */
+export const SURE_LEASE_MS = LEASE_MS - LEASE_SLACK_MS;
 
 /** A target that is new in a table must have passed its checks. */
 export function readyBeforeRouted(): Watcher {
@@ -27,16 +29,41 @@ export function readyBeforeRouted(): Watcher {
   };
 }
 
-/** Would this proxy send a new request there, without asking anybody? */
-function mayChoose({ isAlive, heardAt, table }: ProxyFact, { taskId }: TaskFact, now: number): boolean {
-  return isAlive && now - heardAt < LEASE_MS - LEASE_SLACK_MS && targetsOf(table).has(taskId);
+/**
+ * Did its lease last when the stop was decided, and does it since? A decision that was stored before the lease began was made without this
+ * proxy: until it asked anew it was cut off.
+ */
+const holdsStops = ({ isAlive, heardAt, leasedSince }: ProxyFact, decidedAt: number, now: number): boolean =>
+  isAlive && now - heardAt < SURE_LEASE_MS && leasedSince <= decidedAt;
+
+/** By task: when it was stored that its agent is to stop it. */
+class Decisions {
+  readonly #at = new Map<TaskId, number>();
+
+  note({ touched }: CommitFact, now: number): void {
+    for (const { before, after } of touched.instances) {
+      const { taskId, stop } = after ?? {};
+      if (taskId && stop?.phase === 'killing' && before?.stop?.phase !== 'killing') this.#at.set(taskId, now);
+      else if (before?.taskId && !after) this.#at.delete(before.taskId);
+    }
+  }
+  /** `now`: of a stop that no row tells of. */
+  at({ taskId }: TaskFact, now: number): number {
+    return this.#at.get(taskId) ?? now;
+  }
 }
 
 export function stopAfterConfirmation(): Watcher {
+  const decisions = new Decisions();
   return {
     rule: 'no-stop-before-confirmation',
+    committed: (fact, { now }) => decisions.note(fact, now),
     stopAsked(task, { proxies, now }) {
-      const able = proxies.find((each) => mayChoose(each, task, now));
+      const decidedAt = decisions.at(task, now);
+      // without asking anybody
+      const able = proxies.find(
+        (each) => holdsStops(each, decidedAt, now) && targetsOf(each.table).has(task.taskId),
+      );
       if (able) {
         broken(
           'no-stop-before-confirmation',
@@ -65,12 +92,14 @@ const DRIFT = 0.01;
 /** What is in flight gets its drain time. */
 export function drained(): Watcher {
   const leftAt = new Map<TaskId, number>();
+  const decisions = new Decisions();
   /** Since when a proxy knows a task. What reached it before was meant for another one that had its port, of the same app. */
   const knownSince = new Map<string, number>();
   return {
     rule: 'drained-before-stop',
-    committed({ touched }, { now }) {
-      for (const { before, after } of touched.instances) {
+    committed(fact, { now }) {
+      decisions.note(fact, now);
+      for (const { before, after } of fact.touched.instances) {
         if (before?.taskId && before.routing !== 'out' && after?.routing === 'out')
           leftAt.set(before.taskId, now);
         else if (before?.taskId && !after) leftAt.delete(before.taskId);
@@ -86,7 +115,7 @@ export function drained(): Watcher {
       const drainMs = drainSecondsOf(task, world) * 1000;
       if (world.now - left >= drainMs * (1 - DRIFT)) return;
       for (const proxy of world.proxies) {
-        const isLive = proxy.isAlive && world.now - proxy.heardAt < LEASE_MS - LEASE_SLACK_MS;
+        const isLive = holdsStops(proxy, decisions.at(task, world.now), world.now);
         const since = knownSince.get(`${proxy.id} ${task.taskId}`) ?? Infinity;
         const cut = isLive
           ? proxy.inFlight.filter((each) => each.taskId === task.taskId && each.since >= since)

@@ -51,8 +51,10 @@ export interface ProxyFact {
   readonly isAlive: boolean;
   /** What new requests are matched with; null before its first. */
   readonly table: RouteTable | null;
-  /** When a control plane took its newest report; true time. */
+  /** When a control plane took its newest report, or sent it a table because it asked; true time. */
   readonly heardAt: number;
+  /** Since when it has been heard again and again before its lease ended; true time. */
+  readonly leasedSince: number;
   /** When it last began to ask a control plane for news; true time. */
   readonly askedAt: number;
   readonly inFlight: readonly FlightFact[];

@@ -1,7 +1,13 @@
 // A proxy's network over the simulated one: what the real one (apps/proxy) does with HTTP.
 import type { ProxyReport, ProxyReportAnswer } from '#libs/agent-protocol';
 import type { ProxyId } from '#libs/model';
-import type { ProxyNetwork, ReportOutcome, RoutesListener, RoutesQuery } from '#libs/proxy-core';
+import {
+  routesSearch,
+  type ProxyNetwork,
+  type ReportOutcome,
+  type RoutesListener,
+  type RoutesQuery,
+} from '#libs/proxy-core';
 import {
   PROXIES_PATH,
   ROUTES_PATH,
@@ -20,8 +26,8 @@ export class ProxyLink implements ProxyNetwork {
     private readonly asks: () => void,
   ) {}
 
-  followRoutes({ at, epoch, after }: RoutesQuery, { onLine, onEnd }: RoutesListener): { close(): void } {
-    return this.#dial(at, `epoch=${epoch}&after=${after}`, onLine, onEnd);
+  followRoutes({ at, ...query }: RoutesQuery, { onLine, onEnd }: RoutesListener): { close(): void } {
+    return this.#dial(at, routesSearch(query), onLine, onEnd);
   }
 
   async report(at: string, proxy: ProxyId, report: ProxyReport, timeoutMs: number): Promise<ReportOutcome> {
