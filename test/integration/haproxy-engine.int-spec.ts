@@ -1,7 +1,7 @@
 // HAProxy as the data path, through the suite that every engine passes; and what is particular to it: a process beside ours, which
 // may die alone or outlive us.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, get, type Server, type ServerResponse } from 'node:http';
 import { get as getSecurely } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -12,7 +12,7 @@ import { engineConformance } from '#libs/engine-conformance';
 import { HaproxyEngine, type EndedRequest, type HaproxyEngineOptions } from '#libs/haproxy-engine';
 import { asAppId, asInstanceId, asTaskId, timestampOf } from '#libs/model';
 import type { RoutePolicy, RouteTable } from '#libs/routing';
-import { ask as askAll, freePort, selfSigned, until } from '#libs/testkit';
+import { ask as askAll, freePort, listen, selfSigned, until } from '#libs/testkit';
 import { SystemClock } from '#libs/time';
 
 const folder = mkdtempSync(join(tmpdir(), 'longrun-haproxy-'));
@@ -381,6 +381,24 @@ describeHere('the process of HAProxy', () => {
       await engine.swap(aTable(3, [target]));
       expect(engine.warnings()).toEqual([]);
     }
+  }, 60_000);
+
+  it('finds a way to a HAProxy whose socket was removed, with a table to tell and without', async () => {
+    const engine = await engineAt();
+    const other = createServer((_req, res) => res.end('other'));
+    servers.push(other);
+    await engine.swap(aTable(1, [target]));
+    const master = masterPid();
+    const path = join(folder, at, 'master.sock');
+    rmSync(path);
+    // to nobody that comes by a reload, and from one that leaves
+    await engine.swap(aTable(2, [await listen(other)]));
+    for (let turn = 0; turn < 4; turn += 1) expect(await ask()).toBe('other');
+    rmSync(path);
+    await until('its socket', () => existsSync(path));
+    await until('it to be told', () => engine.warnings().length === 0);
+    expect(await ask()).toBe('other');
+    expect(masterPid()).toBe(master);
   }, 60_000);
 
   it('lets a service whose labels HAProxy does not take answer so, and serves the others', async () => {

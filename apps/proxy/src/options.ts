@@ -141,7 +141,7 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): P
     haproxyProgram: settings.text('haproxy-program'),
     ...tlsOf(settings),
     ...dnsOf(settings),
-    warnings: [...settings.warnings, ...withoutEffect(settings), ...openToken(settings)],
+    warnings: [...settings.warnings, ...openToken(settings)],
   };
 }
 
@@ -160,15 +160,6 @@ function openToken(settings: Settings): string[] {
   const file = tokenFileOf(settings);
   const isOpen = file !== undefined && ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0;
   return isOpen ? [`--token-file ${file} can be read by other users; run chmod 600 on it`] : [];
-}
-
-/** Options that the chosen engine does not carry out. */
-function withoutEffect(settings: Settings): string[] {
-  if (settings.text('engine') !== 'haproxy') return [];
-  const isLimited = settings.number('connections-per-client') > 0;
-  return ['max-connections', 'connections-per-client']
-    .filter((name) => (name === 'connections-per-client' ? isLimited : settings.has(name)))
-    .map((name) => `--${name} has no effect with --engine haproxy; the built-in engine carries it out`);
 }
 
 function engineOf(settings: Settings): 'builtin' | 'haproxy' {

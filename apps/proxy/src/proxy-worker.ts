@@ -185,6 +185,8 @@ function makeEngine(
           },
         }
       : {}),
+    ...(settings.maxConnections === undefined ? {} : { maxConnections: settings.maxConnections }),
+    ...perClientOf(settings),
     program: settings.haproxyProgram,
     ...(settings.zone === undefined ? {} : { zone: settings.zone }),
   });
@@ -197,6 +199,12 @@ function connectionLimits({
   const { most } = roomFor(fileLimit(), maxConnections);
   return {
     ...(most === undefined ? {} : { connectionsMax: most }),
-    ...(connectionsPerClient > 0 ? { connectionsPerClient } : {}),
+    ...perClientOf({ connectionsPerClient }),
   };
 }
+
+/** 0 stands for any number. */
+const perClientOf = ({
+  connectionsPerClient,
+}: Pick<ProxySettings, 'connectionsPerClient'>): { connectionsPerClient?: number } =>
+  connectionsPerClient > 0 ? { connectionsPerClient } : {};

@@ -39,14 +39,14 @@ export const SERVING_OPTIONS: readonly Option[] = [
     name: 'max-connections',
     kind: 'number',
     range: { from: 1, to: 1_000_000, whole: true },
-    help: 'connections of clients at once, for each worker; needs twice as many open files (default: what their limit leaves room for)',
+    help: 'connections of clients at once, for each worker (with HAProxy for all threads); needs twice as many open files (default: what their limit leaves room for)',
   },
   {
     name: 'connections-per-client',
     kind: 'number',
     range: { from: 0, to: 1_000_000, whole: true },
     default: '0',
-    help: 'connections at once of one client address (IPv6: its /64), for each worker; 0 = any number',
+    help: 'connections at once of one client address (IPv6: its /64), for each worker (with HAProxy for all threads); 0 = any number',
   },
   {
     name: 'proxy-admin-port',

@@ -27,9 +27,12 @@ export const needsOf = ({ services }: RouteTable): FileNeeds => ({
   targets: services.reduce((all, { targets }) => all + targets.length, 0),
 });
 
-/** Connections of clients at once. */
-export const connectionsWithin = (files: number, { ports, targets }: FileNeeds): number =>
-  Math.min(CONNECTIONS_MAX, Math.max(CONNECTIONS_MIN, freeFor(files, ports + targets)));
+/** Connections of clients at once. `most`: what is asked for. */
+export const connectionsWithin = (
+  files: number,
+  { ports, targets }: FileNeeds,
+  most = CONNECTIONS_MAX,
+): number => Math.min(most, Math.max(CONNECTIONS_MIN, freeFor(files, ports + targets)));
 
 /** Service ports that can be open at all. */
 export const portsWithin = (files: number): number =>
@@ -38,30 +41,33 @@ export const portsWithin = (files: number): number =>
 const freeFor = (files: number, taken: number): number =>
   Math.floor((files - OWN_FILES - taken) / FILES_PER_CONNECTION);
 
-/** Lines of HAProxy's global section. `files`: the limit; undefined: none, or not known. */
-export const fileLines = (files: number | undefined, needs: FileNeeds): string[] =>
-  files === undefined
-    ? []
-    : [
-        `maxconn ${connectionsWithin(files, needs)}`,
-        // else it ends where it would like to have more files than there may be
-        'no strict-limits',
-      ];
-
-/** A sentence with figures and remedy where there is little room. */
-export function fileWarnings(files: number | undefined, needs: FileNeeds): string[] {
-  if (files === undefined) return [];
-  const { ports, targets } = needs;
-  const room = connectionsWithin(files, needs);
-  if (freeFor(files, ports + targets) >= FEW_CONNECTIONS) return [];
+/** Lines of HAProxy's global section. `files`: the limit; undefined: none, or not known. `most`: of --max-connections. */
+export function fileLines(files: number | undefined, needs: FileNeeds, most?: number): string[] {
+  if (files === undefined) return most === undefined ? [] : [`maxconn ${most}`];
   return [
-    `the limit of open files is ${files}: with ${ports} service ports and ${targets} targets HAProxy takes at most ${room} connections of clients at once, ` +
-      `others wait; ${remedyFor(ports + targets)}`,
+    `maxconn ${connectionsWithin(files, needs, most)}`,
+    // else it ends where it would like to have more files than there may be
+    'no strict-limits',
   ];
 }
 
-/** Where so many files are taken before anybody connects. */
-export function remedyFor(taken: number): string {
-  const files = Math.max(GOOD_FILES, 2 ** Math.ceil(Math.log2(Math.max(taken, 1) * 2)));
+/** A sentence with figures and remedy where there is little room, or less than is asked for. */
+export function fileWarnings(files: number | undefined, needs: FileNeeds, most?: number): string[] {
+  if (files === undefined) return [];
+  const { ports, targets } = needs;
+  const room = connectionsWithin(files, needs, most);
+  const wanted = most ?? FEW_CONNECTIONS;
+  if (freeFor(files, ports + targets) >= wanted) return [];
+  const asked = most === undefined ? '' : ` of the ${most} of --max-connections`;
+  return [
+    `the limit of open files is ${files}: with ${ports} service ports and ${targets} targets HAProxy takes at most ${room}${asked} connections of clients at once, ` +
+      `others wait; ${remedyFor(ports + targets, most)}`,
+  ];
+}
+
+/** Where so many files are taken before anybody connects; for so many connections, if that is said. */
+export function remedyFor(taken: number, connections = 0): string {
+  const least = Math.max(taken * 2, OWN_FILES + taken + connections * FILES_PER_CONNECTION);
+  const files = Math.max(GOOD_FILES, 2 ** Math.ceil(Math.log2(least)));
   return `raise it: LimitNOFILE=${files} in the systemd unit, "ulimit -Hn ${files}" in the shell that starts it, --ulimit nofile=${files} with Docker`;
 }

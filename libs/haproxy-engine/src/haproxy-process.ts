@@ -4,8 +4,10 @@
 import { spawn } from 'node:child_process';
 import { execFile } from 'node:child_process';
 import {
-  openSync,
   closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
   readFileSync,
   readlinkSync,
   realpathSync,
@@ -43,7 +45,12 @@ export interface Workers {
 const WATCH_MS = 200;
 /** HAProxy's own words; beyond, they begin anew: targets that come and go are a line each time. */
 const LOG_BYTES_MAX = 16 * 1024 * 1024;
-const READY_MS = 10_000;
+/** To end. */
+const GONE_MS = 10_000;
+/** To read a configuration with tens of thousands of places and to take up work, on a busy machine. */
+const READY_MS = 60_000;
+/** A master that has lived through a reload that failed has old workers alone; while it reads the new configuration it does not answer. */
+const WORKERLESS_MS = 3_000;
 const POLL_MS = 20;
 /** Thousands of complaints, each with its line. */
 const SAID_MAX = 16 * 1024 * 1024;
@@ -147,13 +154,21 @@ export class HaproxyProcess {
   async #end(): Promise<void> {
     const master = this.#master;
     if (!master || !signalProcess(master, 'SIGTERM')) return;
-    await this.#gone(master, READY_MS);
-    if (signalProcess(master, 'SIGKILL')) await this.#gone(master, READY_MS);
+    await this.#gone(master, GONE_MS);
+    if (signalProcess(master, 'SIGKILL')) await this.#gone(master, GONE_MS);
+  }
+
+  /** It lives, but nobody can tell it anything, for its socket was removed. A reload makes a new one. */
+  get isMute(): boolean {
+    return this.#master !== undefined && isAlive(this.#master) && !existsSync(this.#masterSocket);
   }
 
   /** Resolves with the pid of the new worker; the old one stops listening and finishes. */
   async reload(): Promise<number> {
-    const before = (await this.workers()).current;
+    const { isMute } = this;
+    // with its folder, perhaps
+    if (isMute) mkdirSync(this.#options.socketFolder, { recursive: true, mode: 0o700 });
+    const before = isMute ? undefined : (await this.workers()).current;
     if (!this.#master || !signalProcess(this.#master, 'SIGUSR2')) throw new Error('HAProxy is gone');
     return this.#workerOtherThan(before);
   }
@@ -184,7 +199,7 @@ export class HaproxyProcess {
     if (!master) return;
     signalProcess(master, 'SIGUSR1');
     await this.#gone(master, graceMs);
-    if (signalProcess(master, 'SIGTERM')) await this.#gone(master, READY_MS);
+    if (signalProcess(master, 'SIGTERM')) await this.#gone(master, GONE_MS);
     signalProcess(master, 'SIGKILL');
     rmSync(this.#recordPath, { force: true });
   }
@@ -199,6 +214,7 @@ export class HaproxyProcess {
   async #workerOtherThan(before: number | undefined): Promise<number> {
     const until = this.#options.clock.now() + READY_MS;
     let problem = 'it does not answer';
+    let workerlessSince: number | undefined;
     while (this.#options.clock.now() < until) {
       if (this.#master && !isAlive(this.#master)) throw new Error(`HAProxy ended: ${this.#lastWords()}`);
       try {
@@ -208,6 +224,9 @@ export class HaproxyProcess {
           return current;
         }
         problem = 'no new worker came up';
+        const now = this.#options.clock.now();
+        workerlessSince = current === undefined ? (workerlessSince ?? now) : undefined;
+        if (workerlessSince !== undefined && now - workerlessSince > WORKERLESS_MS) break;
       } catch (error) {
         problem = String(error);
       }

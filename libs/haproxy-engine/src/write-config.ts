@@ -6,6 +6,13 @@ import { join } from 'node:path';
 import { EMPTY_TABLE, HOW_TO_REACH, NO_SUCH_APP, type RouteService } from '#libs/routing';
 import { backendRules } from './backend-rules.js';
 import { BODY_LIMIT_LUA } from './body-limit-rules.js';
+import {
+  clientTable,
+  crowdRules,
+  mainClientRules,
+  portClientRules,
+  type ClientLimits,
+} from './client-rules.js';
 import { JSON_ANSWER, messageBody, nameOf, quote } from './config-text.js';
 import { EARLY_ANSWERS, HEAD_LINES_MAX } from './early-answers.js';
 import { fileLines, needsOf } from './file-room.js';
@@ -17,7 +24,7 @@ import { LUA_FILE, repeatLua, REPEATED, retryDefaults, SILENCE_MS } from './retr
 import type { Slots } from './slots.js';
 import { WAIT_LUA } from './wait-rules.js';
 
-export interface ConfigOptions {
+export interface ConfigOptions extends ClientLimits {
   readonly bind: string;
   readonly port: number;
   readonly appPaths: boolean;
@@ -63,9 +70,10 @@ export function writeConfig(
   const routes = hostRoutes({ ...EMPTY_TABLE, services });
   const text = [
     ...globalLines(options),
-    ...indent(fileLines(options.files, needsOf({ ...EMPTY_TABLE, services }))),
+    ...indent(fileLines(options.files, needsOf({ ...EMPTY_TABLE, services }), options.maxConnections)),
     ...defaultLines(options),
     ...failureTable(),
+    ...clientTable(options),
     ...userLists(layout, refused),
     ...mainFrontend(
       options,
@@ -267,6 +275,8 @@ function mainFrontend(
         ]
       : []),
     ...indent([
+      ...mainClientRules(options, tls?.port),
+      ...crowdRules(options),
       ...log.early,
       ...forwardedRules({ address: bind, tls: tls !== undefined, ...(tls ? {} : { port }) }),
       ...log.late,
@@ -414,11 +424,13 @@ function portFrontend(port: number, service: RouteService, options: ConfigOption
   // a PROXY header says which port its client came to
   const listener = { address, tls: false, ...(accept === '' ? { port } : {}) };
   const log = logRules(options.log, service.mode);
+  const early = [...portClientRules(options, accept !== ''), ...log.early];
   if (service.mode === 'tcp')
-    return [...lines, ...indent(['mode tcp', ...log.early, `default_backend ${tcpBackendOf(service)}`])];
+    return [...lines, ...indent(['mode tcp', ...early, `default_backend ${tcpBackendOf(service)}`])];
   const pins = pinLines([service], join(options.folder, 'pins.map'), service.mode === 'http' ? [] : ['HTTP']);
   const rules = [
-    ...log.early,
+    ...crowdRules(options),
+    ...early,
     ...forwardedRules(listener),
     ...log.late,
     ...(pins.length > 0 ? [`http-request set-var(txn.to) str(${quote(httpBackendOf(service))})`] : []),

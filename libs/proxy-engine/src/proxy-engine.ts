@@ -5,7 +5,14 @@ import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import type { TrafficStanding } from '#libs/agent-protocol';
 import type { TaskId } from '#libs/model';
-import { byBusiness, cannotOpen, standingOf, whyNotOpen, type Certified } from '#libs/proxy-core';
+import {
+  byBusiness,
+  cannotOpen,
+  standingOf,
+  whyNotOpen,
+  WrongHeaders,
+  type Certified,
+} from '#libs/proxy-core';
 import type { RouteTable } from '#libs/routing';
 import type { Clock } from '#libs/time';
 import type { FindOptions } from './admission/find-route.js';
@@ -20,7 +27,6 @@ import { H2Front } from './h2/h2-front.js';
 import { ConnectionGate } from './fronts/connection-gate.js';
 import { originOf, type Origin } from './fronts/origin.js';
 import { acceptService } from './fronts/service-front.js';
-import { WrongHeaders } from './fronts/wrong-headers.js';
 import { BODY_PACE, type BodyPace } from './fast/body-pace.js';
 import { FastPath } from './fast/fast-path.js';
 import { FullPath, type FullPathParts } from './full/full-path.js';

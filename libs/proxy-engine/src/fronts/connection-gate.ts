@@ -2,6 +2,7 @@
 // client address. Counted until they are closed, whoever serves them meanwhile; so that this comes, each is probed when it says nothing.
 import type { Socket } from 'node:net';
 import { counted } from '#libs/model';
+import { tooManyConnections } from '#libs/proxy-core';
 import type { Clock, Timer } from '#libs/time';
 import { clientKeyOf } from '../admission/addresses.js';
 import { PROBE_AFTER_MS } from '../tcp/dial.js';
@@ -94,25 +95,21 @@ export class ConnectionGate {
   }
 
   warnings(): string[] {
-    const { most, perClient } = this.#parts;
+    const { most = 0, perClient = 0 } = this.#parts;
+    const full = this.#refused.full.count;
     return [
       ...this.#warning(
         'full',
-        `the proxy has as many connections as its limit of open files allows (${most ?? 0} in this process); ` +
-          'raise the limit (LimitNOFILE= of its systemd unit, or ulimit -n)',
+        `the proxy has as many connections as its limit of open files allows (${most} in this process); ` +
+          'raise the limit (LimitNOFILE= of its systemd unit, or ulimit -n); ' +
+          `${counted(full, 'connection was', 'connections were')} refused so far`,
       ),
-      ...this.#warning(
-        'client',
-        `a client address had more connections than --connections-per-client ${perClient ?? 0} allows`,
-      ),
+      ...this.#warning('client', tooManyConnections(perClient, this.#refused.client.count)),
     ];
   }
 
-  #warning(kind: 'full' | 'client', why: string): string[] {
-    const { count, at } = this.#refused[kind];
-    return this.#parts.clock.now() - at > WARN_MS
-      ? []
-      : [`${why}; ${counted(count, 'connection was', 'connections were')} refused so far`];
+  #warning(kind: 'full' | 'client', text: string): string[] {
+    return this.#parts.clock.now() - this.#refused[kind].at > WARN_MS ? [] : [text];
   }
 
   #refuse(kind: 'full' | 'client'): false {
