@@ -102,13 +102,6 @@ export const MUTANTS = [
     says: 'a proxy that was frozen fetches a table before it routes',
   },
   {
-    name: 'begins-the-lease-with-the-report-only',
-    file: 'libs/control-core/src/proxy-registry.ts',
-    find: 'if (!standing) return { writes: [], value: undefined };',
-    replace: 'if (asked) return { writes: [], value: undefined };',
-    says: 'nothing dies while traffic can reach it: a proxy routes by the table that it has asked for before its first report arrives',
-  },
-  {
     name: 'acknowledges-before-the-commit',
     file: 'libs/control-core/src/status-intake.ts',
     find: 'await Promise.all(parts);',
