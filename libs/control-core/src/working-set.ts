@@ -113,7 +113,7 @@ export class WorkingSet implements ClusterSnapshot {
     for (const proxy of state.proxies) this.proxies.set(proxy.id, proxy);
     for (const instance of state.instances) {
       this.#setInstance(instance);
-      this.#note(undefined, instance, now);
+      this.#note(undefined, instance, now, state.tableNumber);
     }
     for (const deployment of state.deployments) this.#setDeployment(deployment);
   }
@@ -296,6 +296,7 @@ export class WorkingSet implements ClusterSnapshot {
   apply(writes: readonly Write[], now: number): Touched {
     this.#change = this.#count.next();
     const changes = this.changesOf(writes);
+    const table = tableAfter(writes, this.#tableNumber);
     const touchedApps = new Set<AppId>();
     for (const version of changes.versions) this.#setVersion(version);
     for (const { before, after } of changes.apps) {
@@ -306,7 +307,7 @@ export class WorkingSet implements ClusterSnapshot {
     for (const { before, after } of changes.instances) {
       if (before) this.#dropInstance(before);
       if (after) this.#setInstance(after);
-      this.#note(before ?? undefined, after ?? undefined, now);
+      this.#note(before ?? undefined, after ?? undefined, now, table);
       touchedApps.add((after ?? before)?.appId as AppId);
     }
     for (const { before, after } of changes.deployments) {
@@ -319,10 +320,10 @@ export class WorkingSet implements ClusterSnapshot {
       else if (before) this.agents.delete(before.info.id);
     }
     this.#applyGroups(writes);
-    const { proxies, table } = this.#applyRouting(writes);
+    const { proxies, isNewTable } = this.#applyRouting(writes);
     for (const app of touchedApps) this.#dropUnusedVersions(app);
     const agents = new Set(changes.agents.map(({ before, after }) => (after ?? before)?.info.id as AgentId));
-    return { apps: touchedApps, instances: changes.instances, agents, proxies, table };
+    return { apps: touchedApps, instances: changes.instances, agents, proxies, table: isNewTable };
   }
 
   #applyGroups(writes: readonly Write[]): void {
@@ -332,9 +333,9 @@ export class WorkingSet implements ClusterSnapshot {
     }
   }
 
-  #applyRouting(writes: readonly Write[]): { proxies: boolean; table: boolean } {
+  #applyRouting(writes: readonly Write[]): { proxies: boolean; isNewTable: boolean } {
     let proxies = false;
-    let table = false;
+    let isNewTable = false;
     for (const write of writes) {
       if (write.kind === 'put-proxy') {
         this.proxies.set(write.proxy.id, write.proxy);
@@ -344,10 +345,10 @@ export class WorkingSet implements ClusterSnapshot {
         proxies = true;
       } else if (write.kind === 'set-table-number') {
         this.#tableNumber = write.number;
-        table = true;
+        isNewTable = true;
       }
     }
-    return { proxies, table };
+    return { proxies, isNewTable };
   }
 
   #rows(ids: Iterable<InstanceId>): Instance[] {
@@ -377,11 +378,11 @@ export class WorkingSet implements ClusterSnapshot {
     if (this.#lastVersion === null || version > this.#lastVersion) this.#lastVersion = version;
   }
   /** The ledger asks for the definition of what is there afterwards; for a removed row of what was. */
-  #note(before: Instance | undefined, after: Instance | undefined, now: number): void {
+  #note(before: Instance | undefined, after: Instance | undefined, now: number, table: number): void {
     const instance = after ?? before;
     if (!instance) return;
     const version = this.versionOf(instance);
-    this.#ledger.note(before, after, version.spec, now);
+    this.#ledger.note(before, after, version.spec, now, table);
     this.#noteHealth(instance, after ? healthMark(after, version) : null);
   }
   #noteHealth({ id, appId }: Instance, mark: HealthMark): void {
@@ -454,6 +455,10 @@ function byApp(changes: readonly AppChange[]): ReadonlyMap<AppId, AppChange> {
   changesByApp.set(changes, made);
   return made;
 }
+
+/** The number that the table has once these are applied. */
+const tableAfter = (writes: readonly Write[], number: number): number =>
+  writes.reduce((last, write) => (write.kind === 'set-table-number' ? write.number : last), number);
 
 function fill<Key, Row>(target: Map<Key, Row>, source: ReadonlyMap<Key, Row>): void {
   for (const [key, row] of source) target.set(key, row);

@@ -252,15 +252,15 @@ function ledgerOf(cluster: Cluster): PlacementIndex {
         wasTaken ? { phase: 'rejected', reject: { reason: 'port-taken', message: 'taken', port } } : {},
       ),
     });
-    ledger.note(undefined, row, anAppSpec(), at);
-    ledger.note(row, undefined, anAppSpec(), at);
+    ledger.note(undefined, row, anAppSpec(), at, 0);
+    ledger.note(row, undefined, anAppSpec(), at, 0);
   }
   for (const { id, app, host, cpus, mem, disk, ports } of cluster.residents) {
     const row = anInstance({
       ...{ id: asInstanceId(id), appId: asAppId(app), agentId: asAgentId(`id-${host}`), hostPorts: ports },
     });
     const demand = { cpus: cpus / 1000, mem: mem / 1000, disk: disk / 1000 };
-    ledger.note(undefined, row, demand, NOW);
+    ledger.note(undefined, row, demand, NOW, 0);
   }
   return ledger;
 }

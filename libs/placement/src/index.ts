@@ -10,7 +10,7 @@ export type {
 } from './verdict.js';
 export { canonicalValue, constraintName, constraintViolation, fieldValue, peersOn } from './constraints.js';
 export type { ConstraintContext, Peers } from './constraints.js';
-export { PORT_SHUN_MS, PlacementIndex } from './placement-index.js';
+export { leftTableAt, PORT_SHUN_MS, PlacementIndex } from './placement-index.js';
 export { explain, explainCells, place } from './place.js';
 export type { AgentCells } from './place.js';
 export type { PortBlock } from './host-ports.js';

@@ -46,8 +46,8 @@ describe('place', () => {
   test('spreads an app, then takes the least loaded, and prefers where it ran before', () => {
     const ledger = new PlacementIndex(0);
     const agents = agentsOf(anAgent('a'), anAgent('b'), anAgent('c'));
-    ledger.note(undefined, aPlaced('w1', 'a', [31_000]), anAppSpec(), NOW);
-    ledger.note(undefined, aPlaced('x1', 'b', [31_000], { appId: asAppId('/x') }), anAppSpec(), NOW);
+    ledger.note(undefined, aPlaced('w1', 'a', [31_000]), anAppSpec(), NOW, 0);
+    ledger.note(undefined, aPlaced('x1', 'b', [31_000], { appId: asAppId('/x') }), anAppSpec(), NOW, 0);
     expect(place(aRequest(), agents, ledger)).toMatchObject({ kind: 'placed', agentId: 'c' });
     const back = aRequest(anAppSpec(), { preferredAgent: asAgentId('a') });
     expect(place(back, agents, ledger)).toEqual({ kind: 'placed', agentId: 'a', hostPorts: [31_001] });
@@ -64,7 +64,7 @@ describe('place', () => {
 
   test('says for every agent what is missing, with amounts', () => {
     const ledger = new PlacementIndex(0);
-    ledger.note(undefined, aPlaced('w1', 'a', []), anAppSpec({ cpus: 1.5 }), NOW);
+    ledger.note(undefined, aPlaced('w1', 'a', []), anAppSpec({ cpus: 1.5 }), NOW, 0);
     const agents = agentsOf(
       anAgent('a'),
       anAgent('b', { liveness: 'lost' }),
@@ -94,10 +94,10 @@ describe('place', () => {
   test('sums of fractions leave room for the last one', () => {
     const ledger = new PlacementIndex(0);
     for (let index = 0; index < 19; index += 1) {
-      ledger.note(undefined, aPlaced(`w${index}`, 'a', []), anAppSpec({ cpus: 0.1 }), NOW);
+      ledger.note(undefined, aPlaced(`w${index}`, 'a', []), anAppSpec({ cpus: 0.1 }), NOW, 0);
     }
     const request = aRequest(anAppSpec({ cpus: 0.1, mem: 1, portDefinitions: [] }));
-    ledger.note(aPlaced('w0', 'a', []), aPlaced('w0', 'a', []), anAppSpec({ cpus: 0.1, mem: 0 }), NOW);
+    ledger.note(aPlaced('w0', 'a', []), aPlaced('w0', 'a', []), anAppSpec({ cpus: 0.1, mem: 0 }), NOW, 0);
     expect(
       place(
         request,
@@ -118,8 +118,8 @@ describe('host ports', () => {
   };
   const use = (ledger: PlacementIndex, port: number, at: number, leftAt = 0, app = '/x'): void => {
     const row = aPlaced(`i${port}`, 'a', [port], { appId: asAppId(app), leftAt });
-    ledger.note(undefined, row, anAppSpec(), at);
-    ledger.note(row, undefined, anAppSpec(), at);
+    ledger.note(undefined, row, anAppSpec(), at, 0);
+    ledger.note(row, undefined, anAppSpec(), at, 0);
   };
 
   test('never used ones first, then the least recently used', () => {
@@ -152,6 +152,25 @@ describe('host ports', () => {
     expect(portOf(aRequest(anAppSpec(), { confirmedTable: 7 }), ledger)).toEqual([31_000]);
   });
 
+  test.each(['in', 'suspect'] as const)(
+    'one that was routed (%s) up to the commit that forgot it has left with that',
+    (routing) => {
+      const ledger = new PlacementIndex(0);
+      for (const port of [31_000, 31_001, 31_002, 31_003]) {
+        const row = aPlaced(`i${port}`, 'a', [port], { appId: asAppId('/x'), routing });
+        ledger.note(undefined, row, anAppSpec(), port, 5);
+        ledger.note(row, undefined, anAppSpec(), port, 7);
+      }
+      expect(portOf(aRequest(anAppSpec(), { confirmedTable: 6 }), ledger)).toEqual([
+        'needs 1 free host port, 0 are free',
+      ]);
+      expect(portOf(aRequest(anAppSpec({ id: asAppId('/x') }), { confirmedTable: 6 }), ledger)).toEqual([
+        31_000,
+      ]);
+      expect(portOf(aRequest(anAppSpec(), { confirmedTable: 7 }), ledger)).toEqual([31_000]);
+    },
+  );
+
   test('nor does a task that a new leader finds on the port', () => {
     const ledger = new PlacementIndex(6);
     use(ledger, 31_000, 100);
@@ -169,8 +188,8 @@ describe('host ports', () => {
     const reject = { reason: 'port-taken' as const, message: 'taken', port: 31_000 };
     const status = { incarnation: 1, phase: 'rejected', reject } as Instance['status'];
     const row: Instance = { ...aPlaced('w1', 'a', [31_000]), ...(status ? { status } : {}) };
-    ledger.note(undefined, row, anAppSpec(), NOW);
-    ledger.note(row, { ...row, placed: false }, anAppSpec(), NOW);
+    ledger.note(undefined, row, anAppSpec(), NOW, 0);
+    ledger.note(row, { ...row, placed: false }, anAppSpec(), NOW, 0);
     const fixed = anAppSpec({
       requirePorts: true,
       portDefinitions: [{ port: 31_000, protocol: 'tcp', labels: {} }],
@@ -188,7 +207,7 @@ describe('host ports', () => {
       portDefinitions: [{ port: 31_002, protocol: 'tcp', labels: {} }],
     });
     expect(portOf(aRequest(fixed), ledger)).toEqual([31_002]);
-    ledger.note(undefined, aPlaced('w1', 'a', [31_002]), anAppSpec(), NOW);
+    ledger.note(undefined, aPlaced('w1', 'a', [31_002]), anAppSpec(), NOW, 0);
     expect(portOf(aRequest(fixed), ledger)).toEqual(['host port 31002 is used by w1']);
     const outside = anAppSpec({
       requirePorts: true,
@@ -219,10 +238,10 @@ describe('ports without a host port', () => {
     for (let index = 0; index < 6; index += 1) {
       const verdict = place(aRequest({ ...onNetwork('/web', null, null), cpus: 0 }), agents, ledger);
       expect(verdict).toEqual({ kind: 'placed', agentId: 'a', hostPorts: [0, 0] });
-      ledger.note(undefined, aPlaced(`w${index}`, 'a', [0, 0]), anAppSpec({ cpus: 0, mem: 0 }), NOW);
+      ledger.note(undefined, aPlaced(`w${index}`, 'a', [0, 0]), anAppSpec({ cpus: 0, mem: 0 }), NOW, 0);
     }
     expect([...ledger.ports(asAgentId('a')).keys()]).toEqual([]);
-    ledger.note(aPlaced('w0', 'a', [0, 0]), undefined, anAppSpec({ cpus: 0, mem: 0 }), NOW);
+    ledger.note(aPlaced('w0', 'a', [0, 0]), undefined, anAppSpec({ cpus: 0, mem: 0 }), NOW, 0);
     expect([...ledger.ports(asAgentId('a')).keys()]).toEqual([]);
   });
 

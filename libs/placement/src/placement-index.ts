@@ -26,10 +26,17 @@ export class PlacementIndex implements PlacementLedger {
 
   /**
    * A row changed: `before` absent = new, `after` absent = removed. `demand` is the spec of the version that `after` runs.
-   * `now`: the control plane's clock, remembered as the ports' last use.
+   * `now`: the control plane's clock, remembered as the ports' last use. `table`: number of the table from this change on.
    */
-  note(before: Instance | undefined, after: Instance | undefined, demand: Demand, now: number): void {
-    if (before?.placed && before.agentId !== undefined) this.#release(before.agentId, before, after, now);
+  note(
+    before: Instance | undefined,
+    after: Instance | undefined,
+    demand: Demand,
+    now: number,
+    table: number,
+  ): void {
+    if (before?.placed && before.agentId !== undefined)
+      this.#release(before.agentId, before, after, now, table);
     if (after?.placed && after.agentId !== undefined) this.#hold(after.agentId, after, demand, now);
   }
 
@@ -92,7 +99,7 @@ export class PlacementIndex implements PlacementLedger {
     }
   }
 
-  #release(agent: AgentId, before: Instance, after: Instance | undefined, now: number): void {
+  #release(agent: AgentId, before: Instance, after: Instance | undefined, now: number, table: number): void {
     const book = this.#book(agent);
     book.placed.delete(before.id);
     book.sum = null;
@@ -106,11 +113,20 @@ export class PlacementIndex implements PlacementLedger {
       book.ports.set(port, {
         appId: before.appId,
         lastUsedAt: now,
-        leftAt: Math.max(held.leftAt, before.leftAt, last.leftAt),
+        leftAt: Math.max(held.leftAt, leftTableAt(before, after, table)),
         ...(isTaken ? { shunnedUntil: now + PORT_SHUN_MS } : {}),
       });
     }
   }
+}
+
+/**
+ * Number of the first table without a task that lets go of its ports; 0: it never was in one. A routed one whose row goes, too, leaves none
+ * that could say it: it has crashed and is not wanted any more, in one commit, or is forgotten with its agent.
+ */
+export function leftTableAt(before: Instance, after: Instance | undefined, table: number): number {
+  const now = after ? after.leftAt : before.routing === 'out' ? 0 : table;
+  return Math.max(before.leftAt, now);
 }
 
 function countByApp({ placed }: AgentBook): ReadonlyMap<AppId, number> {

@@ -151,7 +151,7 @@ interface Trial {
 
 /** One after the other, as a pass does; nobody's launch delay is looked at. */
 function placeAll(view: ExplainView, situation: AppSituation, pending: readonly Instance[]): Trial {
-  const ledger = new LedgerOverlay(view.ledger);
+  const ledger = new LedgerOverlay(view.ledger, view.tableNumber + 1);
   const looks = Math.ceil(LOOKS_MAX / (1 + view.agents.size + situation.instances.length));
   const placed: { readonly instance: Instance; readonly place: Place }[] = [];
   const rows = new Map(situation.instances.map((each) => [each.id, each]));

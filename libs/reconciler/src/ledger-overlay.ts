@@ -1,6 +1,7 @@
 // The placement ledger of a pass: the snapshot's, with what this pass itself has placed and released so far on top.
 import { heldPorts } from '#libs/model';
 import type { AgentId, AppId, AppSpec, Instance } from '#libs/model';
+import { leftTableAt } from '#libs/placement';
 import type { PlacementLedger, PortRecord, ResourceAmounts } from '#libs/placement';
 
 interface AgentChanges {
@@ -16,7 +17,11 @@ interface AgentChanges {
 export class LedgerOverlay implements PlacementLedger {
   readonly #changes = new Map<AgentId, AgentChanges>();
 
-  constructor(private readonly base: PlacementLedger) {}
+  /** `nextTable`: number of the table that the pass makes, if it changes any routing. */
+  constructor(
+    private readonly base: PlacementLedger,
+    private readonly nextTable: number,
+  ) {}
 
   get unknownLeftAt(): number {
     return this.base.unknownLeftAt;
@@ -52,7 +57,7 @@ export class LedgerOverlay implements PlacementLedger {
         const { heldBy: _, ...free } = held;
         const reject = before.status?.taskId === before.taskId ? before.status?.reject : undefined;
         const isTaken = reject?.reason === 'port-taken' && (reject.port ?? port) === port;
-        const leftAt = Math.max(held.leftAt, before.leftAt, after?.leftAt ?? 0);
+        const leftAt = Math.max(held.leftAt, leftTableAt(before, after, this.nextTable));
         change.ports.set(port, {
           ...free,
           lastUsedAt: now,

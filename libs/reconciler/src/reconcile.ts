@@ -25,9 +25,8 @@ export function reconcile(
   now: number,
   ids: Ids,
 ): ReconcileResult {
-  return new Pass({ snapshot, ledger: new LedgerOverlay(snapshot.ledger), now, ids }, [
-    ...new Set(dirty),
-  ]).run();
+  const ledger = new LedgerOverlay(snapshot.ledger, snapshot.tableNumber + 1);
+  return new Pass({ snapshot, ledger, now, ids }, [...new Set(dirty)]).run();
 }
 
 class Pass {
