@@ -152,6 +152,13 @@ export const MUTANTS = [
     says: 'a host port goes to another app only when every proxy let go of it, whoever had it in between',
   },
   {
+    name: 'forgets-ports-of-what-it-forgets',
+    file: 'libs/placement/src/placement-index.ts',
+    find: "const now = after ? after.leftAt : before.routing === 'out' ? 0 : table;",
+    replace: 'const now = after ? after.leftAt : 0;',
+    says: 'a host port goes to another app only when every proxy let go of it, also when its task crashed and its row went in one commit',
+  },
+  {
     name: 'kills-without-the-brake',
     file: 'libs/reconciler/src/reconcile-app.ts',
     find: 'if (!isBrakeOn) killUnhealthy(draft, thenOf);',

@@ -12,6 +12,7 @@ import { agentsComeBack, converges, nothingLeftOver, tablesArrive, type Excuse }
 import {
   asksBeforeRouting,
   drained,
+  portsRest,
   readyBeforeRouted,
   rightApp,
   stopAfterConfirmation,
@@ -38,6 +39,7 @@ export const allWatchers = (excuse: Excuse): readonly Watcher[] => [
   asksBeforeRouting(),
   drained(),
   rightApp(),
+  portsRest(),
   tablesOnlyGrow(),
   answeredWhileOneServes(),
   floor(),

@@ -1,8 +1,8 @@
 // Promises 1 and 2: no traffic before ready, and nothing dies while traffic can reach it.
 import { drainSecondsOf } from './drain.js';
-import { broken, type CommitFact, type ProxyFact, type TaskFact, type Watcher } from './watch.js';
+import { broken, type CommitFact, type ProxyFact, type TaskFact, type Watcher, type World } from './watch.js';
 import type { RouteTable } from '#libs/routing';
-import type { TaskId } from '#libs/model';
+import { heldPorts, type AppId, type Instance, type ProxyId, type TaskId } from '#libs/model';
 
 /** A proxy that was not heard for so long no longer holds a stop back (decisions.md 10). */
 const LEASE_MS = 10_000;
@@ -140,6 +140,35 @@ export function rightApp(): Watcher {
   };
 }
 
+/** Seen at the commit that gives a port away: long before a request goes wrong, and where none comes. */
+export function portsRest(): Watcher {
+  return {
+    rule: 'ports-rest',
+    committed({ touched }, { stored, proxies }) {
+      const placed = touched.instances.flatMap(({ before, after }) =>
+        after?.placed && after.taskId !== before?.taskId ? [after] : [],
+      );
+      if (!placed.length) return;
+      // one that nobody has heard of yet holds nothing back
+      const known = proxies.filter(({ id }) => stored.proxies.has(id as ProxyId));
+      for (const instance of placed) for (const proxy of known) mustNotTakeOver(instance, proxy, stored);
+    },
+  };
+}
+
+function mustNotTakeOver(instance: Instance, { id, table }: ProxyFact, { agents }: World['stored']): void {
+  const host = instance.agentId === undefined ? undefined : agents.get(instance.agentId)?.info.address;
+  if (!table || host === undefined) return;
+  for (const port of heldPorts(instance)) {
+    const owner = ownersOf(table).get(`${host}:${port}`) ?? instance.appId;
+    if (owner === instance.appId) continue;
+    broken(
+      'ports-rest',
+      `${instance.id} gets port ${port} of ${host}, where ${id} sends requests for ${owner} by its table ${table.number}`,
+    );
+  }
+}
+
 /** A proxy never goes back: not to an older table, not to an older leader. */
 export function tablesOnlyGrow(): Watcher {
   return {
@@ -155,6 +184,21 @@ export function tablesOnlyGrow(): Watcher {
       );
     },
   };
+}
+
+const owners = new WeakMap<RouteTable, ReadonlyMap<string, AppId>>();
+
+/** Of a table the apps by `host:port` of their targets. */
+function ownersOf(table: RouteTable): ReadonlyMap<string, AppId> {
+  const known = owners.get(table);
+  if (known) return known;
+  const found = new Map(
+    table.services.flatMap(({ appId, targets: all }) =>
+      all.map((each): [string, AppId] => [`${each.host}:${each.port}`, each.appId ?? appId]),
+    ),
+  );
+  owners.set(table, found);
+  return found;
 }
 
 const NONE: ReadonlySet<TaskId> = new Set();

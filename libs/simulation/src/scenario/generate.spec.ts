@@ -168,6 +168,30 @@ describe('a scenario from a seed', () => {
     expect(sharing.filter((scenario) => sharesIn(scenario).length > 2).length).toBeGreaterThan(10);
   });
 
+  it('cuts a proxy off from every control plane while releases end before they serve, in about one scenario of seven', () => {
+    const stale = scenarios.flatMap((scenario) => {
+      const cuts = scenario.actions.flatMap((each) => (each.do === 'cut' && each.bothWays ? [each] : []));
+      const both = cuts.find((one) =>
+        cuts.some(
+          (other) =>
+            other !== one && other.at === one.at && JSON.stringify(other.from) === JSON.stringify(one.from),
+        ),
+      );
+      return both ? [{ scenario, both }] : [];
+    });
+    expect(stale.length / SEEDS.length).toBeGreaterThan(0.1);
+    expect(stale.length / SEEDS.length).toBeLessThan(0.2);
+    const starts = stale.map(({ scenario, both }) =>
+      deploysOf(scenario).filter(
+        ({ at, wish }) => at > both.at && at < endOf(both) && wish.behaviour === 'crashes-at-start',
+      ),
+    );
+    expect(starts.filter((each) => each.length > 1).length / stale.length).toBeGreaterThan(0.8);
+    // an app has the ports of its old tasks only once these are gone, and they go at once
+    for (const { wish } of starts.flat().filter((each) => each.wish.release === 901))
+      expect([wish.ports > 0, wish.minimumHealthCapacity]).toEqual([true, 0]);
+  });
+
   it('releases mostly good ones, and each kind of bad one', () => {
     const behaviours: Record<AppWish['behaviour'], true> = {
       good: true,

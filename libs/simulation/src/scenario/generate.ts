@@ -14,6 +14,7 @@ import {
   type Party,
   type Scenario,
 } from './scenario.js';
+import { staleProxyOf } from './stale-proxy.js';
 import { youngDeathsOf } from './young-deaths.js';
 
 const SECOND = 1000;
@@ -126,6 +127,7 @@ export function scenarioOf(seed: string): Scenario {
   const faults = faultsOf(random, mood, asks, agentCount);
   const shares = sharesOf(random.fork('shares'), mood, asks, agentCount);
   const young = youngOf(random.fork('young deaths'), asks);
+  const stale = staleOf(random.fork('stale proxy'), asks);
   const clocks = random.fork('clocks');
   const slices = random.fork('slices').weighted<{ readonly changedPerPass?: number }>(SLICES);
   return {
@@ -146,7 +148,7 @@ export function scenarioOf(seed: string): Scenario {
       [1, 0.01],
     ]),
     ...slices,
-    actions: [...asks, ...faults, ...shares, ...young].sort((a, b) => a.at - b.at),
+    actions: [...asks, ...faults, ...shares, ...young, ...stale].sort((a, b) => a.at - b.at),
   };
 }
 
@@ -556,6 +558,12 @@ const DYING_YOUNG = 0.2;
 
 const youngOf = (random: Random, asks: readonly Action[]): readonly Action[] =>
   random.chance(DYING_YOUNG) ? youngDeathsOf(random, asks, SETTLED_MS, QUIET_FROM_MS) : [];
+
+/** Share of scenarios in which a proxy routes by an old table while ports change hands. */
+const STALE_PROXY = 0.15;
+
+const staleOf = (random: Random, asks: readonly Action[]): readonly Action[] =>
+  random.chance(STALE_PROXY) ? staleProxyOf(random, asks, SETTLED_MS, QUIET_FROM_MS) : [];
 
 // ---- what goes wrong
 
