@@ -27,6 +27,7 @@ import type { Log } from './log.js';
 import { ProxyRegistry } from './proxy-registry.js';
 import { ReconcileLoop } from './reconcile-loop.js';
 import { RouteFeed } from './route-feed.js';
+import { Standstill } from './standstill.js';
 import { StatusIntake } from './status-intake.js';
 import { Why } from './why/why.js';
 import { WorkingSet } from './working-set.js';
@@ -93,6 +94,7 @@ export class ControlCore {
   readonly #count = new ChangeCount();
   readonly #parts: ControlCoreParts;
   readonly #lane: Lane;
+  readonly #standstill: Standstill;
   #workingSet: WorkingSet | null = null;
   #trimTimer: Timer | null = null;
 
@@ -100,12 +102,20 @@ export class ControlCore {
     const { store, clock, ids, log, cluster } = parts;
     this.#parts = parts;
     this.cluster = cluster;
+    this.#standstill = new Standstill(clock, (since, now) => {
+      log.warn(
+        { ms: now - since },
+        'this process stood still: leases of proxies that lasted then start anew',
+      );
+      this.proxies.stoodStill(this.state, since, now);
+    });
     this.#lane = new Lane({
       store,
       clock,
       log,
       rules: eventRules(clock),
       reload: () => this.#reload(),
+      beforeDecision: () => this.#standstill.check(),
       lost: (why, error) => {
         if (error) log.error({ err: error }, 'the store failed during a commit');
         this.leadership.lose(why === 'fenced' ? 'superseded' : 'unavailable');
@@ -169,7 +179,8 @@ export class ControlCore {
       ...(parts.safetyMs === undefined ? {} : { safetyMs: parts.safetyMs }),
     });
     this.proxies = new ProxyRegistry({
-      ...{ lane, cluster },
+      ...{ lane, clock, cluster },
+      state: () => this.#workingSet,
       moved: () => this.loop.markStopping(),
       hasGroup: (workingSet, id) => this.routes.groups(workingSet).some((group) => group.id === id),
     });
@@ -243,6 +254,7 @@ export class ControlCore {
     this.#workingSet = workingSet;
     this.#parts.publisher.stateLoaded?.(workingSet.loadedEvent);
     this.alarms.reset();
+    this.#standstill.watch();
     this.#lane.open(workingSet);
     this.agents.takeOffice(now);
     this.assignments.reload(workingSet);
@@ -256,6 +268,7 @@ export class ControlCore {
     this.#lane.close(why === 'unavailable' ? 'unavailable' : 'not-leading');
     this.agents.leaveOffice();
     this.loop.leaveOffice();
+    this.#standstill.end();
     this.#trimTimer?.cancel();
     if (why === 'unavailable') return;
     this.#workingSet = null;

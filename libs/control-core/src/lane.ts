@@ -39,6 +39,8 @@ export interface LaneParts {
   readonly rules: ((workingSet: WorkingSet) => EventRules) | null;
   /** Loads everything anew; the lane goes on with what it returns. */
   readonly reload: () => Promise<WorkingSet>;
+  /** Called before each decision. */
+  readonly beforeDecision?: () => void;
   /** The store refused us or went away: the office is over for now. */
   readonly lost: (why: 'fenced' | 'unavailable', error?: unknown) => void;
 }
@@ -98,6 +100,7 @@ export class Lane {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const workingSet = this.#workingSet;
       if (!workingSet) throw this.#closed();
+      this.#parts.beforeDecision?.();
       const now = this.#parts.clock.now();
       const proposal = decide(workingSet, now);
       if (!proposal.writes.length && !proposal.events?.length) return proposal.value;

@@ -10,6 +10,7 @@ import {
   type RoutesAsker,
 } from '#libs/agent-protocol';
 import { asProxyId, type AppId, type ClusterId, type ProxyId, type ProxyNode } from '#libs/model';
+import type { Clock } from '#libs/time';
 import type { Lane } from './lane.js';
 import { asReport, ProxyRuns, type StandingOfAll } from './proxy-runs.js';
 import { TrafficMeter } from './traffic-meter.js';
@@ -17,7 +18,10 @@ import type { WorkingSet } from './working-set.js';
 
 export interface ProxyRegistryParts {
   readonly lane: Lane;
+  readonly clock: Clock;
   readonly cluster: ClusterId;
+  /** What is known now; null: nothing. */
+  readonly state: () => WorkingSet | null;
   /** Leases or in-flight counts moved: stops may go on. */
   readonly moved: () => void;
   /** Is there a service of this id that is no app's own: a deployment group? Absent: there is none. */
@@ -53,6 +57,17 @@ export class ProxyRegistry {
     }
   }
 
+  /**
+   * This process stood still since then, and reports of that time wait unread: a lease that lasted starts anew, as with an office.
+   * What is in flight is known as it was.
+   */
+  stoodStill(workingSet: WorkingSet, since: number, now: number): void {
+    const leaseUntil = now + PROXY_LEASE_MS;
+    this.#runs.renew(since, leaseUntil);
+    for (const proxy of workingSet.proxies.values())
+      if (proxy.leaseUntil > since) workingSet.noteProxy({ ...proxy, leaseUntil });
+  }
+
   /** Epoch ms; undefined: since before this process led. */
   confirmedSince(id: ProxyId): number | undefined {
     return this.#confirmedSince.get(id);
@@ -86,10 +101,19 @@ export class ProxyRegistry {
   }
 
   async report(id: ProxyId, report: ProxyReport): Promise<ProxyReportAnswer> {
+    if (!report.leaving) this.#arrived(id);
     const { value, note } = await this.#take(id, report);
     // once, and only of reports that were taken: a decision may be made again after a conflict
     note();
     return value;
+  }
+
+  /** A lease that lasts is renewed by the arrival: before the report is taken, slow commits and the next decisions may stand in the lane. */
+  #arrived(id: ProxyId): void {
+    const state = this.#parts.state();
+    const known = state?.proxies.get(id);
+    const now = this.#parts.clock.now();
+    if (known && known.leaseUntil > now) state?.noteProxy({ ...known, leaseUntil: now + PROXY_LEASE_MS });
   }
 
   #take(

@@ -53,6 +53,14 @@ export class ProxyRuns {
     const addresses = new Map([...stored].map(({ id, address }) => [id, address]));
     this.#before = { addresses, until: now + PROXY_LEASE_MS };
   }
+  /** Leases that lasted at that time do so until this one. */
+  renew(lastedAt: number, leaseUntil: number): void {
+    for (const [id, runs] of this.#runs)
+      this.#runs.set(
+        id,
+        runs.map((each) => (each.leaseUntil > lastedAt ? { ...each, leaseUntil } : each)),
+      );
+  }
   forget(id: ProxyId): void {
     this.#runs.delete(id);
     this.#refused.delete(id);
