@@ -58,6 +58,11 @@ const ALLOWED: readonly Allowed[] = [
   ),
   allow(
     'draft-remove',
+    `${RECONCILER}/launch.ts#replaced`,
+    'it waits and has no task that is known; its agent, which may have started it again, is lost: a new one takes its place',
+  ),
+  allow(
+    'draft-remove',
     `${RECONCILER}/expunge.ts#expungeLost`,
     'its agent was lost for expungeAfterSeconds, or a replacement serves',
   ),
