@@ -258,14 +258,20 @@ describe('a task that ends', () => {
     expect(bench.runtime.stopped).toEqual([]);
   });
 
-  it('and was restarted by the agent is stopped when the control plane wants the instance stopped', async () => {
+  it('and was restarted by the agent is stopped when the control plane says so of it, not of the one before', async () => {
     const session = await bench.joined([anAssignment()]);
     bench.reachable = false;
     session.drop();
     bench.runtime.crash(anAssignment().taskId);
     await bench.run(15_000);
+    const own = bench.runtime.started[1]?.taskId ?? '';
     bench.reachable = true;
     bench.automatic = { epoch: 2, set: [anAssignment({ goal: 'stop' })] };
+    await bench.run(30_000);
+    // it is taken over and may be routed by now
+    expect(bench.runtime.running()).toEqual([own]);
+    expect(bench.session.status()).toMatchObject({ incarnation: 2, taskId: own, phase: 'running' });
+    bench.session.change([anAssignment({ incarnation: 2, task: own, goal: 'stop' })]);
     await bench.run(3_000);
     expect(bench.runtime.running()).toEqual([]);
     expect(bench.session.status()).toMatchObject({

@@ -46,7 +46,8 @@ export function nextStep(view: WorkerView): Step {
   const alive = task !== null && !isTerminal(task);
   if (!assignment) return alive && view.condemned ? { kind: 'stop' } : WAIT;
   if (assignment.goal === 'stop') {
-    if (alive) return { kind: 'stop' };
+    // it was said of another task: the control plane hears of this one first, takes it over, and says then what becomes of it
+    if (alive) return isNewer(task, assignment) ? WAIT : { kind: 'stop' };
     return task === null || isOlder(task, assignment) ? { kind: 'cancel', assignment } : WAIT;
   }
   if (!task) return { kind: 'start', assignment };
@@ -62,6 +63,10 @@ function isOlder(task: TaskRecord, assignment: Assignment): boolean {
   if (task.incarnation !== assignment.incarnation) return task.incarnation < assignment.incarnation;
   return task.taskId !== assignment.taskId && !task.autonomous;
 }
+
+/** What the agent started itself, and the control plane did not know of when it made this assignment. */
+const isNewer = (task: TaskRecord, assignment: Assignment): boolean =>
+  task.taskId !== assignment.taskId && !isOlder(task, assignment);
 
 function restartOrWait(view: WorkerView, assignment: Assignment, previous: TaskRecord): Step {
   if (view.presence.connected) return WAIT;
