@@ -3,6 +3,7 @@
 // past with the next task on it, or with a task that crashes out of the table, gives it away here.
 import type { Random } from '../engine/random.js';
 import type { Action, AppWish } from './scenario.js';
+import { wishesAt } from './wishes-at.js';
 
 const SECOND = 1000;
 /** Of one scenario: each start costs. */
@@ -20,6 +21,7 @@ export function staleProxyOf(
   const at = random.whole(from, to - 5 * 60 * SECOND);
   const forMs = random.whole(60, 120) * SECOND;
   const proxy = random.whole(0, 1);
+  const withPorts = wishesAt(at, asks).filter(([, { ports }]) => ports > 0);
   const crash: Action = {
     ...{ do: 'crash-task', index: random.whole(0, 99), siblings: 9 },
     at: at + random.whole(1, 40) * SECOND,
@@ -33,18 +35,11 @@ export function staleProxyOf(
       return { do: 'cut', ...parties, bothWays: true, forMs, at };
     }),
     crash,
-    ...someOf(random, wishesAt(at, asks)).flatMap(([app, wish]): Action[] => [
+    ...someOf(random, withPorts).flatMap(([app, wish]): Action[] => [
       { do: 'deploy', app, wish: hopeless(wish), force: true, at: at + random.whole(1, 10 * SECOND) },
       { do: 'deploy', app, wish, force: true, at: at + random.whole(2, 4) * 60 * SECOND },
     ]),
   ];
-}
-
-/** Of the apps with ports. */
-function wishesAt(at: number, asks: readonly Action[]): readonly (readonly [string, AppWish])[] {
-  const wishes = new Map<string, AppWish>();
-  for (const each of asks) if (each.do === 'deploy' && each.at < at) wishes.set(each.app, each.wish);
-  return [...wishes].filter(([, { ports }]) => ports > 0);
 }
 
 function someOf<T>(random: Random, items: readonly T[]): readonly T[] {

@@ -2,6 +2,7 @@
 // late now and then: the moment in which a leader that trusts its rows takes the old release down for a dead one.
 import type { Random } from '../engine/random.js';
 import type { Action, AppWish } from './scenario.js';
+import { wishesAt } from './wishes-at.js';
 
 const SECOND = 1000;
 /** Launches, crashes and relaunches come in this time. */
@@ -19,15 +20,21 @@ export function youngDeathsOf(
   to: number,
 ): readonly Action[] {
   const at = random.whole(from, to - 5 * 60 * SECOND);
-  const before = new Map<string, AppWish>();
-  for (const each of asks) if (each.do === 'deploy' && each.at < at) before.set(each.app, each.wish);
   const stallMs = random.pick([700, 1500, 2500, 3500]);
   return [
     { do: 'stalls', everyMs: stallMs + SECOND, stallMs, forMs: LATE_MS, at },
-    ...[...before].slice(0, APPS_MAX).flatMap(([app, wish]): Action[] => [
-      { do: 'deploy', app, wish: youngOf(random, wish), force: true, at: at + random.whole(0, 20 * SECOND) },
-      { do: 'deploy', app, wish, force: true, at: at + random.whole(2, 4) * 60 * SECOND },
-    ]),
+    ...wishesAt(at, asks)
+      .slice(0, APPS_MAX)
+      .flatMap(([app, wish]): Action[] => [
+        {
+          do: 'deploy',
+          app,
+          wish: youngOf(random, wish),
+          force: true,
+          at: at + random.whole(0, 20 * SECOND),
+        },
+        { do: 'deploy', app, wish, force: true, at: at + random.whole(2, 4) * 60 * SECOND },
+      ]),
   ];
 }
 
