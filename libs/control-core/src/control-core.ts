@@ -6,7 +6,7 @@ import { conditionOf, healthOf, taskStateOf } from '#libs/lifecycle';
 import { showApp, timestampOf, type ClusterId, type PortRange } from '#libs/model';
 import { DEFAULT_RECONCILE_SETTINGS, type ReconcileSettings } from '#libs/reconciler';
 import type { Store } from '#libs/store';
-import type { Clock, Ids, Timer } from '#libs/time';
+import { Standstill, type Clock, type Ids, type Timer } from '#libs/time';
 import { AgentRegistry } from './agent-registry.js';
 import { Alarms } from './alarms.js';
 import { AssignmentFeed } from './assignment-feed.js';
@@ -27,13 +27,14 @@ import type { Log } from './log.js';
 import { ProxyRegistry } from './proxy-registry.js';
 import { ReconcileLoop } from './reconcile-loop.js';
 import { RouteFeed } from './route-feed.js';
-import { Standstill } from './standstill.js';
 import { StatusIntake } from './status-intake.js';
 import { Why } from './why/why.js';
 import { WorkingSet } from './working-set.js';
 
 /** How often old events are forgotten (kept 7 days or 1 million, decisions.md 6). */
 const TRIM_MS = 600_000;
+/** Shorter standstills are within what leases and reports allow for. */
+const STANDSTILL = { tickMs: 2_000, lateMs: 1_000 } as const;
 
 /** What the app is told. */
 export interface Publisher {
@@ -102,7 +103,7 @@ export class ControlCore {
     const { store, clock, ids, log, cluster } = parts;
     this.#parts = parts;
     this.cluster = cluster;
-    this.#standstill = new Standstill(clock, (since, now) => {
+    this.#standstill = new Standstill(clock, STANDSTILL, (since, now) => {
       log.warn(
         { ms: now - since },
         'this process stood still: leases of proxies that lasted then start anew',

@@ -5,7 +5,7 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { Logger } from '#libs/telemetry';
-import type { Clock } from '#libs/time';
+import { Standstill, type Clock } from '#libs/time';
 import { identityOf, LABEL, ownershipFilter, type Ownership } from './container-labels.js';
 import type { EngineClient } from './engine-client.js';
 import { wordsOf } from './engine-errors.js';
@@ -13,18 +13,16 @@ import { wordsOf } from './engine-errors.js';
 /** Events are the rule, lists the net below: 20 ms of the Engine's time with 200 containers. */
 const SWEEP_MS = 30_000;
 const RECONNECT_MS = { first: 100, most: 2_000 } as const;
-const TICK_MS = 1_000;
-/** A tick so much later than due: this process, or its host, stood still. A shorter one is as if a task had ended that much later. */
-const STOOD_STILL_MS = 500;
+/** A shorter standstill is as if a task had ended that much later. */
+const STANDSTILL = { tickMs: 1_000, lateMs: 500 } as const;
 
 export class ContainerWatch {
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #ended = new AbortController();
   /** What must stop when this is closed: waits of others, our own timers. */
   readonly #closers = new Set<() => void>();
+  readonly #standstill: Standstill;
   #running = false;
-  /** When the next tick is due. */
-  #tickAt = Infinity;
   /** How often it stood still, and how often that was made good by a list. */
   #standstills = 0;
   #madeGood = 0;
@@ -37,16 +35,17 @@ export class ContainerWatch {
     private readonly clock: Clock,
     private readonly logger: Pick<Logger, 'debug'>,
   ) {
+    this.#standstill = new Standstill(clock, STANDSTILL, () => (this.#standstills += 1));
     this.#since = (Date.now() / 1000 - 5).toFixed(9);
   }
 
   /** Resolves at the next reason to look at this task's container; rejects when aborted or closed. Ask before looking. */
   next(taskId: string, signal: AbortSignal): Promise<void> {
-    if (!this.#running) {
+    if (!this.#running && !this.#ended.signal.aborted) {
       this.#running = true;
+      this.#standstill.watch();
       void this.#follow();
       void this.#sweepForever();
-      void this.#tick();
     }
     return new Promise((resolve, reject) => {
       const waiters = this.#waiting.get(taskId) ?? new Set();
@@ -68,7 +67,7 @@ export class ContainerWatch {
 
   /** After a standstill: whoever waits for a container that does not run any more has been woken. False: there was none. */
   async catchUp(): Promise<boolean> {
-    this.#noteStandstill();
+    this.#standstill.check();
     if (this.#madeGood === this.#standstills) return false;
     await this.#sweep();
     return true;
@@ -81,6 +80,7 @@ export class ContainerWatch {
 
   close(): void {
     this.#ended.abort();
+    this.#standstill.end();
     for (const close of [...this.#closers]) close();
   }
 
@@ -129,19 +129,6 @@ export class ContainerWatch {
         this.logger.debug({ error: wordsOf(error) }, 'the Docker Engine did not list its containers'),
       );
     }
-  }
-
-  async #tick(): Promise<void> {
-    while (!this.#ended.signal.aborted) {
-      this.#tickAt = this.clock.now() + TICK_MS;
-      await this.#pause(TICK_MS);
-      this.#noteStandstill();
-    }
-  }
-
-  /** Also asked between two ticks: what arrived during the standstill may be read before timers fire. */
-  #noteStandstill(): void {
-    if (this.clock.now() - this.#tickAt >= STOOD_STILL_MS) this.#standstills += 1;
   }
 
   #labels(): string[] {

@@ -4,3 +4,5 @@ export type { Clock, Timer } from './clock.js';
 export { randomIds } from './ids.js';
 export type { Ids } from './ids.js';
 export { ManualClock } from './manual-clock.js';
+export { Standstill } from './standstill.js';
+export type { StandstillLimits } from './standstill.js';
