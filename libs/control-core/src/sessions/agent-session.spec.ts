@@ -347,13 +347,51 @@ describe('what an agent says', () => {
     expect(hasLetGo()).toBe(false);
   });
 
+  it('is stored, all of it, before what the agent let go of behind it counts, which waits for nothing that came later', async () => {
+    const { link, session } = await welcomed();
+    const seen = (): [hasLetGo: boolean, acks: number] => [
+      cluster.core.assignments.hasLetGo(AGENT, asInstanceId('web.2')),
+      link.frames.filter(({ type }) => type === 'statuses-ack').length,
+    ];
+    store.hold();
+    session.take({ type: 'statuses', items: [ended(1)] });
+    await cluster.settle();
+    session.take({ type: 'statuses', items: [ended(2)] });
+    session.take({ type: 'assignments-ack', number: 1 });
+    store.letOneGo();
+    await cluster.settle();
+    expect(seen()).toEqual([false, 1]);
+    session.take({ type: 'statuses', items: [ended(3)] });
+    store.letOneGo();
+    await cluster.settle();
+    expect(seen()).toEqual([true, 2]);
+    store.letGo();
+    await cluster.settle();
+  });
+
+  it('behind statuses that are stored after the end of its session is left to the next one', async () => {
+    const { session } = await welcomed();
+    store.hold();
+    session.take({ type: 'statuses', items: [ended(1)] });
+    session.take({ type: 'assignments-ack', number: 1 });
+    session.take({ type: 'heartbeat' });
+    cluster.clock.advance(0);
+    session.end('declared lost by a person');
+    store.letGo();
+    await cluster.settle();
+    expect(cluster.core.agents.toldUntil(AGENT)).toBe(0);
+    expect(cluster.core.assignments.hasLetGo(AGENT, asInstanceId('web.2'))).toBe(false);
+  });
+
   it('ends its session, unacknowledged, when it cannot be stored', async () => {
     const { link, session } = await welcomed();
     await cluster.core.stop();
     session.take({ type: 'statuses', items: [ended(1)] });
+    session.take({ type: 'assignments-ack', number: 1 });
     await cluster.settle();
     expect(link.acts).toContain('close: statuses could not be handled');
     expect(link.types()).not.toContain('statuses-ack');
+    expect(cluster.core.assignments.hasLetGo(AGENT, asInstanceId('web.2'))).toBe(false);
   });
 });
 

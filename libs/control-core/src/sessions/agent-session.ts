@@ -62,10 +62,8 @@ export class AgentSession {
   /** Frames with statuses, in order. */
   #taken = 0;
   #stored = 0;
-  /** The newest of them: when it is stored, all before it are. */
-  #storing: Promise<void> = Promise.resolve();
-  /** Heartbeats that came behind frames that are not stored yet, in order. */
-  readonly #tells: { readonly until: number; readonly behind: number }[] = [];
+  /** What came behind frames that are not stored yet, in order. */
+  readonly #waiting: { readonly behind: number; readonly act: () => void }[] = [];
   #hasEnded = false;
   #heardAt: number;
   #timer: Timer | null = null;
@@ -139,7 +137,7 @@ export class AgentSession {
     if (!this.#agent) return undefined;
     if (frame.type === 'statuses') return this.#store(this.#agent, frame);
     if (frame.type === 'heartbeat') return this.#takeHeartbeat(this.#agent, frame);
-    if (frame.type === 'assignments-ack') return this.#takeConfirmation(this.#agent, frame);
+    if (frame.type === 'assignments-ack') this.#takeConfirmation(this.#agent, frame);
     if (frame.type === 'agent-update') {
       return this.#parts.core.agents.update(this.#agent, frame.agent, frame.diskLow);
     }
@@ -149,14 +147,18 @@ export class AgentSession {
 
   /**
    * It tells of the time at which what it answers was sent, for it may have been on its way for long. One of an older release that does not
-   * answer counts from now; after everything else that arrived with it, for there may be a crash right behind it.
+   * answer counts from now; after everything else that arrived with it, for there may be a crash right behind it. The first heartbeat of a
+   * session comes after all statuses that the agent has; what came before it is known when it is stored.
    */
   #takeHeartbeat(agent: AgentId, { heard = this.#heardAt }: Heartbeat): void {
     const until = Math.min(heard, this.#heardAt);
-    this.#parts.core.clock.after(0, () => {
-      this.#tells.push({ until, behind: this.#taken });
-      this.#tellStored(agent);
-    });
+    this.#parts.core.clock.after(0, () => this.#onceStored(() => this.#parts.core.agents.told(agent, until)));
+  }
+
+  /** Counts behind all that the agent said before: it may have started by itself what it lets go of now. */
+  #takeConfirmation(agent: AgentId, { number }: AssignmentsAck): void {
+    const { assignments } = this.#parts.core;
+    this.#onceStored(() => assignments.confirmed(agent, this.#sendAssignments, number));
   }
 
   async #hello(hello: Hello): Promise<void> {
@@ -199,33 +201,27 @@ export class AgentSession {
     this.#taken += 1;
     if (this.#taken - this.#stored >= UNSTORED_FRAMES_MAX) this.#link.pause();
     try {
-      await (this.#storing = this.#parts.core.statuses.store(agent, items));
+      await this.#parts.core.statuses.store(agent, items);
       this.#stored += 1;
     } finally {
       this.#link.resume();
     }
-    this.#tellStored(agent);
+    this.#actOnStored();
     const sequence = items.reduce((highest, each) => Math.max(highest, each.sequence), 0);
     this.#send({ type: 'statuses-ack', sequence });
   }
 
-  /**
-   * Counts behind all that the agent said before: it may have started by itself what it lets go of now. When that cannot be stored the session
-   * ends, and nothing was confirmed.
-   */
-  async #takeConfirmation(agent: AgentId, { number }: AssignmentsAck): Promise<void> {
-    await this.#storing;
-    this.#parts.core.assignments.confirmed(agent, this.#sendAssignments, number);
+  /** At once when all statuses that came before are stored. */
+  #onceStored(act: () => void): void {
+    this.#waiting.push({ behind: this.#taken, act });
+    this.#actOnStored();
   }
 
-  /**
-   * The first heartbeat of a session comes after all statuses that the agent has; what came before it is known when it is stored. Of a
-   * session that ends something may not have been stored: the next one brings it again.
-   */
-  #tellStored(agent: AgentId): void {
-    for (let next = this.#tells[0]; next && next.behind <= this.#stored; next = this.#tells[0]) {
-      this.#tells.shift();
-      if (!this.#hasEnded) this.#parts.core.agents.told(agent, next.until);
+  /** Of a session that ends something may not have been stored: the next one brings it again. */
+  #actOnStored(): void {
+    for (let next = this.#waiting[0]; next && next.behind <= this.#stored; next = this.#waiting[0]) {
+      this.#waiting.shift();
+      if (!this.#hasEnded) next.act();
     }
   }
 
