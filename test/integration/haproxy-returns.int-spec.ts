@@ -1,0 +1,208 @@
+// What HAProxy comes back from, and what our side of it does: reloads that take long, disks that are full, files that are refused, and runs
+// of ours that were killed.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { HaproxyEngine, type HaproxyEngineOptions } from '#libs/haproxy-engine';
+import type { RouteService } from '#libs/routing';
+import { ask, aService, aTable, aTarget, freePort, listen, selfSigned, until } from '#libs/testkit';
+import { SystemClock, type Clock, type Timer } from '#libs/time';
+
+const describeHere = spawnSync('haproxy', ['-v']).status === 0 ? describe : describe.skip;
+const itWithDisk = canMount() ? it : it.skip;
+
+/** Of a run of ours that can be killed with -9: then nothing of it happens any more. */
+class MortalClock implements Clock {
+  readonly #clock = new SystemClock();
+  readonly #timers = new Set<Timer>();
+  #ahead = 0;
+  #isDead = false;
+  /** How often it was looked at. */
+  looks = 0;
+
+  now(): number {
+    this.looks += 1;
+    return this.#clock.now() + this.#ahead;
+  }
+  after(delayMs: number, callback: () => void): Timer {
+    if (this.#isDead) return { cancel: () => undefined };
+    const timer = this.#clock.after(delayMs, () => {
+      this.#timers.delete(timer);
+      callback();
+    });
+    this.#timers.add(timer);
+    return timer;
+  }
+  /** So much time has gone by at once. */
+  skip(ms: number): void {
+    this.#ahead += ms;
+  }
+  kill(): void {
+    this.#isDead = true;
+    for (const timer of this.#timers) timer.cancel();
+  }
+}
+
+describeHere('HAProxy comes back', () => {
+  let folder: string;
+  let at: string;
+  let port: number;
+  let backend: Server;
+  let service: RouteService;
+  let engines: HaproxyEngine[];
+  let servers: Server[];
+  let notices: string[];
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'longrun-haproxy-'));
+    at = join(folder, 'engine');
+    mkdirSync(at);
+    port = await freePort();
+    backend = createServer((_req, res) => res.end('hello'));
+    [engines, servers, notices] = [[], [backend], []];
+    service = aService([], { mode: 'http', emptyReason: '', targets: [aTarget('a', await listen(backend))] });
+  });
+  afterEach(async () => {
+    for (const engine of engines) await engine.stop(0);
+    for (const server of servers) {
+      server.closeAllConnections();
+      server.close();
+    }
+    spawnSync('umount', ['-l', at]);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const newEngine = (more: Partial<HaproxyEngineOptions> = {}): HaproxyEngine =>
+    new HaproxyEngine({
+      ...{ clock: new SystemClock(), bind: '127.0.0.1', port, appPaths: false, folder: at, threads: 2 },
+      onNotice: (text) => notices.push(text),
+      ...more,
+    });
+  const startedEngine = async (more: Partial<HaproxyEngineOptions> = {}): Promise<HaproxyEngine> => {
+    const engine = newEngine(more);
+    engines.push(engine);
+    await engine.start();
+    return engine;
+  };
+  const withHost = (number: number, host: string): ReturnType<typeof aTable> =>
+    aTable(number, { ...service, hosts: ['web.example', host] });
+  const get = (host = 'web.example'): Promise<string> =>
+    ask({ port, headers: { host } }).then(({ status, text }) => (status === 200 ? text : String(status)));
+  const masterPid = (): number =>
+    (JSON.parse(readFileSync(join(at, 'haproxy.json'), 'utf8')) as { pid: number }).pid;
+  /** Common name of who answers on that port for that name. */
+  const named = (tlsPort: number, servername: string): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const socket = connect(
+        { host: '127.0.0.1', port: tlsPort, servername, rejectUnauthorized: false },
+        () => {
+          const { subject, serialNumber } = socket.getPeerCertificate();
+          resolve(`${subject.CN} ${serialNumber}`);
+          socket.destroy();
+        },
+      ).once('error', reject);
+    });
+
+  it('waits for a reload that takes most of a minute, once, and serves by the worker before meanwhile', async () => {
+    const [gate, reloads] = [join(folder, 'gate'), join(folder, 'reloads')];
+    const slow = join(folder, 'haproxy-slow');
+    // the master of HAProxy runs itself anew for a reload, and again to wait when it is done
+    const wait = `if [ -n "$HAPROXY_MWORKER_REEXEC" -a -z "$HAPROXY_MWORKER_WAIT_ONLY" ]; then echo >>${reloads}; while [ ! -e ${gate} ]; do sleep 0.05; done; fi`;
+    writeFileSync(slow, `#!/bin/bash\n${wait}\nexec -a "$0" haproxy "$@"\n`, { mode: 0o755 });
+    const clock = new MortalClock();
+    const engine = await startedEngine({ program: slow, clock });
+    writeFileSync(gate, '');
+    await engine.swap(aTable(1, service));
+    rmSync(gate);
+    const swapped = engine.swap(withHost(2, 'new.example'));
+    await until('the reload', () => readFileSync(reloads, 'utf8').length === 2);
+    clock.skip(45_000);
+    const { looks } = clock;
+    await until('it to have looked at the time', () => clock.looks > looks + 5);
+    expect(await get()).toBe('hello');
+    writeFileSync(gate, '');
+    await swapped;
+    expect(await get('new.example')).toBe('hello');
+    expect([notices, engine.warnings()]).toEqual([[], []]);
+    expect(readFileSync(reloads, 'utf8')).toHaveLength(2);
+  }, 60_000);
+
+  itWithDisk(
+    'writes certificates again that found no room on the disk, when there is some',
+    async () => {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'none', at]);
+      const file = join(folder, 'web.pem');
+      writeFileSync(file, selfSigned(['old.example']).pem);
+      const tls = { port: await freePort(), certificates: [file] };
+      const engine = await startedEngine({ tls });
+      await engine.swap(aTable(1, service));
+      const filler = join(at, 'filler');
+      spawnSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=4k', 'count=4096'], { stdio: 'ignore' });
+      writeFileSync(file, selfSigned(['new.example']).pem);
+      await until('a word of it', () => /ENOSPC/.test(engine.warnings().join()));
+      expect(await named(tls.port, 'any.example')).toMatch(/^old\.example/);
+      rmSync(filler);
+      await until('the new one', async () =>
+        (await named(tls.port, 'any.example')).startsWith('new.example'),
+      );
+      await until('no word of it', () => engine.warnings().length === 0);
+      expect(await get()).toBe('hello');
+    },
+    60_000,
+  );
+
+  it('has an access log, counts and ejections after it was taken over, with and without a log, and has died', async () => {
+    const bad = createServer((_req, res) => res.writeHead(503).end());
+    servers.push(bad);
+    service = {
+      ...service,
+      targets: [...service.targets, aTarget('bad', await listen(bad))],
+      policy: { balance: { by: 'round-robin' }, ejection: { ms: 60_000 } },
+    };
+    const accessLog = { share: 1, onEnded: (): void => undefined };
+    for (const before of [{}, { accessLog }]) {
+      const first = new MortalClock();
+      const engine = newEngine({ ...before, clock: first });
+      await engine.start();
+      await engine.swap(aTable(1, service));
+      first.kill();
+      const [told, counted]: [string[], string[]] = [[], []];
+      const next = await startedEngine({
+        accessLog: { share: 1, onEnded: ({ target, urlPath }) => told.push(`${target?.taskId} ${urlPath}`) },
+        onCounted: (_service, to) => counted.push(to?.taskId ?? ''),
+      });
+      await next.swap(aTable(1, service));
+      const hasNone = expect.stringMatching(/^the access log gets nothing, for HAProxy was started/);
+      expect(next.warnings()).toEqual('accessLog' in before ? [] : [hasNone]);
+      const master = masterPid();
+      process.kill(master, 'SIGKILL');
+      await until('another master', () => masterPid() !== master);
+      await until('it to be served', () =>
+        get().then(
+          (text) => text === 'hello',
+          () => false,
+        ),
+      );
+      await until('a target to be left out', async () => {
+        await ask({ port, path: '/after' });
+        return next.standings().some(({ taskId, leftOut }) => taskId === 'bad' && leftOut === 1);
+      });
+      await until('lines', () => ['a /after', 'bad /after'].every((line) => told.includes(line)));
+      await until('counts', () => ['a', 'bad'].every((task) => counted.includes(task)));
+      expect(next.warnings()).toEqual([]);
+      await next.stop(0);
+    }
+  }, 120_000);
+});
+
+function canMount(): boolean {
+  const path = mkdtempSync(join(tmpdir(), 'longrun-small-'));
+  const isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', path]).status === 0;
+  if (isMounted) spawnSync('umount', ['-l', path]);
+  rmSync(path, { recursive: true, force: true });
+  return isMounted;
+}
