@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -31,6 +31,11 @@ describe('a certificate with its chain and key', () => {
     ['the key of another one', partOf(a.pem, CERTIFICATE) + partOf(b.pem, KEY), /does not belong/],
     ['a damaged one of its own', DAMAGED + a.pem, /^the first certificate in x is damaged/],
     ['a damaged one in its chain', a.pem + DAMAGED, /^certificate 2 of the chain in x is damaged/],
+    [
+      'an encrypted key of the older kind',
+      `${partOf(a.pem, CERTIFICATE)}\n-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00FF\n\nAAAA\n-----END RSA PRIVATE KEY-----`,
+      /^the private key in x is encrypted/,
+    ],
     [
       'an encrypted key',
       `${partOf(a.pem, CERTIFICATE)}\n-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----`,
@@ -94,5 +99,9 @@ describe('files of certificates', () => {
     symlinkSync(at('huge'), at('link'));
     expect(stampOf(at('link'))).not.toBe(before);
     expect(() => stampOf(at('none'))).toThrow(CertificateError);
+    // one that may be read now has the same text and age
+    const closed = stampOf(at('one'));
+    chmodSync(at('one'), 0o640);
+    expect(stampOf(at('one'))).not.toBe(closed);
   });
 });

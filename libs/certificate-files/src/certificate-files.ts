@@ -31,11 +31,12 @@ export function certificateFiles(paths: readonly string[]): CertificateFiles {
   return { files: [...new Set(files)], unread };
 }
 
-/** Differs when the file was written, replaced or came. Throws CertificateError where there is none. */
+/** Differs when the file was written, replaced or came, or somebody else may read it. Throws CertificateError where there is none. */
 export function stampOf(file: string): string {
   try {
-    const { mtimeMs, size, ino } = statSync(file);
-    return `${mtimeMs} ${size} ${ino}`;
+    // that of the inode: it changes with each of these, and nobody sets it back
+    const { ctimeMs, size, ino } = statSync(file);
+    return `${ctimeMs} ${size} ${ino}`;
   } catch (error) {
     throw new CertificateError(cannotRead(file, error));
   }

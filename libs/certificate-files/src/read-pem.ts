@@ -21,7 +21,8 @@ export interface CertificatePem {
 }
 
 const CERTIFICATES = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-const KEY = /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----[^-]+-----END (?:[A-Z]+ )*PRIVATE KEY-----/;
+/** Encrypted ones of the older kind have headers inside, with a `-`. */
+const KEY = /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----[^]+?-----END (?:[A-Z]+ )*PRIVATE KEY-----/;
 
 /** Throws CertificateError, which names `source`. */
 export function readPem(source: string, pem: string): CertificatePem {
