@@ -27,13 +27,16 @@ describe.each(PATHS)('the PROXY protocol, HTTP by the $path path', ({ fastPath }
   let servicePort: number;
   let close: (() => void)[];
   let refused: (readonly [string, HeaderFault])[];
+  /** For a newer table, before anything of a connection is looked at. */
+  let waiting: Promise<void> | undefined;
 
   beforeEach(async () => {
     close = [];
-    refused = [];
+    [refused, waiting] = [[], undefined];
     servicePort = await freePort();
     ({ engine, port } = await startEngine({
       fastPath,
+      freshen: () => waiting,
       observer: {
         ended: () => undefined,
         headerRefused: ({ appId }, fault) => refused.push([appId, fault]),
@@ -141,6 +144,22 @@ describe.each(PATHS)('the PROXY protocol, HTTP by the $path path', ({ fastPath }
         ...['/web cut', '/web late', '/web late', '/web malformed', '/web malformed', '/web missing'],
       ]);
     });
+  });
+
+  it('who has come and gone before a table was there is not refused for a header', async () => {
+    await serve(await tcpBackend(() => undefined), { proxyProtocol: { accept: true } });
+    let isThere = (): void => undefined;
+    waiting = new Promise((resolve) => (isThere = resolve));
+    const [ended, reset] = [open(), open()];
+    for (const { socket } of [ended, reset]) await until('it to be there', () => !socket.connecting);
+    ended.socket.end();
+    reset.socket.resetAndDestroy();
+    await until('both to have gone', () => ended.socket.writableFinished && reset.closed);
+    const silent = open();
+    await until('one that stays', () => !silent.socket.connecting);
+    isThere();
+    await until('the silent one to be closed', () => silent.closed);
+    expect(refused.map(([, fault]) => fault)).toEqual(['late']);
   });
 
   describe('to targets', () => {

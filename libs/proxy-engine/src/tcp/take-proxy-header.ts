@@ -25,6 +25,8 @@ export type Taken =
 
 /** The bytes behind it are put back; the socket is left paused. */
 export function takeProxyHeader(socket: Socket, clock: Clock): Promise<Taken> {
+  // gone before anybody listened: it will not say so again
+  if (socket.destroyed || socket.readableEnded) return Promise.resolve({ kind: 'gone' });
   return new Promise((resolve) => {
     let seen = Buffer.alloc(0);
     const finish = (taken: Taken, end = 0): void => {
