@@ -163,9 +163,8 @@ describe('a task that ends', () => {
 
   it('is started again after 10 s without a session, on the same ports, with the backoff carried on', async () => {
     const assignment = anAssignment({ delayMs: 2_000 });
-    const session = await bench.joined([assignment]);
-    bench.reachable = false;
-    session.drop();
+    await bench.joined([assignment]);
+    bench.cutOff();
     bench.runtime.crash(assignment.taskId);
     await bench.run(9_900);
     expect(bench.runtime.started).toHaveLength(1);
@@ -182,9 +181,8 @@ describe('a task that ends', () => {
   });
 
   it('forgets the backoff after stable running', async () => {
-    const session = await bench.joined([anAssignment({ delayMs: 32_000 })]);
-    bench.reachable = false;
-    session.drop();
+    await bench.joined([anAssignment({ delayMs: 32_000 })]);
+    bench.cutOff();
     await bench.run(61_000);
     bench.runtime.crash(anAssignment().taskId);
     await bench.run(1_100);
@@ -192,22 +190,17 @@ describe('a task that ends', () => {
   });
 
   it('and was restarted by the agent is taken over, not restarted, when the session returns', async () => {
-    const session = await bench.joined([anAssignment()]);
-    bench.reachable = false;
-    session.drop();
-    bench.runtime.crash(anAssignment().taskId);
-    await bench.run(15_000);
-    const own = bench.runtime.started[1];
+    const own = await bench.restartedAlone();
     bench.reachable = true;
     bench.automatic = { epoch: 2, set: [anAssignment()] };
     await bench.run(3_000);
     expect(bench.session.status()).toMatchObject({
       incarnation: 2,
-      taskId: own?.taskId,
+      taskId: own,
       phase: 'running',
       autonomous: true,
     });
-    bench.session.change([anAssignment({ incarnation: 2, task: own?.taskId ?? '' })]);
+    bench.session.change([anAssignment({ incarnation: 2, task: own })]);
     await bench.run(100_000);
     expect(bench.runtime.started).toHaveLength(2);
     expect(bench.runtime.stopped).toEqual([]);
@@ -215,11 +208,7 @@ describe('a task that ends', () => {
   });
 
   it('and was restarted by the agent is told before the agent says that it let go of it', async () => {
-    const session = await bench.joined([anAssignment()]);
-    bench.reachable = false;
-    session.drop();
-    bench.runtime.crash(anAssignment().taskId);
-    await bench.run(15_000);
+    await bench.restartedAlone();
     bench.reachable = true;
     // a control plane that has stored the end, and waits with the next launch
     bench.automatic = { epoch: 2, set: [] };
@@ -235,22 +224,17 @@ describe('a task that ends', () => {
   });
 
   it('and was restarted by the agent is told, too, by an agent that was started anew and has no engine yet', async () => {
-    const session = await bench.joined([anAssignment()]);
-    bench.reachable = false;
-    session.drop();
-    bench.runtime.crash(anAssignment().taskId);
-    await bench.run(15_000);
+    const own = await bench.restartedAlone();
     await bench.stop();
     bench.reachable = true;
     bench.engineless = true;
     bench.automatic = { epoch: 2, set: [] };
     await bench.start();
     await bench.run(100);
-    const own = bench.runtime.started[1];
-    expect(bench.session.status()).toMatchObject({ incarnation: 2, taskId: own?.taskId, accepting: false });
+    expect(bench.session.status()).toMatchObject({ incarnation: 2, taskId: own, accepting: false });
     expect(bench.session.of('assignments-ack')).toHaveLength(1);
     // it is taken over, and watched on from when the engine answers
-    bench.session.change([anAssignment({ incarnation: 2, task: own?.taskId ?? '' })]);
+    bench.session.change([anAssignment({ incarnation: 2, task: own })]);
     await bench.findRuntime();
     await bench.run(1_000);
     expect(bench.session.status()).toMatchObject({ incarnation: 2, phase: 'running', autonomous: false });
@@ -259,12 +243,7 @@ describe('a task that ends', () => {
   });
 
   it('and was restarted by the agent is stopped when the control plane says so of it, not of the one before', async () => {
-    const session = await bench.joined([anAssignment()]);
-    bench.reachable = false;
-    session.drop();
-    bench.runtime.crash(anAssignment().taskId);
-    await bench.run(15_000);
-    const own = bench.runtime.started[1]?.taskId ?? '';
+    const own = await bench.restartedAlone();
     bench.reachable = true;
     bench.automatic = { epoch: 2, set: [anAssignment({ goal: 'stop' })] };
     await bench.run(30_000);
@@ -285,8 +264,7 @@ describe('a task that ends', () => {
     const session = await bench.joined([anAssignment()]);
     session.change([anAssignment({ goal: 'stop' })]);
     await bench.run(10);
-    bench.reachable = false;
-    session.drop();
+    bench.cutOff();
     await bench.run(300_000);
     expect(bench.runtime.started).toHaveLength(1);
   });

@@ -133,9 +133,8 @@ describe('a readiness check', () => {
 
   it('ends with the task, and what the agent starts by itself is not asked', async () => {
     bench.answer = () => says(503);
-    const session = await joined();
-    bench.reachable = false;
-    session.drop();
+    await joined();
+    bench.cutOff();
     bench.runtime.crash(anAssignment().taskId);
     await bench.run(60_000);
     expect(bench.runtime.started).toHaveLength(2);

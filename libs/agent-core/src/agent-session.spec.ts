@@ -269,10 +269,9 @@ describe('statuses', () => {
   });
 
   it('that came up without a session are not lost, and the newest wins', async () => {
-    const session = await bench.joined([anAssignment()]);
+    await bench.joined([anAssignment()]);
     const { taskId } = anAssignment();
-    bench.reachable = false;
-    session.drop();
+    bench.cutOff();
     bench.runtime.crash(taskId, 3);
     await bench.run(5_000);
     bench.reachable = true;
