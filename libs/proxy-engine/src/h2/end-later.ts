@@ -3,11 +3,13 @@
 // 20.20.2 aborts (`malloc(): mismatching next->prev_size`, or at the next garbage collection `current_nghttp2_memory_ == 0`), and any client
 // or target can bring it to that. See also node issue 64850.
 import type { ClientHttp2Session, ServerHttp2Session } from 'node:http2';
+import { outliveStreams } from './outlive-streams.js';
 
 const leaving = new WeakSet<object>();
 
 /** Whoever calls `close` or `destroy` of it, Node included: it happens in the next turn. Returns the same session. */
 export function endLater<Session extends ClientHttp2Session | ServerHttp2Session>(session: Session): Session {
+  outliveStreams(session);
   const close = session.close.bind(session);
   const destroy = session.destroy.bind(session);
   session.close = (callback) => {
