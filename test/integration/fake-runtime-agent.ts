@@ -8,7 +8,8 @@ import { randomIds, SystemClock } from '#libs/time';
 import { WebSocketNetwork } from '../../apps/agent/src/websocket-network.js';
 
 const done = (): Promise<void> => Promise.resolve();
-const forgetful: Journal = {
+/** Each start of such an agent is its first one. */
+export const forgetful: Journal = {
   load: () => Promise.resolve({ identity: null, entries: [] }),
   saveIdentity: done,
   saveInstance: done,
@@ -37,6 +38,7 @@ export interface FakeParts {
   readonly probes: Probes;
   /** Of processes. */
   readonly runtime: FakeRuntime;
+  readonly journal: Journal;
 }
 
 /** Resolves when it offers both runtimes; it connects by itself. */
@@ -44,14 +46,14 @@ export async function startFakeRuntimeAgent(
   controlPlane: string,
   token: string,
   host: Partial<FakeHost> = {},
-  { probes = healthy, runtime }: Partial<FakeParts> = {},
+  { probes = healthy, runtime, journal = forgetful }: Partial<FakeParts> = {},
 ): Promise<Agent> {
   const clock = new SystemClock();
   const agent = await Agent.open({
     clock,
     ids: randomIds,
     network: new WebSocketNetwork(token),
-    journal: forgetful,
+    journal,
     probes,
     disk: { freeShare: () => Promise.resolve(1) },
     log: silent,

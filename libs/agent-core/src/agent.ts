@@ -15,6 +15,7 @@ import { Session } from './session.js';
 import { StatusReporter } from './status-reporter.js';
 import { isTerminal } from './task-record.js';
 import { TaskMonitor } from './task-monitor.js';
+import { DISK_HANGS_MS, WatchedJournal } from './watched-journal.js';
 
 /** A runtime that cannot say what it knows is asked again, doubling up to the maximum. */
 const ADOPT_RETRY_MS = 500;
@@ -23,6 +24,9 @@ const ADOPT_RETRY_MS_MAX = 10_000;
 const STABLE_MS = 10_000;
 /** Refused for good means until something changes; that may happen where we cannot see it. */
 const REFUSED_RETRY_MS = 60_000;
+/** How often a disk that hangs is asked for before the next dial. */
+const DISK_RETRY_MS = 1_000;
+const DISK_HANGS = `the disk of this agent has not answered for ${DISK_HANGS_MS / 1000} s: it gets no task and stops none`;
 /** What runtimes warn about changes rarely, and is for people. */
 const HEALTH_EVERY_MS = 30_000;
 
@@ -48,6 +52,7 @@ export class Agent {
   readonly #closing = new AbortController();
   readonly #runtimes = new Map<RuntimeKind, Runtime>();
   readonly #runtimeWarnings = new Map<RuntimeKind, readonly string[]>();
+  readonly #journal: WatchedJournal;
   readonly #identity: Identity;
   readonly #reporter: StatusReporter;
   readonly #monitor: TaskMonitor;
@@ -61,12 +66,14 @@ export class Agent {
 
   private constructor(
     parts: AgentParts,
+    journal: WatchedJournal,
     identity: Identity,
     entries: ConstructorParameters<typeof InstanceSet>[1],
   ) {
-    const { clock, ids, log, journal, probes, host } = parts;
+    const { clock, ids, log, probes, host } = parts;
     const runtimes: Runtimes = { of: (kind) => this.#runtimes.get(kind) ?? null };
     this.#parts = parts;
+    this.#journal = journal;
     this.#identity = identity;
     this.#presence = { connected: false, lostAt: clock.now() };
     this.#reporter = new StatusReporter(clock, identity.current.run);
@@ -92,8 +99,15 @@ export class Agent {
 
   /** Reads the journal and begins a new run. Add the runtimes before `start`. */
   static async open(parts: AgentParts): Promise<Agent> {
-    const { identity, entries } = await parts.journal.load();
-    return new Agent(parts, await Identity.begin(parts.journal, identity, parts.ids), entries);
+    let agent: Agent | null = null;
+    const journal = new WatchedJournal(parts.journal, parts.clock, (hangs) => {
+      if (hangs) parts.log.error({}, DISK_HANGS);
+      else parts.log.info({}, 'the disk of this agent answers again');
+      if (hangs && agent) agent.#withdraw();
+    });
+    const { identity, entries } = await journal.load();
+    agent = new Agent(parts, journal, await Identity.begin(journal, identity, parts.ids), entries);
+    return agent;
   }
 
   get identity(): AgentIdentity {
@@ -168,6 +182,10 @@ export class Agent {
     const signal = this.#closing.signal;
     let said = '';
     while (!signal.aborted) {
+      if (this.#journal.hangs) {
+        await pause(clock, DISK_RETRY_MS, signal);
+        continue;
+      }
       const url = this.#dial.url();
       const began = clock.now();
       this.#session = new Session(this.#sessionParts());
@@ -184,6 +202,15 @@ export class Agent {
       const waitMs = this.#dial.failed(end.leader);
       await pause(clock, end.final ? REFUSED_RETRY_MS : waitMs, signal);
     }
+  }
+
+  /**
+   * Its disk hangs, so what it is told to start, to stop and to forget waits for ever, and what it knows goes nowhere. Without a session it
+   * counts as lost in time, and its tasks, which run on, are replaced elsewhere.
+   */
+  #withdraw(): void {
+    this.#announce();
+    this.#session?.close(DISK_HANGS);
   }
 
   #sessionParts(): ConstructorParameters<typeof Session>[0] {
@@ -269,6 +296,7 @@ export class Agent {
       warnings: [
         ...this.#parts.warnings,
         ...[...this.#runtimeWarnings.values()].flat(),
+        ...(this.#journal.hangs ? [DISK_HANGS] : []),
         ...dropping,
         ...adrift,
       ],

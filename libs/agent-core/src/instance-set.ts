@@ -33,6 +33,8 @@ export class InstanceSet {
   /** Ended, dismissed, kept for their logs. */
   readonly #lingering = new Map<InstanceId, Timer>();
   #complete = false;
+  /** Grows when a session begins or ends. */
+  #presence = 0;
 
   constructor(parts: InstanceSetParts, entries: readonly JournalEntry[]) {
     this.#parts = parts;
@@ -79,9 +81,12 @@ export class InstanceSet {
 
   /** A whole set: resolves when all of it is on disk. What it does not name is forgotten if it ended, an orphan otherwise. */
   async replaceAll(items: readonly Assignment[]): Promise<void> {
+    const presence = this.#presence;
     const named = new Set(items.map((each) => each.instanceId));
     const rest = [...this.#workers.keys()].filter((id) => !named.has(id));
     await Promise.all([...items.map((each) => this.#assign(each)), ...rest.map((id) => this.#release(id))]);
+    // the disk took its time, and nobody stands behind this set any more
+    if (presence !== this.#presence) return;
     this.#complete = true;
     this.#armOrphans();
   }
@@ -97,6 +102,7 @@ export class InstanceSet {
 
   /** The session is gone or back: waits for autonomy begin or end, orphans are safe again. */
   presenceChanged(): void {
+    this.#presence += 1;
     this.#complete = false;
     for (const id of this.#orphans.keys()) this.#disarm(id, true);
     for (const worker of this.#workers.values()) worker.wake();
