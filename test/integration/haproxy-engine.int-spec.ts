@@ -34,9 +34,9 @@ const make = (port: number, at: string, more: Partial<HaproxyEngineOptions> = {}
 const describeHere = spawnSync('haproxy', ['-v']).status === 0 ? describe : describe.skip;
 
 describeHere('HAProxy as engine', () => {
-  engineConformance('HAProxy', ({ port, zone, onIdle, onEnded }) =>
+  engineConformance('HAProxy', ({ port, zone, onIdle, onEnded, onHeaderRefused }) =>
     make(port, String((count += 1)), {
-      ...{ zone, onIdle },
+      ...{ zone, onIdle, onHeaderRefused },
       ...(onEnded ? { accessLog: { share: 1, onEnded } } : {}),
     }),
   );

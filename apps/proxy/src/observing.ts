@@ -1,13 +1,7 @@
 // What one serving process sees of its own traffic: counts for reports and metrics, and the access log where it is asked for.
 import { TRAFFIC_SERIES_MAX, type TrafficStanding } from '#libs/agent-protocol';
-import {
-  HeaderRefusals,
-  TrafficStats,
-  type HeaderFault,
-  type Observer,
-  type ProcessSnapshot,
-} from '#libs/proxy-engine';
-import type { RequestRecord, TrafficSource, TrafficSums } from '#libs/proxy-core';
+import { HeaderRefusals, TrafficStats, type Observer, type ProcessSnapshot } from '#libs/proxy-engine';
+import type { HeaderFault, RequestRecord, TrafficSource, TrafficSums } from '#libs/proxy-core';
 import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
 import { AccessLog } from './access-log.js';
 

@@ -173,6 +173,7 @@ function makeEngine(
   return new HaproxyEngine({
     ...{ clock, onIdle, onNotice },
     onCounted: (service, target, sums) => observer.counted(service, target, sums),
+    onHeaderRefused: (service, fault) => observer.headerRefused(service, fault),
     ...listening,
     folder: join(resolve(folder), 'haproxy'),
     threads: settings.workers,

@@ -3,7 +3,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TaskId } from '#libs/model';
-import type { RequestRecord, ServingEngine } from '#libs/proxy-core';
+import type { HeaderFault, RequestRecord, ServingEngine } from '#libs/proxy-core';
 import type { RouteService, RouteTable } from '#libs/routing';
 import {
   aService as aServiceOf,
@@ -32,6 +32,7 @@ export interface EngineWish {
   readonly onIdle: (task: TaskId) => void;
   /** Of each request, as for an access log that leaves none out. Undefined: none is wanted. */
   readonly onEnded: ((told: Told) => void) | undefined;
+  readonly onHeaderRefused: (service: RouteService, fault: HeaderFault) => void;
 }
 /** An engine that is not started, on loopback. Called for each case. */
 export type EngineMaker = (wish: EngineWish) => ServingEngine;
@@ -62,6 +63,8 @@ export class EngineBench {
   readonly #closers: (() => Promise<void> | void)[] = [];
 
   readonly told: Told[] = [];
+  /** Connections that were closed for their PROXY header: app and fault. */
+  readonly headersRefused: string[] = [];
 
   constructor(
     private readonly make: EngineMaker,
@@ -80,6 +83,7 @@ export class EngineBench {
   async open(): Promise<void> {
     this.idle.length = 0;
     this.told.length = 0;
+    this.headersRefused.length = 0;
     // another process may take the port between the look and the listening
     for (let attempt = 1; ; attempt += 1) {
       this.#port = await freePort();
@@ -87,6 +91,7 @@ export class EngineBench {
         port: this.#port,
         zone: OWN_ZONE,
         onIdle: (task) => this.idle.push(task),
+        onHeaderRefused: ({ appId }, fault) => void this.headersRefused.push(`${appId} ${fault}`),
         onEnded: this.isTold ? (told) => void this.told.push(told) : undefined,
       });
       try {

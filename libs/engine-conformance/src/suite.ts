@@ -4,6 +4,7 @@ import { EngineBench, type EngineMaker } from './engine-bench.js';
 import { bodyCases } from './body-cases.js';
 import { choiceCases } from './choice-cases.js';
 import { departureCases } from './departure-cases.js';
+import { headerCases } from './header-cases.js';
 import { logCases } from './log-cases.js';
 import { failureCases } from './failure-cases.js';
 import { policyCases } from './policy-cases.js';
@@ -15,7 +16,9 @@ export function engineConformance(name: string, make: EngineMaker, { timeoutMs =
     const bench = new EngineBench(make);
     beforeEach(() => bench.open(), timeoutMs);
     afterEach(() => bench.close(), timeoutMs);
-    for (const declare of [routingCases, departureCases, policyCases, choiceCases, failureCases, bodyCases])
+    for (const declare of [
+      ...[routingCases, departureCases, policyCases, choiceCases, failureCases, bodyCases, headerCases],
+    ])
       declare(bench, timeoutMs);
   });
   describe(`engine conformance: ${name}, with an access log`, () => {
@@ -23,5 +26,6 @@ export function engineConformance(name: string, make: EngineMaker, { timeoutMs =
     beforeEach(() => bench.open(), timeoutMs);
     afterEach(() => bench.close(), timeoutMs);
     logCases(bench, timeoutMs);
+    headerCases(bench, timeoutMs);
   });
 }

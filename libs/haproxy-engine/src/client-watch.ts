@@ -1,7 +1,6 @@
 // What befalls connections of clients before they are requests, which HAProxy tells nobody: that there are as many as it takes, that one
-// address has too many, that a PROXY header is missing or wrong. Read from its counters, and warned of for a while.
-import { tooManyConnections, WrongHeaders } from '#libs/proxy-core';
-import type { RouteTable } from '#libs/routing';
+// address has too many. Read from its counters, and warned of for a while.
+import { tooManyConnections } from '#libs/proxy-core';
 import type { Clock } from '#libs/time';
 import type { ClientLimits } from './client-rules.js';
 import type { Ask, Generation } from './generation.js';
@@ -16,14 +15,11 @@ const WARN_MS = 60_000;
 interface Before {
   readonly worker: number;
   readonly refused: number;
-  /** By service port: connections that were accepted, and those of them that had come to nothing. */
-  readonly ports: ReadonlyMap<number, { readonly accepted: number; readonly lost: number }>;
 }
 
 export class ClientWatch {
   readonly #clock: Clock;
   readonly #limits: ClientLimits;
-  readonly #wrong: WrongHeaders;
   #before: Before | undefined;
   #most = 0;
   #fullAt = -Infinity;
@@ -33,24 +29,17 @@ export class ClientWatch {
   constructor(clock: Clock, limits: ClientLimits) {
     this.#clock = clock;
     this.#limits = limits;
-    this.#wrong = new WrongHeaders(clock);
   }
 
   /** `newest`: the worker that takes connections. */
-  async look(newest: Generation, ask: Ask, { services }: RouteTable): Promise<void> {
-    const withHeader = new Set(
-      services.flatMap(({ servicePort, policy }) =>
-        policy?.proxyProtocol?.accept ? (servicePort ?? []) : [],
-      ),
-    );
-    const needsRows = withHeader.size > 0 || this.#limits.connectionsPerClient !== undefined;
+  async look(newest: Generation, ask: Ask): Promise<void> {
+    const needsRows = this.#limits.connectionsPerClient !== undefined;
     const info = await ask(newest.worker, [SHOW_INFO]);
-    const rows = needsRows ? statRows(await ask(newest.worker, [SHOW_FRONTENDS])) : [];
-    this.see(newest.worker, info, rows, withHeader);
+    this.see(newest.worker, info, needsRows ? statRows(await ask(newest.worker, [SHOW_FRONTENDS])) : []);
   }
 
-  /** What HAProxy says. `withHeader`: service ports that ask for a PROXY header. */
-  see(worker: number, info: string, rows: readonly StatRow[], withHeader: ReadonlySet<number>): void {
+  /** What HAProxy says. */
+  see(worker: number, info: string, rows: readonly StatRow[]): void {
     // counters begin anew with each worker
     const before = this.#before?.worker === worker ? this.#before : undefined;
     const now = this.#clock.now();
@@ -62,20 +51,7 @@ export class ClientWatch {
       this.#refused += more;
       this.#refusedAt = now;
     }
-    const ports = new Map<number, { accepted: number; lost: number }>();
-    for (const text of rows) {
-      const port = portOf(text('pxname'));
-      if (port === undefined || !withHeader.has(port)) continue;
-      const was = before?.ports.get(port) ?? { accepted: 0, lost: 0 };
-      // its header may be on the way of what came since the last look
-      const lost = Math.max(
-        0,
-        was.accepted - numberIn(text, 'stot') - numberIn(text, 'dcon') - numberIn(text, 'dses'),
-      );
-      if (lost > was.lost) this.#wrong.note(port);
-      ports.set(port, { accepted: numberIn(text, 'conn_tot'), lost });
-    }
-    this.#before = { worker, refused, ports };
+    this.#before = { worker, refused };
   }
 
   warnings(): string[] {
@@ -91,7 +67,6 @@ export class ClientWatch {
       ...(isNow(this.#refusedAt) && connectionsPerClient !== undefined
         ? [tooManyConnections(connectionsPerClient, this.#refused)]
         : []),
-      ...this.#wrong.warnings().map((text) => `${text}; a health check without a header counts as one`),
     ];
   }
 }
@@ -101,11 +76,6 @@ const numberIn = (text: StatRow, column: string): number => Number(text(column))
 /** By the limit for each client. TCP services that are not for all addresses deny, too, but on service ports and by content. */
 const refusedIn = (text: StatRow): number =>
   numberIn(text, 'dcon') + numberIn(text, 'dses') + (text('pxname') === 'main' ? numberIn(text, 'dreq') : 0);
-
-function portOf(frontend: string): number | undefined {
-  const port = /^port:(\d+)$/.exec(frontend)?.[1];
-  return port === undefined ? undefined : Number(port);
-}
 
 const valueOf = (info: string, name: string): number =>
   Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(info)?.[1] ?? 0);

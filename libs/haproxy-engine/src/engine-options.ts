@@ -1,9 +1,9 @@
 // What an engine with HAProxy is made of, and whom it tells.
-import type { TrafficSums } from '#libs/proxy-core';
+import type { HeaderFault, TrafficSums } from '#libs/proxy-core';
 import type { TaskId } from '#libs/model';
 import type { RouteService, RouteTarget } from '#libs/routing';
 import type { Clock } from '#libs/time';
-import type { EndedRequest } from './request-log.js';
+import type { AccessWish } from './request-log.js';
 import type { LookUp } from './target-addresses.js';
 import type { ConfigOptions } from './write-config.js';
 
@@ -19,10 +19,9 @@ export interface HaproxyEngineOptions extends ConfigOptions {
    * An access log is wanted. `share`: of the requests that did not fail, 0 to 1; those that HAProxy takes for failures are all told. `onEnded`:
    * once for each that is told; `taken`: which share of such requests is told at all.
    */
-  readonly accessLog?: {
-    readonly share: number;
-    readonly onEnded: (request: EndedRequest, taken: number) => void;
-  };
+  readonly accessLog?: AccessWish;
+  /** A connection was closed, for it did not begin with the PROXY header that its service wants. */
+  readonly onHeaderRefused?: (service: RouteService, fault: HeaderFault) => void;
   /** For the log. */
   readonly onNotice?: (text: string) => void;
   /** Default: as the system does. */

@@ -58,7 +58,7 @@ export class HaproxyEngine implements ServingEngine {
   readonly #files: ConfigFiles;
   readonly #ask: Ask = (worker, commands) => this.#process.command(worker, commands);
   #scripts: Scripts = {};
-  readonly #log: RequestLog | undefined;
+  readonly #log: RequestLog;
   readonly #addresses: TargetAddresses;
   readonly #ports: ServicePorts;
   readonly #ejections: Ejections;
@@ -92,14 +92,13 @@ export class HaproxyEngine implements ServingEngine {
 
   constructor(options: HaproxyEngineOptions) {
     const socketFolder = shortFolder(options.folder);
-    const { accessLog } = options;
-    this.#log =
-      accessLog &&
-      new RequestLog({
-        ...accessLog,
-        folder: options.folder,
-        taskAt: (...place) => this.#generations.taskAt(...place),
-      });
+    this.#log = new RequestLog({
+      clock: options.clock,
+      folder: options.folder,
+      access: options.accessLog,
+      onHeaderRefused: options.onHeaderRefused,
+      taskAt: (...place) => this.#generations.taskAt(...place),
+    });
     this.#options = { ...options, socketFolder };
     for (const each of [options.folder, socketFolder]) mkdirSync(each, { recursive: true, mode: 0o700 });
     this.#addresses = new TargetAddresses(options.clock, options.lookUp);
@@ -146,7 +145,7 @@ export class HaproxyEngine implements ServingEngine {
   /** A table that was swapped in before is served from the first connection on. Throws ConfigurationError for a program that it cannot use. */
   async start(): Promise<number> {
     this.#scripts = await this.#process.abilities();
-    await this.#log?.start();
+    await this.#log.start();
     this.#isStarted = true;
     // one that was left running serves on as it is until there is a table
     const { folder } = this.#options;
@@ -154,7 +153,7 @@ export class HaproxyEngine implements ServingEngine {
     if (adopted !== undefined) {
       this.#files.adopt(adopted);
       this.#running = this.#hasStrangers = true;
-      if (this.#log) this.#log.isPossible = this.#process.hasFile(LOG_FD, this.#log.path);
+      this.#log.isPossible = this.#process.hasFile(LOG_FD, this.#log.path);
     } else await this.#enqueue(() => this.#startAnew());
     if (!this.#running) throw new Error(this.#problem ?? 'HAProxy does not run');
     this.#watchCertificates(this.#certificates.stamp());
@@ -169,7 +168,7 @@ export class HaproxyEngine implements ServingEngine {
    */
   async swap(table: RouteTable): Promise<void> {
     this.#wanted = table;
-    this.#log?.swap(table);
+    this.#log.swap(table);
     if (!this.#isStarted) return;
     while (!(await this.#enqueue(() => this.#apply())) && this.#running && !this.#stopping)
       await new Promise<void>((resolve) => void this.#options.clock.after(RESTART_MS, resolve));
@@ -195,7 +194,7 @@ export class HaproxyEngine implements ServingEngine {
       ...this.#ports.warnings(),
       ...fileWarnings(this.#options.files, needsOf(this.#table), this.#options.maxConnections),
       ...this.#clients.warnings(),
-      ...(this.#log?.warnings() ?? []),
+      ...this.#log.warnings(),
       ...this.#table.services.flatMap((service) => unsupported(service, this.#scripts)),
       ...refusals(this.#refused, this.#table.services),
       ...this.#certificates.warnings(),
@@ -207,7 +206,7 @@ export class HaproxyEngine implements ServingEngine {
     await this.#queue;
     for (const timer of this.#timers.values()) timer.cancel();
     await this.#process.stop(graceMs);
-    await this.#log?.stop();
+    await this.#log.stop();
     this.#files.leave();
   }
 
@@ -244,7 +243,7 @@ export class HaproxyEngine implements ServingEngine {
       await this.#change(
         this.#hasStrangers || this.#mustReload || layoutOf(this.#table).signature !== this.#layout.signature,
       );
-    this.#log?.read();
+    this.#log.read();
     this.#note(undefined);
     // before the swap is confirmed, for "nothing is known to be in flight" would read as "nothing is"
     if (this.#generations.hasLeaving) await this.#count();
@@ -295,7 +294,7 @@ export class HaproxyEngine implements ServingEngine {
   /** Where nothing of ours listens. HAProxy itself would share the port with another one of the same user. */
   async #startAnew(): Promise<void> {
     // the one before may have had no pipe; this one gets it
-    if (this.#log) this.#log.isPossible = true;
+    this.#log.isPossible = true;
     const { bind, port, tls } = this.#options;
     if (tls) this.#needCertificate();
     const main = await whyNotOpenable(bind, port);
@@ -325,14 +324,14 @@ export class HaproxyEngine implements ServingEngine {
       services,
       reasons,
       scripts: this.#scripts,
-      log: this.#log?.wish,
+      log: this.#log.wish,
     };
     this.#refused = await (how === 'start' ? this.#files.writeAnew(config) : this.#files.write(config));
     // HAProxy has no places for these
     for (const { name, service } of layout.backends)
       if (isRefused(this.#refused, service)) slots.delete(name);
     const worker =
-      how === 'start' ? await this.#process.start(this.#files.path, this.#log?.fd) : await this.#reload();
+      how === 'start' ? await this.#process.start(this.#files.path, this.#log.fd) : await this.#reload();
     this.#running = true;
     this.#hasStrangers = false;
     this.#mustReload = false;
@@ -340,7 +339,7 @@ export class HaproxyEngine implements ServingEngine {
     this.#layout = layout;
     this.#reasons = reasons;
     this.#generations.add(worker, slots);
-    this.#log?.read();
+    this.#log.read();
     this.#note(undefined);
   }
 
@@ -414,7 +413,7 @@ export class HaproxyEngine implements ServingEngine {
     });
     await this.#rearrange(changed);
     const { newest } = this.#generations;
-    if (newest) await this.#clients.look(newest, this.#ask, this.#table);
+    if (newest) await this.#clients.look(newest, this.#ask);
   }
 
   /** Files that changed are read again by a reload; broken ones are refused, and the old ones stay. */

@@ -1,10 +1,13 @@
-// What HAProxy is to tell of each request, when an access log is wanted: a line to a pipe of ours. It does not wait for room there, so a
+// What HAProxy is to tell of each request, when an access log is wanted, and of connections without a right PROXY header: a line to a pipe of ours. It does not wait for room there, so a
 // proxy that is gone or slow holds nothing up. What clients write is told in base64, so that no header or path can be more than one field
-// of a line. Without an access log nothing of this is there.
+// of a line. Where neither is wanted nothing of this is there.
 import { join } from 'node:path';
+import type { HeaderFault } from '#libs/proxy-core';
 import { quote } from './config-text.js';
 
 export interface LogWish {
+  /** Requests, too. */
+  readonly isAccess: boolean;
   /** Which share of the requests that did not fail HAProxy tells: one of so many; undefined: none. */
   readonly every: number | undefined;
 }
@@ -47,14 +50,21 @@ const FIELDS = [
   ...['method', 'host', 'path', 'id'].map((name) => `%[var(txn.log_${name}),base64]`),
 ];
 
-/** Of a frontend. `early`: before its other rules, which change the path. `late`: when the request has its id. */
+/** Of a frontend. `wantsHeader`: a PROXY header comes first. `early`: before its other rules, which change the path. `late`: when the request has its id. */
 export function logRules(
   wish: LogWish | undefined,
   mode: 'http' | 'auto' | 'tcp',
+  wantsHeader = false,
 ): { readonly early: readonly string[]; readonly late: readonly string[] } {
   if (wish === undefined) return { early: [], late: [] };
-  const { every } = wish;
+  const { every, isAccess } = wish;
   const line = `log fd@${LOG_FD} len ${LINE_MAX}`;
+  // some failures of requests come with them, and are passed over
+  if (!isAccess)
+    return {
+      early: wantsHeader ? ['option log-separate-errors', `${line} format short local0 err`] : [],
+      late: [],
+    };
   const settings = [
     'option log-separate-errors',
     // connections that say nothing are no requests
@@ -78,6 +88,28 @@ export function logRules(
     ],
     late: [keep('id', `req.hdr(x-request-id),bytes(0,${ID_MAX})`)],
   };
+}
+
+/** A connection that was closed for its PROXY header. */
+export interface HeaderRefusal {
+  readonly servicePort: number;
+  readonly fault: HeaderFault;
+}
+
+/** HAProxy's words (its conn_err_code_str). Two more are of connections that said nothing before they ended, as health checks do. */
+const FAULTS: ReadonlyMap<string, HeaderFault> = new Map([
+  ['Received something which does not look like a PROXY protocol header', 'missing'],
+  ['Received an invalid PROXY protocol header', 'malformed'],
+  ['Received an unhandled protocol in the PROXY protocol header', 'malformed'],
+  ['Timeout while waiting for PROXY protocol header', 'late'],
+  ['Truncated PROXY protocol header received', 'cut'],
+]);
+
+/** Undefined: it is none. */
+export function headerRefusalOf(text: string): HeaderRefusal | undefined {
+  const [, port, words = ''] = /^<\d+>\S+ \[[^\]]*\] port:(\d+)\/\d+: (.*)$/.exec(text) ?? [];
+  const fault = FAULTS.get(words);
+  return fault === undefined ? undefined : { servicePort: Number(port), fault };
 }
 
 /** What a line says. */

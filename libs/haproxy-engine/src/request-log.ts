@@ -1,10 +1,11 @@
-// What HAProxy tells of each request, as the access log has it. It knows workers, backends and places; which app and task these stand for
+// What HAProxy tells of each request, as the access log has it, and of connections without a right PROXY header. It knows workers, backends and places; which app and task these stand for
 // is known here, also of those that have left since.
-import type { RequestRecord } from '#libs/proxy-core';
+import { WrongHeaders, type HeaderFault, type RequestRecord } from '#libs/proxy-core';
 import type { RouteService, RouteTable, RouteTarget } from '#libs/routing';
+import type { Clock } from '#libs/time';
 import { nameOf, serviceNameOf } from './config-text.js';
 import { LineReceiver } from './line-receiver.js';
-import { everyOf, logLineOf, logPipeIn, type LogLine, type LogWish } from './log-rules.js';
+import { everyOf, headerRefusalOf, logLineOf, logPipeIn, type LogLine, type LogWish } from './log-rules.js';
 
 /**
  * One request or connection that has ended; what HAProxy cannot know is not there. Its times are whole ms from the end of the request's head,
@@ -15,13 +16,21 @@ export interface EndedRequest extends RequestRecord {
   readonly path: Exclude<RequestRecord['path'], 'fast' | 'full'>;
 }
 
-export interface RequestLogParts {
-  /** Of HAProxy. */
-  readonly folder: string;
+export interface AccessWish {
   /** Of the requests that did not fail; 0 to 1. */
   readonly share: number;
   /** `taken`: which share of such requests was told at all, above 0 and up to 1. */
   readonly onEnded: (request: EndedRequest, taken: number) => void;
+}
+
+export interface RequestLogParts {
+  readonly clock: Clock;
+  /** Of HAProxy. */
+  readonly folder: string;
+  /** Undefined: no access log is wanted. */
+  readonly access: AccessWish | undefined;
+  /** A connection was closed for its PROXY header. */
+  readonly onHeaderRefused: ((service: RouteService, fault: HeaderFault) => void) | undefined;
   /** Whose place it is, or was. */
   readonly taskAt: (worker: number, backend: string, server: string) => string | undefined;
 }
@@ -36,13 +45,17 @@ export class RequestLog {
   readonly #wish: LogWish;
   readonly #parts: RequestLogParts;
   readonly #receiver: LineReceiver;
+  readonly #wrong: WrongHeaders;
   #services: ReadonlyMap<string, RouteService> = new Map();
+  /** Those that want a PROXY header, by service port. */
+  #withHeader: ReadonlyMap<number, RouteService> = new Map();
   #targets: ReadonlyMap<string, RouteTarget> = new Map();
   #problem: string | undefined;
 
   constructor(parts: RequestLogParts) {
     this.#parts = parts;
-    this.#wish = { every: everyOf(parts.share) };
+    this.#wrong = new WrongHeaders(parts.clock);
+    this.#wish = { isAccess: parts.access !== undefined, every: everyOf(parts.access?.share ?? 0) };
     this.path = logPipeIn(parts.folder);
     this.#receiver = new LineReceiver(this.path, (line) => this.#take(line));
   }
@@ -62,7 +75,7 @@ export class RequestLog {
     try {
       await this.#receiver.start();
     } catch (error) {
-      this.#problem = `the access log gets nothing, for there is no pipe ${this.path}: ${error instanceof Error ? error.message : String(error)}; start the proxy anew`;
+      this.#problem = `for there is no pipe ${this.path}: ${error instanceof Error ? error.message : String(error)}; start the proxy anew`;
     }
   }
 
@@ -76,18 +89,29 @@ export class RequestLog {
   }
 
   warnings(): string[] {
-    if (this.#problem !== undefined) return [this.#problem];
-    return this.isPossible
-      ? []
-      : [
-          'the access log gets nothing, for HAProxy was started by an earlier run without one; stop the proxy in order (SIGTERM) and start it again',
-        ];
+    const what = [
+      ...(this.#parts.access ? ['the access log gets nothing'] : []),
+      ...(this.#withHeader.size > 0 ? ['connections without a right PROXY header are not counted'] : []),
+    ].join(', and ');
+    const why =
+      this.#problem ??
+      (this.isPossible
+        ? undefined
+        : 'for HAProxy was started by an earlier run without a pipe for it; stop the proxy in order (SIGTERM) and start it again');
+    return [...(why === undefined || what === '' ? [] : [`${what}, ${why}`]), ...this.#wrong.warnings()];
   }
 
   swap({ services }: RouteTable): void {
     this.#services = newest(
       this.#services,
       services.map((service) => [nameOf(service), service]),
+    );
+    this.#withHeader = new Map(
+      services.flatMap((service) =>
+        service.servicePort !== undefined && service.policy?.proxyProtocol?.accept
+          ? [[service.servicePort, service] as const]
+          : [],
+      ),
     );
     this.#targets = newest(
       this.#targets,
@@ -96,7 +120,14 @@ export class RequestLog {
   }
 
   #take(text: string): void {
-    const line = logLineOf(text, this.#wish);
+    const refusal = headerRefusalOf(text);
+    const refusing = refusal && this.#withHeader.get(refusal.servicePort);
+    if (refusing) {
+      this.#wrong.note(refusal.servicePort);
+      this.#parts.onHeaderRefused?.(refusing, refusal.fault);
+    }
+    const { access } = this.#parts;
+    const line = access && logLineOf(text, this.#wish);
     if (!line) return;
     const task =
       line.server === undefined ? undefined : this.#parts.taskAt(line.worker, line.backend, line.server);
@@ -106,7 +137,7 @@ export class RequestLog {
       task === undefined ? undefined : this.#targets.get(task),
     );
     const { every = 1 } = this.#wish;
-    if (request) this.#parts.onEnded(request, line.isFailure ? 1 : 1 / every);
+    if (request) access.onEnded(request, line.isFailure ? 1 : 1 / every);
   }
 }
 

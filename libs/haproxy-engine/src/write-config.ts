@@ -39,7 +39,7 @@ export interface ConfigOptions extends ClientLimits {
   readonly countsBodies?: boolean;
   /** Limit of open files. Undefined: none, or HAProxy is to find out. */
   readonly files?: number;
-  /** An access log is wanted. Default: none. */
+  /** What is to be told to a pipe. Default: nothing. */
   readonly log?: LogWish;
   /** Certificates (PEM files and folders of them), and the port they are for. */
   readonly tls?: { readonly port: number; readonly certificates: readonly string[] };
@@ -423,7 +423,7 @@ function portFrontend(port: number, service: RouteService, options: ConfigOption
   const lines = [`frontend port:${port}`, `  bind ${bindAddress(address, port)}${accept}`];
   // a PROXY header says which port its client came to
   const listener = { address, tls: false, ...(accept === '' ? { port } : {}) };
-  const log = logRules(options.log, service.mode);
+  const log = logRules(options.log, service.mode, accept !== '');
   const early = [...portClientRules(options, accept !== ''), ...log.early];
   if (service.mode === 'tcp')
     return [...lines, ...indent(['mode tcp', ...early, `default_backend ${tcpBackendOf(service)}`])];

@@ -8,6 +8,7 @@ export type { StandingCounts } from './standing.js';
 export { tooManyConnections } from './too-many-connections.js';
 export { cannotOpen, whyNotOpen } from './why-not-open.js';
 export { WrongHeaders } from './wrong-headers.js';
+export type { HeaderFault } from './wrong-headers.js';
 export { judgeTable } from './judge-table.js';
 export type { TableVerdict } from './judge-table.js';
 export type { AbortedBy, ClosedBy, RequestRecord } from './request-record.js';

@@ -1,6 +1,15 @@
 // Service ports on which connections were closed for want of a right PROXY header: without a word to the client, so people are told here.
 import type { Clock } from '#libs/time';
 
+/**
+ * What is wrong with what came in place of a header:
+ * - `missing`: it begins with something else.
+ * - `malformed`: it begins as a header and is none, or is longer than one may be.
+ * - `late`: it was not whole in time; also nothing at all.
+ * - `cut`: the connection ended in the middle of it.
+ */
+export type HeaderFault = 'missing' | 'malformed' | 'late' | 'cut';
+
 /** A warning stays for so long after its last cause. */
 const WARN_MS = 60_000;
 

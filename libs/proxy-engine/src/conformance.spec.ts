@@ -6,7 +6,7 @@ import { ProxyEngine } from './proxy-engine.js';
 for (const fastPath of [true, false]) {
   engineConformance(
     fastPath ? 'built in' : 'built in, without the fast path',
-    ({ port, zone, onIdle, onEnded }) =>
+    ({ port, zone, onIdle, onEnded, onHeaderRefused }) =>
       new ProxyEngine({
         clock: new SystemClock(),
         bind: '127.0.0.1',
@@ -15,7 +15,7 @@ for (const fastPath of [true, false]) {
         appPaths: false,
         fastPath,
         onIdle,
-        ...(onEnded ? { observer: { ended: onEnded } } : {}),
+        observer: { ended: onEnded ?? ((): void => undefined), headerRefused: onHeaderRefused },
       }),
   );
 }

@@ -14,7 +14,6 @@ export { Turns } from './targets/turns.js';
 export type { Observer } from './observe/observer.js';
 export { HeaderRefusals } from './observe/header-refusals.js';
 export type { HeaderRefusalCount } from './observe/header-refusals.js';
-export type { HeaderFault } from './tcp/take-proxy-header.js';
 export { versionOf } from './observe/version-of.js';
 export { isBroken, TrafficStats } from './observe/traffic-stats.js';
 export { mergeInFlight, mergeStanding, mergeTotals, prometheusText } from './observe/snapshot.js';

@@ -1,6 +1,6 @@
 // Connections that were closed without a word, for their service wants a PROXY header first: counted by app and what was wrong.
+import type { HeaderFault } from '#libs/proxy-core';
 import type { RouteService } from '#libs/routing';
-import type { HeaderFault } from '../tcp/take-proxy-header.js';
 
 export interface HeaderRefusalCount {
   readonly appId: string;

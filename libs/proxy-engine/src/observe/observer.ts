@@ -1,7 +1,6 @@
 // Who is told of each request or connection when it is over.
-import type { RequestRecord } from '#libs/proxy-core';
+import type { HeaderFault, RequestRecord } from '#libs/proxy-core';
 import type { RouteService, RouteTarget } from '#libs/routing';
-import type { HeaderFault } from '../tcp/take-proxy-header.js';
 
 /** Called once per request, in the turn in which it ends: must not throw or block. */
 export interface Observer {

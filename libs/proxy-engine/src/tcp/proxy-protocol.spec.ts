@@ -3,11 +3,11 @@ import { createServer as createHttp2Server } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
+import type { HeaderFault } from '#libs/proxy-core';
 import type { RoutePolicy, RouteService } from '#libs/routing';
 import { freePort, until } from '#libs/testkit';
 import { aService, aTable, ask, listen, PATHS, startEngine, tcpServer } from '../fixtures/engine-bed.js';
 import type { ProxyEngine } from '../proxy-engine.js';
-import type { HeaderFault } from './take-proxy-header.js';
 import { readProxyHeader, writeProxyHeader, type Endpoints } from './proxy-header.js';
 
 // generous: machines are shared

@@ -1,19 +1,11 @@
 // Waits for the PROXY header in front of a connection and takes it off.
 import type { Socket } from 'node:net';
+import type { HeaderFault } from '#libs/proxy-core';
 import type { Clock } from '#libs/time';
 import { beginsProxyHeader, readProxyHeader, type Endpoints } from './proxy-header.js';
 
 /** What sends one sends it at once: it is the first thing on the connection. */
 export const PROXY_HEADER_MS = 3_000;
-
-/**
- * What is wrong with what came in place of a header:
- * - `missing`: it begins with something else.
- * - `malformed`: it begins as a header and is none, or is longer than one may be.
- * - `late`: it was not whole within PROXY_HEADER_MS; also nothing at all.
- * - `cut`: the connection ended in the middle of it.
- */
-export type HeaderFault = 'missing' | 'malformed' | 'late' | 'cut';
 
 export type Taken =
   /** Without endpoints the connection speaks for itself (LOCAL, UNKNOWN). */
