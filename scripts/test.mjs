@@ -10,10 +10,10 @@ import { prepare, ROOT } from './prepare.mjs';
 
 const PROJECTS = ['unit', 'simulation', 'integration', 'docker', 'e2e'];
 /**
- * How many files run at once. Each has its own Postgres, ports, folders and cgroups. Those of e2e mostly wait, so there are more of them
- * than cores of a small machine; what must be alone is a project of its own.
+ * How many files run at once. Each has its own Postgres, ports, folders and cgroups. Those of e2e mostly wait, and the longest of unit
+ * (whole proxies and agents), too, so there are more of them than cores of a small machine; what must be alone is a project of its own.
  */
-const AT_ONCE = { unit: 2, simulation: 2, integration: 2, docker: 1, e2e: 3, 'e2e-alone': 1 };
+const AT_ONCE = { unit: 3, simulation: 2, integration: 2, docker: 1, e2e: 3, 'e2e-alone': 1 };
 /**
  * It only computes, in virtual time, and what comes after it mostly waits: it runs beside those, on what they leave of the processors,
  * and has ended before what must be alone begins.
