@@ -2,6 +2,7 @@
 import { expect, it } from '@jest/globals';
 import { asAppId, timestampOf } from '#libs/model';
 import type { RouteService } from '#libs/routing';
+import { until, type Answered } from '#libs/testkit';
 import { aService, aTarget, type Ask, type EngineBench } from './engine-bench.js';
 
 export function policyCases(bench: EngineBench, timeoutMs: number): void {
@@ -204,6 +205,30 @@ export function policyCases(bench: EngineBench, timeoutMs: number): void {
       );
       expect(statuses).toContain(200);
       expect(statuses).toContain(429);
+    },
+    timeoutMs,
+  );
+
+  it(
+    'lets no more wait for a target than the queue takes',
+    async () => {
+      const a = await bench.backend('a');
+      const limits = { connectionsPerTarget: 1, queue: 1, queueMs: 60_000 };
+      await bench.route(aService([a], { policy: { limits } }));
+      const answers: Answered[] = [];
+      const ask = (path: string): Promise<void> =>
+        bench.ask({ path }).then((answer) => void answers.push(answer));
+      const held = ask('/hold');
+      await until('the one that may be in flight', () => a.held() === 1);
+      const asked = Promise.all([held, ...Array.from({ length: 5 }, () => ask('/'))]);
+      await until('who finds the queue full', () => answers.length === 4);
+      for (const { status, headers, text } of answers) {
+        expect([status, text]).toEqual([503, expect.stringContaining('the one request in flight')]);
+        expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+      }
+      a.release();
+      await asked;
+      expect(answers.slice(4).map(({ status }) => status)).toEqual([200, 200]);
     },
     timeoutMs,
   );

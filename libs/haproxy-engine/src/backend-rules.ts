@@ -9,6 +9,7 @@ import {
   type Balance,
   type HeaderEdit,
   type RouteCors,
+  type RoutePolicy,
   type RouteService,
 } from '#libs/routing';
 import { bodyLimitGap, bodyLimitRules } from './body-limit-rules.js';
@@ -171,7 +172,17 @@ function tcpRules({ policy }: RouteService): string[] {
   const rules = [...tcpRetryRules()];
   if (policy?.allow)
     rules.push(...oneOf('allowed', 'src', policy.allow), 'tcp-request content reject if !allowed');
+  rules.push(...queueRules(policy, 'tcp-request content reject'));
   return [...rules, ...tcpWaitRules()];
+}
+
+const QUEUE = 1024;
+
+/** Who finds no target with room waits in the backend, which HAProxy does not bound: `maxqueue` is for who waits for one server, by cookie or hash. */
+function queueRules(policy: RoutePolicy | undefined, refusal: string): string[] {
+  const { connectionsPerTarget, queue = QUEUE } = policy?.limits ?? {};
+  // with 0 nobody would ever be let in; the time to wait is next to nothing instead
+  return connectionsPerTarget === undefined || queue === 0 ? [] : [`${refusal} if { queue ge ${queue} }`];
 }
 
 /** A line of HAProxy has at most 64 words; lines of one name are one list. An empty list is never true. */
@@ -215,6 +226,7 @@ function httpRules(name: string, service: RouteService, place: RulePlace): strin
       'compression algo gzip',
       'compression type text/html text/plain text/css text/xml application/json application/javascript image/svg+xml',
     );
+  rules.push(...queueRules(policy, 'http-request return status 503 default-errorfiles'));
   rules.push(...waitRules(place.hasLua ?? false), ...failureRules(service));
   return rules;
 }
@@ -366,7 +378,7 @@ function serverOptions({ policy }: RouteService, mode: 'http' | 'tcp'): string {
     `check inter 10s fastinter ${LOOK_MS.first}ms downinter ${LOOK_MS.then}ms fall 3 rise 1 observe layer4 error-limit 1 on-error mark-down`,
     ...(connectionsPerTarget === undefined
       ? []
-      : [`maxconn ${connectionsPerTarget} maxqueue ${Math.max(queue ?? 1024, 1)}`]),
+      : [`maxconn ${connectionsPerTarget} maxqueue ${Math.max(queue ?? QUEUE, 1)}`]),
     ...(mode === 'http' && policy?.protocol === 'h2c' ? ['proto h2'] : []),
     ...(send === undefined ? [] : [send === 'v1' ? 'send-proxy' : 'send-proxy-v2']),
     ...(policy?.slowStartMs ? [`slowstart ${policy.slowStartMs}ms`] : []),
