@@ -123,6 +123,21 @@ describe('the proxy process', () => {
     );
   }, 60_000);
 
+  it('tells the control plane where it is reached: at the address that it opens, of all addresses at its host', async () => {
+    const toldAt = async (...bind: string[]): Promise<string | undefined> => {
+      bed.controlPlane.reports.length = 0;
+      const proxy = bed.start(...bind);
+      await proxy.ready();
+      await until('a report', () => bed.controlPlane.reports.length > 0);
+      proxy.child.kill('SIGTERM');
+      await proxy.ended;
+      return bed.controlPlane.reports[0]?.report.address;
+    };
+    expect(await toldAt()).toBe(`127.0.0.1:${bed.port}`);
+    expect(await toldAt('--proxy-bind', '127.0.0.2')).toBe(`127.0.0.2:${bed.port}`);
+    expect(await toldAt('--proxy-bind', '0.0.0.0')).toBe(`${hostname()}:${bed.port}`);
+  }, 60_000);
+
   it('tells at its admin port what all workers did, tells the control plane too, and logs it', async () => {
     const adminPort = await freePort();
     const log = join(bed.data, 'access.log');

@@ -84,7 +84,7 @@ export class ProxyWorker implements AdminSource {
       traffic: observing.source(() => this.#engine.standings()),
       proxyId: folder.identity(randomIds),
       run: randomIds.uuid(),
-      address: `${settings.bind === '127.0.0.1' ? settings.bind : hostname()}:${settings.port}`,
+      address: `${reachedAt(settings.bind)}:${settings.port}`,
       listens: () => ({
         ...(settings.tls
           ? { httpsPort: settings.tls.port, ...names.told(engine.certificates(), clock.now()) }
@@ -209,3 +209,9 @@ const perClientOf = ({
   connectionsPerClient,
 }: Pick<ProxySettings, 'connectionsPerClient'>): { connectionsPerClient?: number } =>
   connectionsPerClient > 0 ? { connectionsPerClient } : {};
+
+/** What others reach a listener by: an address of its own as it is, of all addresses the name of the host. */
+function reachedAt(bind: string): string {
+  if (bind === '0.0.0.0' || bind === '::') return hostname();
+  return bind.includes(':') ? `[${bind}]` : bind;
+}
