@@ -98,6 +98,25 @@ describe('a task that no assignment names', () => {
     expect(bench.session.of('agent-update').at(-1)?.agent.warnings).toEqual([]);
   });
 
+  it('is not begun any more when it is still pulled', async () => {
+    bench.automatic = null;
+    const open = bench.runtime.holdPulls();
+    const launch = { image: 'busybox' };
+    const session = await bench.joined([anAssignment({ launch })]);
+    session.full([]);
+    await bench.run(10);
+    open();
+    await bench.run(30_000);
+    expect(bench.runtime.started).toEqual([]);
+    const next = anAssignment({ incarnation: 2, launch });
+    session.change([next]);
+    await bench.run(1_000);
+    expect(bench.runtime.running()).toEqual([next.taskId]);
+    session.change([], [INSTANCE]);
+    await bench.run(30_000);
+    expect(bench.runtime.running()).toEqual([next.taskId]);
+  });
+
   it('is found also when it appears while the agent runs', async () => {
     bench.automatic = { epoch: 1, set: [] };
     await started();

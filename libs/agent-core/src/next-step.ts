@@ -44,7 +44,7 @@ const WAIT: Step = { kind: 'wait' };
 export function nextStep(view: WorkerView): Step {
   const { assignment, task } = view;
   const alive = task !== null && !isTerminal(task);
-  if (!assignment) return alive && view.condemned ? { kind: 'stop' } : WAIT;
+  if (!assignment) return alive && (view.condemned || isUnbegun(task)) ? { kind: 'stop' } : WAIT;
   if (assignment.goal === 'stop') {
     // it was said of another task: the control plane hears of this one first, takes it over, and says then what becomes of it
     if (alive) return isNewer(task, assignment) ? WAIT : { kind: 'stop' };
@@ -54,6 +54,12 @@ export function nextStep(view: WorkerView): Step {
   if (isOlder(task, assignment)) return alive ? { kind: 'stop' } : { kind: 'start', assignment };
   return alive ? WAIT : restartOrWait(view, assignment, task);
 }
+
+/**
+ * Nothing of it runs yet, and a launch would take a place that may be another's by now. What the agent began by itself is told and taken over
+ * instead.
+ */
+const isUnbegun = (task: TaskRecord): boolean => task.phase === 'pulling' && !task.autonomous;
 
 /**
  * The same number with another task id: what the agent started itself while it had no session is real, and the control plane takes
