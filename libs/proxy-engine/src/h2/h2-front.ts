@@ -21,6 +21,7 @@ import { forwardUpgrade, type UpgradeAsk } from '../full/upgrade.js';
 import { tellOwn } from '../observe/own-record.js';
 import { AbuseGuard } from './abuse-guard.js';
 import { endLater, isLeaving } from './end-later.js';
+import { noticeEnd } from './notice-end.js';
 import { StreamClient } from './stream-client.js';
 import { handshakeHeaders, StreamUpgradeClient } from './stream-upgrade.js';
 import { factsOfStream, readStreamHead, type StreamHead } from './stream-head.js';
@@ -88,6 +89,7 @@ export class H2Front {
     client.on('error', () => client.destroy());
     if (first && first.length > 0) client.unshift(first);
     const session = endLater(performServerHandshake(client, OPTIONS));
+    noticeEnd(session, this.#parts.clock);
     const served: Served = {
       session,
       origin,

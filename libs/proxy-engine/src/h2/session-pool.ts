@@ -5,6 +5,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import type { RouteTable, RouteTarget } from '#libs/routing';
 import type { Clock, Timer } from '#libs/time';
 import { endLater, isLeaving } from './end-later.js';
+import { noticeEnd } from './notice-end.js';
 
 /** Streams of one session until the target has said how many it allows, and at most. */
 const STREAMS_MAX = 100;
@@ -81,6 +82,7 @@ export class SessionPool {
       peerMaxConcurrentStreams: STREAMS_MAX,
     });
     const session = endLater(asked);
+    noticeEnd(session, this.#clock);
     const pooled: PooledSession = {
       session,
       used: false,
