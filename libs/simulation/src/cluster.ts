@@ -23,6 +23,7 @@ import {
   type AcknowledgedChange,
   type ProxyFact,
   type TaskFact,
+  type WatchedEvent,
   type Watcher,
   type World,
 } from './promises/watch.js';
@@ -66,6 +67,7 @@ export class Cluster implements World {
   readonly #scenario: Scenario;
   readonly #settings: ReconcileSettings;
   readonly #watchers: readonly Watcher[];
+  readonly #byEvent = new Map<WatchedEvent, readonly Watcher[]>();
   readonly #heardAt = new Map<string, number>();
   readonly #leasedSince = new Map<string, number>();
   #newestEpoch = 0;
@@ -120,7 +122,7 @@ export class Cluster implements World {
 
   /** What must be true once all is quiet. */
   end(): void {
-    this.#tell((each) => each.ended?.(this));
+    this.#tell('ended', (each) => each.ended?.(this));
     if (!this.broken) this.#settled();
   }
 
@@ -189,7 +191,7 @@ export class Cluster implements World {
         note: (process, text) => this.note(process, text),
         error: (process, fields, text) => {
           this.note(process, `error: ${text}`);
-          this.#tell((each) => each.erred?.(process, fields, text, this));
+          this.#tell('erred', (each) => each.erred?.(process, fields, text, this));
         },
         events: (_process, events) => this.log.count('events', events.length),
         tookOffice: (process, epoch) => {
@@ -200,8 +202,9 @@ export class Cluster implements World {
         proxyHeard: (proxy, epoch) => {
           if (epoch >= this.#newestEpoch) this.#heard(proxy);
         },
-        said: (agent, frame, epoch) => this.#tell((each) => each.said?.(agent, frame, epoch, this)),
-        heard: (agent, frame, epoch) => this.#tell((each) => each.heard?.(agent, frame, epoch, this)),
+        said: (agent, frame, epoch) => this.#tell('said', (each) => each.said?.(agent, frame, epoch, this)),
+        heard: (agent, frame, epoch) =>
+          this.#tell('heard', (each) => each.heard?.(agent, frame, epoch, this)),
       },
     });
   }
@@ -221,14 +224,14 @@ export class Cluster implements World {
         note: (who, text) => this.note(who, text),
         error: (who, fields, text) => this.note(who, `error: ${text} ${JSON.stringify(fields)}`),
         running: () => undefined,
-        followed: (host, epoch) => this.#tell((each) => each.followed?.(host.name, epoch, this)),
+        followed: (host, epoch) => this.#tell('followed', (each) => each.followed?.(host.name, epoch, this)),
         launching: (_host, task) => {
           this.log.count('launches');
-          this.#tell((each) => each.launching?.(task, this));
+          this.#tell('launching', (each) => each.launching?.(task, this));
         },
         stopAsked: (_host, task) => {
           this.log.count('stops');
-          this.#tell((each) => each.stopAsked?.(task, this));
+          this.#tell('stopAsked', (each) => each.stopAsked?.(task, this));
         },
         ended: (_host, _task, how) => this.log.count(`ends ${how}`),
       },
@@ -254,18 +257,19 @@ export class Cluster implements World {
           this.note(proxy.id, `routes by table ${table.epoch}/${table.number}`);
           const before = this.#tables.get(proxy.id) ?? null;
           this.#tables.set(proxy.id, table);
-          this.#tell((each) => each.swapped?.(this.#proxyFact(proxy), before, this));
+          this.#tell('swapped', (each) => each.swapped?.(this.#proxyFact(proxy), before, this));
         },
-        onRoutedAtOnce: (proxy) => this.#tell((each) => each.routedAtOnce?.(this.#proxyFact(proxy), this)),
+        onRoutedAtOnce: (proxy) =>
+          this.#tell('routedAtOnce', (each) => each.routedAtOnce?.(this.#proxyFact(proxy), this)),
         onRequest: (request) => {
           this.log.count(`requests ${request.result}`);
-          this.#tell((each) => each.answered?.(request, this));
+          this.#tell('answered', (each) => each.answered?.(request, this));
         },
         onChoice: (choice) => {
           this.log.count('choices by shares');
-          this.#tell((each) => each.chose?.(choice, this));
+          this.#tell('chose', (each) => each.chose?.(choice, this));
         },
-        onMiss: ({ id }, task) => this.#tell((each) => each.missed?.(id, task, this)),
+        onMiss: ({ id }, task) => this.#tell('missed', (each) => each.missed?.(id, task, this)),
       },
     });
   }
@@ -286,14 +290,14 @@ export class Cluster implements World {
       this.note(by.name, `commit refused: ${result.kind}`);
       this.log.count(`commits ${result.kind}`);
       const reason = result.kind === 'conflict' ? result.reason : undefined;
-      if (reason !== undefined) this.#tell((each) => each.conflicted?.(reason, this));
+      if (reason !== undefined) this.#tell('conflicted', (each) => each.conflicted?.(reason, this));
       return;
     }
     this.log.count('commits');
     this.#noteWrites(by, commit);
-    this.#tell((each) => each.committing?.(commit, this));
+    this.#tell('committing', (each) => each.committing?.(commit, this));
     const touched = this.stored.apply(commit.writes, this.now);
-    this.#tell((each) => each.committed?.({ commit, by: by.name, touched }, this));
+    this.#tell('committed', (each) => each.committed?.({ commit, by: by.name, touched }, this));
   }
 
   /** One short line per row that matters, so that a run can be read. */
@@ -311,17 +315,26 @@ export class Cluster implements World {
   }
 
   #acknowledged(change: AcknowledgedChange): void {
-    this.#tell((each) => each.acknowledged?.(change, this));
+    this.#tell('acknowledged', (each) => each.acknowledged?.(change, this));
   }
 
   /** Told in the middle of somebody's turn: what it finds ends the run after that turn, not within it. */
-  #tell(ask: (watcher: Watcher) => void): void {
+  #tell(event: WatchedEvent, ask: (watcher: Watcher) => void): void {
     if (this.broken) return;
     try {
-      for (const each of this.#watchers) ask(each);
+      for (const each of this.#watchersOf(event)) ask(each);
     } catch (error) {
       this.noteBroken(error);
     }
+  }
+
+  /** Those that look at such events, in their order: of some there are thousands, and most watchers look at few kinds. */
+  #watchersOf(event: WatchedEvent): readonly Watcher[] {
+    const known = this.#byEvent.get(event);
+    if (known) return known;
+    const found = this.#watchers.filter((each) => each[event]);
+    this.#byEvent.set(event, found);
+    return found;
   }
 
   /** Ends the run. */
@@ -346,7 +359,7 @@ export class Cluster implements World {
     if (!isLed) this.leaderlessMs += this.now - this.#sweptAt;
     this.ledSince = isLed ? (this.ledSince ?? this.now) : null;
     this.#sweptAt = this.now;
-    this.#tell((each) => each.swept?.(this));
+    this.#tell('swept', (each) => each.swept?.(this));
   }
 
   #proxyFact(proxy: SimulatedProxy): ProxyFact {

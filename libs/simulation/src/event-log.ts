@@ -19,7 +19,7 @@ export class EventLog {
   /** `at`: true time, epoch ms. */
   line(at: number, who: string, text: string): void {
     const line = `${clockOf(at - this.#startMs)} ${who}: ${text}`;
-    this.#hash.update(line).update('\n');
+    this.#hash.update(`${line}\n`);
     this.#lines.push(line);
     if (!this.#keepAll && this.#lines.length > 2 * KEPT_LINES) this.#lines = this.#lines.slice(-KEPT_LINES);
   }

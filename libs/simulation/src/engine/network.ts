@@ -98,7 +98,7 @@ export class SimNetwork {
     else this.#weather.delete(key);
   }
   isCut(from: string, to: string): boolean {
-    return from !== to && this.#cuts.has(`${from} ${to}`);
+    return this.#cuts.size > 0 && from !== to && this.#cuts.has(`${from} ${to}`);
   }
 
   /** Rejects when nobody listens there, when the signal aborts, or after 30 s without an answer. */
@@ -230,7 +230,7 @@ export class SimNetwork {
   }
 
   #weatherOf(from: string, to: string): Weather {
-    return this.#weather.get(`${from} ${to}`) ?? FAIR;
+    return this.#weather.size > 0 ? (this.#weather.get(`${from} ${to}`) ?? FAIR) : FAIR;
   }
   #spread(from: string, to: string): number {
     const { spreadMs } = this.#weatherOf(from, to);

@@ -46,6 +46,8 @@ export class Timeline {
   run(untilMs: number, settled: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
       let turns = 0;
+      // as queueMicrotask, without the async resource that it makes each time
+      const idle = Promise.resolve();
       const step = (): void => {
         try {
           settled();
@@ -62,7 +64,7 @@ export class Timeline {
         }
         turns = (turns + 1) % TURNS_PER_LOOP;
         if (turns === 0) setImmediate(step);
-        else queueMicrotask(nextTurn);
+        else idle.then(nextTurn, reject);
       };
       // all promises that can go on do so before the next tick, for the queue of microtasks is emptied first
       const nextTurn = (): void => process.nextTick(step);

@@ -121,6 +121,9 @@ export interface Watcher {
   ended?(world: World): void;
 }
 
+/** What watchers are told of. */
+export type WatchedEvent = Exclude<keyof Watcher, 'rule'>;
+
 export interface AcknowledgedChange {
   readonly app: AppId;
   /** Null: it was removed. */
