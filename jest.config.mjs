@@ -31,6 +31,8 @@ const shared = {
 const project = (displayName, testMatch, more = {}) => ({ ...shared, displayName, testMatch, ...more });
 
 export default {
+  // ms, for a test that says nothing else: what hangs is ended, what computes on a machine that has more to do is not
+  testTimeout: 30_000,
   projects: [
     project('unit', ['<rootDir>/{libs,apps,test/architecture}/**/*.spec.ts']),
     project('simulation', ['<rootDir>/test/simulation/**/*.sim-spec.ts']),
