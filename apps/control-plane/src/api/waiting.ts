@@ -5,6 +5,7 @@ import {
   currentDelay,
   hasEnded,
   hasNoAddress,
+  healthOf,
   isAwaitingReadiness,
   isReady,
 } from '#libs/lifecycle';
@@ -67,7 +68,10 @@ function unreadyText(instance: Instance, version: AppVersion): string {
   if (isAwaitingReadiness(instance)) return 'has not answered its readiness check yet';
   if (hasNoAddress(instance)) return 'has no address on its network yet';
   const { length } = version.spec.healthChecks;
-  if (length) return `does not pass its health check${length === 1 ? '' : 's'}`;
+  const checks = `health check${length === 1 ? '' : 's'}`;
+  // without results it was not asked, or its grace period lasts
+  if (length && healthOf(instance, version) === null) return `has not passed its ${checks} yet`;
+  if (length) return `does not pass its ${checks}`;
   return 'does not accept connections on its ports yet';
 }
 
