@@ -309,7 +309,7 @@ export class HaproxyEngine implements ServingEngine {
     this.#certificates.read();
     if (this.#certificates.isEmpty)
       throw new Error(
-        `there is no certificate that can be used: ${this.#certificates.warnings().join('; ') || `no *.pem file in ${this.#options.tls?.certificates.join(', ')}`}`,
+        `--proxy-certs names no certificate that can be used: ${this.#certificates.warnings().join('; ') || `no *.pem file in ${this.#options.tls?.certificates.join(', ')}`}`,
       );
   }
 

@@ -47,7 +47,7 @@ export class CertificateStore {
     this.#look();
     if (!this.#default) {
       const why = this.warnings().join('; ') || `no *.pem file in ${this.#parts.paths.join(', ')}`;
-      throw new CertificateError(`there is no certificate that can be used: ${why}`);
+      throw new CertificateError(`--proxy-certs names no certificate that can be used: ${why}`);
     }
     this.#onChange = onChange;
     this.#again();
