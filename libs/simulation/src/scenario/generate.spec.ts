@@ -212,6 +212,30 @@ describe('a scenario from a seed', () => {
     expect(good).toBeLessThan(0.9);
   });
 
+  it('leaves few bad releases alone, and has a good one in the place of the others some minutes after the last ask of its app', () => {
+    const mends = scenarios.flatMap((scenario) =>
+      deploysOf(scenario).flatMap((mend) => (mend.wish.release === 902 ? [{ scenario, mend }] : [])),
+    );
+    for (const { scenario, mend } of mends) {
+      expect(mend.wish.behaviour).toBe('good');
+      const before = deploysOf(scenario).filter(({ app, at }) => app === mend.app && at < mend.at);
+      const bad = before.find(({ wish }) => !['good', 'slow', 'ignores-term'].includes(wish.behaviour));
+      expect(mend.at - (bad?.at ?? Infinity)).toBeGreaterThanOrEqual(60_000);
+    }
+    const leftAlone = scenarios.filter(({ actions, quietFromMs }) => {
+      if (actions.some((each) => each.do === 'remove-group')) return false;
+      const lastAsks = new Map(actions.flatMap((each) => ('app' in each ? [[each.app, each] as const] : [])));
+      return [...lastAsks.values()].some(
+        (each) =>
+          each.do === 'deploy' &&
+          each.wish.behaviour.startsWith('crashes') &&
+          each.at < quietFromMs - 6 * 60_000,
+      );
+    });
+    expect(mends.length / SEEDS.length).toBeGreaterThan(0.4);
+    expect(leftAlone.length / SEEDS.length).toBeGreaterThan(0.01);
+  });
+
   it('wants an image of containers only, and readiness of apps with ports only', () => {
     for (const wish of wishes) {
       if (wish.behaviour === 'image-missing' || wish.behaviour === 'pulls-long') {

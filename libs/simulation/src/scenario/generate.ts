@@ -3,6 +3,7 @@
 // Each part draws from a stream of its own, so that a change to one of them leaves the others as they were.
 import { Random } from '../engine/random.js';
 import { FIRST_HOST_PORT } from './definition.js';
+import { mendsOf } from './mends.js';
 import {
   CRASH_WRITES,
   type Action,
@@ -128,6 +129,7 @@ export function scenarioOf(seed: string): Scenario {
   const shares = sharesOf(random.fork('shares'), mood, asks, agentCount);
   const young = youngOf(random.fork('young deaths'), asks);
   const stale = staleOf(random.fork('stale proxy'), asks);
+  const mends = mendsOf(random.fork('mends'), [...asks, ...young, ...stale], QUIET_FROM_MS);
   const clocks = random.fork('clocks');
   const slices = random.fork('slices').weighted<{ readonly changedPerPass?: number }>(SLICES);
   return {
@@ -148,7 +150,7 @@ export function scenarioOf(seed: string): Scenario {
       [1, 0.01],
     ]),
     ...slices,
-    actions: [...asks, ...faults, ...shares, ...young, ...stale].sort((a, b) => a.at - b.at),
+    actions: [...asks, ...faults, ...shares, ...young, ...stale, ...mends].sort((a, b) => a.at - b.at),
   };
 }
 
@@ -252,7 +254,8 @@ function wishOf(random: Random, index: number, agents: number): AppWish {
     ]),
     drainSeconds: random.pick([0, 5, 10, 30]),
     killGraceSeconds: random.pick([1, 3, 10, 20]),
-    maxLaunchDelaySeconds: random.pick([2, 10, 30]),
+    // shorter ones, with which a bad release is started again all the time, belong to the stale proxy
+    maxLaunchDelaySeconds: random.pick([5, 10, 30]),
   };
 }
 

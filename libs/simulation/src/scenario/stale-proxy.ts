@@ -11,7 +11,10 @@ const APPS_MAX = 3;
 /** Another number than any release that is asked for otherwise. */
 const RELEASE = 901;
 
-/** `from`, `to`: ms of the run. Some minutes later the releases before come back, for of these nobody expects that they come up. */
+/**
+ * `from`, `to`: ms of the run. Soon after the proxy is back the releases before come back, too: nobody expects that these come up, and what
+ * they do from then on shows nothing more.
+ */
 export function staleProxyOf(
   random: Random,
   asks: readonly Action[],
@@ -37,7 +40,7 @@ export function staleProxyOf(
     crash,
     ...someOf(random, withPorts).flatMap(([app, wish]): Action[] => [
       { do: 'deploy', app, wish: hopeless(wish), force: true, at: at + random.whole(1, 10 * SECOND) },
-      { do: 'deploy', app, wish, force: true, at: at + random.whole(2, 4) * 60 * SECOND },
+      { do: 'deploy', app, wish, force: true, at: at + forMs + random.whole(5, 30) * SECOND },
     ]),
   ];
 }
