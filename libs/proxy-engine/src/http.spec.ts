@@ -225,7 +225,9 @@ describe.each(PATHS)('HTTP through the engine, $path path', ({ fastPath }) => {
       'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n',
     ].join('\r\n');
     for (const more of ['', webSocket]) {
-      expect(await answer(31_000, more)).toMatch(/^HTTP\/1.1 200 .*x{31000}.*whole/s);
+      const taken = await answer(31_000, more);
+      expect(taken).toMatch(/^HTTP\/1.1 200 /);
+      expect(taken.slice(taken.indexOf('x'.repeat(31_000)))).toContain('whole');
       const refused = await answer(34_000, more);
       expect(refused).toMatch(/^HTTP\/1.1 502 /);
       expect(refused).toContain(
