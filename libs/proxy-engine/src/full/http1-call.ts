@@ -92,7 +92,10 @@ class Http1Call implements UpstreamCall {
       upstream.destroy(new Error('the task was silent for too long'));
     });
     // an upgrade that nobody asked for ends without an error
-    upstream.once('close', () => this.#fail(new Error('no answer')));
+    upstream.once('close', () => {
+      // an error costs its stack, and most requests have their answer by now
+      if (!this.#over) this.#fail(new Error('no answer'));
+    });
     upstream.on('information', ({ statusCode, rawHeaders }) => {
       if (!this.#over) this.#events.informed(statusCode, rawHeaders);
     });
