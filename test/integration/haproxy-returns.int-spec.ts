@@ -23,6 +23,8 @@ class MortalClock implements Clock {
   #isDead = false;
   /** How often it was looked at. */
   looks = 0;
+  /** How many timers of so many ms have ended. */
+  readonly ended = new Map<number, number>();
 
   now(): number {
     this.looks += 1;
@@ -32,6 +34,7 @@ class MortalClock implements Clock {
     if (this.#isDead) return { cancel: () => undefined };
     const timer = this.#clock.after(delayMs, () => {
       this.#timers.delete(timer);
+      this.ended.set(delayMs, (this.ended.get(delayMs) ?? 0) + 1);
       callback();
     });
     this.#timers.add(timer);
@@ -107,6 +110,14 @@ describeHere('HAProxy comes back', () => {
       ).once('error', reject);
     });
 
+  const tlsOf = async (
+    pem: string,
+  ): Promise<{ file: string; tls: NonNullable<HaproxyEngineOptions['tls']> }> => {
+    const file = join(folder, 'web.pem');
+    writeFileSync(file, pem);
+    return { file, tls: { port: await freePort(), certificates: [file] } };
+  };
+
   it('waits for a reload that takes most of a minute, once, and serves by the worker before meanwhile', async () => {
     const [gate, reloads] = [join(folder, 'gate'), join(folder, 'reloads')];
     const slow = join(folder, 'haproxy-slow');
@@ -135,9 +146,7 @@ describeHere('HAProxy comes back', () => {
     'writes certificates again that found no room on the disk, when there is some',
     async () => {
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'none', at]);
-      const file = join(folder, 'web.pem');
-      writeFileSync(file, selfSigned(['old.example']).pem);
-      const tls = { port: await freePort(), certificates: [file] };
+      const { file, tls } = await tlsOf(selfSigned(['old.example']).pem);
       const engine = await startedEngine({ tls });
       await engine.swap(aTable(1, service));
       const filler = join(at, 'filler');
@@ -154,6 +163,88 @@ describeHere('HAProxy comes back', () => {
     },
     60_000,
   );
+
+  it('serves by the certificate before when HAProxy refuses the one that was put in its place', async () => {
+    const { file, tls } = await tlsOf(selfSigned(['web.example']).pem);
+    const engine = await startedEngine({ tls });
+    await engine.swap(aTable(1, service));
+    const before = await named(tls.port, 'web.example');
+    writeFileSync(file, selfSigned(['web.example'], undefined, 'prime192v1').pem);
+    const refused = /web\.pem is refused by HAProxy.*; the old one stays in use$/;
+    await until('a word of it', () => engine.warnings().some((text) => refused.test(text)));
+    expect(await named(tls.port, 'web.example')).toBe(before);
+    await engine.swap(withHost(2, 'new.example'));
+    expect(engine.warnings()).toEqual([expect.stringMatching(refused)]);
+    expect([await get('new.example'), await named(tls.port, 'web.example')]).toEqual(['hello', before]);
+  }, 60_000);
+
+  it('sees a certificate that was renewed while HAProxy started', async () => {
+    const { file, tls } = await tlsOf(selfSigned(['old.example']).pem);
+    const renewed = join(folder, 'renewed.pem');
+    writeFileSync(renewed, selfSigned(['new.example']).pem);
+    const renewing = join(folder, 'haproxy-renewing');
+    // when the configuration with the old one is tried
+    const renew = `if [ "$1" = -c -a -e ${renewed} ]; then mv ${renewed} ${file}; fi`;
+    writeFileSync(renewing, `#!/bin/sh\n${renew}\nexec haproxy "$@"\n`, { mode: 0o755 });
+    const engine = await startedEngine({ tls, program: renewing });
+    await until('the new one', async () => (await named(tls.port, 'any.example')).startsWith('new.example'));
+    expect(engine.warnings()).toEqual([]);
+  }, 60_000);
+
+  it('leaves a HAProxy of a run before as it is while there is no table, whatever becomes of certificates and its socket', async () => {
+    const { file, tls } = await tlsOf(selfSigned(['old.example']).pem);
+    const [before, clock] = [new MortalClock(), new MortalClock()];
+    const first = newEngine({ tls, clock: before });
+    await first.start();
+    await first.swap(aTable(1, service));
+    before.kill();
+    const next = await startedEngine({ tls, clock });
+    engines.push(first);
+    writeFileSync(file, selfSigned(['new.example']).pem);
+    rmSync(join(at, 'master.sock'));
+    // each of both looks is at it a second time
+    await until('it to have been looked at', () => (clock.ended.get(2_000) ?? 0) >= 5);
+    expect([await get(), await named(tls.port, 'any.example')]).toEqual([
+      'hello',
+      expect.stringMatching(/^old\.example/),
+    ]);
+    await next.swap(withHost(2, 'new.example'));
+    await until('the new one', async () => (await named(tls.port, 'any.example')).startsWith('new.example'));
+    expect(await get('new.example')).toBe('hello');
+    await until('no warning', () => next.warnings().length === 0);
+  }, 60_000);
+
+  it('serves by the table of now when HAProxy was stopped for a while, and says so only meanwhile', async () => {
+    const other = createServer((_req, res) => res.end('other'));
+    servers.push(other);
+    const clock = new MortalClock();
+    const engine = await startedEngine({ clock });
+    await engine.swap(aTable(1, service));
+    const pids = (): number[] => [
+      masterPid(),
+      ...execFileSync('ps', ['-o', 'pid=', '--ppid', String(masterPid())], { encoding: 'utf8' })
+        .trim()
+        .split('\n')
+        .map(Number),
+    ];
+    const signal = (what: 'SIGSTOP' | 'SIGCONT'): void => pids().forEach((pid) => process.kill(pid, what));
+    const isSilent = (): boolean => /did not answer/.test(engine.warnings().join());
+    signal('SIGSTOP');
+    let isConfirmed = false;
+    const table = aTable(2, { ...service, targets: [aTarget('b', await listen(other))] });
+    const swapped = engine.swap(table).then(() => (isConfirmed = true));
+    const looks = clock.ended.get(2_000) ?? 0;
+    await until('time to go by', () => (clock.ended.get(2_000) ?? 0) > looks);
+    expect(isConfirmed).toBe(false);
+    signal('SIGCONT');
+    await swapped;
+    for (let turn = 0; turn < 4; turn += 1) expect(await get()).toBe('other');
+    signal('SIGSTOP');
+    await until('a word of it', isSilent);
+    signal('SIGCONT');
+    await until('no word of it', () => engine.warnings().length === 0);
+    expect(await get()).toBe('other');
+  }, 60_000);
 
   it('has an access log, counts and ejections again when it was taken over without a pipe for them, and has died', async () => {
     const bad = createServer((_req, res) => res.writeHead(503).end());

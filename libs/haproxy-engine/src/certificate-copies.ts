@@ -23,6 +23,8 @@ export class CertificateCopies {
   readonly #paths: readonly string[];
   /** By path. */
   #copies = new Map<string, Copy>();
+  /** What each file had in use before it was read last. */
+  #before: ReadonlyMap<string, Copy> = new Map();
   #all: readonly Certified[] = [];
   /** Of an earlier run of ours, by the hash of their path. */
   readonly #earlier = new Map<string, Good>();
@@ -53,6 +55,7 @@ export class CertificateCopies {
   /** Reads all of them. What is broken keeps what it had. */
   read(): void {
     const before = this.#copies;
+    const replaced = new Map<string, Copy>();
     const copies = new Map<string, Copy>();
     this.#problems = [];
     for (const path of this.#files()) {
@@ -61,6 +64,7 @@ export class CertificateCopies {
       const isRefused = good !== undefined && this.#refused.get(path) === good.pem;
       const used = isRefused ? (old?.pem === good.pem ? undefined : old) : (good ?? old);
       if (used) copies.set(path, { ...used, path });
+      if (old) replaced.set(path, { ...old, path });
       const problem = why ?? (isRefused ? `${path} ${REFUSED}` : undefined);
       if (problem !== undefined) this.#problems.push(`${problem}${used ? '; the old one stays in use' : ''}`);
     }
@@ -71,6 +75,7 @@ export class CertificateCopies {
         `${[...before.keys()].slice(0, 3).join(', ')}: gone or broken; the last one stays in use`,
       );
     } else this.#copies = copies;
+    this.#before = replaced;
     this.#all = [...this.#copies.values()];
   }
 
@@ -90,8 +95,11 @@ export class CertificateCopies {
     const culprits = [...this.#copies.values()].filter(({ path }) => named.has(hashOf(path)));
     for (const { path, pem } of culprits) {
       this.#refused.set(path, pem);
-      this.#copies.delete(path);
-      this.#problems.push(`${path} ${REFUSED}`);
+      const old = this.#before.get(path);
+      const isUsed = old !== undefined && old.pem !== pem;
+      if (isUsed) this.#copies.set(path, old);
+      else this.#copies.delete(path);
+      this.#problems.push(`${path} ${REFUSED}${isUsed ? '; the old one stays in use' : ''}`);
     }
     this.#all = [...this.#copies.values()];
     return culprits.length > 0;

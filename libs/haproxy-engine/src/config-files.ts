@@ -62,6 +62,7 @@ export class ConfigFiles {
   adopt(base: string): void {
     this.#base = base;
     this.#folder = join(base, this.#folders().at(-1) ?? 'run-0');
+    this.#parts.certificates.remember(join(this.#folder, 'certs'));
   }
 
   /** For one that is to be started. Where the disk takes nothing, in memory: better that than no proxy. */

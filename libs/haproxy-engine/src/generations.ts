@@ -24,8 +24,8 @@ export interface GenerationsParts {
   readonly ejections: Ejections;
   /** False: there is nobody to tell anything any more. */
   readonly isServing: () => boolean;
-  /** Something could not be told. */
-  readonly onProblem: (text: string) => void;
+  /** Something could not be told; undefined: all was. */
+  readonly onProblem: (text: string | undefined) => void;
   /** Where this host stands. */
   readonly zone?: string;
 }
@@ -228,7 +228,10 @@ export class Generations {
   /** False: it may not have all of them. */
   #announce(generation: Generation, commands: readonly string[]): Promise<boolean> {
     return this.#tell(generation, commands).then(
-      () => true,
+      () => {
+        if (commands.length > 0) this.#parts.onProblem(undefined);
+        return true;
+      },
       (error: unknown) => {
         this.#parts.onProblem(`HAProxy could not be told of newcomers: ${String(error)}`);
         return false;
@@ -241,7 +244,8 @@ export class Generations {
     const { clock, isServing, onProblem, process } = this.#parts;
     while (commands.length > 0 && isServing()) {
       try {
-        return await this.#tell(generation, commands, true);
+        await this.#tell(generation, commands, true);
+        return onProblem(undefined);
       } catch (error) {
         onProblem(
           `HAProxy could not be told who has left: ${error instanceof Error ? error.message : String(error)}`,

@@ -44,6 +44,7 @@ const AGAIN_MS = 5_000;
 /** A socket's path has at most 107 bytes, and HAProxy binds beside it first. */
 const SOCKET_FOLDER_MAX = 75;
 
+type Problem = 'change' | 'count' | 'traffic' | 'word';
 type TimerName = 'counts' | 'traffic' | 'failures' | 'certificates' | 'again';
 /** Told of a target that was left out. */
 const ONE_EJECTION: TrafficSums = {
@@ -78,7 +79,8 @@ export class HaproxyEngine implements ServingEngine {
   #reasons: Reasons = new Map();
   /** By what they are for. */
   readonly #timers = new Map<TimerName, Timer>();
-  #problem: string | undefined;
+  /** What could not be done, until it could, by what it was: a change, a look at what is in flight or at all counters, word of who has left. */
+  readonly #problems = new Map<Problem, string>();
   /** Changes go one after the other. */
   #queue: Promise<void> = Promise.resolve();
   #running = false;
@@ -130,7 +132,7 @@ export class HaproxyEngine implements ServingEngine {
       journal: new PlaceJournal(join(options.folder, 'places')),
       ejections: this.#ejections,
       isServing: () => this.#running && !this.#stopping,
-      onProblem: (text) => this.#note(text),
+      onProblem: (text) => this.#note(text, 'word'),
       ...(options.zone === undefined ? {} : { zone: options.zone }),
     });
     this.#certificates = new CertificateCopies(options.tls?.certificates ?? []);
@@ -144,6 +146,8 @@ export class HaproxyEngine implements ServingEngine {
 
   /** A table that was swapped in before is served from the first connection on. Throws ConfigurationError for a program that it cannot use. */
   async start(): Promise<number> {
+    // what is renewed while HAProxy starts is seen after that
+    const certificates = this.#certificates.stamp();
     this.#scripts = await this.#process.abilities();
     await this.#log.start();
     this.#isStarted = true;
@@ -155,8 +159,8 @@ export class HaproxyEngine implements ServingEngine {
       this.#running = this.#hasStrangers = true;
       this.#log.isPossible = this.#process.hasFile(LOG_FD, this.#log.path);
     } else await this.#enqueue(() => this.#startAnew());
-    if (!this.#running) throw new Error(this.#problem ?? 'HAProxy does not run');
-    this.#watchCertificates(this.#certificates.stamp());
+    if (!this.#running) throw new Error([...this.#problems.values()].join('; ') || 'HAProxy does not run');
+    this.#watchCertificates(certificates);
     this.#measure();
     this.#watchFailures();
     return this.#options.port;
@@ -189,7 +193,7 @@ export class HaproxyEngine implements ServingEngine {
 
   warnings(): readonly string[] {
     return [
-      ...(this.#problem === undefined ? [] : [this.#problem]),
+      ...this.#problems.values(),
       ...this.#addresses.warnings(),
       ...this.#ports.warnings(),
       ...fileWarnings(this.#options.files, needsOf(this.#table), this.#options.maxConnections),
@@ -211,11 +215,12 @@ export class HaproxyEngine implements ServingEngine {
   }
 
   /** Never rejects: resolves with whether it was done; if not, the warnings say why. */
-  #enqueue(work: () => Promise<void>): Promise<boolean> {
+  #enqueue(work: () => Promise<void>, what: Problem = 'change'): Promise<boolean> {
     const done = this.#queue.then(work).then(
       () => true,
       (error: unknown) => {
-        this.#note(`HAProxy could not be changed: ${error instanceof Error ? error.message : String(error)}`);
+        const why = error instanceof Error ? error.message : String(error);
+        this.#note(`HAProxy could not be ${what === 'change' ? 'changed' : 'asked'}: ${why}`, what);
         return false;
       },
     );
@@ -244,7 +249,7 @@ export class HaproxyEngine implements ServingEngine {
         this.#hasStrangers || this.#mustReload || layoutOf(this.#table).signature !== this.#layout.signature,
       );
     this.#log.read();
-    this.#note(undefined);
+    this.#problems.clear();
     // before the swap is confirmed, for "nothing is known to be in flight" would read as "nothing is"
     if (this.#generations.hasLeaving) await this.#count();
     this.#countSoon();
@@ -340,7 +345,7 @@ export class HaproxyEngine implements ServingEngine {
     this.#reasons = reasons;
     this.#generations.add(worker, slots);
     this.#log.read();
-    this.#note(undefined);
+    this.#problems.clear();
   }
 
   /** One that fails may yet have made a worker that takes connections. */
@@ -365,7 +370,7 @@ export class HaproxyEngine implements ServingEngine {
     if (this.#timers.has('counts') || !this.#generations.hasLeaving) return;
     this.#later('counts', COUNT_MS, () => {
       const again = (): void => this.#countSoon();
-      this.#enqueue(() => this.#count()).then(again, again);
+      this.#enqueue(() => this.#count(), 'count').then(again, again);
     });
   }
 
@@ -373,6 +378,7 @@ export class HaproxyEngine implements ServingEngine {
     const counts = await this.#generations.count();
     this.#counts = new Map([...counts].filter(([, count]) => count > 0));
     for (const [task, count] of counts) if (count === 0) this.#options.onIdle?.(task);
+    this.#note(undefined, 'count');
   }
 
   #lost(): void {
@@ -381,6 +387,7 @@ export class HaproxyEngine implements ServingEngine {
     this.#generations.clear();
     this.#hasStrangers = false;
     this.#counts = new Map();
+    for (const what of ['count', 'traffic', 'word'] as const) this.#note(undefined, what);
     this.#note('HAProxy has ended and is started again');
     const again = (): void => {
       // its ports may not be free yet
@@ -400,13 +407,18 @@ export class HaproxyEngine implements ServingEngine {
   #measure(): void {
     this.#later('traffic', MEASURE_MS, () => {
       const next = (): void => this.#measure();
-      this.#enqueue(() => this.#countTraffic()).then(next, next);
+      this.#enqueue(() => this.#countTraffic(), 'traffic').then(next, next);
     });
+  }
+
+  /** Without one, a HAProxy of an earlier run serves by a table that nobody has told us: it must not be given another configuration. */
+  get #hasTable(): boolean {
+    return this.#wanted !== EMPTY_TABLE || !this.#hasStrangers;
   }
 
   async #countTraffic(): Promise<void> {
     if (!this.#running) return;
-    if (this.#process.isMute) return this.#apply();
+    if (this.#process.isMute) return this.#hasTable ? this.#apply() : undefined;
     const onCounted = this.#options.onCounted ?? ((): void => undefined);
     const changed = await this.#looks.all(this.#generations.all, this.#table, async (onRows) => {
       this.#standings = await measure(this.#generations.all, this.#table, this.#ask, { onCounted, onRows });
@@ -414,6 +426,7 @@ export class HaproxyEngine implements ServingEngine {
     await this.#rearrange(changed);
     const { newest } = this.#generations;
     if (newest) await this.#clients.look(newest, this.#ask);
+    this.#note(undefined, 'traffic');
   }
 
   /** Files that changed are read again by a reload; broken ones are refused, and the old ones stay. */
@@ -421,16 +434,21 @@ export class HaproxyEngine implements ServingEngine {
     if (!this.#options.tls) return;
     this.#later('certificates', CERTIFICATES_MS, () => {
       const now = this.#certificates.stamp();
-      if (now === before || !this.#running) return this.#watchCertificates(before);
+      if (now === before || !this.#running || !this.#hasTable) return this.#watchCertificates(before);
       // a disk that takes nothing may take it later
       const next = (isDone: boolean): void => this.#watchCertificates(isDone ? now : before);
-      this.#enqueue(() => this.#configure('reload')).then(next, () => next(false));
+      const reload = (): Promise<void> => (this.#hasStrangers ? this.#apply() : this.#configure('reload'));
+      this.#enqueue(reload).then(next, () => next(false));
     });
   }
 
-  #note(problem: string | undefined): void {
-    if (problem !== undefined && problem !== this.#problem) this.#options.onNotice?.(problem);
-    this.#problem = problem;
+  #note(problem: string | undefined, what: Problem = 'change'): void {
+    if (problem === undefined) {
+      this.#problems.delete(what);
+      return;
+    }
+    if (problem !== this.#problems.get(what)) this.#options.onNotice?.(problem);
+    this.#problems.set(what, problem);
   }
 }
 
