@@ -1,7 +1,7 @@
 // What a running deployment waits for, and when it will fail if nothing moves; for people, and for the reason of its failure.
-import { isAwaitingReadiness, isRunning } from '#libs/lifecycle';
+import { currentStatus, isAwaitingReadiness, isReady, isRunning } from '#libs/lifecycle';
 import { counted } from '#libs/model';
-import type { AppId, Deployment } from '#libs/model';
+import type { AppId, Deployment, Instance } from '#libs/model';
 import { actionsUnderWay } from './app-work.js';
 import type { AppSituation } from './classify.js';
 import { deadlineMs, idleMs } from './deadline.js';
@@ -47,9 +47,28 @@ export function openActions(deployment: Deployment, situationOf: SituationOf): r
 }
 
 function unreadyText(situation: AppSituation | null): string {
-  const running = situation?.instances.filter((each) => !each.stop && isRunning(each)) ?? [];
-  const unready = running.filter(isAwaitingReadiness).length;
-  return unready
-    ? `, ${counted(unready, 'running instance does not answer its', 'running instances do not answer their')} readiness check`
-    : '';
+  if (!situation) return '';
+  const { instances, versionOf, now } = situation;
+  const running = instances.filter((each) => !each.stop && isRunning(each));
+  const asked = running.filter(isAwaitingReadiness);
+  if (asked.length)
+    return tell(asked, 'does not answer its readiness check', 'do not answer their readiness check');
+  const unready = running.filter((each) => !isReady(each, versionOf(each), now));
+  const checked = unready.filter((each) => versionOf(each).spec.healthChecks.length > 0);
+  if (!checked.length)
+    return tell(
+      unready,
+      'does not accept connections on its ports',
+      'do not accept connections on their ports',
+    );
+  const cause = checked
+    .flatMap((each) => currentStatus(each)?.health ?? [])
+    .find((each) => each?.alive === false)?.lastFailureCause;
+  return (
+    tell(checked, 'does not pass its health check', 'do not pass their health check') +
+    (cause === undefined ? '' : ` (${cause})`)
+  );
 }
+
+const tell = ({ length }: readonly Instance[], one: string, more: string): string =>
+  length ? `, ${counted(length, `running instance ${one}`, `running instances ${more}`)}` : '';

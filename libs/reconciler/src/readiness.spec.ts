@@ -71,6 +71,12 @@ describe('instances that a deployment starts', () => {
     expect(cluster.ended[0]?.reason).toContain('2 running instances do not answer their readiness check');
   });
 
+  test('that never pass their health check fail it by the deadline, in these words', () => {
+    const cluster = aCluster('never-healthy', { readinessChecks: [] });
+    for (let tick = 0; tick < 2_000 && cluster.deployments.size; tick += 1) cluster.tick();
+    expect(cluster.ended[0]?.reason).toMatch(/[12] running instances? do(es)? not pass their health check/);
+  });
+
   test('are asked again when they crash during it', () => {
     const cluster = aCluster('never-ready', { backoffSeconds: 0 });
     cluster.crash(0);

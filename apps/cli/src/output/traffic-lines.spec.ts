@@ -38,7 +38,10 @@ test('shows what is wanted beside what is measured', () => {
     since: '2026-01-01T00:00:00.000Z',
     setBy: 'a person',
     windowSeconds: 50,
-    measured: measured(1_000, { waiting: 3 }),
+    measured: measured(1_000, {
+      waiting: 3,
+      status: { '1xx': 0, '2xx': 980, '3xx': 0, '4xx': 0, '5xx': 15 },
+    }),
     versions: [
       version(
         'v2',
@@ -56,7 +59,7 @@ test('shows what is wanted beside what is measured', () => {
     ],
   };
   expect(trafficLines(answer).join('\n'))
-    .toBe(`/web: 20/s in the last 50 s, 3 wait for a target; shares set 2026-01-01T00:00:00.000Z by a person
+    .toBe(`/web: 20/s in the last 50 s, 1.5 % errors, 3 wait for a target; shares set 2026-01-01T00:00:00.000Z by a person
 VERSION       ROUTED  WEIGHT    GETS  RATE  IN FLIGHT  ERRORS  RETRIES  EJECTED  P50     P95    P99
 v2 (current)  2/3     1 (10 %)  10 %  2/s   5          8 %     0        2        1.3 ms  42 ms  1.5 s
 v1            2/3     9 (90 %)  90 %  18/s  0          0 %     0        0        1.3 ms  42 ms  1.5 s

@@ -18,8 +18,11 @@ export function trafficLines(traffic: TrafficAnswer): readonly string[] {
   const head = [...(isGroup ? ['APP'] : []), 'VERSION', 'ROUTED', 'WEIGHT', 'GETS', ...MEASURED_HEAD];
   const set = since === undefined ? '' : `; shares set ${since}${setBy === undefined ? '' : ` by ${setBy}`}`;
   const waits = measured.waiting > 0 ? `, ${counted(measured.waiting, 'waits', 'wait')} for a target` : '';
+  const failed = errorsOf(measured);
+  // those of versions that are gone as well, which have no row any more
+  const errors = failed > 0 ? `, ${percent(failed, measured.requests)} errors` : '';
   return [
-    `${traffic.appId}: ${rate(measured.perSecond)} in the last ${windowSeconds} s${waits}${set}`,
+    `${traffic.appId}: ${rate(measured.perSecond)} in the last ${windowSeconds} s${errors}${waits}${set}`,
     ...(rows.length ? [table(head, rows)] : []),
     ...groupLines(traffic),
     ...pins.map(({ by, name, value, version }) => `pin: ${by} ${name}=${value} goes to ${version}`),
