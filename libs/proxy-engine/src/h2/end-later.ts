@@ -20,7 +20,20 @@ export function endLater<Session extends ClientHttp2Session | ServerHttp2Session
     leaving.add(session);
     setImmediate(() => destroy(error, code));
   };
+  session.once('close', () => setImmediate(() => leadNowhere(session)));
   return session;
+}
+
+const ignore = (): void => undefined;
+
+/**
+ * What is closed keeps nothing. SETTINGS that the other side never acknowledged hold the session as long as its native side lives, so that is
+ * not to be reached from it: over listeners that know the socket, say, which knows the error that the session ended by. An error made while
+ * frames were read knows the native side until its stack is read (V8), and neither would ever go.
+ */
+function leadNowhere(session: ClientHttp2Session | ServerHttp2Session): void {
+  session.removeAllListeners();
+  session.on('error', ignore);
 }
 
 /** It has ended or is about to: nothing new belongs on it. */
