@@ -123,13 +123,6 @@ export const MUTANTS = [
     says: 'constraints hold: one per host where UNIQUE is asked for',
   },
   {
-    name: 'forgets-who-may-start-it-again',
-    file: 'libs/control-core/src/assignment-feed.ts',
-    find: 'if (!session || session.confirmed < session.wholeAt) return false;',
-    replace: 'if (!session || session.confirmed < session.wholeAt) return true;',
-    says: 'one task per instance: what an agent may start again by itself starts nowhere else',
-  },
-  {
     name: 'agents-reuse-their-run',
     file: 'libs/agent-core/src/identity.ts',
     find: '? { ...before, run: before.run + 1 }',
