@@ -163,6 +163,10 @@ export class ClientConnection implements Watched, ExchangeClient {
     else this.socket.destroy();
   }
 
+  stoodStill(ms: number): void {
+    this.deadline += ms;
+  }
+
   #lookAtBody(exchange: FastExchange): void {
     if (exchange.requestDone) return;
     this.deadline = this.#world.deadlines.now + LOOK_MS;

@@ -7,10 +7,14 @@ export interface Watched {
   deadline: number;
   /** The deadline has passed, by up to one tick. Must set a new one or leave. */
   expire(): void;
+  /** This process stood still for so long: what is waited for may have come meanwhile, and is not read yet. */
+  stoodStill(ms: number): void;
 }
 
 /** How late a time-out may come. */
 export const TICK_MS = 250;
+/** A tick so late is a standstill: a stopped process, a virtual machine that was moved. */
+const STOOD_STILL_MS = 1_000;
 
 export class Deadlines {
   readonly #clock: Clock;
@@ -22,7 +26,7 @@ export class Deadlines {
     this.#clock = clock;
   }
 
-  /** Of the last tick, or of the moment in which the first one was added: at most a tick old while anything is watched. */
+  /** Of the last tick, or of the moment in which the first one was added: at most a tick old while anything is watched and this process runs. */
   get now(): number {
     return this.#now;
   }
@@ -45,8 +49,11 @@ export class Deadlines {
     this.#timer = undefined;
     // none is left: the next one that is added starts it again
     if (this.#watched.size === 0) return;
+    const lateMs = this.#clock.now() - this.#now - TICK_MS;
     this.#tickLater();
     const now = this.#now;
+    // also of what was read since, before this tick: it counts from a time before the standstill
+    if (lateMs >= STOOD_STILL_MS) for (const each of this.#watched) each.stoodStill(lateMs);
     for (const each of this.#watched) {
       if (each.deadline <= now) each.expire();
     }

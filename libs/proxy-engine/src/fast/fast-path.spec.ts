@@ -649,6 +649,34 @@ describe('the fast path: time', () => {
     await idle(engine);
   });
 
+  it('counts no time in which this process stood still: what came meanwhile is not read yet', async () => {
+    const clock = new ManualClock();
+    const task1 = await task((socket, heard) => {
+      if (heard.includes('/quick')) socket.write(ok());
+    });
+    const { engine, port } = await engineFor({ a: task1.port }, { clock });
+    const kept = client(port).send(get('/quick'));
+    await kept.hears('ok');
+    const half = client(port).send('GET /quick HTTP/1.1\r\nHo');
+    await until('the half head', () => half.socket.bytesWritten > 0);
+    clock.spend(100_000);
+    // read before any timer fires
+    const [fresh, asking] = [client(port), client(port).send(get('/silent'))];
+    await until('the task to hear', () => task1.heard.some((each) => each.includes('/silent')));
+    await until('the fresh one', () => fresh.socket.readyState === 'open');
+    clock.advance(0);
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const each of [kept, fresh]) await each.send(get('/quick')).hears('ok');
+    await half.send('st: a.test\r\n\r\n').hears('HTTP/1.1 ');
+    expect([kept, fresh, half, asking].map(({ closed }) => closed)).toEqual([false, false, false, false]);
+    // and from then on it does
+    for (let passed = 0; passed < 80_000; passed += 250) clock.advance(250);
+    for (const each of [kept, fresh]) await each.isClosed();
+    expect(asking.text).toBe('');
+    asking.socket.destroy();
+    await idle(engine);
+  });
+
   it('waits for a fresh table before it routes', async () => {
     const to = await answering(ok());
     let fresh: () => void = () => undefined;

@@ -113,6 +113,11 @@ export class UpstreamConnection implements Watched {
     this.user.silent();
   }
 
+  /** One that nobody uses has been idle all the time: its target may have ended it. */
+  stoodStill(ms: number): void {
+    if (this.user) this.deadline += ms;
+  }
+
   #onConnect(): void {
     this.connected = true;
     this.user?.connected();
