@@ -78,6 +78,23 @@ describe('rollingWindow, later moments', () => {
     expect(rollingWindow(moment(3, 1, 0)).mayStop).toBe(0);
   });
 
+  test('no healthy old one goes in the place of an unhealthy one that is kept', () => {
+    const kept = (old: number, healthy: number, started: number, settled: number): RollingSets => ({
+      n: 2,
+      minimumHealthCapacity: 1,
+      maximumOverCapacity: 1,
+      old: { active: old, wanted: old, healthy, keptUnhealthy: 1 },
+      new: { started, healthy: settled, serving: started },
+    });
+    expect(rollingWindow(kept(2, 1, 2, 0)).mayStop).toBe(0);
+    expect(rollingWindow(kept(2, 1, 2, 1)).mayStop).toBe(0);
+    expect(rollingWindow(kept(2, 1, 2, 2)).mayStop).toBe(1);
+    expect(rollingWindow(kept(3, 1, 2, 0)).mayStop).toBe(1);
+    const gap = atBegin(2, 1, 0, 2, 1);
+    expect(rollingWindow(gap).mayStop).toBe(1);
+    expect(rollingWindow({ ...gap, old: { ...gap.old, keptUnhealthy: 1 } }).mayStop).toBe(0);
+  });
+
   test('computes shares as decimals', () => {
     expect(rollingWindow(atBegin(100, 0.07, 0, 0)).minHealthy).toBe(7);
     expect(rollingWindow(atBegin(100, 1, 0.15, 0)).maxCapacity).toBe(115);
@@ -86,18 +103,33 @@ describe('rollingWindow, later moments', () => {
 
   test('whatever the moment: stopping so many, unhealthy first, keeps the floor, and starting keeps the capacity', () => {
     const sets = fc
-      .tuple(fc.nat(12), fc.nat(100), fc.nat(100), fc.nat(12), fc.nat(12), fc.nat(12), fc.nat(12), fc.nat(12))
-      .map(([n, min, over, healthyOld, sickOld, leaving, healthyNew, sickNew]): RollingSets => ({
+      .tuple(
+        fc.nat(12),
+        fc.nat(100),
+        fc.nat(100),
+        fc.nat(12),
+        fc.nat(12),
+        fc.nat(12),
+        fc.nat(12),
+        fc.nat(12),
+        fc.nat(4),
+      )
+      .map(([n, min, over, healthyOld, sickOld, leaving, healthyNew, sickNew, kept]): RollingSets => ({
         n,
         minimumHealthCapacity: min / 100,
         maximumOverCapacity: over / 100,
-        old: { active: healthyOld + sickOld + leaving, wanted: healthyOld + sickOld, healthy: healthyOld },
+        old: {
+          active: healthyOld + sickOld + leaving,
+          wanted: healthyOld + sickOld,
+          healthy: healthyOld,
+          keptUnhealthy: Math.min(kept, sickOld),
+        },
         new: { started: healthyNew + sickNew, healthy: Math.floor(healthyNew / 2), serving: healthyNew },
       }));
     fc.assert(
       fc.property(sets, (each) => {
         const window = rollingWindow(each);
-        const sick = each.old.wanted - each.old.healthy;
+        const sick = each.old.wanted - each.old.healthy - (each.old.keptUnhealthy ?? 0);
         const healthyStopped = Math.max(0, window.mayStop - sick);
         const healthy = each.old.healthy + each.new.healthy;
         if (healthyStopped) expect(healthy - healthyStopped).toBeGreaterThanOrEqual(window.minHealthy);

@@ -15,6 +15,8 @@ export interface RollingSets {
     readonly wanted: number;
     /** Of these: considered healthy (and routed). */
     readonly healthy: number;
+    /** Of the wanted: not considered healthy, and not to be stopped whatever there is room for. Absent: none. */
+    readonly keptUnhealthy?: number;
   };
   readonly new: {
     /** Wanted ones that exist, waiting to be launched included. */
@@ -52,12 +54,15 @@ export function rollingWindow(sets: RollingSets): RollingWindow {
   // Each healthy new one makes an old one surplus, and so are old ones beyond n. As the unhealthy go first, this stops
   // at most (healthy - n) healthy ones, so it never breaks the floor.
   const surplus = old.wanted + fresh.healthy - n;
+  const unhealthy = stoppableUnhealthy(sets);
   // an unhealthy old one protects nothing, so it need not wait until the new one has proved itself
-  const unhealthySurplus = Math.min(
-    old.wanted - old.healthy,
-    old.wanted + (fresh.serving ?? fresh.healthy) - n,
+  const unhealthySurplus = Math.min(unhealthy, old.wanted + (fresh.serving ?? fresh.healthy) - n);
+  const mayStop = Math.min(
+    old.wanted,
+    Math.max(0, surplus, healthy - minHealthy, unhealthySurplus),
+    // no healthy one goes for an unhealthy one that is kept
+    unhealthy + Math.max(0, healthy - minHealthy),
   );
-  const mayStop = Math.min(old.wanted, Math.max(0, surplus, healthy - minHealthy, unhealthySurplus));
   const window = { minHealthy, maxCapacity, mayStart, mayStop };
   return isStuck(sets, window) ? { ...window, mayStop: 1 } : window;
 }
@@ -69,8 +74,12 @@ function capacity({ n, maximumOverCapacity }: RollingSets, minHealthy: number, h
 }
 
 /** Marathon's gap: nothing may start, nothing may stop and nothing is on its way. An unhealthy old one then makes room; that lowers no healthy count. */
-function isStuck({ n, old, new: fresh }: RollingSets, { mayStart, mayStop }: RollingWindow): boolean {
+function isStuck(sets: RollingSets, { mayStart, mayStop }: RollingWindow): boolean {
+  const { n, old, new: fresh } = sets;
   const nothingMoves = mayStart === 0 && mayStop === 0 && old.active === old.wanted;
   const nothingIsComing = fresh.started === fresh.healthy && fresh.started < n;
-  return nothingMoves && nothingIsComing && old.wanted > old.healthy;
+  return nothingMoves && nothingIsComing && stoppableUnhealthy(sets) > 0;
 }
+
+const stoppableUnhealthy = ({ old }: RollingSets): number =>
+  old.wanted - old.healthy - (old.keptUnhealthy ?? 0);

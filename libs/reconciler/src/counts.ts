@@ -82,7 +82,12 @@ export function replacementOf(situation: AppSituation): Replacement {
     ...spec.upgradeStrategy,
     // what is held makes no room, so the first new one comes above n whatever the strategy
     ...(held.size ? { minimumHealthCapacity: 1 } : {}),
-    old: { active: old.length + leaving, wanted: old.length, healthy: healthy(old) },
+    old: {
+      active: old.length + leaving,
+      wanted: old.length,
+      healthy: healthy(old),
+      keptUnhealthy: old.filter((each) => held.has(each.id) && !isAvailable(each, situation)).length,
+    },
     new: {
       started: fresh.length,
       healthy: fresh.filter((each) => isSettled(each, situation)).length,

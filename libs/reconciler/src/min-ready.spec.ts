@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { isRunning } from '#libs/lifecycle';
 import { asAppId, asInstanceId } from '#libs/model';
-import type { AppSpec, Instance, TaskId } from '#libs/model';
+import type { AppSpec, AppVersion, Instance, TaskId, TrafficShare } from '#libs/model';
 import { aHealthCheck, anAppSpec, anInstance, aStatus, aVersion } from '#libs/testkit';
 import { classify, isAvailable } from './classify.js';
 import type { AppSituation } from './classify.js';
@@ -173,6 +173,40 @@ describe('a good release', () => {
     cluster.sicken(0);
     ticksUntil(cluster, () => serving(cluster, isFresh(cluster)) === 1, 20);
     ticksUntil(cluster, () => !old || cluster.instance(old.id)?.goal !== 'running', 1);
+  });
+
+  test('waits for the sake of an old one that serves, also beside an unhealthy one that a share of the traffic keeps', () => {
+    const cluster = aCluster();
+    const current = (): AppVersion => {
+      const version = cluster.apps.get(WEB)?.current;
+      if (!version) throw new Error('no app');
+      return version;
+    };
+    const first = current();
+    const of = ({ version }: AppVersion) => web(cluster).filter((each) => each.version === version);
+    cluster.deploy(WEB, aSpec('good', { instances: 1, cmd: './serve 2' }));
+    const second = current();
+    ticksUntil(cluster, () => serving(cluster, isFresh(cluster)) === 1);
+    cluster.deploy(WEB, aSpec('good', { cmd: './serve 3' }));
+    const third = current();
+    const [kept] = of(second);
+    const app = cluster.apps.get(WEB);
+    if (!app || !kept) throw new Error('no instance of the second version');
+    const share = ({ version, lastConfigChangeAt: config }: AppVersion, weight: number): TrafficShare => ({
+      version,
+      config,
+      weight,
+    });
+    const shares = [share(third, 900), share(second, 100)];
+    const traffic = { shares, since: cluster.now, cause: { kind: 'request', text: 'a person' } } as const;
+    cluster.apps.set(WEB, { ...app, traffic });
+    cluster.sickenInstance(kept.id);
+    ticksUntil(cluster, () => serving(cluster, isFresh(cluster)) === 2);
+    const serves = (): number => serving(cluster, ({ version }) => version === first.version);
+    expect(serves()).toBe(1);
+    const untilStopped = ticksUntil(cluster, () => serves() === 0);
+    expect(untilStopped * TICK_MS).toBeGreaterThanOrEqual(MIN_READY_MS - TICK_MS);
+    expect(of(second)).toHaveLength(1);
   });
 
   test('that is interrupted begins to count anew', () => {
