@@ -1,11 +1,6 @@
 // A process of its own, whose garbage is collected at will.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { compileProgram } from '#libs/testkit';
+import { H2Process } from '../fixtures/h2-process.js';
 
 /** Machines are shared. */
 const TIMEOUT_MS = 120_000;
@@ -61,16 +56,10 @@ const server = createServer((socket) => {
 `;
 
 describe('a closed session of HTTP/2 whose SETTINGS were never acknowledged', () => {
-  const program = mkdtempSync(join(tmpdir(), 'longrun-nowhere-'));
+  let program: H2Process;
 
-  beforeAll(() => {
-    compileProgram(program, [
-      'libs/proxy-engine/src/h2/end-later.ts',
-      'libs/proxy-engine/src/fixtures/h2-frame.ts',
-    ]);
-    writeFileSync(join(program, 'server.js'), SERVER);
-  });
-  afterAll(() => rmSync(program, { recursive: true, force: true }));
+  beforeAll(() => void (program = new H2Process(SERVER)));
+  afterAll(() => program.dispose());
 
   it.each([
     ['an error of our own', 'ours'],
@@ -78,13 +67,7 @@ describe('a closed session of HTTP/2 whose SETTINGS were never acknowledged', ()
   ])(
     'is collected after %s',
     async (_which, kind) => {
-      const child = spawn(process.execPath, ['--expose-gc', '--no-warnings', 'server.js', kind], {
-        cwd: program,
-      });
-      let [left, said] = ['', ''];
-      child.stdout.on('data', (chunk: Buffer) => (left += chunk.toString()));
-      child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-      const [code] = (await once(child, 'close')) as [number | null];
+      const { code, stdout: left, stderr: said } = await program.run(kind);
       expect({ code, left, said }).toEqual({ code: 0, left: '0', said: '' });
     },
     TIMEOUT_MS,

@@ -1,11 +1,6 @@
 // Processes of their own, for what this keeps from is an abort.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { compileProgram } from '#libs/testkit';
+import { H2Process } from '../fixtures/h2-process.js';
 
 /** Machines are shared, and each round is some turns of a process that collects its garbage all the time. */
 const TIMEOUT_MS = 120_000;
@@ -69,16 +64,10 @@ function collect() {
 `;
 
 describe('a session of HTTP/2 with trailers that never end', () => {
-  const program = mkdtempSync(join(tmpdir(), 'longrun-outlive-'));
+  let program: H2Process;
 
-  beforeAll(() => {
-    compileProgram(program, [
-      'libs/proxy-engine/src/h2/end-later.ts',
-      'libs/proxy-engine/src/fixtures/h2-frame.ts',
-    ]);
-    writeFileSync(join(program, 'server.js'), SERVER);
-  });
-  afterAll(() => rmSync(program, { recursive: true, force: true }));
+  beforeAll(() => void (program = new H2Process(SERVER)));
+  afterAll(() => program.dispose());
 
   it.each([
     ['whose stream ends together with it', 'answered'],
@@ -86,11 +75,7 @@ describe('a session of HTTP/2 with trailers that never end', () => {
   ])(
     '%s does not end the process',
     async (_which, kind) => {
-      const child = spawn(process.execPath, ['--expose-gc', 'server.js', kind], { cwd: program });
-      let [streams, said] = ['', ''];
-      child.stdout.on('data', (chunk: Buffer) => (streams += chunk.toString()));
-      child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-      const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
+      const { code, signal, stdout: streams, stderr: said } = await program.run(kind);
       expect({ code, signal, said }).toEqual({ code: 0, signal: null, said: '' });
       expect(Number(streams)).toBeGreaterThan(100);
     },
