@@ -5,6 +5,7 @@ import {
   ASKS_FOR_PASSWORD,
   NOT_FROM_THIS_ADDRESS,
   NOT_FROM_THIS_ORIGIN,
+  QUEUE_LENGTH,
   stickyCookieName,
   type Balance,
   type HeaderEdit,
@@ -176,11 +177,9 @@ function tcpRules({ policy }: RouteService): string[] {
   return [...rules, ...tcpWaitRules()];
 }
 
-const QUEUE = 1024;
-
 /** Who finds no target with room waits in the backend, which HAProxy does not bound: `maxqueue` is for who waits for one server, by cookie or hash. */
 function queueRules(policy: RoutePolicy | undefined, refusal: string): string[] {
-  const { connectionsPerTarget, queue = QUEUE } = policy?.limits ?? {};
+  const { connectionsPerTarget, queue = QUEUE_LENGTH } = policy?.limits ?? {};
   // with 0 nobody would ever be let in; the time to wait is next to nothing instead
   return connectionsPerTarget === undefined || queue === 0 ? [] : [`${refusal} if { queue ge ${queue} }`];
 }
@@ -378,7 +377,7 @@ function serverOptions({ policy }: RouteService, mode: 'http' | 'tcp'): string {
     `check inter 10s fastinter ${LOOK_MS.first}ms downinter ${LOOK_MS.then}ms fall 3 rise 1 observe layer4 error-limit 1 on-error mark-down`,
     ...(connectionsPerTarget === undefined
       ? []
-      : [`maxconn ${connectionsPerTarget} maxqueue ${Math.max(queue ?? QUEUE, 1)}`]),
+      : [`maxconn ${connectionsPerTarget} maxqueue ${Math.max(queue ?? QUEUE_LENGTH, 1)}`]),
     ...(mode === 'http' && policy?.protocol === 'h2c' ? ['proto h2'] : []),
     ...(send === undefined ? [] : [send === 'v1' ? 'send-proxy' : 'send-proxy-v2']),
     ...(policy?.slowStartMs ? [`slowstart ${policy.slowStartMs}ms`] : []),

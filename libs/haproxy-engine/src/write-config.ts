@@ -3,7 +3,7 @@
 // than one. Rules follow the built-in engine: the same headers are added and dropped, the same sentences answer. Each rule is asked on
 // each request, so what few need stands behind the point where the others are done.
 import { join } from 'node:path';
-import { EMPTY_TABLE, HOW_TO_REACH, NO_SUCH_APP, type RouteService } from '#libs/routing';
+import { EMPTY_TABLE, HOW_TO_REACH, NO_SUCH_APP, QUEUE_MS, type RouteService } from '#libs/routing';
 import { backendRules } from './backend-rules.js';
 import { BODY_LIMIT_LUA } from './body-limit-rules.js';
 import {
@@ -150,7 +150,7 @@ function defaultLines({ folder, hasLua = false }: ConfigOptions): string[] {
     `  timeout server ${SILENCE_MS}ms`,
     // HAProxy's longest
     '  timeout tunnel 24d',
-    '  timeout queue 10s',
+    `  timeout queue ${QUEUE_MS}ms`,
     '  option http-keep-alive',
     // also for the first request of a client, as the built-in engine does: else each client that asks once costs a connection to a task
     '  http-reuse always',

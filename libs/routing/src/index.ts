@@ -1,6 +1,7 @@
 // Table of contents: the route table, matching a request to a service, choosing a target.
 export { EMPTY_TABLE } from './route-table.js';
 export type { RouteMode, RouteService, RouteTable, RouteTarget } from './route-table.js';
+export { QUEUE_LENGTH, QUEUE_MS } from './route-policy.js';
 export type {
   Balance,
   BasicAuth,

@@ -42,11 +42,14 @@ export interface RouteLimits {
   readonly bodyMinRate?: number;
   /** Requests in flight to one target, of this proxy process. Beyond: they wait. */
   readonly connectionsPerTarget?: number;
-  /** How many may wait for a target; beyond: 503 with Retry-After. Default 1024, counts only with `connectionsPerTarget`. */
+  /** How many may wait for a target; beyond: 503 with Retry-After. Default QUEUE_LENGTH, counts only with `connectionsPerTarget`. */
   readonly queue?: number;
-  /** How long one may wait. Default 10 s. */
+  /** How long one may wait. Default QUEUE_MS. */
   readonly queueMs?: number;
 }
+
+export const QUEUE_LENGTH = 1_024;
+export const QUEUE_MS = 10_000;
 
 /** An edit of a head; `set` replaces, `add` appends, `remove` takes all of that name. Never a name that frames a message. */
 export interface HeaderEdit {

@@ -1,13 +1,10 @@
 // Requests of one service that wait until one of its targets has room: first come, first served among those that can be, bounded in
 // number and in time. Whoever leads the line is looked at whenever something changes that could give it a target: a claim ends, the
 // table is swapped, a target comes back from its rest, a newcomer grows.
-import type { RouteLimits } from '#libs/routing';
+import { QUEUE_LENGTH, QUEUE_MS, type RouteLimits } from '#libs/routing';
 import type { Clock, Timer } from '#libs/time';
 import type { Cancel, NoTarget, Placed } from './pick.js';
 import type { TargetWish } from './wish.js';
-
-const QUEUE = 1_024;
-const QUEUE_MS = 10_000;
 
 interface Waiter {
   readonly wish: TargetWish;
@@ -51,7 +48,7 @@ export class WaitingLine {
   add(
     wish: TargetWish,
     ready: (placed: Placed) => void,
-    { queue = QUEUE, queueMs = QUEUE_MS }: RouteLimits,
+    { queue = QUEUE_LENGTH, queueMs = QUEUE_MS }: RouteLimits,
   ): Cancel | undefined {
     if (this.#waiters.size >= queue) {
       ready({ kind: 'none', why: this.#parts.refuse('queue-full') });
