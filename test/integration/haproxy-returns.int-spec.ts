@@ -178,6 +178,19 @@ describeHere('HAProxy comes back', () => {
     expect([await get('new.example'), await named(tls.port, 'web.example')]).toEqual(['hello', before]);
   }, 60_000);
 
+  it('serves by the certificate before also when the one that HAProxy refuses came while it did not run', async () => {
+    const { file, tls } = await tlsOf(selfSigned(['web.example']).pem);
+    const first = await startedEngine({ tls });
+    const before = await named(tls.port, 'web.example');
+    await first.stop(0);
+    writeFileSync(file, selfSigned(['web.example'], undefined, 'prime192v1').pem);
+    const engine = await startedEngine({ tls });
+    expect(engine.warnings()).toEqual([
+      expect.stringMatching(/web\.pem is refused by HAProxy.*; the old one stays in use$/),
+    ]);
+    expect(await named(tls.port, 'web.example')).toBe(before);
+  }, 60_000);
+
   it('sees a certificate that was renewed while HAProxy started', async () => {
     const { file, tls } = await tlsOf(selfSigned(['old.example']).pem);
     const renewed = join(folder, 'renewed.pem');

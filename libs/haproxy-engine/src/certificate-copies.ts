@@ -22,9 +22,9 @@ const COPY_NAME = /^\d{5}-([0-9a-f]{16})\.pem$/;
 export class CertificateCopies {
   readonly #paths: readonly string[];
   /** By path. */
-  #copies = new Map<string, Copy>();
-  /** What each file had in use before it was read last. */
-  #before: ReadonlyMap<string, Copy> = new Map();
+  #copies: ReadonlyMap<string, Copy> = new Map();
+  /** Those that HAProxy took last. */
+  #taken: ReadonlyMap<string, Copy> = new Map();
   #all: readonly Certified[] = [];
   /** Of an earlier run of ours, by the hash of their path. */
   readonly #earlier = new Map<string, Good>();
@@ -55,7 +55,6 @@ export class CertificateCopies {
   /** Reads all of them. What is broken keeps what it had. */
   read(): void {
     const before = this.#copies;
-    const replaced = new Map<string, Copy>();
     const copies = new Map<string, Copy>();
     this.#problems = [];
     for (const path of this.#files()) {
@@ -64,7 +63,6 @@ export class CertificateCopies {
       const isRefused = good !== undefined && this.#refused.get(path) === good.pem;
       const used = isRefused ? (old?.pem === good.pem ? undefined : old) : (good ?? old);
       if (used) copies.set(path, { ...used, path });
-      if (old) replaced.set(path, { ...old, path });
       const problem = why ?? (isRefused ? `${path} ${REFUSED}` : undefined);
       if (problem !== undefined) this.#problems.push(`${problem}${used ? '; the old one stays in use' : ''}`);
     }
@@ -75,7 +73,6 @@ export class CertificateCopies {
         `${[...before.keys()].slice(0, 3).join(', ')}: gone or broken; the last one stays in use`,
       );
     } else this.#copies = copies;
-    this.#before = replaced;
     this.#all = [...this.#copies.values()];
   }
 
@@ -89,19 +86,26 @@ export class CertificateCopies {
     );
   }
 
-  /** HAProxy does not take these copies; false: it names none of ours. The earlier ones of their files are used again. */
+  /** HAProxy takes all of them. */
+  accept(): void {
+    this.#taken = this.#copies;
+  }
+
+  /** HAProxy does not take these copies; false: it names none of ours. Those of their files that it took before are used again. */
   refuse(complaint: string): boolean {
     const named = new Set([...complaint.matchAll(/\d{5}-([0-9a-f]{16})\.pem/g)].map(([, hash = '']) => hash));
-    const culprits = [...this.#copies.values()].filter(({ path }) => named.has(hashOf(path)));
+    const copies = new Map(this.#copies);
+    const culprits = [...copies.values()].filter(({ path }) => named.has(hashOf(path)));
     for (const { path, pem } of culprits) {
       this.#refused.set(path, pem);
-      const old = this.#before.get(path);
+      const old = this.#taken.get(path) ?? this.#earlier.get(hashOf(path));
       const isUsed = old !== undefined && old.pem !== pem;
-      if (isUsed) this.#copies.set(path, old);
-      else this.#copies.delete(path);
+      if (isUsed) copies.set(path, { ...old, path });
+      else copies.delete(path);
       this.#problems.push(`${path} ${REFUSED}${isUsed ? '; the old one stays in use' : ''}`);
     }
-    this.#all = [...this.#copies.values()];
+    this.#copies = copies;
+    this.#all = [...copies.values()];
     return culprits.length > 0;
   }
 

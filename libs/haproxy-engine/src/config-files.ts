@@ -106,6 +106,7 @@ export class ConfigFiles {
       const refused = await this.#writeInto(folder, config);
       renameSync(join(folder, CONFIG), this.path);
       this.#folder = folder;
+      certificates.accept();
       for (const other of this.#folders())
         if (join(this.#base, other) !== folder)
           rmSync(join(this.#base, other), { recursive: true, force: true });
