@@ -61,8 +61,8 @@ export const MUTANTS = [
   {
     name: 'counts-instead-of-looking',
     file: 'libs/reconciler/src/counts.ts',
-    find: 'old: { active: old.length + leaving, wanted: old.length, healthy: healthy(old) },',
-    replace: 'old: { active: old.length, wanted: old.length, healthy: old.length },',
+    find: 'active: old.length + leaving,\n      wanted: old.length,\n      healthy: healthy(old),',
+    replace: 'active: old.length,\n      wanted: old.length,\n      healthy: old.length,',
     says: 'level, not edge: capacity is looked at, old ones are not taken for healthy because they exist',
   },
   {
