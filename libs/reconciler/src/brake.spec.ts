@@ -130,6 +130,14 @@ describe('an instance', () => {
     expect(marked({ status: aStatus({ health: [sour] }), unreachableSince: 8 })).toBeNull();
   });
 
+  test('that is being killed for its health counts while it ends, and one that ends for another reason does not', () => {
+    const stop = { phase: 'killing', since: 80_000, then: 'relaunch' } as const;
+    const status = aStatus({ phase: 'stopping', health: [sour] });
+    const failed = { kind: 'health', text: 'failed' } as const;
+    expect(marked({ status, stop: { ...stop, cause: failed } })).toEqual({ kind: 'turned', at: 70_000 });
+    expect(marked({ status, stop: { ...stop, cause: { kind: 'kill', text: 'by a person' } } })).toBeNull();
+  });
+
   test('that was killed for its health counts until it is healthy again', () => {
     const killed = { cause: { kind: 'health', text: 'failed' }, lastWellAt: 11 } as const;
     expect(marked(killed)).toEqual({ kind: 'turned', at: 11 });

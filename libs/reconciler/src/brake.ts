@@ -10,14 +10,16 @@ export type HealthMark =
 
 /**
  * An instance that never was healthy, or only for a moment, is no sign of a broken checker, it is a broken release. One that was killed
- * for its health and is not healthy again still counts, or checks that kill at once would stay below every threshold. One on a lost
+ * for its health and is not healthy again still counts, also while it ends, or checks that kill at once would stay below every threshold,
+ * and those that kill one after the other, each with its time to end, would never meet. One on a lost
  * agent counts for nothing: nobody hears of it, so it could neither recover nor be killed, and would hold the others for ever.
  */
 export function healthMark(instance: Instance, version: AppVersion): HealthMark {
   if (instance.unreachableSince !== undefined) return null;
   const health = healthOf(instance, version);
   if (health) return { kind: 'healthy' };
-  const at = (health === false ? wellAt(instance) : null) ?? replacedAt(instance);
+  const isFailing = health === false || instance.stop?.cause.kind === 'health';
+  const at = (isFailing ? wellAt(instance) : null) ?? replacedAt(instance);
   return at === null ? null : { kind: 'turned', at };
 }
 
