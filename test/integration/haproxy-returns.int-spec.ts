@@ -227,6 +227,52 @@ describeHere('HAProxy comes back', () => {
     await until('no warning', () => next.warnings().length === 0);
   }, 60_000);
 
+  it('keeps the last certificates of a run before that was killed, though all files are gone by now, and says so', async () => {
+    const certificates = join(folder, 'certificates');
+    mkdirSync(certificates);
+    for (const name of ['a', 'b'])
+      writeFileSync(join(certificates, `${name}.pem`), selfSigned([`${name}.example`]).pem);
+    const tls = { port: await freePort(), certificates: [certificates] };
+    const nextRun = async (): Promise<{ engine: HaproxyEngine; clock: MortalClock }> => {
+      const clock = new MortalClock();
+      const engine = newEngine({ tls, clock });
+      // the run that HAProxy belongs to ends it
+      engines.unshift(engine);
+      await engine.start();
+      return { engine, clock };
+    };
+    const both = (): Promise<string[]> =>
+      Promise.all(['any.example', 'b.example'].map((name) => named(tls.port, name)));
+    const first = await nextRun();
+    await first.engine.swap(aTable(1, service));
+    const before = await both();
+    first.clock.kill();
+    const gone = [expect.stringMatching(/\/a\.pem, .*\/b\.pem: gone or broken; the last one stays in use$/)];
+    for (const name of ['a.pem', 'b.pem']) rmSync(join(certificates, name));
+    const second = await nextRun();
+    await second.engine.swap(withHost(2, 'new.example'));
+    expect([await get('new.example'), await both(), second.engine.warnings()]).toEqual([
+      'hello',
+      before,
+      gone,
+    ]);
+    second.clock.kill();
+    rmSync(certificates, { recursive: true });
+    const third = await nextRun();
+    await third.engine.swap(withHost(3, 'newer.example'));
+    expect([await get('newer.example'), await both()]).toEqual(['hello', before]);
+    expect(third.engine.warnings()).toEqual([
+      expect.stringMatching(/certificates cannot be read: ENOENT$/),
+      ...gone,
+    ]);
+    mkdirSync(certificates);
+    writeFileSync(join(certificates, 'c.pem'), selfSigned(['c.example']).pem);
+    await until('the new one alone', async () =>
+      (await both()).every((each) => each.startsWith('c.example')),
+    );
+    expect(third.engine.warnings()).toEqual([]);
+  }, 60_000);
+
   it('serves by the table of now when HAProxy was stopped for a while, and says so only meanwhile', async () => {
     const other = createServer((_req, res) => res.end('other'));
     servers.push(other);

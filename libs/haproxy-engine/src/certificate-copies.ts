@@ -1,8 +1,8 @@
 // Certificates of the HTTPS port, for HAProxy only those that were read and understood: it refuses a whole configuration for one broken
 // file, and reads anew whatever is in its folder at each reload. A file that is broken leaves its last good one in use, as with the
 // built-in engine; one that is gone takes its key with it, unless it was the last. Nothing of a file's content is ever shown.
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { CertificateError, certificateFiles, readCertificateFile, stampOf } from '#libs/certificate-files';
 import type { Certified } from '#libs/proxy-core';
 import { hashOf } from './config-text.js';
@@ -18,6 +18,8 @@ interface Copy extends Good {
 const REFUSED = 'is refused by HAProxy, whose TLS library may ask for a longer key';
 /** Of a copy: its place in the order, and whose it is. */
 const COPY_NAME = /^\d{5}-([0-9a-f]{16})\.pem$/;
+/** Whose the copies are; HAProxy reads nothing whose name begins with a dot. */
+const SOURCES = '.sources';
 
 export class CertificateCopies {
   readonly #paths: readonly string[];
@@ -27,7 +29,9 @@ export class CertificateCopies {
   #taken: ReadonlyMap<string, Copy> = new Map();
   #all: readonly Certified[] = [];
   /** Of an earlier run of ours, by the hash of their path. */
-  readonly #earlier = new Map<string, Good>();
+  #earlier: ReadonlyMap<string, Good> = new Map();
+  /** The paths of those, in order. */
+  #sources: readonly string[] = [];
   /** Copies that HAProxy does not take though they are whole, by path; until the file changes. */
   readonly #refused = new Map<string, string>();
   #problems: string[] = [];
@@ -39,10 +43,13 @@ export class CertificateCopies {
 
   /** What an earlier run of ours had in use: `folder` has copies as `files` names them. */
   remember(folder: string): void {
+    const earlier = new Map<string, Good>();
     for (const [hash, name] of namesIn(folder).flatMap((each) => matchOf(COPY_NAME, each))) {
       const { good } = read(join(folder, name));
-      if (good) this.#earlier.set(hash, good);
+      if (good) earlier.set(hash, good);
     }
+    this.#earlier = earlier;
+    this.#sources = sourcesIn(folder);
   }
 
   /** Looks at all files; differs when a file was written, came or went. */
@@ -66,11 +73,12 @@ export class CertificateCopies {
       const problem = why ?? (isRefused ? `${path} ${REFUSED}` : undefined);
       if (problem !== undefined) this.#problems.push(`${problem}${used ? '; the old one stays in use' : ''}`);
     }
-    // an HTTPS port without any is an outage: the last ones stay
-    if (copies.size === 0 && before.size > 0) {
-      this.#copies = before;
+    // an HTTPS port without any is an outage: the last ones stay, also those of a run before
+    const last = before.size > 0 ? before : this.#ofEarlier();
+    if (copies.size === 0 && last.size > 0) {
+      this.#copies = last;
       this.#problems.push(
-        `${[...before.keys()].slice(0, 3).join(', ')}: gone or broken; the last one stays in use`,
+        `${[...last.keys()].slice(0, 3).join(', ')}: gone or broken; the last one stays in use`,
       );
     } else this.#copies = copies;
     this.#all = [...this.#copies.values()];
@@ -78,12 +86,10 @@ export class CertificateCopies {
 
   /** By file name, in the order in which HAProxy reads a folder: the first is for clients that name no known host. */
   files(): Map<string, string> {
-    return new Map(
-      [...this.#copies.values()].map(({ path, pem }, at) => [
-        `${String(at).padStart(5, '0')}-${hashOf(path)}.pem`,
-        pem,
-      ]),
+    const copies = [...this.#copies.values()].map(
+      ({ path, pem }, at) => [`${String(at).padStart(5, '0')}-${hashOf(path)}.pem`, pem] as const,
     );
+    return new Map([...copies, [SOURCES, JSON.stringify([...this.#copies.keys()])]]);
   }
 
   /** HAProxy takes all of them. */
@@ -122,6 +128,18 @@ export class CertificateCopies {
     return this.#problems;
   }
 
+  /** What an earlier run had in use of the files and folders that are named now. */
+  #ofEarlier(): Map<string, Copy> {
+    const isNamed = (path: string): boolean =>
+      this.#paths.some((each) => each === path || join(each, basename(path)) === path);
+    return new Map(
+      this.#sources.filter(isNamed).flatMap((path) => {
+        const good = this.#earlier.get(hashOf(path));
+        return good ? [[path, { ...good, path }] as const] : [];
+      }),
+    );
+  }
+
   /** Paths that cannot be looked at stay in their place: the old one of each may be in use. */
   #files(): readonly string[] {
     const files = this.#paths.flatMap((path) => {
@@ -142,6 +160,15 @@ function namesIn(folder: string): string[] {
     return readdirSync(folder);
   } catch {
     // none, or not for us
+    return [];
+  }
+}
+
+function sourcesIn(folder: string): string[] {
+  try {
+    return JSON.parse(readFileSync(join(folder, SOURCES), 'utf8')) as string[];
+  } catch {
+    // none: of a run that wrote no such list
     return [];
   }
 }
