@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { hostPort } from '#libs/configuration';
 import { compileProgram, freePort, until } from '#libs/testkit';
 
 const MAIN = 'apps/control-plane/src/main.ts';
@@ -38,8 +39,13 @@ export class ControlPlaneProcess {
     return process;
   }
 
+  /** As others are told it. */
+  get address(): string {
+    return hostPort(this.options['LONGRUN_BIND'] ?? '127.0.0.1', this.port);
+  }
+
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `http://${this.address}`;
   }
 
   /** The last of what it logged. */

@@ -11,8 +11,8 @@ let folder: string;
 let database: TempDatabase;
 let running: ControlPlaneProcess[];
 
-const start = async (): Promise<ControlPlaneProcess> => {
-  const started = await ControlPlaneProcess.start(folder, database.url);
+const start = async (options: Readonly<Record<string, string>> = {}): Promise<ControlPlaneProcess> => {
+  const started = await ControlPlaneProcess.start(folder, database.url, options);
   running.push(started);
   return started;
 };
@@ -74,27 +74,30 @@ describe('the control plane process', () => {
     }
   });
 
-  it('hands calls on to the leader, and leads itself once that is gone', async () => {
-    const leader = await start();
-    const standby = await start();
-    const created = await standby.send('POST', '/v2/apps', { id: '/via', cmd: 'sleep 1', instances: 0 });
-    expect(created.status).toBe(201);
-    expect(created.headers.get('x-marathon-via')).toBe(`127.0.0.1:${standby.port}`);
-    expect((await standby.send('GET', '/v2/leader')).body).toEqual({ leader: `127.0.0.1:${leader.port}` });
-    const events = await fetch(`${standby.url}/v2/events`, {
-      redirect: 'manual',
-      headers: { accept: 'text/event-stream' },
-    });
-    expect(events.headers.get('location')).toBe(`${leader.url}/v2/events`);
+  it.each(['127.0.0.1', '::1'])(
+    'hands calls on to the leader, and leads itself once that is gone (%s)',
+    async (bind) => {
+      const leader = await start({ LONGRUN_BIND: bind });
+      const standby = await start({ LONGRUN_BIND: bind });
+      const created = await standby.send('POST', '/v2/apps', { id: '/via', cmd: 'sleep 1', instances: 0 });
+      expect(created.status).toBe(201);
+      expect(created.headers.get('x-marathon-via')).toBe(standby.address);
+      expect((await standby.send('GET', '/v2/leader')).body).toEqual({ leader: leader.address });
+      const events = await fetch(`${standby.url}/v2/events`, {
+        redirect: 'manual',
+        headers: { accept: 'text/event-stream' },
+      });
+      expect(events.headers.get('location')).toBe(`${leader.url}/v2/events`);
 
-    expect(await leader.end('SIGTERM')).toBe(0);
-    // given up at once, so within a renewal and not within a lease
-    await until('the standby to lead', async () => {
-      const { elected } = (await standby.send('GET', '/v2/info')).body as { elected: boolean };
-      return elected;
-    });
-    expect((await standby.send('GET', '/v2/apps/via')).status).toBe(200);
-  });
+      expect(await leader.end('SIGTERM')).toBe(0);
+      // given up at once, so within a renewal and not within a lease
+      await until('the standby to lead', async () => {
+        const { elected } = (await standby.send('GET', '/v2/info')).body as { elected: boolean };
+        return elected;
+      });
+      expect((await standby.send('GET', '/v2/apps/via')).status).toBe(200);
+    },
+  );
 
   it('stays up without its database, and refuses writes with a time to come back', async () => {
     const process = await start();

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
+import { hostPort } from '#libs/configuration';
 import { ControlCore } from '#libs/control-core';
 import { PostgresStore } from '#libs/persistence';
 import { DEFAULT_RECONCILE_SETTINGS } from '#libs/reconciler';
@@ -45,7 +46,7 @@ export async function startControlPlane(
   // deadlines are stored times that another control plane goes on with: all of them count by the clock of the store (decisions.md 5)
   const clock = new SystemClock(await store.time());
   const [hub, streams, gateway] = [new EventHub(clock, store), new OpenStreams(), new AgentGateway(logger)];
-  const address = `${settings.hostname}:${settings.apiPort}`;
+  const address = hostPort(settings.hostname, settings.apiPort);
   const core = new ControlCore({
     store,
     clock,

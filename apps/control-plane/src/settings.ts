@@ -8,6 +8,7 @@ import {
   ROLLOUT_OPTIONS,
   ConfigurationError,
   describeOptions,
+  isWildcard,
   readConfiguration,
   type BrakeConfiguration,
   type Option,
@@ -110,12 +111,11 @@ export function readSettings(
   if (limit !== undefined && (!Number.isInteger(limit) || limit < 1)) {
     throw new ConfigurationError('--http-max-concurrent-requests must be a whole number, 1 or more');
   }
-  const wildcard = bind === '0.0.0.0' || bind === '::';
   return Object.freeze({
     databaseUrl: settings.text('database-url'),
     bind,
     apiPort: settings.port('api-port'),
-    hostname: settings.optional('hostname') ?? (wildcard ? hostname() : bind),
+    hostname: settings.optional('hostname') ?? (isWildcard(bind) ? hostname() : bind),
     servicePorts: settings.portRange('service-ports'),
     brake: brakeOf(settings),
     minReadyMs: minReadyMsOf(settings),

@@ -3,6 +3,7 @@
 // that nobody stops those tasks), then it leaves.
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
+import { hostPort, isWildcard } from '#libs/configuration';
 import { DnsServer } from '#libs/dns-server';
 import { HaproxyEngine } from '#libs/haproxy-engine';
 import { ProxyEngine, type Listen, type ProcessSnapshot, type ProxyEngineOptions } from '#libs/proxy-engine';
@@ -84,7 +85,7 @@ export class ProxyWorker implements AdminSource {
       traffic: observing.source(() => this.#engine.standings()),
       proxyId: folder.identity(randomIds),
       run: randomIds.uuid(),
-      address: `${reachedAt(settings.bind)}:${settings.port}`,
+      address: hostPort(reachedAt(settings.bind), settings.port),
       listens: () => ({
         ...(settings.tls
           ? { httpsPort: settings.tls.port, ...names.told(engine.certificates(), clock.now()) }
@@ -211,7 +212,4 @@ const perClientOf = ({
   connectionsPerClient > 0 ? { connectionsPerClient } : {};
 
 /** What others reach a listener by: an address of its own as it is, of all addresses the name of the host. */
-function reachedAt(bind: string): string {
-  if (bind === '0.0.0.0' || bind === '::') return hostname();
-  return bind.includes(':') ? `[${bind}]` : bind;
-}
+const reachedAt = (bind: string): string => (isWildcard(bind) ? hostname() : bind);

@@ -1,4 +1,5 @@
 // Table of contents: configuration from flags, environment and longrun.yaml.
+export { hostPort, isWildcard } from './addresses.js';
 export { BRAKE_OPTIONS, brakeArguments, brakeOf } from './brake-options.js';
 export type { BrakeConfiguration } from './brake-options.js';
 export { controlPlanesOf } from './control-planes.js';

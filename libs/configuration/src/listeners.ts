@@ -1,4 +1,5 @@
 // What a proxy listens on and what each is for, so that `longrun up` and `longrun proxy` name the same at their start.
+import { hostPort } from './addresses.js';
 import type { PortSpan } from './option.js';
 
 /** Of --proxy-https-port. */
@@ -31,11 +32,10 @@ export interface Listener {
 /** The main port first. */
 export function listenersOf(places: ServingPlaces): readonly Listener[] {
   const { bind, port, servicePorts, appPaths, httpsPort, admin, dns } = places;
-  const at = (host: string, number: number): string => `${host.includes(':') ? `[${host}]` : host}:${number}`;
   const ids = `by id at /_app/<id>/${appPaths ? '' : ' (from this host)'}`;
   return [
     {
-      ...{ host: bind, port, option: '--proxy-port', address: `http://${at(bind, port)}` },
+      ...{ host: bind, port, option: '--proxy-port', address: `http://${hostPort(bind, port)}` },
       purpose: `apps by virtual host and path, and ${ids}`,
     },
     ...(httpsPort === undefined
@@ -43,13 +43,13 @@ export function listenersOf(places: ServingPlaces): readonly Listener[] {
       : [
           {
             ...{ host: bind, port: httpsPort, option: '--proxy-https-port' },
-            address: `https://${at(bind, httpsPort)}`,
+            address: `https://${hostPort(bind, httpsPort)}`,
             purpose: 'the same by HTTPS and HTTP/2',
           },
         ]),
     {
       ...{ host: bind, option: '--service-ports' },
-      address: `${at(bind, servicePorts.from)}-${servicePorts.to}`,
+      address: `${hostPort(bind, servicePorts.from)}-${servicePorts.to}`,
       purpose: 'service ports, each while an app has it (HTTP or TCP)',
     },
     ...(admin.port === 0
@@ -57,7 +57,7 @@ export function listenersOf(places: ServingPlaces): readonly Listener[] {
       : [
           {
             ...{ host: admin.bind, port: admin.port, option: '--proxy-admin-port' },
-            address: `http://${at(admin.bind, admin.port)}`,
+            address: `http://${hostPort(admin.bind, admin.port)}`,
             purpose: 'admin: /metrics, /traffic, /table and /ping of the proxy',
           },
         ]),
@@ -65,7 +65,7 @@ export function listenersOf(places: ServingPlaces): readonly Listener[] {
       ? [
           {
             ...{ host: bind, port: dns.port, option: '--dns-port' },
-            address: at(bind, dns.port),
+            address: hostPort(bind, dns.port),
             purpose: `DNS by UDP and TCP: names below ${dns.zone} and ${dns.marathonZone}`,
           },
         ]

@@ -1,5 +1,6 @@
 // Where people reach an app, in words: a line for each way that the server names, as URL where it is one.
 import type { WayAnswer } from '#libs/api-client';
+import { hostPort, isWildcard } from '#libs/configuration';
 
 /** The proxy that URLs are shown of. */
 export interface ProxyPlace {
@@ -58,17 +59,14 @@ function byHost(way: Extract<WayAnswer, { by: 'host' }>, { url, https }: ProxyPl
   return https.certified === 'yes' ? [secure, plain] : [plain, secure];
 }
 
-/** Listeners on all addresses are reached where the proxy is. */
-const EVERYWHERE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
-
-/** Never TLS, whatever the main port has. */
+/** Never TLS, whatever the main port has. Listeners on all addresses are reached where the proxy is. */
 function byServicePort(
   { servicePort, mode, bind, proxyHeader }: Extract<WayAnswer, { by: 'service-port' }>,
   proxy: ProxyPlace,
 ): string {
-  const own = bind !== undefined && !EVERYWHERE.has(bind) ? bind : undefined;
-  const host = own === undefined ? new URL(proxy.url).hostname : own.includes(':') ? `[${own}]` : own;
-  const place = mode === 'tcp' ? `${host}:${servicePort} (TCP)` : `http://${host}:${servicePort}/`;
+  const host = bind === undefined || isWildcard(bind) ? new URL(proxy.url).hostname : bind;
+  const at = hostPort(host, servicePort);
+  const place = mode === 'tcp' ? `${at} (TCP)` : `http://${at}/`;
   return proxyHeader ? `${place} (behind a balancer that sends a PROXY header)` : place;
 }
 
