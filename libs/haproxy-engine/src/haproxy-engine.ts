@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { noneUsable } from '#libs/certificate-files';
 import type { TaskId } from '#libs/model';
 import type { TrafficStanding } from '#libs/agent-protocol';
 import { cannotOpen, type Certified, type ServingEngine, type TrafficSums } from '#libs/proxy-core';
@@ -301,21 +302,16 @@ export class HaproxyEngine implements ServingEngine {
     // the one before may have had no pipe; this one gets it
     this.#log.isPossible = true;
     const { bind, port, tls } = this.#options;
-    if (tls) this.#needCertificate();
+    if (tls) {
+      this.#certificates.read();
+      if (this.#certificates.isEmpty) throw noneUsable(tls.certificates, this.#certificates.warnings());
+    }
     const main = await whyNotOpenable(bind, port);
     if (main !== undefined) throw new Error(cannotOpen('main', bind, port, main));
     const https = tls && (await whyNotOpenable(bind, tls.port));
     if (https !== undefined) throw new Error(cannotOpen('HTTPS', bind, tls?.port ?? 0, https));
     this.#table = await this.#ports.openable(await this.#addresses.resolve(this.#wanted), new Set());
     await this.#configure('start');
-  }
-
-  #needCertificate(): void {
-    this.#certificates.read();
-    if (this.#certificates.isEmpty)
-      throw new Error(
-        `--proxy-certs names no certificate that can be used: ${this.#certificates.warnings().join('; ') || `no *.pem file in ${this.#options.tls?.certificates.join(', ')}`}`,
-      );
   }
 
   async #configure(how: 'start' | 'reload'): Promise<void> {

@@ -2,7 +2,13 @@
 // that is broken or gone meanwhile leaves its old certificate in use and is a warning, for a port without a certificate is an outage;
 // nothing of a file's content is ever shown.
 import type { SecureContext } from 'node:tls';
-import { CertificateError, certificateFiles, readCertificateFile, stampOf } from '#libs/certificate-files';
+import {
+  CertificateError,
+  certificateFiles,
+  noneUsable,
+  readCertificateFile,
+  stampOf,
+} from '#libs/certificate-files';
 import type { Clock, Timer } from '#libs/time';
 import type { OnNotice } from '../observe/notice.js';
 import { servable, type Certificate } from './certificate.js';
@@ -45,10 +51,7 @@ export class CertificateStore {
   /** Reads all of them and goes on looking. Throws CertificateError when not one can be used. */
   start(onChange: () => void): void {
     this.#look();
-    if (!this.#default) {
-      const why = this.warnings().join('; ') || `no *.pem file in ${this.#parts.paths.join(', ')}`;
-      throw new CertificateError(`--proxy-certs names no certificate that can be used: ${why}`);
-    }
+    if (!this.#default) throw noneUsable(this.#parts.paths, this.warnings());
     this.#onChange = onChange;
     this.#again();
   }
