@@ -305,6 +305,26 @@ describeHere('HAProxy comes back', () => {
     expect(await get()).toBe('other');
   }, 60_000);
 
+  it('tells once why HAProxy cannot be started again, however often it is tried', async () => {
+    const broken = join(folder, 'broken');
+    const program = join(folder, 'haproxy-broken');
+    const fail = `if [ -e ${broken} ]; then echo "no library" >&2; exit 127; fi`;
+    writeFileSync(program, `#!/bin/sh\n${fail}\nexec haproxy "$@"\n`, { mode: 0o755 });
+    const clock = new MortalClock();
+    const engine = await startedEngine({ clock, program });
+    await engine.swap(aTable(1, service));
+    writeFileSync(broken, '');
+    process.kill(masterPid(), 'SIGKILL');
+    // before each try but the first
+    await until('some tries', () => (clock.ended.get(500) ?? 0) >= 4);
+    const said = ['HAProxy has ended and is started again', expect.stringMatching(/no library/)];
+    expect(notices).toEqual(said);
+    expect(engine.warnings()).toEqual(said);
+    rmSync(broken);
+    await until('no warning', () => engine.warnings().length === 0);
+    expect(await get()).toBe('hello');
+  }, 60_000);
+
   it('has an access log, counts and ejections again when it was taken over without a pipe for them, and has died', async () => {
     const bad = createServer((_req, res) => res.writeHead(503).end());
     servers.push(bad);

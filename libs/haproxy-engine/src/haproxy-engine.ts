@@ -45,7 +45,7 @@ const AGAIN_MS = 5_000;
 /** A socket's path has at most 107 bytes, and HAProxy binds beside it first. */
 const SOCKET_FOLDER_MAX = 75;
 
-type Problem = 'change' | 'count' | 'traffic' | 'word';
+type Problem = 'end' | 'change' | 'count' | 'traffic' | 'word';
 type TimerName = 'counts' | 'traffic' | 'failures' | 'certificates' | 'again';
 /** Told of a target that was left out. */
 const ONE_EJECTION: TrafficSums = {
@@ -80,7 +80,7 @@ export class HaproxyEngine implements ServingEngine {
   #reasons: Reasons = new Map();
   /** By what they are for. */
   readonly #timers = new Map<TimerName, Timer>();
-  /** What could not be done, until it could, by what it was: a change, a look at what is in flight or at all counters, word of who has left. */
+  /** What is wrong, until it is right again, by what it is about: its end, a change, a look at what is in flight or at all counters, word of who has left. */
   readonly #problems = new Map<Problem, string>();
   /** Changes go one after the other. */
   #queue: Promise<void> = Promise.resolve();
@@ -384,7 +384,7 @@ export class HaproxyEngine implements ServingEngine {
     this.#hasStrangers = false;
     this.#counts = new Map();
     for (const what of ['count', 'traffic', 'word'] as const) this.#note(undefined, what);
-    this.#note('HAProxy has ended and is started again');
+    this.#note('HAProxy has ended and is started again', 'end');
     const again = (): void => {
       // its ports may not be free yet
       if (!this.#running && !this.#stopping) this.#options.clock.after(RESTART_MS, () => this.#lost());
