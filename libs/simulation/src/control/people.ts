@@ -43,23 +43,36 @@ type Verdict =
 
 export class People {
   readonly #parts: PeopleParts;
+  /** Apps that somebody is removing, or taking the creation of back; as often as people do. */
+  readonly #removals: AppId[] = [];
 
   constructor(parts: PeopleParts) {
     this.#parts = parts;
   }
 
   ask(wish: Wish): void {
-    this.#mayRemove(wish);
-    void this.#try(wish, Infinity, 1);
+    void this.#carryThrough(wish);
   }
 
-  /** It may take effect although the answer is lost, so from here on the app may be gone. */
-  #mayRemove(wish: Wish): void {
-    const { acknowledged, apps } = this.#parts;
-    if (wish.do === 'remove' || wish.do === 'roll-back')
-      acknowledged({ app: asAppId(wish.app), version: null });
-    if (wish.do !== 'remove-group') return;
-    for (const app of apps) if (app.startsWith(`${wish.group}/`)) acknowledged({ app, version: null });
+  async #carryThrough(wish: Wish): Promise<void> {
+    const mayGo = this.#mayRemove(wish);
+    for (const app of mayGo) {
+      this.#removals.push(app);
+      this.#acknowledge({ app, version: null });
+    }
+    await this.#try(wish, Infinity, 1);
+    for (const app of mayGo) this.#removals.splice(this.#removals.indexOf(app), 1);
+  }
+
+  #mayRemove(wish: Wish): readonly AppId[] {
+    if (wish.do === 'remove' || wish.do === 'roll-back') return [asAppId(wish.app)];
+    if (wish.do !== 'remove-group') return [];
+    return this.#parts.apps.filter((app) => app.startsWith(`${wish.group}/`));
+  }
+
+  /** What is deployed between two tries of a removal may go with the next one, and a try may take effect although its answer is lost. */
+  #acknowledge({ app, version }: AcknowledgedChange): void {
+    this.#parts.acknowledged({ app, version: this.#removals.includes(app) ? null : version });
   }
 
   /** Whoever shares traffic also ends it, however long nobody leads then: shares that are forgotten hold a rollout for good. */
@@ -73,23 +86,21 @@ export class People {
     );
   }
 
-  /** Not again after `until`, true time. */
+  /** Not again after `until`, true time. Resolves when it is not tried any more. */
   async #try(wish: Call, until: number, attempt: number): Promise<void> {
-    const { note, count, acknowledged, timeline } = this.#parts;
+    const { note, count, timeline } = this.#parts;
     const verdict = await this.#once(wish);
     const what = `${wish.do} ${wish.do === 'remove-group' ? wish.group : wish.app}`;
     if (verdict.kind === 'done') {
       count(`people ${wish.do}`);
       note(`${what}: done${verdict.change?.version ? `, version ${verdict.change.version}` : ''}`);
-      if (verdict.change) acknowledged(verdict.change);
-      // what was deployed between two tries went with the rest
-      else if (wish.do === 'remove-group') this.#mayRemove(wish);
-    } else {
-      note(`${what}: ${verdict.why}`);
-      if (verdict.kind === 'again' && attempt < TRIES && timeline.now < until)
-        timeline.after(AGAIN_MS, () => void this.#try(wish, until, attempt + 1));
-      else count('people refused');
+      if (verdict.change) this.#acknowledge(verdict.change);
+      return;
     }
+    note(`${what}: ${verdict.why}`);
+    if (verdict.kind !== 'again' || attempt >= TRIES || timeline.now >= until) return count('people refused');
+    await new Promise<void>((resolve) => void timeline.after(AGAIN_MS, resolve));
+    await this.#try(wish, until, attempt + 1);
   }
 
   #once(wish: Call): Promise<Verdict> {
