@@ -61,6 +61,12 @@ describeDocker(engine, 'a container of a task', ({ socketPath }) => {
       expect(await Promise.race([exit, agent.runtime.execute(taskId, 'echo alive', 20_000)])).toMatchObject({
         output: expect.stringContaining('alive'),
       });
+      await container.pause();
+      await expect(agent.runtime.execute(taskId, 'echo alive', 20_000)).rejects.toMatchObject({
+        kind: 'rejected',
+        message: expect.stringMatching(/paused/i),
+      });
+      await container.unpause();
       await agent.runtime.stop(taskId, 0);
       expect(await exit).toMatchObject({ requested: true });
       await agent.runtime.forget(taskId, true);

@@ -34,6 +34,10 @@ suite('an engine that is killed and started again', () => {
       await expect(agent.runtime.start(agent.launch({ cmd: 'true' }))).rejects.toMatchObject({
         kind: 'temporary',
       });
+      // nobody can be asked, which is no failed health check
+      await expect(agent.runtime.execute(stays.taskId, 'true', 5_000)).rejects.toMatchObject({
+        kind: 'temporary',
+      });
       await engine.start();
 
       const handles = await until('the list of containers', async () =>

@@ -1,6 +1,7 @@
 // Health, readiness, disk and logs.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { LogRequest } from '#libs/agent-protocol';
+import { RuntimeError } from '#libs/runtime';
 import { aCheck, AgentBench, anAssignment, INSTANCE } from './fixtures/agent-bench.js';
 
 let bench: AgentBench;
@@ -73,6 +74,29 @@ describe('health', () => {
     await bench.run(200);
     expect(session.status()?.health).toMatchObject([
       { alive: false, lastFailureCause: 'exit code 1: from the fake' },
+    ]);
+  });
+
+  it('by a command keeps its last result while nobody can be asked, and fails when the task cannot be', async () => {
+    const check = aCheck({
+      protocol: 'COMMAND',
+      command: { value: 'true' },
+      gracePeriodSeconds: 0,
+      delaySeconds: 0,
+      intervalSeconds: 5,
+    });
+    const session = await bench.joined([anAssignment({ launch: { ports, healthChecks: [check] } })]);
+    await bench.run(6_000);
+    expect(session.status()?.health).toMatchObject([{ alive: true }]);
+    const asked = bench.runtime.executed.length;
+    bench.runtime.commandExit = new RuntimeError('temporary', 'temporary', 'the engine is away');
+    await bench.run(60_000);
+    expect(bench.runtime.executed.length).toBeGreaterThan(asked + 5);
+    expect(session.status()?.health).toMatchObject([{ alive: true, consecutiveFailures: 0 }]);
+    bench.runtime.commandExit = new RuntimeError('rejected', 'invalid', 'its container is paused');
+    await bench.run(6_000);
+    expect(session.status()?.health).toMatchObject([
+      { alive: false, lastFailureCause: 'its container is paused' },
     ]);
   });
 

@@ -3,6 +3,7 @@
 import type { ProbeOutcome } from '#libs/lifecycle';
 import type { HealthCheck, HealthResult, InstanceId, LaunchSpec } from '#libs/model';
 import type { Clock } from '#libs/time';
+import { RuntimeError } from '#libs/runtime';
 import { runAgentCheck } from './agent-check-loop.js';
 import { runCheck } from './health-check-loop.js';
 import { pause, wordsOf } from './pause.js';
@@ -187,6 +188,8 @@ export class TaskMonitor {
       const how = code === null ? `no result within ${timeoutMs / 1000} s` : `exit code ${code}`;
       return { kind: 'failure', cause: `${how}: ${output.trim()}` };
     } catch (error) {
+      // an engine that is away, with tasks that may be well, says nothing about them
+      if (error instanceof RuntimeError && error.kind === 'temporary') return { kind: 'none' };
       return { kind: 'failure', cause: wordsOf(error) };
     }
   }

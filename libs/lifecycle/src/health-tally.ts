@@ -5,7 +5,7 @@ import type { HealthCheck, HealthResult } from '#libs/model';
 export type ProbeOutcome =
   | { readonly kind: 'success' }
   | { readonly kind: 'failure'; readonly cause: string }
-  /** An ignored 1xx answer: neither good nor bad. */
+  /** An ignored 1xx answer, or nobody could be asked: neither good nor bad. */
   | { readonly kind: 'none' };
 
 export interface ProbeMoment {

@@ -5,7 +5,7 @@ import { Writable, type Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { Clock } from '#libs/time';
 import type { EngineClient } from './engine-client.js';
-import { asRuntimeError } from './engine-errors.js';
+import { asRuntimeError, invalid, statusOf } from './engine-errors.js';
 
 /** The end of the output is enough to tell why a check failed. */
 const OUTPUT_BYTES = 64 * 1024;
@@ -15,7 +15,7 @@ export interface CommandResult {
   readonly output: string;
 }
 
-/** `container` is an id. Rejects when it does not run. */
+/** `container` is an id. Rejects as `rejected` when it does not run; as `temporary` when the Engine gave no answer. */
 export async function runInContainer(
   client: EngineClient,
   clock: Clock,
@@ -36,7 +36,9 @@ export async function runInContainer(
     }
     return { code: await exitCode(clock, () => exec.inspect()), output: output() };
   } catch (error) {
-    throw asRuntimeError(error, `run a command in container ${container}`);
+    const failed = asRuntimeError(error, `run a command in container ${container}`);
+    // what the Engine answers is about this container; without an answer nothing is known of it
+    throw statusOf(error) === undefined ? failed : invalid(failed.message);
   }
 }
 
@@ -76,7 +78,7 @@ async function exitCode(
     if (!Running && ExitCode !== null) return ExitCode;
     await new Promise<void>((resolve) => void clock.after(20, resolve));
   }
-  throw new Error('the command closed its output but did not end');
+  throw invalid('the command closed its output but did not end');
 }
 
 /** A command and its children; only processes of this very container, for the Engine may count in another pid namespace. */

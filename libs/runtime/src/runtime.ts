@@ -77,7 +77,10 @@ export interface Runtime {
   lookForEnds(): Promise<void>;
   /** SIGTERM (to the process group / the container), after `graceMs` SIGKILL to all of it; resolves when nothing of it is left. Idempotent. */
   stop(taskId: TaskId, graceMs: number): Promise<void>;
-  /** Runs a COMMAND health check inside the task's surroundings (same environment, folder or container). Result: exit code, or null on time-out. */
+  /**
+   * Runs a COMMAND health check inside the task's surroundings (same environment, folder or container). Result: exit code, or null on time-out.
+   * Rejects: RuntimeError, `temporary` when nobody could be asked, which says nothing about the task.
+   */
   execute(
     taskId: TaskId,
     command: string,

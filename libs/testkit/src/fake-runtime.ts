@@ -45,8 +45,8 @@ export class FakeRuntime implements Runtime {
   /** Every stop that was asked for. */
   readonly stopped: { readonly taskId: TaskId; readonly graceMs: number }[] = [];
   dropping = false;
-  /** Answers of `execute`. */
-  commandExit: number | null = 0;
+  /** Answers of `execute`; an error: it rejects with it. */
+  commandExit: number | null | Error = 0;
   /** Every command that was executed, in order. */
   readonly executed: string[] = [];
 
@@ -182,6 +182,7 @@ export class FakeRuntime implements Runtime {
 
   execute(_taskId: TaskId, command: string): Promise<{ code: number | null; output: string }> {
     this.executed.push(command);
+    if (this.commandExit instanceof Error) return Promise.reject(this.commandExit);
     return Promise.resolve({ code: this.commandExit, output: 'from the fake' });
   }
 
