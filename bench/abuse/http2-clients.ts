@@ -76,6 +76,11 @@ function flood(port: number, atOnce: number, kinds: readonly Kind[]): () => numb
   return () => clients;
 }
 
-const [, , port, atOnce, ...kinds] = process.argv;
-const clients = flood(Number(port), Number(atOnce), (kinds.length > 0 ? kinds : Object.keys(SENT)) as Kind[]);
+const [, , port, atOnce, ...asked] = process.argv;
+const known = Object.keys(SENT) as Kind[];
+const kinds = known.filter((each) => asked.length === 0 || asked.includes(each));
+const unknown = asked.filter((each) => !known.includes(each as Kind));
+if (unknown.length > 0)
+  throw new Error(`${unknown.join(', ')}: no kind of client; there are ${known.join(', ')}`);
+const clients = flood(Number(port), Number(atOnce), kinds);
 process.stdin.resume().once('end', () => process.stdout.write(String(clients()), () => process.exit()));

@@ -23,6 +23,12 @@ export async function http2Rounds(words: readonly string[]): Promise<boolean> {
     },
   });
   const kinds = values.kinds?.split(',') ?? [];
+  const [rounds, seconds, rest] = [
+    whole('http2-rounds', values['http2-rounds']),
+    whole('seconds', values.seconds ?? '20'),
+    whole('rest', values.rest ?? '20'),
+  ];
+  const atOnce = whole('at-once', values['at-once'] ?? '30');
   const engine = fork(beside('http2-engine.js'), values.bare ? ['bare'] : [], {
     execArgv: ['--expose-gc', '--heapsnapshot-signal=SIGUSR2', '--no-warnings'],
   });
@@ -39,12 +45,9 @@ export async function http2Rounds(words: readonly string[]): Promise<boolean> {
     let last = await held();
     row('start', 0, last.sessions, last.native, last.rssMb, last.fds);
     let clients = 0;
-    for (let round = 1; round <= Number(values['http2-rounds']); round += 1) {
-      clients += await flood(
-        [String(port), values['at-once'] ?? '30', ...kinds],
-        Number(values.seconds ?? 20) * 1_000,
-      );
-      await pause(Number(values.rest ?? 20) * 1_000);
+    for (let round = 1; round <= rounds; round += 1) {
+      clients += await flood([String(port), String(atOnce), ...kinds], seconds * 1_000);
+      await pause(rest * 1_000);
       last = await held();
       row(round, clients, last.sessions, last.native, last.rssMb, last.fds);
     }
@@ -60,8 +63,15 @@ async function flood(words: readonly string[], ms: number): Promise<number> {
   });
   let said = '';
   clients.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  await pause(ms);
+  const closed = once(clients, 'close');
+  await Promise.race([pause(ms), closed]);
   clients.stdin.end();
-  await once(clients, 'close');
+  const [code] = (await closed) as [number | null];
+  if (code !== 0) throw new Error('the clients have failed, so what stays says nothing');
   return Number(said);
+}
+
+function whole(name: string, text = ''): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new Error(`--${name} must be a whole number from 1 on, not '${text}'`);
+  return Number(text);
 }
