@@ -6,9 +6,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { until } from '#libs/testkit';
+import { canFakeTime, until, WallClock } from '#libs/testkit';
 import { writeService } from './bad-release-service.js';
-import { canFakeTime, PartedLongrun, STARTED, WallClock } from './parted-longrun.js';
+import { PartedLongrun, STARTED } from './parted-longrun.js';
 import { Rollbacks } from './rollbacks.js';
 
 /** A deadline that is still ahead when the other has taken over, and how much later than that the end is seen. */

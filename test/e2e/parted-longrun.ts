@@ -2,7 +2,7 @@
 // that a test starts, stops and freezes by itself. A part may see another wall clock than the rest (libfaketime).
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiClient, type AppAnswer, type TaskAnswer } from '#libs/api-client';
@@ -11,27 +11,8 @@ import { endTasksOf, expectNothingLeft } from './left-over.js';
 import { LONGRUN } from './longrun-up.js';
 
 const TOKENS = { LONGRUN_AGENT_TOKEN: 'agent-token', LONGRUN_PROXY_TOKEN: 'proxy-token' };
-const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
 /** A part that was started answers by then, also on a machine that does a lot besides. */
 export const STARTED = { withinMs: 120_000 } as const;
-export const canFakeTime = existsSync(FAKETIME);
-
-/** A wall clock that is set by hand; the monotonic clock goes on, as when a person or NTP sets the time of a host. */
-export class WallClock {
-  constructor(private readonly file: string) {
-    this.set(0);
-  }
-  /** Seconds beside the true time. */
-  set(offsetSeconds: number): void {
-    writeFileSync(this.file, `${offsetSeconds < 0 ? '' : '+'}${offsetSeconds}\n`);
-  }
-  get environment(): Readonly<Record<string, string>> {
-    return {
-      ...{ LD_PRELOAD: FAKETIME, FAKETIME_TIMESTAMP_FILE: this.file, FAKETIME_NO_CACHE: '1' },
-      ...{ FAKETIME_DONT_FAKE_MONOTONIC: '1', DONT_FAKE_MONOTONIC: '1', FAKETIME_DONT_RESET: '1' },
-    };
-  }
-}
 
 /** One process that can be started again with the same words. */
 export class Part {

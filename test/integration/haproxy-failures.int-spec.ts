@@ -1,17 +1,30 @@
 // What the suite of all engines cannot see of HAProxy's way to leave targets out and to bound what is sent again: that it is counted once,
 // stays over a reload, and holds where HAProxy itself repeats by status.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { HaproxyEngine } from '#libs/haproxy-engine';
+import { HaproxyEngine, type HaproxyEngineOptions } from '#libs/haproxy-engine';
 import type { RoutePolicy, RouteService } from '#libs/routing';
-import { ask, aService, aTable, aTarget, freePort, listen, until } from '#libs/testkit';
+import {
+  ask,
+  aService,
+  aTable,
+  aTarget,
+  canFakeTime,
+  freePort,
+  listen,
+  until,
+  WallClock,
+} from '#libs/testkit';
 import { SystemClock } from '#libs/time';
 
 const describeHere = spawnSync('haproxy', ['-v']).status === 0 ? describe : describe.skip;
+const itWithClock = canFakeTime ? it : it.skip;
+/** Stands for a target that ends the connection. */
+const CUT = 0;
 
 describeHere('failed answers with HAProxy', () => {
   let folder: string;
@@ -38,7 +51,7 @@ describeHere('failed answers with HAProxy', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const engineHere = async (): Promise<HaproxyEngine> => {
+  const engineHere = async (more: Partial<HaproxyEngineOptions> = {}): Promise<HaproxyEngine> => {
     const engine = new HaproxyEngine({
       clock: new SystemClock(),
       bind: '127.0.0.1',
@@ -50,6 +63,7 @@ describeHere('failed answers with HAProxy', () => {
         told += byClass[1];
         for (let nth = 0; nth < ejections; nth += 1) left.push(target?.taskId ?? '');
       },
+      ...more,
     });
     engines.push(engine);
     await engine.start();
@@ -66,7 +80,9 @@ describeHere('failed answers with HAProxy', () => {
         statuses.set(name, status);
         const server = createServer((_req, res) => {
           seen.set(name, (seen.get(name) ?? 0) + 1);
-          res.writeHead(statuses.get(name) ?? 200).end(name);
+          const said = statuses.get(name) ?? 200;
+          if (said === CUT) res.destroy();
+          else res.writeHead(said).end(name);
         });
         servers.push(server);
         return aTarget(name, await listen(server));
@@ -122,4 +138,30 @@ describeHere('failed answers with HAProxy', () => {
     for (const name of statuses.keys()) statuses.set(name, 200);
     expect(Object.keys(await tally(9)).sort()).toEqual(['200 a', '200 b', '200 c']);
   }, 60_000);
+
+  itWithClock(
+    'sends requests again by the same budget when the wall clock was set back while it was used up',
+    async () => {
+      const wall = new WallClock(join(folder, 'offset'));
+      const program = join(folder, 'haproxy-elsewhen');
+      const variables = Object.entries(wall.environment).map(
+        ([name, value]) => `export ${name}='${value}'\n`,
+      );
+      writeFileSync(program, `#!/bin/sh\n${variables.join('')}exec haproxy "$@"\n`, { mode: 0o755 });
+      const engine = await engineHere({ program });
+      const policy: RoutePolicy = { balance: { by: 'round-robin' }, ejection: { failures: 0 } };
+      await engine.swap(aTable(1, await withTasks({ a: CUT, b: CUT, c: CUT }, policy)));
+      const repeats = async (count: number): Promise<number> => {
+        const asked = (): number => [...seen.values()].reduce((sum, each) => sum + each, 0);
+        const before = asked();
+        await tally(count);
+        return asked() - before - count;
+      };
+      expect(await repeats(40)).toBeGreaterThanOrEqual(10);
+      wall.set(-3_600);
+      let again = 0;
+      await until('several to be sent again', async () => (again += await repeats(10)) >= 5);
+    },
+    60_000,
+  );
 });

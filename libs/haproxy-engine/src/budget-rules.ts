@@ -7,6 +7,8 @@ import { hashOf } from './config-text.js';
 const LUA_ACTION = 'longrun_repeated';
 /** As RetryBudget has it, so that a service with few requests has its retries, too. */
 const FLOOR = 10;
+/** No budget is used up for longer than 10 s: what lies farther off was said before somebody set the clock back. */
+const FARTHEST_MS = 20_000;
 
 /** One for each backend, also those of pinned versions, of the whole process; set to the end of the time in which the budget is used up, epoch ms. */
 const flagOf = (backend: string): string => `proc.spent_${hashOf(backend)}`;
@@ -19,7 +21,7 @@ export interface Budgeted {
 /** `accepted`: the variable of those that a target accepted, `enough`: so many that a request is not repeated. */
 export function budgetRules({ backend, service }: Budgeted, accepted: string, enough: number): string[] {
   const flag = flagOf(backend);
-  const isSpent = `{ var(${flag}) -m found } { date(0,ms),sub(${flag}) -m int lt 0 }`;
+  const isSpent = `{ var(${flag}) -m found } { date(0,ms),sub(${flag}),neg -m int 1:${FARTHEST_MS} }`;
   return [
     `http-request set-var(${accepted}) int(${enough}) if ${isSpent}`,
     // an answer that would be asked about again reaches the client
@@ -33,7 +35,7 @@ export const repeatRule = ({ backend, service }: Budgeted, condition: string): s
 
 /**
  * HAProxy tells the rate of requests, not how many there were in 10 s: while nothing was repeated it is taken to have been what it is now.
- * The request at hand has its second target already; it gets no third.
+ * The request at hand has its second target already; it gets no third. Counted by `core.now`, which nobody sets; rules have only `date`.
  */
 export const budgetLua = (
   accepted: string,
@@ -41,7 +43,8 @@ export const budgetLua = (
 ): string => `-- Counts what is repeated, and says when it is more than the budget allows.
 local budgets = {}
 core.register_action("${LUA_ACTION}", { "tcp-res" }, function(txn, percent, flag)
-  local ms, backend = txn.f:date(0, "ms"), txn.f:be_name()
+  local now, backend = core.now(), txn.f:be_name()
+  local ms = now.sec * 1000 + now.usec // 1000
   local second, earned = ms // 1000, tonumber(percent) / 100
   local budget = budgets[flag]
   if not budget then
@@ -80,7 +83,7 @@ core.register_action("${LUA_ACTION}", { "tcp-res" }, function(txn, percent, flag
   local wait = math.min(forgotten, excess * 1000 / math.max(rate * earned, 0.001))
   if ms - budget.born < 1000 and earned > 0 then wait = math.min(wait, ${PAUSE_MS.young}) end
   wait = math.max(wait, ${PAUSE_MS.least})
-  txn:set_var(flag, ms + math.floor(wait))
+  txn:set_var(flag, txn.f:date(0, "ms") + math.floor(wait))
   txn:set_var("${accepted}", ${enough})
 end, 2)
 `;

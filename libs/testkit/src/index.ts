@@ -36,3 +36,4 @@ export { tempDatabase } from './temp-database.js';
 export type { TempDatabase } from './temp-database.js';
 export { until } from './until.js';
 export type { UntilOptions } from './until.js';
+export { canFakeTime, WallClock } from './wall-clock.js';
