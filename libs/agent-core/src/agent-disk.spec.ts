@@ -59,6 +59,17 @@ describe('an agent whose disk hangs', () => {
     expect(bench.sessions).toHaveLength(1);
   });
 
+  it('is not said of one that answered while this process stood still', async () => {
+    const goOn = bench.journal.hang();
+    bench.session.change([anAssignment({ id: OTHER })]);
+    await bench.run(10);
+    bench.clock.standStill(DISK_HANGS_MS + 5_000);
+    goOn();
+    await bench.run(5_000);
+    const told = bench.sessions.flatMap((each) => [...each.of('agent-update'), ...each.of('hello')]);
+    expect(told.flatMap(({ agent }) => agent.warnings)).toEqual([]);
+  });
+
   it('closes while it waits for the disk', async () => {
     const goOn = bench.journal.hang();
     bench.session.change([anAssignment({ id: OTHER })]);

@@ -6,6 +6,8 @@ import type { AgentIdentity, Journal, JournalEntry } from './seams.js';
 
 /** Not one write has ended for so long. Disks that are just busy take seconds for one. */
 export const DISK_HANGS_MS = 20_000;
+/** A look so late comes after a standstill of this process, and what ended meanwhile is told behind it. */
+const LATE_MS = 1_000;
 
 export class WatchedJournal implements Journal {
   readonly #journal: Journal;
@@ -64,10 +66,13 @@ export class WatchedJournal implements Journal {
     }
   }
 
-  #lookIn(ms: number): Timer {
+  #lookIn(ms: number, isAgain = false): Timer {
+    const dueAt = this.#clock.now() + ms;
     return this.#clock.after(ms, () => {
-      const quietMs = this.#clock.now() - this.#movedAt;
-      this.#timer = quietMs < DISK_HANGS_MS ? this.#lookIn(DISK_HANGS_MS - quietMs) : null;
+      const now = this.#clock.now();
+      const isLate = now - dueAt >= LATE_MS && !isAgain;
+      const leftMs = isLate ? LATE_MS : this.#movedAt + DISK_HANGS_MS - now;
+      this.#timer = leftMs > 0 ? this.#lookIn(leftMs, isLate) : null;
       if (!this.#timer) this.#say(true);
     });
   }
