@@ -25,6 +25,7 @@ import { h2cCalls } from './h2/h2c-call.js';
 import { SessionPool } from './h2/session-pool.js';
 import { H2Front } from './h2/h2-front.js';
 import { ConnectionGate } from './fronts/connection-gate.js';
+import { OneByOne } from './fronts/one-by-one.js';
 import { originOf, type Origin } from './fronts/origin.js';
 import { acceptService } from './fronts/service-front.js';
 import { BODY_PACE, type BodyPace } from './fast/body-pace.js';
@@ -128,6 +129,7 @@ export class ProxyEngine {
       clock: options.clock,
     });
     const { connectionsMax: most, connectionsPerClient: perClient } = options;
+    const fresh = new OneByOne(options.clock);
     this.#wrongHeaders = new WrongHeaders(options.clock);
     this.#gate = new ConnectionGate({
       ...(most === undefined ? {} : { most }),
@@ -153,7 +155,10 @@ export class ProxyEngine {
         gates,
         ...this.#ports,
       }),
-      freshen: () => options.freshen?.(),
+      freshen: () => {
+        const wait = options.freshen?.();
+        return wait && fresh.after(wait);
+      },
     };
     this.#full = new FullPath(this.#parts);
     this.#h2 = new H2Front(this.#parts);
