@@ -117,6 +117,7 @@ const APP_LIBS = {
   cli: ['api-client', 'api-contract', 'model', 'configuration'],
   supervisor: [
     'api-client',
+    'model',
     'configuration',
     'telemetry',
     'time',

@@ -47,6 +47,12 @@ function startPart(up: LongrunUp, verb: 'agent' | 'proxy', args: readonly string
   return new Part(child);
 }
 
+const startAgent = (up: LongrunUp, name: string, dataDir: string, taskPorts: string): Part =>
+  startPart(up, 'agent', [
+    ...['--data-dir', dataDir, '--hostname', name, '--address', '127.0.0.1', '--task-ports', taskPorts],
+    ...['--docker-socket', join(dataDir, 'none.sock')],
+  ]);
+
 describe('parts of several hosts', () => {
   let up: LongrunUp;
   let other: string;
@@ -70,10 +76,7 @@ describe('parts of several hosts', () => {
   }, 120_000);
 
   const agent = (name: string, dataDir: string, taskPorts = other): Part =>
-    startPart(up, 'agent', [
-      ...['--data-dir', dataDir, '--hostname', name, '--address', '127.0.0.1', '--task-ports', taskPorts],
-      ...['--docker-socket', join(dataDir, 'none.sock')],
-    ]);
+    startAgent(up, name, dataDir, taskPorts);
 
   it('refuse each other when they belong to different clusters, and say both', async () => {
     const foreign = newDir();
@@ -122,4 +125,69 @@ describe('parts of several hosts', () => {
     expect(steady.failures).toEqual([]);
     expect(await up.settled('/moved', 4)).toHaveLength(4);
   }, 240_000);
+});
+
+describe('the end of Longrun', () => {
+  let up: LongrunUp;
+  const dirs = [1, 2].map(() => mkdtempSync(join(tmpdir(), 'longrun-part-')));
+  beforeAll(async () => {
+    up = await (await LongrunUp.start()).ready();
+  }, 200_000);
+  afterAll(async () => {
+    await up?.dispose();
+    for (const dir of dirs) {
+      await endTasksOf(dir);
+      rmSync(dir, { recursive: true, force: true });
+    }
+  }, 120_000);
+
+  it('does not wait for two of three agents that are gone: it names them and what runs there, and finds it again', async () => {
+    const [first = 0] = await freePorts(100);
+    const startBoth = (): Part[] =>
+      dirs.map((dir, index) => {
+        const from = first + 50 * index;
+        return startAgent(up, `gone-${index + 1}`, dir, `${from}-${from + 49}`);
+      });
+    const gone = startBoth();
+    const ofThem = async () => (await agentsOf(up)).filter(({ hostname }) => hostname.startsWith('gone-'));
+    const both = async (liveness: string): Promise<boolean> =>
+      (await ofThem()).filter((each) => each.liveness === liveness).length === 2;
+    await until('both agents', () => both('connected'));
+    await up.api.post('/v2/apps', {
+      ...{ id: '/spread', cmd: 'exec sleep 100000', instances: 6, cpus: 0.01, mem: 16 },
+      constraints: [
+        ['hostname', 'LIKE', 'gone-.*'],
+        ['hostname', 'MAX_PER', '3'],
+      ],
+    });
+    const tasks = await up.settled('/spread', 6);
+    const alive = (): number[] => dirs.flatMap((dir) => tasks.flatMap(({ id }) => pidsOfTask(dir, id)));
+    const before = alive();
+    gone.forEach(({ process }) => process.kill('SIGKILL')); // their tasks live on
+    await until(
+      'the host brake',
+      async () => {
+        const { hosts } = await up.api.get<{ hosts: { on: boolean } }>('/v3/brake');
+        return hosts.on && (await both('disconnected'));
+      },
+      { withinMs: 90_000 },
+    );
+    expect(await up.stop('SIGTERM')).toBe(1);
+    expect(up.output).not.toContain('forced');
+    for (const name of ['gone-1', 'gone-2'])
+      expect(up.output).toContain(`agent ${name} does not answer: 3 tasks left running there`);
+    expect(up.output).toMatch(/the next "longrun up" on this folder takes them back as they are/);
+    expect(up.output).toContain('6 tasks left running');
+    expect(alive()).toEqual(before);
+
+    const { dataDir, ports } = up;
+    up = await (await LongrunUp.start({ dataDir, ports })).ready();
+    startBoth();
+    await until('both agents to be back', () => both('connected'));
+    const idsOf = (some: typeof tasks): string[] => some.map(({ id }) => id).sort();
+    expect(idsOf(await up.settled('/spread', 6))).toEqual(idsOf(tasks));
+    expect(alive()).toEqual(before);
+    expect(await up.stop('SIGTERM')).toBe(0);
+    expect(alive()).toEqual([]);
+  }, 300_000);
 });

@@ -252,3 +252,15 @@ export interface TrafficAnswer {
     readonly measured: TrafficMeasured | null;
   }[];
 }
+
+/** `/v3/shutdown`. */
+export interface ShutdownAnswer {
+  /** Tasks to wait for. */
+  readonly left: number;
+  /** Agents that do not answer, and have tasks; those of the ones that are `awaited` count in `left`. */
+  readonly away: readonly {
+    readonly hostname: string;
+    readonly tasks: number;
+    readonly awaited: boolean;
+  }[];
+}

@@ -12,6 +12,7 @@ export type {
   InstanceWhyAnswer,
   ProxiesAnswer,
   QueueAnswer,
+  ShutdownAnswer,
   TaskAnswer,
   TrafficAnswer,
   TrafficMeasured,

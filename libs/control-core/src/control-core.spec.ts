@@ -229,7 +229,7 @@ describe('the control plane over a memory store', () => {
     const cluster = await withApp({ instances: 2 });
     await cluster.core.shutdown.begin();
     await cluster.advance(5_000);
-    expect(cluster.core.shutdown.left(cluster.core.state)).toBe(0);
+    expect(cluster.core.shutdown.progress(cluster.core.state)).toEqual({ left: 0, away: [] });
     expect(cluster.core.state.apps.get(WEB)?.launchDelay).toBeUndefined();
     await cluster.core.stop();
     await cluster.boot();

@@ -166,7 +166,7 @@ export class ControlCore {
     this.rollback = new AppRollback(commandParts, this.deployments);
     this.appSettings = new AppSettingsCommands(lane);
     this.appTraffic = new AppTrafficCommands(lane);
-    this.shutdown = new Shutdown(lane);
+    this.shutdown = new Shutdown(lane, this.agents);
     this.why = new Why(store);
     this.loop = new ReconcileLoop({
       lane,

@@ -17,6 +17,6 @@ export class ShutdownController {
   @Get()
   progress(): object {
     const { shutdown, state } = this.core;
-    return { underWay: shutdown.isUnderWay, left: shutdown.left(state) };
+    return { underWay: shutdown.isUnderWay, ...shutdown.progress(state) };
   }
 }

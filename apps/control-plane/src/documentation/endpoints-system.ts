@@ -43,6 +43,12 @@ const reason = object(
   'tableNumber',
 );
 
+const shutdown = object({
+  underWay: flag,
+  left: count,
+  away: listOf(object({ id: text, hostname: text, tasks: count, awaited: flag })),
+});
+
 const logLevel = object(
   {
     level: { type: 'string', enum: ['trace', 'debug', 'info', 'warn', 'error'] },
@@ -272,9 +278,9 @@ export const SYSTEM_ENDPOINTS: readonly Endpoint[] = [
     tag: 'System',
     summary: 'Stop all tasks',
     detail:
-      'For an ordered end of the whole: nothing is launched until this control plane starts again. What should run stays stored.',
+      'For an ordered end of the whole: nothing is launched until this control plane starts again. What should run stays stored. Tasks of an agent that does not answer are not asked to stop; after 30 s of its silence (`awaited` false) they are not counted in `left` any more.',
     answers: [
-      { status: 200, meaning: 'How many tasks are left.', schema: object({ underWay: flag, left: count }) },
+      { status: 200, meaning: 'How many tasks are left, and which agents do not answer.', schema: shutdown },
     ],
     errors: ['conflict'],
   },
@@ -283,7 +289,7 @@ export const SYSTEM_ENDPOINTS: readonly Endpoint[] = [
     path: '/v3/shutdown',
     tag: 'System',
     summary: 'How many tasks are left to stop',
-    answers: [{ status: 200, meaning: 'The number.', schema: object({ underWay: flag, left: count }) }],
+    answers: [{ status: 200, meaning: 'The number, and which agents do not answer.', schema: shutdown }],
   },
 ];
 
