@@ -74,6 +74,22 @@ describe('assignments', () => {
     expect(bench.sessions.flatMap((each) => each.of('assignments-ack'))).toEqual([]);
   });
 
+  it('that name something no more are not acknowledged before that is on disk, or a restarted agent would start it', async () => {
+    await bench.joined([anAssignment()]);
+    bench.runtime.crash(anAssignment().taskId);
+    await bench.run(10);
+    bench.journal.broken = new Error('no space left on device');
+    bench.automatic = { epoch: 1, set: [] };
+    bench.session.change([], [INSTANCE]);
+    await bench.run(6_000);
+    expect(bench.sessions.length).toBeGreaterThan(2);
+    expect(bench.sessions.slice(1).flatMap((each) => each.of('assignments-ack'))).toEqual([]);
+    bench.journal.broken = null;
+    await bench.run(3_000);
+    expect(bench.session.of('assignments-ack')).toMatchObject([{ number: 1 }]);
+    expect(bench.journal.entries.get(INSTANCE)?.assignment).toBeNull();
+  });
+
   it('that are not on disk are not carried out, for a restarted agent would not know what it had started', async () => {
     await bench.start();
     bench.session.welcome();

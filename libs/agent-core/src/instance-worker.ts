@@ -120,7 +120,8 @@ export class InstanceWorker {
 
   /** No complete set names it any more: it is watched on, and neither restarted nor stopped for now (decisions.md 7). */
   async release(): Promise<void> {
-    if (!this.#assignment) return;
+    // it may have failed to be written when it was let go of first
+    if (!this.#assignment) return this.#saver.settled();
     this.#assignment = null;
     await this.#saver.save();
     this.wake();
