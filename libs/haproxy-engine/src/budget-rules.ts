@@ -81,7 +81,9 @@ core.register_action("${LUA_ACTION}", { "tcp-res" }, function(txn, percent, flag
   -- until as many requests have come as earn it, or the oldest are forgotten; a rate is that of a whole second
   local forgotten = (oldest + 10) * 1000 - ms
   local wait = math.min(forgotten, excess * 1000 / math.max(rate * earned, 0.001))
-  if ms - budget.born < 1000 and earned > 0 then wait = math.min(wait, ${PAUSE_MS.young}) end
+  -- in the first second it is that of the part of it that has gone by
+  local age = ms - budget.born
+  if age < 1000 and earned > 0 then wait = math.min(wait, math.max(${PAUSE_MS.young}, wait * age / 1000)) end
   wait = math.max(wait, ${PAUSE_MS.least})
   txn:set_var(flag, txn.f:date(0, "ms") + math.floor(wait))
   txn:set_var("${accepted}", ${enough})
