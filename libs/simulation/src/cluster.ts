@@ -31,6 +31,8 @@ import type { BrokenPromise } from './scenario/outcome.js';
 import type { Scenario } from './scenario/scenario.js';
 
 const SWEEP_MS = 1_000;
+/** Answers of the store take some ms where nothing is in the way; one that takes longer than this is a finding. */
+const LAST_ANSWERS_MS = 1_000;
 /** Somebody who sets a timer of no time again and again would run for ever. Busy moments have hundreds. */
 const STILL_MAX = 100_000;
 const EMPTY: StoredState = {
@@ -120,8 +122,11 @@ export class Cluster implements World {
     }
   }
 
-  /** What must be true once all is quiet. */
-  end(): void {
+  /** What must be true once all is quiet. A leader knows of its last commit when the answer has come, so that may arrive first. */
+  async end(): Promise<void> {
+    const latest = this.now + LAST_ANSWERS_MS;
+    while (!this.broken && this.database.isAnswering && this.now < latest)
+      await this.run(this.now - this.startedAt + 1);
     this.#tell('ended', (each) => each.ended?.(this));
     if (!this.broken) this.#settled();
   }

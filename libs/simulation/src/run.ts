@@ -19,7 +19,7 @@ export async function runScenario(scenario: Scenario, { trace = false }: RunOpti
     await cluster.run(scenario.quietFromMs);
     if (!cluster.broken) healNetwork(cluster);
     if (!cluster.broken) await cluster.run(scenario.durationMs);
-    if (!cluster.broken) cluster.end();
+    if (!cluster.broken) await cluster.end();
   } finally {
     process.off('unhandledRejection', unhandled);
   }

@@ -41,6 +41,7 @@ export class SimDatabase {
   #crashes: readonly ArmedPoint[] = [];
   #condition: 'up' | 'refuses' | 'down' = 'up';
   #answersToLose = 0;
+  #answersUnderWay = 0;
 
   constructor(
     private readonly timeline: Timeline,
@@ -56,6 +57,11 @@ export class SimDatabase {
   /** What is stored, without any delay: for checks. */
   get truth(): MemoryStore {
     return this.#memory;
+  }
+
+  /** Somebody has not heard yet what was done for it. */
+  get isAnswering(): boolean {
+    return this.#answersUnderWay > 0;
   }
 
   /** `refuses`: reads are answered, commits and campaigns are not taken. */
@@ -143,7 +149,13 @@ export class SimDatabase {
       };
       const fail = (error: unknown): void => end(() => reject(asError(error)));
       const timer: Timer = process.clock.after(ANSWER_MS, () => fail(new StoreUnavailable('no answer')));
-      const back = (tell: () => void): void => this.network.carry(STORE_HOST, process.host, () => end(tell));
+      const back = (tell: () => void): void => {
+        this.#answersUnderWay += 1;
+        this.network.carry(STORE_HOST, process.host, () => {
+          this.#answersUnderWay -= 1;
+          end(tell);
+        });
+      };
       this.network.carry(process.host, STORE_HOST, () => {
         if (this.#condition === 'down') return back(() => reject(new StoreUnavailable('connection refused')));
         this.timeline.after(this.#random.whole(...WORK_MS), () => {
