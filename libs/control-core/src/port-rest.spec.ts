@@ -1,5 +1,5 @@
-// A host port goes to another app only when every proxy has confirmed a table without it (decisions.md 10), however its task went. A proxy
-// that is cut off routes by its last table for as long as that lasts (promise 6), so nothing but this keeps a request from the wrong app.
+// What is forgotten while a proxy may still choose it. A host port goes to another app only when every proxy has confirmed a table without
+// it (decisions.md 10), however its task went. A proxy that is cut off routes by its last table for as long as that lasts (promise 6), so nothing but this keeps a request from the wrong app.
 import { describe, expect, it } from '@jest/globals';
 import { asAppId, asProxyId, type AppId, type Instance } from '#libs/model';
 import { ScriptedCluster } from './scripted-cluster.js';
@@ -26,8 +26,8 @@ async function serving(ports: number): Promise<ScriptedCluster> {
   return cluster;
 }
 
-async function confirm({ core }: ScriptedCluster): Promise<void> {
-  const { epoch, tableNumber: number } = core.state;
+async function confirm({ core }: ScriptedCluster, number = core.state.tableNumber): Promise<void> {
+  const { epoch } = core.state;
   await core.proxies.report(asProxyId('proxy-1'), {
     ...{ cluster: null, address: '127.0.0.1', epoch, confirmed: { epoch, number } },
     ...{ inFlight: {}, warnings: [], leaving: false },
@@ -71,5 +71,54 @@ describe('the port of a task that was routed up to the commit that forgot it', (
     cluster.agent.silent = false;
     await cluster.agent.connect();
     await expectRest(cluster, 31_000);
+  });
+});
+
+const placed = (cluster: ScriptedCluster): readonly Instance[] =>
+  instancesOf(cluster, OLD).filter((each) => each.placed);
+
+describe('an instance that is forgotten with its lost agent', () => {
+  /** Lost, and removed by a person, while the proxy still routes by the table of before. */
+  async function removed(): Promise<{ cluster: ScriptedCluster; old: number }> {
+    const cluster = await serving(1);
+    const old = cluster.core.state.tableNumber;
+    cluster.agent.silent = true;
+    await cluster.advance(LOST_MS);
+    expect(placed(cluster)).toMatchObject([{ routing: 'suspect' }]);
+    await confirm(cluster, old);
+    await cluster.core.apps.remove(OLD, true);
+    await cluster.settle();
+    expect(placed(cluster)).toMatchObject([{ routing: 'out' }]);
+    return { cluster, old };
+  }
+
+  it('keeps its row until the proxy has confirmed a table without it', async () => {
+    const { cluster, old } = await removed();
+    await confirm(cluster, old);
+    await cluster.settle();
+    expect(placed(cluster)).toHaveLength(1);
+    await confirm(cluster);
+    await cluster.settle();
+    expect(placed(cluster)).toEqual([]);
+  });
+
+  it('keeps it no longer than the lease of a silent proxy', async () => {
+    const { cluster } = await removed();
+    await cluster.advance(LOST_MS);
+    expect(placed(cluster)).toEqual([]);
+  });
+
+  it('is stopped like any other when its agent is back before: not while the proxy can choose it', async () => {
+    const { cluster, old } = await removed();
+    cluster.agent.silent = false;
+    await cluster.agent.connect();
+    for (let seconds = 0; seconds < 90; seconds += 2) {
+      await confirm(cluster, old);
+      await cluster.advance(2_000);
+    }
+    expect(placed(cluster)).toMatchObject([{ stop: { phase: 'unrouting' } }]);
+    await confirm(cluster);
+    await cluster.advance(1_000);
+    expect(placed(cluster)).not.toMatchObject([{ stop: { phase: 'unrouting' } }]);
   });
 });

@@ -131,11 +131,11 @@ export class ReconcileLoop {
     this.mark(workingSet.apps.keys());
     for (const deployment of workingSet.deployments.values()) this.mark(affectedApps(deployment));
   }
-  /** Proxies confirmed, left, or finished requests: only stops under way care. */
+  /** Proxies confirmed, left, or finished requests: only stops under way care, and instances on lost agents that are to be forgotten. */
   markStopping(): void {
     const stopping: AppId[] = [];
     for (const instance of this.#workingSet?.instances() ?? []) {
-      if (instance.stop) stopping.push(instance.appId);
+      if (instance.stop || instance.unreachableSince !== undefined) stopping.push(instance.appId);
     }
     this.mark(stopping);
   }

@@ -1,10 +1,11 @@
 // Forgetting unreachable instances (behaviour.md 10.4): after expungeAfterSeconds, but a suspect stays in the table until its
-// replacement is routed (decisions.md 17). Also sets the wake-ups that waiting by time needs.
+// replacement is routed (decisions.md 17), and its row is kept until no proxy can choose it. Also sets the wake-ups that waiting by time needs.
 import { isAwaitingReadiness } from '#libs/lifecycle';
 import type { Cause } from '#libs/model';
 import type { AppDraft } from './app-draft.js';
 import type { AppWork } from './app-work.js';
 import { acceptHoldUntil, classify, expungedAt, inactiveAt, isAvailable, isOutdated } from './classify.js';
+import { forget } from './take-note.js';
 
 export function expungeLost(draft: AppDraft, work: AppWork): void {
   const situation = draft.situation();
@@ -19,7 +20,7 @@ export function expungeLost(draft: AppDraft, work: AppWork): void {
     else if (isReplaced || each.routing === 'out') {
       const ref = each.agentId === undefined ? {} : { ref: each.agentId };
       const cause: Cause = { kind: 'lost-agent', text: 'its agent is lost; it is forgotten', ...ref };
-      draft.remove(each.id, cause);
+      forget(draft, each, cause);
     }
   }
 }

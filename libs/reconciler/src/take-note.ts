@@ -11,6 +11,7 @@ import {
 import type { AgentId, AgentNode, Cause, Instance, InstanceStatus } from '#libs/model';
 import type { AppDraft } from './app-draft.js';
 import { wellAt } from './brake.js';
+import { isConfirmedOut, nextLeaseEnd } from './confirmation.js';
 
 /** Without a session an agent starts the next incarnation itself (decisions.md 15); it is the real one from then on. */
 export function adoptIncarnations(draft: AppDraft): void {
@@ -108,12 +109,10 @@ export function noteReachability(draft: AppDraft): void {
     const ref = { ref: agentId };
     // also one that was to come back: it cannot be stopped there, so a new one takes its place (behaviour.md 10.3)
     if (isLost && (instance.goal === 'stopped' || instance.stop)) {
-      draft.remove(instance.id, {
-        kind: 'lost-agent',
-        text: `it cannot be stopped there: ${lossText(agentId, agent)}`,
-        ...ref,
-      });
-    } else if (isLost && instance.unreachableSince === undefined) {
+      const text = `it cannot be stopped there: ${lossText(agentId, agent)}`;
+      if (forget(draft, instance, { kind: 'lost-agent', text, ...ref })) continue;
+    }
+    if (isLost && instance.unreachableSince === undefined) {
       const cause: Cause = {
         kind: 'lost-agent',
         text: lossText(agentId, agent),
@@ -126,6 +125,22 @@ export function noteReachability(draft: AppDraft): void {
       draft.change('unreachable', instance.id, (row) => reachableAgain(row, draft.now), cause);
     }
   }
+}
+
+/**
+ * An instance on a lost agent: its row goes when no live proxy can choose it any more. An agent that is back stops, after a while, what no
+ * assignment names (decisions.md 7), and asks nobody; until then the row names it, and a stop would wait for the proxies like any other. Returns whether it is gone.
+ */
+export function forget(draft: AppDraft, instance: Instance, cause: Cause): boolean {
+  const { snapshot, now } = draft.context;
+  const out = unrouted(draft, instance);
+  if (isConfirmedOut(out, draft.versionOf(out), snapshot, now)) {
+    draft.remove(instance.id, cause);
+    return true;
+  }
+  if (out !== instance) draft.change('route-out', instance.id, () => out, cause);
+  draft.wake(nextLeaseEnd(out, snapshot, now));
+  return false;
 }
 
 export const lossText = (id: AgentId, agent: AgentNode | undefined): string =>
