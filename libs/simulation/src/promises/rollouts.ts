@@ -15,7 +15,8 @@ const FLOOR_SLACK_MS = 3_000;
 
 /**
  * One without checks that does not accept connections counts 30 s after it ran (decisions.md 12), by the clock of the leader: what is
- * stopped counted if that is over by any clock, and what is left counts if it is over by some clock.
+ * stopped counted if that is over by any clock, and what is left counts if it is over by some clock. Where none of the app ever accepted
+ * any, nothing was ever routed, and there is nothing to hand over: a replacement waits for nobody.
  */
 export function floor(): Watcher {
   /** True times, of what was reported as running. */
@@ -30,6 +31,7 @@ export function floor(): Watcher {
         const app = stored.apps.get(after.appId);
         if (!app || !after.stop || !CHOSEN.has(after.stop.cause.kind)) continue;
         if (!isServing(before, stored.versionOf(before), ranMs(before) - unsureMs)) continue;
+        if (hasRoutablePorts(stored.versionOf(before).spec) && wasNeverRouted(app.id, stored)) continue;
         const left = stored
           .instancesOf(app.id)
           .filter((each) => isServing(each, stored.versionOf(each), ranMs(each) + unsureMs)).length;
@@ -48,6 +50,9 @@ export function floor(): Watcher {
     runsSince.set(taskId, now);
   }
 }
+
+const wasNeverRouted = (app: AppId, stored: World['stored']): boolean =>
+  stored.instancesOf(app).every(({ routing, leftAt }) => routing === 'out' && leftAt === 0);
 
 const MIN_READY_LABEL = 'longrun.io/min-ready-seconds';
 /** The rate of a leader's clock may be off by so much. */
