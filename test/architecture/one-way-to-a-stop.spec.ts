@@ -53,18 +53,13 @@ const ALLOWED: readonly Allowed[] = [
   ),
   allow(
     'draft-remove',
-    `${RECONCILER}/take-note.ts#noteReachability`,
-    'its agent is lost: a stop that was begun cannot be carried out there',
+    `${RECONCILER}/take-note.ts#forget`,
+    'its agent is lost and no live proxy can choose it: a stop that was begun cannot be carried out there, or expungeAfterSeconds are over, or a replacement serves',
   ),
   allow(
     'draft-remove',
     `${RECONCILER}/launch.ts#replaced`,
     'it waits and has no task that is known; its agent, which may have started it again, is lost: a new one takes its place',
-  ),
-  allow(
-    'draft-remove',
-    `${RECONCILER}/expunge.ts#expungeLost`,
-    'its agent was lost for expungeAfterSeconds, or a replacement serves',
   ),
   // the agent's side: what it is told, what nobody wants, what has been replaced
   allow(
